@@ -1,0 +1,50 @@
+# `make demo` and `make test` are all a newcomer needs; both set up a virtual environment first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: install demo test lint unit wheel torture bench clean
+
+install: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --editable . --group dev
+	@touch $@
+
+demo: install
+	$(BIN)/python examples/demo.py
+
+test: lint unit wheel
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: install
+	$(BIN)/pytest -n auto
+
+# the built wheel, alone in a clean environment, runs the demo
+wheel: install
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m build --wheel --sdist --outdir build/wheel . > build/wheel/build.log || { cat build/wheel/build.log; exit 1; }
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet build/wheel/*.whl
+	build/wheel/venv/bin/python examples/demo.py
+
+# long campaigns, well over half an hour; docs/reliability.md is written by the second
+torture: install
+	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
+	$(BIN)/python tests/torture/campaign.py --kills 10000
+	$(PYTHON) tests/openai_agents/matrix.py 0.10 0.14
+
+# what recording costs, as ratios to the least that it could
+bench: install
+	$(BIN)/python benchmarks/recording.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
