@@ -1,0 +1,76 @@
+"""Observatory's endpoints, and which origins a key may go to.
+
+Source of the facts: the public ``contextcompany`` package, version 2.0.0, and its documentation.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+PRODUCTION: Final = "https://api.thecontext.company"
+DEVELOPMENT: Final = "https://dev.thecontext.company"
+OFFICIAL_ORIGINS: Final = frozenset({PRODUCTION, DEVELOPMENT})
+LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+CUSTOM_PATH: Final = "/v1/custom"
+FEEDBACK_PATH: Final = "/v1/feedback"
+PATHS: Final = frozenset({CUSTOM_PATH, FEEDBACK_PATH})
+"""The paths a record may name."""
+
+MAX_FEEDBACK_TEXT: Final = 2000
+"""Characters."""
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def key_hint(api_key: str) -> str:
+    """Return what a record says of its key: the first 8 hex digits of the key's sha256."""
+    return hashlib.sha256(api_key.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def origin_of(url: str) -> str:
+    """Return ``scheme://host[:port]``, lower case, without a default port.
+
+    Raises ValueError if ``url`` is no http or https URL with a host.
+    """
+    parts = urlsplit(url)
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    if scheme not in _DEFAULT_PORTS or not host:
+        raise ValueError(f"[TCC] Invalid TCC base URL: {url}")
+    if ":" in host:
+        host = f"[{host}]"
+    port = parts.port
+    return f"{scheme}://{host}" + (f":{port}" if port not in (None, 0, _DEFAULT_PORTS[scheme]) else "")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether ``url`` names this machine by one of its loopback names."""
+    return (urlsplit(url).hostname or "").lower() in LOOPBACK_HOSTS
+
+
+def checked_url(url: str, environment: Mapping[str, str]) -> str:
+    """Return a configured URL in normal form: origin in lower case, no trailing slash, query or fragment.
+
+    Raises ValueError for an origin that is neither official nor loopback, unless the environment has
+    ``TCC_ALLOW_UNSAFE_BASE_URL=1``: a key must not go to a mistyped host.
+    """
+    origin = origin_of(url)
+    base = f"{origin}{urlsplit(url).path.rstrip('/')}"
+    if origin in OFFICIAL_ORIGINS or is_loopback(url) or environment.get("TCC_ALLOW_UNSAFE_BASE_URL") == "1":
+        return base
+    raise ValueError(
+        f"[TCC] Refusing unsafe TCC base URL ({base}). Use {PRODUCTION}, {DEVELOPMENT}, localhost, "
+        "or set TCC_ALLOW_UNSAFE_BASE_URL=1 for self-hosted testing."
+    )
+
+
+def base_url(api_key: str | None, environment: Mapping[str, str]) -> str:
+    """Return the base that paths are appended to: ``TCC_BASE_URL``, else by the key's prefix.
+
+    Raises ValueError if ``TCC_BASE_URL`` is unsafe or no URL.
+    """
+    configured = environment.get("TCC_BASE_URL")
+    if configured:
+        return checked_url(configured, environment)
+    return DEVELOPMENT if (api_key or "").startswith("dev_") else PRODUCTION

@@ -1,0 +1,298 @@
+"""The spool's line format, version 1: bytes in, bytes out.  No file, clock or environment is touched here.
+
+A *spool* is one flat directory of *segments*.  A segment is an append-only file of lines, written by exactly one
+process.  This docstring is the format; a second implementation needs nothing else.
+
+**File.**  ``<utc, as 20260131t120000z>-<16 random hex digits>.jsonl``.  The name means nothing to a reader: it only
+sorts by age and never collides.  A segment is never renamed and never rewritten.  Its identity is the ``id`` of its
+first line.  Lines end in one LF byte; nothing else separates them (U+2028 and CR are ordinary text).  Bytes behind
+the last LF are a *torn tail*: a write that was cut short, never a record.
+
+**Line.**  Plain JSON without white space between members, in this order::
+
+    {"v":1,"crc":"1a2b3c4d","n":1234,"kind":"run","id":"…","run_id":"…","at":"…","path":"/v1/custom","body":{…}}
+
+``v``
+    The format's version.  A reader leaves a file whose first line says more than it knows alone.
+``crc``
+    CRC-32 (zlib), 8 lower-case hex digits, of every other byte of the line without its LF: the seven bytes
+    ``{"v":1,`` followed by everything behind ``"crc":"xxxxxxxx",``.
+``n``
+    The length of ``body`` in bytes.  The last byte of a line is ``}``, the ``n`` bytes before it are the body, and
+    the seven bytes before those are ``"body":``; so a reader never has to parse the body.
+``kind``
+    ``segment`` (first line), ``run``, ``step``, ``tool_call``, ``feedback``, ``journal``, ``seal`` (last line).  A
+    line is a *record* if it has a ``path``.  A kind that a reader does not know is a record like the rest if it has a
+    ``path``, and is skipped and counted if it has none.
+``id``
+    run_id, step_id, tool_call_id, or a UUID made when feedback was recorded; for ``segment`` and ``seal`` the
+    segment's own id.  (kind, id) is the key that duplicates are found by.
+``run_id``
+    The run that a record belongs to.  Records only.
+``at``
+    When the line was made, UTC, ISO-8601 with milliseconds and ``Z``.
+``path``
+    The endpoint's path: ``/v1/custom`` or ``/v1/feedback``.  Records only.
+``url`` (optional)
+    The full ingestion URL that the run was given.  A reader trusts it only as far as its own configuration says.
+``key`` (optional)
+    The first 8 hex digits of sha256 of the API key in effect when the run began.  The key itself is never written.
+``converted`` (optional)
+    ``true`` if a value could not be encoded as it was (a lone surrogate, a cycle, an unknown type) and was replaced.
+``body``
+    The request body, verbatim.  It is the last member, and is sent as it stands.
+
+Members that a reader does not know are ignored, wherever they stand between ``n`` and ``body``.
+
+**First line.**  ``kind`` is ``segment``; its body says who writes (:class:`tcc_schemas.records.SegmentHeader`).
+
+**Journal.**  A writer that keeps one adds a ``journal`` line when a run has got its prompt (the body is the run's wire
+item, without an end), whenever that item's metadata changes after, and when a child of an unended run ends (the body is
+its wire item).  ``id`` and ``run_id`` are the item's.  The last line of an item counts.  A segment that follows another
+of the same process begins with the journal of every run that has not ended: to know what became of a process's open
+runs, its last segment is enough.  A journal line has no ``path``: it is no record.
+
+**Seal.**  The last line of a finished segment.  Its body holds ``records``, the number of records before it;
+``refused``, the number of records that the writer had to refuse (no room) since its previous seal; and ``crcs``, a
+CRC-32 over the ``crc`` fields of all lines before it, the first line included, as 8 hex digits each, in order.  One
+missing, extra or changed line shows (:class:`Tally`).  A segment is sealed when its last line is a valid seal.
+
+**Damage.**  A line whose ``crc`` does not match is *corrupt*; one that matches and still does not have this grammar
+is *malformed*; one of more than :data:`MAX_LINE` bytes is *oversized*.  Reading goes on behind the next LF.
+"""
+
+import re
+import zlib
+from typing import Final, NamedTuple
+
+import orjson
+
+VERSION: Final = 1
+MAX_LINE: Final = 256 * 1024 * 1024
+"""A line of more bytes than this is skipped."""
+
+_START: Final = b'{"v":1,"crc":"'
+_CRC_END: Final = len(_START) + 8
+_REST: Final = _CRC_END + 2
+_CRC_SEED: Final = zlib.crc32(b'{"v":1,')
+_LENGTH: Final = re.compile(rb'"n":(0|[1-9][0-9]{0,9}),')
+_BODY: Final = b',"body":'
+_OTHER_VERSION: Final = re.compile(rb'\{"v":([2-9]|[1-9][0-9]{1,8}),')
+
+
+class Line(NamedTuple):
+    """A verified line.
+
+    ``number`` counts from 1; ``offset`` is where the line starts in its file, ``size`` its length with LF, both in
+    bytes; ``crc`` is the field as it stands.  The other members are those of the format above.
+    """
+
+    number: int
+    offset: int
+    size: int
+    crc: bytes
+    kind: str
+    id: str
+    run_id: str | None
+    at: str
+    path: str | None
+    url: str | None
+    key: str | None
+    converted: bool
+    body: bytes
+
+    @property
+    def is_record(self) -> bool:
+        """Whether this line counts in the conservation equation and is shipped."""
+        return self.path is not None
+
+
+class Damage(NamedTuple):
+    """A line that holds no readable record: ``size`` bytes (LF included) at ``offset``, and why.
+
+    ``raw`` is the line without its LF; empty if it was oversized.
+    """
+
+    number: int
+    offset: int
+    size: int
+    reason: str
+    raw: bytes
+
+
+class RawLine(NamedTuple):
+    """One line as it stands, without its LF; ``data`` is None if the line was oversized."""
+
+    number: int
+    offset: int
+    size: int
+    data: bytes | None
+
+
+class LineSplitter:
+    """Cut a growing byte stream into lines, holding at most one unfinished line.
+
+    ``number`` and ``offset`` say where in the file the stream begins: how many lines and bytes lie before it.
+    """
+
+    def __init__(self, *, number: int = 0, offset: int = 0) -> None:
+        self.number = number
+        """Lines seen so far."""
+        self.offset = offset
+        """Where the unfinished line begins; never beyond the last LF."""
+        self.tail = 0
+        """Bytes of the unfinished line seen so far: the torn tail, if the file ends here."""
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[RawLine]:
+        """Take the next bytes of the file; return the lines that they complete."""
+        lines = []
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            lines.append(self._complete(data[start:end]))
+            start = end + 1
+        if start < len(data):
+            self._hold(data[start:])
+        return lines
+
+    def rewind(self) -> None:
+        """Forget the unfinished line: its writer may cut it off and write another in its place.  Feed it again."""
+        self.tail = 0
+        self._parts.clear()
+
+    @property
+    def rest(self) -> bytes:
+        """The unfinished line (empty if it is oversized already)."""
+        return b"".join(self._parts)
+
+    def _hold(self, part: bytes) -> None:
+        self.tail += len(part)
+        if self.tail > MAX_LINE:
+            self._parts.clear()
+        else:
+            self._parts.append(part)
+
+    def _complete(self, last: bytes) -> RawLine:
+        size = self.tail + len(last) + 1
+        data: bytes | None = None
+        if size <= MAX_LINE:
+            data = b"".join([*self._parts, last]) if self._parts else last
+        self.number += 1
+        line = RawLine(self.number, self.offset, size, data)
+        self.offset += size
+        self.tail = 0
+        self._parts.clear()
+        return line
+
+
+class LineReader(LineSplitter):
+    """Read a growing segment: ``LineReader().read(bytes)`` gives its verified lines and its damage, in order.
+
+    Whatever the bytes are, no exception is raised, and cutting them differently gives the same result.
+    """
+
+    def read(self, data: bytes) -> list[Line | Damage]:
+        """Take the next bytes of the file; return the lines that they complete."""
+        return [decode(raw) for raw in self.feed(data)]
+
+
+class Tally:
+    """What a seal witnesses: the number of records and a running CRC-32 over the lines' own ``crc`` fields."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self._crcs = 0
+
+    def add(self, crc: bytes, *, is_record: bool) -> None:
+        """Count one line, given the 8 hex digits of its ``crc``."""
+        self.records += is_record
+        self._crcs = zlib.crc32(crc, self._crcs)
+
+    @property
+    def crcs(self) -> str:
+        """The running CRC-32 as 8 hex digits."""
+        return f"{self._crcs:08x}"
+
+
+def encode(
+    kind: str,
+    ident: str,
+    body: bytes,
+    *,
+    at: str,
+    run_id: str | None = None,
+    path: str | None = None,
+    url: str | None = None,
+    key: str | None = None,
+    converted: bool = False,
+) -> bytes:
+    """Build one line, LF included.  ``body`` is JSON without a newline; texts hold no lone surrogates."""
+    texts = {"kind": kind, "id": ident, "run_id": run_id, "at": at, "path": path, "url": url, "key": key}
+    members: dict[str, str | bool] = {name: text for name, text in texts.items() if text is not None}
+    if converted:
+        members["converted"] = True
+    rest = b'"n":%d,%b,"body":%b}' % (len(body), orjson.dumps(members)[1:-1], body)
+    return b'%b%08x",%b\n' % (_START, zlib.crc32(rest, _CRC_SEED), rest)
+
+
+def crc_of(line: bytes) -> bytes:
+    """Return the ``crc`` field of a line that :func:`encode` built."""
+    return line[len(_START) : _CRC_END]
+
+
+def decode(raw: RawLine) -> Line | Damage:
+    """Verify one line."""
+    data = raw.data
+    if data is None:
+        return Damage(raw.number, raw.offset, raw.size, "oversized", b"")
+    crc = data[len(_START) : _CRC_END]
+    if not data.startswith(_START) or b"%08x" % zlib.crc32(memoryview(data)[_REST:], _CRC_SEED) != crc:
+        return Damage(raw.number, raw.offset, raw.size, "corrupt", data)
+    members = _members(data)
+    if members is None:
+        return Damage(raw.number, raw.offset, raw.size, "malformed", data)
+    envelope, body = members
+    return Line(
+        raw.number,
+        raw.offset,
+        raw.size,
+        crc,
+        envelope["kind"],
+        envelope["id"],
+        envelope.get("run_id"),
+        envelope["at"],
+        envelope.get("path"),
+        envelope.get("url"),
+        envelope.get("key"),
+        "converted" in envelope,
+        body,
+    )
+
+
+def other_version(data: bytes) -> int | None:
+    """Return the version that a first line claims if it is one that this module can't read, else None."""
+    found = _OTHER_VERSION.match(data)
+    return int(found[1]) if found else None
+
+
+def _members(data: bytes) -> tuple[dict[str, str], bytes] | None:
+    """Return the envelope's known text members and the body, or None if the grammar does not hold."""
+    length = _LENGTH.match(data, _REST)
+    if length is None or data[_CRC_END:_REST] != b'",':
+        return None
+    start = len(data) - 1 - int(length[1])
+    envelope_end = start - len(_BODY)
+    if envelope_end < length.end() or data[envelope_end:start] != _BODY or not data.endswith(b"}"):
+        return None
+    try:
+        envelope = orjson.loads(b"{" + data[length.end() : envelope_end] + b"}")
+    except orjson.JSONDecodeError:
+        return None
+    if not all(isinstance(envelope.get(name), str) for name in ("kind", "id", "at")):
+        return None
+    for name in ("run_id", "path", "url", "key"):
+        if name in envelope and not isinstance(envelope[name], str):
+            return None
+    if envelope.pop("converted", False):
+        envelope["converted"] = "true"
+    return envelope, data[start:-1]

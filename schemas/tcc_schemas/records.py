@@ -1,0 +1,99 @@
+"""pydantic models of the spool's lines.  :mod:`tcc_schemas.lines` holds the format and reads and writes it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from .items import Batch, Feedback, Identifier, Item, Timestamp
+
+Crc = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
+KeyHint = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class SegmentHeader(BaseModel):
+    """The body of a segment's first line: who writes it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    segment_id: Identifier
+    host: str
+    boot_id: str = Field(description="the kernel's boot, empty if it is not known: with it a lock can be trusted")
+    pid: int
+    process: str = Field(default="", description="a name of the writing process that no other will ever have")
+    sequence: int = Field(default=0, description="grows from one segment of a process to its next")
+    inode: int = Field(default=0, description="the file's own when it was made: a copy has another")
+    sdk_version: str
+    durability: Literal["process", "power"]
+
+
+class Seal(BaseModel):
+    """The body of a finished segment's last line."""
+
+    model_config = ConfigDict(extra="allow")
+
+    records: Count
+    refused: Count
+    crcs: Crc
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    v: Literal[1] = 1
+    crc: Crc
+    n: Count
+    id: Identifier
+    at: Timestamp
+
+
+class SegmentLine(_Line):
+    """The first line of a segment."""
+
+    kind: Literal["segment"]
+    body: SegmentHeader
+
+
+class SealLine(_Line):
+    """The last line of a finished segment."""
+
+    kind: Literal["seal"]
+    body: Seal
+
+
+class JournalLine(_Line):
+    """What a run without an end would be recovered from: the run as it was, or a child of it that had ended."""
+
+    kind: Literal["journal"]
+    run_id: str
+    url: str | None = None
+    key: KeyHint | None = None
+    converted: Literal[True] | None = None
+    body: dict[str, JsonValue]
+
+
+class _RecordLine(_Line):
+    run_id: str
+    path: str
+    url: str | None = None
+    key: KeyHint | None = None
+    converted: Literal[True] | None = None
+
+
+class ItemLine(_RecordLine):
+    """A run, alone or with the children that had ended, or a late step or tool call."""
+
+    kind: Literal["run", "step", "tool_call"]
+    path: Literal["/v1/custom"]
+    body: Annotated[Item | Batch, Field(union_mode="left_to_right")]
+
+
+class FeedbackLine(_RecordLine):
+    """Feedback on a run."""
+
+    kind: Literal["feedback"]
+    path: Literal["/v1/feedback"]
+    body: Feedback
+
+
+SpoolLine = Annotated[SegmentLine | SealLine | JournalLine | ItemLine | FeedbackLine, Field(discriminator="kind")]

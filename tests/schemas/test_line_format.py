@@ -1,0 +1,226 @@
+"""The spool's line format: bytes in, lines or reported damage out, and never an exception."""
+
+import zlib
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from faults import AT, SegmentFile, step_item, tool_call_item
+from tcc_schemas import lines
+from tcc_schemas.lines import (
+    Damage,
+    Line,
+    LineReader,
+    RawLine,
+    Tally,
+    crc_of,
+    decode,
+    encode,
+    other_version,
+)
+from tcc_schemas.records import SpoolLine
+
+SEGMENT = (
+    SegmentFile("segment-1")
+    .run("r1", step_item("r1", "s1"), tool_call_item("r1", "t1"), response="é \u2028 \r nothing")
+    .step("r1", "s2")
+    .tool_call("r1", "t2")
+    .feedback("r1", key="0123abcd")
+    .seal()
+)
+TEXT = st.text(st.characters(codec="utf-8"))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def read(*parts: bytes) -> tuple[list[Line | Damage], int]:
+    """Read parts of a file in their order; return what came out, and the size of the torn tail."""
+    reader = LineReader()
+    found = [line for part in parts for line in reader.read(part)]
+    return found, reader.tail
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    """Cut into single bytes."""
+    return [data[position : position + 1] for position in range(len(data))]
+
+
+@given(st.binary() | st.lists(st.sampled_from([*SEGMENT.lines, b"\n", b"{", b'{"v":1,"crc":"'])).map(b"".join))
+def test_any_bytes_give_lines_or_damage(data: bytes) -> None:
+    """Whatever is read, every byte is accounted for, and cutting it differently changes nothing."""
+    whole = read(data)
+    assert sum(line.size for line in whole[0]) + whole[1] == len(data)
+    assert read(*bytewise(data)) == whole
+
+
+def test_a_segment_cut_anywhere_reads_the_same() -> None:
+    """Two reads that meet at any offset see what one read sees; trailing bytes are a torn tail."""
+    data = SEGMENT.data
+    whole = read(data)
+    assert all(isinstance(line, Line) for line in whole[0])
+    for cut in range(len(data) + 1):
+        assert read(data[:cut], data[cut:]) == whole
+    assert read(data + b"trailing") == (whole[0], 8)
+
+
+@given(
+    kind=TEXT,
+    ident=TEXT,
+    run_id=st.none() | TEXT,
+    path=st.none() | TEXT,
+    url=st.none() | TEXT,
+    key=st.none() | TEXT,
+    converted=st.booleans(),
+    value=JSON,
+)
+def test_what_is_encoded_is_read_back(value: object, converted: bool, kind: str, ident: str, **members: str) -> None:
+    """Every text and every body survives the way through a line, byte for byte."""
+    body = orjson.dumps(value)
+    raw = encode(kind, ident, body, at=AT, converted=converted, **members)
+    assert raw.count(b"\n") == 1
+    line = read(raw)[0][0]
+    assert isinstance(line, Line)
+    assert (line.kind, line.id, line.body, line.converted, line.at) == (kind, ident, body, converted, AT)
+    assert {name: getattr(line, name) for name in members} == members
+    assert line.is_record == (members["path"] is not None)
+    assert (line.number, line.offset, line.size, line.crc) == (1, 0, len(raw), crc_of(raw))
+
+
+def test_one_flipped_bit_costs_its_line_at_most_and_is_reported() -> None:
+    """Any single flipped bit is seen; it costs the line it hits, two if it hits or makes a newline."""
+    data = SEGMENT.data
+    intact = {line.body for line in read(data)[0] if isinstance(line, Line)}
+    for position in range(len(data)):
+        for bit in range(8):
+            flipped = data[:position] + bytes([data[position] ^ (1 << bit)]) + data[position + 1 :]
+            found, tail = read(flipped)
+            kept = {line.body for line in found if isinstance(line, Line)}
+            assert kept <= intact
+            assert len(kept) >= len(intact) - (2 if data[position] == 0x0A else 1)
+            assert tail or any(isinstance(line, Damage) for line in found)
+
+
+def test_a_file_cut_short_anywhere_loses_only_the_line_it_is_cut_in() -> None:
+    """Truncation leaves every complete line readable, and the rest a torn tail."""
+    data = SEGMENT.data
+    for length in range(len(data)):
+        found, tail = read(data[:length])
+        assert len(found) == data[:length].count(b"\n")
+        assert all(isinstance(line, Line) for line in found)
+        assert tail == length - (data.rfind(b"\n", 0, length) + 1)
+
+
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_an_oversized_line_is_skipped_to_the_next_newline(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """A line beyond the limit is reported with its size, is never held, and costs nothing else."""
+    monkeypatch.setattr(lines, "MAX_LINE", 200)
+    good = encode("run", "r1", b"{}", at=AT)
+    at_limit = b"x" * 199 + b"\n"
+    data = good + b"y" * 200 + b"\n" + at_limit + b"z" * 900 + b"\n" + good
+    reader = LineReader()
+    found = []
+    for start in range(0, len(data), step):
+        found += reader.read(data[start : start + step])
+        assert len(reader.rest) <= 200
+    assert [line.reason if isinstance(line, Damage) else line.id for line in found] == [
+        "r1",
+        "oversized",
+        "corrupt",
+        "oversized",
+        "r1",
+    ]
+    assert [line.size for line in found] == [len(good), 201, 200, 901, len(good)]
+    assert found[-1].offset == len(data) - len(good)
+
+
+def signed(rest: bytes) -> bytes:
+    """Return a line whose crc is right, whatever the rest is."""
+    return b'{"v":1,"crc":"%08x",%b' % (zlib.crc32(rest, zlib.crc32(b'{"v":1,')), rest)
+
+
+def test_members_that_are_not_known_are_ignored() -> None:
+    """A later writer may add members anywhere between n and body."""
+    rest = b'"n":2,"new":{"a":[1]},"kind":"run","id":"r1","other":null,"at":"x","path":"/v1/custom","z":1,"body":{}}'
+    line = decode(RawLine(1, 0, len(rest), signed(rest)))
+    assert isinstance(line, Line)
+    assert (line.kind, line.id, line.path, line.body) == ("run", "r1", "/v1/custom", b"{}")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"",
+        b"}",
+        b'"n":2,"kind":"run","id":"r1","at":"x","body":{}',
+        b'"n":3,"kind":"run","id":"r1","at":"x","body":{}}',
+        b'"n":02,"kind":"run","id":"r1","at":"x","body":{}}',
+        b'"n":99999999999,"kind":"run","id":"r1","at":"x","body":{}}',
+        b'"n":2,"id":"r1","at":"x","body":{}}',
+        b'"n":2,"kind":1,"id":"r1","at":"x","body":{}}',
+        b'"n":2,"kind":"run","id":"r1","at":"x","path":null,"body":{}}',
+        b'"n":2,"kind":"run","id":"\\ud800","at":"x","body":{}}',
+        b'"n":2,"kind":"run","id":"\xff","at":"x","body":{}}',
+        b'"n":2,,"body":{}}',
+        b'"n":2,"body":{}}',
+        b'"n":2' + b"[" * 5000 + b',"body":{}}',
+    ],
+)
+def test_a_line_that_matches_its_crc_and_not_the_grammar_is_malformed(rest: bytes) -> None:
+    """A buggy or hostile writer's line is reported, with its bytes."""
+    found = decode(RawLine(3, 10, 20, signed(rest)))
+    assert isinstance(found, Damage)
+    assert found.reason == "malformed"
+    assert found.raw == signed(rest)
+
+
+@pytest.mark.parametrize("change", ["missing", "twice", "changed", "swapped"])
+def test_the_tally_shows_one_missing_extra_or_changed_line(change: str) -> None:
+    """A seal's count and running crc agree with the lines before it, and with no others."""
+    middle = list(SEGMENT.lines[1:-1])
+    witnessed = orjson.loads(read(SEGMENT.lines[-1])[0][0].body)  # type: ignore[union-attr]
+    if change == "missing":
+        middle.pop(1)
+    elif change == "twice":
+        middle.insert(1, middle[1])
+    elif change == "changed":
+        middle[1] = encode("step", "s2", b'{"a":1}', at=AT, path="/v1/custom")
+    else:
+        middle[1], middle[2] = middle[2], middle[1]
+    for lines_read, same in ((SEGMENT.lines[1:-1], True), (middle, False)):
+        tally = Tally()
+        for line in read(SEGMENT.lines[0], *lines_read)[0]:
+            assert isinstance(line, Line)
+            tally.add(line.crc, is_record=line.is_record)
+        assert ((tally.records, tally.crcs) == (witnessed["records"], witnessed["crcs"])) == same
+
+
+def test_every_line_matches_the_models() -> None:
+    """What the codec writes is what the JSON Schema describes."""
+    adapter: TypeAdapter[object] = TypeAdapter(SpoolLine)
+    for line in SEGMENT.lines:
+        adapter.validate_json(line)
+
+
+@pytest.mark.parametrize(
+    ("start", "version"),
+    [
+        (b'{"v":1,"crc":', None),
+        (b'{"v":2,"crc":', 2),
+        (b'{"v":17,', 17),
+        (b'{"v":0,', None),
+        (b'{"v":-1,', None),
+        (b'{"v":2}', None),
+        (b'{"type":"run"}', None),
+        (b"", None),
+        (b'{"v":' + b"9" * 400 + b",", None),
+    ],
+)
+def test_the_version_of_a_later_file_is_seen(start: bytes, version: int | None) -> None:
+    """Only a file that says v > 1 in its first member is of a later version."""
+    assert other_version(start) == version
