@@ -1,0 +1,278 @@
+"""Runs, steps and tool calls, as an agent records them.
+
+Names, parameters, defaults and errors are those of the public ``contextcompany`` client, version 2.0.0.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from . import unended
+from .clock import now
+from .complaints import complaints
+from .feedback import beside, submit
+from .ids import new_id
+from .items import NAME, OTHER, PROMPT, RESPONSE, Family, Item
+from .records import Ended, Route, item_lines, journal_lines, run_lines
+from .sink import emit, journals, note
+from .values import finite_number, json_text, snapshot, string_map, text, truth, whole_number
+
+
+class Run(Item):
+    """One agent run.  Made by :func:`run`."""
+
+    __slots__ = ("__weakref__",)
+    _label = "Run"
+
+    def __init__(self, run_id: str | None, session_id: str | None, conversational: bool | None, way: Route) -> None:
+        super().__init__("run", _ident(run_id), way, Family())
+        self._put("session_id", session_id)
+        if conversational is not None and (flag := truth(conversational)) is not None:
+            self._body["conversational"] = flag
+        unended.watch(self)
+
+    def __del__(self) -> None:
+        if self._claim and unended.forget(self):
+            self._record_unended("not ended: the run was dropped")
+
+    @property
+    def run_id(self) -> str:
+        """The run's id: what feedback, and children made elsewhere, refer to."""
+        return self._run_id
+
+    def step(self, step_id: str | None = None) -> "Step":
+        """Begin an LLM call of this run."""
+        self._seen |= OTHER
+        return Step(self._run_id, step_id, self._route, self._family)
+
+    def tool_call(self, tool_name: str | None = None, tool_call_id: str | None = None) -> "ToolCall":
+        """Begin a tool call of this run."""
+        self._seen |= OTHER
+        return ToolCall(self._run_id, tool_call_id, tool_name, self._route, self._family)
+
+    def prompt(self, user_prompt: str, system_prompt: str | None = None) -> Self:
+        """Set what the run was asked."""
+        self._seen |= PROMPT
+        parts: dict[str, str] = {}
+        if user_prompt is not None:
+            parts["user_prompt"] = text(user_prompt)
+        if system_prompt is not None:
+            parts["system_prompt"] = text(system_prompt)
+        before = self._body.get("prompt")
+        if before and "full_input" in before:
+            parts["full_input"] = before["full_input"]
+        self._put_prompt(parts)
+        self._note_journal()
+        return self
+
+    def full_input(self, value: object) -> Self:
+        """Set everything that the run was given: a text, or a value that becomes JSON text."""
+        self._seen |= OTHER
+        parts = dict(self._body.get("prompt", ()))
+        parts.pop("full_input", None)
+        if value is not None:
+            parts["full_input"], converted = json_text(value)
+            self._converted |= converted
+        return self._put_prompt(parts)
+
+    def response(self, text: str) -> Self:
+        """Set what the run answered."""
+        self._seen |= OTHER
+        return self._put("response", text)
+
+    def full_output(self, value: object) -> Self:
+        """Set everything that the run gave back: a text, or a value that becomes JSON text."""
+        self._seen |= OTHER
+        return self._put_json("full_output", value)
+
+    def metadata(self, data: Mapping[str, str] | None = None, **kwargs: str) -> Self:
+        """Add names and texts; calls merge, the last one wins."""
+        self._seen |= OTHER
+        known = self._body.setdefault("metadata", {})
+        if data is not None:
+            more = string_map(data)
+            if more is None:
+                complaints.complain(f"metadata is ignored: {type(data).__name__} is no mapping")
+            else:
+                known.update(more)
+        if kwargs:
+            known.update(string_map(kwargs))
+        self._note_journal()
+        return self
+
+    def feedback(self, score: Literal["thumbs_up", "thumbs_down"] | None = None, text: str | None = None) -> bool:
+        """Record a user's verdict on this run; return whether that worked.
+
+        Raises ValueError without score and text, or for a text of more than 2000 characters.
+        """
+        return submit(self._run_id, score, text, beside(self._route))
+
+    def _put_prompt(self, parts: dict[str, str]) -> Self:
+        if parts:
+            parts.setdefault("user_prompt", "")
+            self._body["prompt"] = parts
+        else:
+            self._body.pop("prompt", None)
+        return self
+
+    def _check(self) -> None:
+        if not self._seen & PROMPT:
+            raise ValueError("[TCC] Cannot end run: prompt is required. Call r.prompt(...) before r.end()")
+
+    def _record(self, body: dict[str, Any]) -> None:
+        # forgotten as its record is written: a segment that starts before takes it over, one that starts after doesn't
+        run, children = Ended(body, self._converted), self._family.take()
+        emit(run_lines, run, children, self._route, done=lambda: unended.forget(self))
+        unended.forget(self)
+
+    def _note_journal(self) -> None:
+        """Journal the run as it is now, if it has a prompt: what it was asked is what people want to see."""
+        if self._seen & PROMPT and self._claim and journals():
+            note(journal_lines, [Ended(dict(self._body), self._converted)], self._route, now())
+
+    def _journal(self) -> list[bytes]:
+        if not self._seen & PROMPT:
+            return []
+        run = Ended(dict(self._body or self._final), self._converted)
+        return journal_lines([run, *self._family.journal()], self._route, now())
+
+    def _record_unended(self, message: str) -> None:
+        if not self._seen:
+            return
+        try:
+            body = self._take(status_code=2)
+        except RuntimeError:
+            return  # another thread ended it just now
+        body.setdefault("status_message", message)
+        self._record(body)
+
+    def _disown(self) -> None:
+        self._family.closed = True
+
+
+class _Child(Item):
+    __slots__ = ()
+
+    def attributes(self, value: object) -> Self:
+        """Set anything else worth knowing: JSON, as it is now."""
+        self._seen |= OTHER
+        if value is None:
+            self._body.pop("attributes", None)
+        else:
+            self._body["attributes"], converted = snapshot(value)
+            self._converted |= converted
+        return self
+
+    def _record(self, body: dict[str, Any]) -> None:
+        child = Ended(body, self._converted)
+        if self._family.add(child):
+            emit(item_lines, child, self._route)
+        elif journals():
+            note(journal_lines, [child], self._route, now())
+
+
+class Step(_Child):
+    """One LLM call.  Made by :meth:`Run.step` or :func:`step`."""
+
+    __slots__ = ()
+    _label = "Step"
+
+    def __init__(self, run_id: str, step_id: str | None, way: Route, family: Family) -> None:
+        super().__init__("step", run_id, way, family)
+        self._body["step_id"] = _ident(step_id)
+
+    def prompt(self, text: str) -> Self:
+        """Set what the model was asked."""
+        self._seen |= PROMPT
+        return self._put("prompt", text)
+
+    def response(self, text: str) -> Self:
+        """Set what the model answered."""
+        self._seen |= RESPONSE
+        return self._put("response", text)
+
+    def model(self, requested: str | None = None, used: str | None = None) -> Self:
+        """Set the model's name, as asked for and as answered; None leaves it as it was."""
+        if requested is not None:
+            self._put("model_requested", requested)
+        if used is not None:
+            self._put("model_used", used)
+        return self
+
+    def finish_reason(self, reason: str) -> Self:
+        """Set why the model stopped."""
+        return self._put("finish_reason", reason)
+
+    def tokens(
+        self, prompt_uncached: int | None = None, prompt_cached: int | None = None, completion: int | None = None
+    ) -> Self:
+        """Set counts of tokens; None leaves one as it was."""
+        self._put_number("prompt_uncached_tokens", prompt_uncached, whole_number)
+        self._put_number("prompt_cached_tokens", prompt_cached, whole_number)
+        self._put_number("completion_tokens", completion, whole_number)
+        return self
+
+    def cost(self, real_total: float) -> Self:
+        """Set the cost, in USD."""
+        self._put_number("real_total_cost", real_total, finite_number)
+        return self
+
+    def ttft_ms(self, value: float) -> Self:
+        """Set the time to the first token, in milliseconds."""
+        self._put_number("ttft_ms", value, finite_number)
+        return self
+
+    def tool_definitions(self, definitions: str) -> Self:
+        """Set the tools that the model could call: JSON text, or a value that becomes it."""
+        return self._put_json("tool_definitions", definitions)
+
+    def tool_call(self, tool_name: str | None = None, tool_call_id: str | None = None) -> "ToolCall":
+        """Begin a tool call of the same run."""
+        return ToolCall(self._run_id, tool_call_id, tool_name, self._route, self._family)
+
+    def _check(self) -> None:
+        if not self._seen & PROMPT:
+            raise ValueError("[TCC] Cannot end step: prompt is required. Call s.prompt(...) before s.end()")
+        if not self._seen & RESPONSE:
+            raise ValueError("[TCC] Cannot end step: response is required. Call s.response(...) before s.end()")
+
+
+class ToolCall(_Child):
+    """One tool call.  Made by :meth:`Run.tool_call`, :meth:`Step.tool_call` or :func:`tool_call`."""
+
+    __slots__ = ()
+    _label = "ToolCall"
+
+    def __init__(
+        self, run_id: str, tool_call_id: str | None, tool_name: str | None, way: Route, family: Family
+    ) -> None:
+        super().__init__("tool_call", run_id, way, family)
+        self._body["tool_call_id"] = _ident(tool_call_id)
+        self.name(tool_name)
+
+    def name(self, tool_name: str | None) -> Self:
+        """Set the tool's name."""
+        self._seen = self._seen & ~NAME if tool_name is None else self._seen | NAME
+        return self._put("tool_name", tool_name)
+
+    def args(self, value: str | dict[str, Any]) -> Self:
+        """Set what the tool was given: a text, or a value that becomes JSON text, as it is now."""
+        return self._put_json("args", value)
+
+    def result(self, value: str | dict[str, Any]) -> Self:
+        """Set what the tool gave back: a text, or a value that becomes JSON text, as it is now."""
+        return self._put_json("result", value)
+
+    def _check(self) -> None:
+        if not self._seen & NAME:
+            raise ValueError(
+                "[TCC] Cannot end tool call: name is required. "
+                "Call tc.name(...) or pass it to tool_call('name') before tc.end()"
+            )
+
+    def _record(self, body: dict[str, Any]) -> None:
+        body["tool_name"] = body.get("tool_name") or "unknown"
+        super()._record(body)
+
+
+def _ident(value: object) -> str:
+    return new_id() if value is None else text(value) or new_id()

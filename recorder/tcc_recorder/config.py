@@ -1,0 +1,136 @@
+"""Settings: argument, else environment, else default.  What the environment gets wrong is logged and ignored."""
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from tcc_schemas.endpoints import base_url, key_hint
+from tcc_schemas.places import spool_dir as default_spool_dir
+
+from .complaints import complaints
+from .records import Route
+from .values import given_text, text
+
+Durability = Literal["process", "power"]
+_DURABILITIES: Final = get_args(Durability)
+_MAX_BYTES: Final = 1024**3
+
+
+class Settings(NamedTuple):
+    """What a spool needs to know.  ``max_bytes`` is how much the spool's directory may hold."""
+
+    spool_dir: str
+    durability: Durability
+    max_bytes: int
+    journal: bool
+
+
+def checked_arguments(
+    spool_dir: str | os.PathLike[str] | None, durability: str | None, max_bytes: int | None, journal: bool | None
+) -> dict[str, Any]:
+    """Return the arguments that are given.
+
+    Raises ValueError for a durability or a size that is none.
+    """
+    given: dict[str, Any] = {}
+    if spool_dir is not None:
+        given["spool_dir"] = os.fspath(default_spool_dir({"TCC_SPOOL_DIR": os.fspath(spool_dir)}))
+    if durability is not None:
+        given["durability"] = _checked_durability(durability)
+    if max_bytes is not None:
+        given["max_bytes"] = _checked_max_bytes(max_bytes)
+    if journal is not None:
+        given["journal"] = bool(journal)
+    return given
+
+
+def settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+    """Return the settings in effect; ``given`` are those that the program set itself."""
+    found: dict[str, Any] = {
+        "durability": "process",
+        "max_bytes": _MAX_BYTES,
+        "journal": _truth(environment.get("TCC_JOURNAL", "")),
+    }
+    if "spool_dir" not in given:
+        found["spool_dir"] = _spool_dir(environment)
+    for name, variable, check in (
+        ("durability", "TCC_DURABILITY", _checked_durability),
+        ("max_bytes", "TCC_SPOOL_MAX_BYTES", _checked_max_bytes),
+    ):
+        value = environment.get(variable)
+        if value and name not in given:
+            try:
+                found[name] = check(value)
+            except ValueError as error:
+                complaints.complain(f"{variable} is ignored: {error}")
+    return Settings(**{**found, **given})
+
+
+def debug_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether every record is to be logged (``TCC_DEBUG``)."""
+    return _truth(environment.get("TCC_DEBUG", ""))
+
+
+def get_api_key(api_key: str | None = None) -> str:
+    """Return ``api_key``, else ``TCC_API_KEY``.
+
+    Raises ValueError if there is neither.
+    """
+    key = api_key or os.environ.get("TCC_API_KEY")
+    if not key:
+        raise ValueError(
+            "TCC API key is required. Set TCC_API_KEY environment variable "
+            "or pass api_key parameter to the instrument function."
+        )
+    return key
+
+
+def get_url(path: str, api_key: str | None = None) -> str:
+    """Return the URL of ``path`` at ``TCC_BASE_URL``, else at the server that the key's prefix says.
+
+    Raises ValueError if ``TCC_BASE_URL`` is no URL, or neither official nor loopback.
+    """
+    return f"{base_url(api_key or os.environ.get('TCC_API_KEY'), os.environ)}{path}"
+
+
+def route(api_key: object, tcc_url: object) -> Route:
+    """Return where an item made now is to go.  The key itself goes no further than this."""
+    key = given_text(api_key) or os.environ.get("TCC_API_KEY")
+    return Route(given_text(tcc_url) or None, _hint(key) if key else None)
+
+
+def _truth(value: str) -> bool:
+    return value.strip().lower() in {"1", "true"}
+
+
+@lru_cache(maxsize=64)
+def _hint(key: str) -> str | None:
+    try:
+        return key_hint(key)
+    except UnicodeEncodeError:  # no header can hold such a key either
+        return None
+
+
+def _spool_dir(environment: Mapping[str, str]) -> str:
+    try:
+        return os.fspath(default_spool_dir(environment))
+    except (OSError, RuntimeError) as error:  # no such home, or no current directory
+        complaints.complain(f"TCC_SPOOL_DIR is ignored: {error}")
+        return os.fspath(default_spool_dir({}))
+
+
+def _checked_durability(value: str) -> Durability:
+    if value not in _DURABILITIES:
+        raise ValueError(f"[TCC] durability must be one of {', '.join(_DURABILITIES)}, not {text(value)!r}")
+    return value  # type: ignore[return-value]  # just checked
+
+
+def _checked_max_bytes(value: int | str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number <= 0:
+        raise ValueError(f"[TCC] max_bytes must be a number of bytes above 0, not {text(value)!r}")
+    return number

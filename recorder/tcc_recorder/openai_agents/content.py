@@ -1,0 +1,193 @@
+"""What the SDK hands around, as texts: inputs, outputs, tool definitions.  Pure; nothing here is specific to a run.
+
+The SDK's items are dicts or pydantic models, of many types and more with each version, so that they are looked at by
+the names of their members.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from tcc_recorder.values import json_text, text
+
+_SHARED_ID: Final = "__fake_id__"
+"""The id of responses that the SDK puts together itself; their ``model`` is what was asked for, not what answered."""
+
+
+def member(value: object, name: str) -> Any:
+    """Return a member of a dict or an attribute of an object; None if there is none."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+
+def as_json(value: object) -> str:
+    """Return anything as JSON text; pydantic models and dataclasses as objects of their members."""
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+    except Exception:  # noqa: BLE001 -- whatever a value's own code raises, it is recorded as well as can be
+        return json_text(value)[0]
+
+
+def as_text(value: object) -> str | None:
+    """Return a text as it is, None as None, anything else as JSON text."""
+    return value if value is None or type(value) is str else text(value) if isinstance(value, str) else as_json(value)
+
+
+def _plain(value: object) -> object:
+    dump = getattr(value, "model_dump", None)
+    if dump is not None and not isinstance(value, type):
+        return dump(mode="json", warnings=False)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return list(value)
+    return text(value)
+
+
+def user_prompt(given: object) -> tuple[str, str | None]:
+    """Return the user's words in what a run was given, and all of it as JSON text if it was a list."""
+    if isinstance(given, str):
+        return text(given), None
+    items = list(given) if isinstance(given, Sequence) else []
+    words = ""
+    for item in reversed(items):
+        if member(item, "role") == "user" and (words := _words(member(item, "content"))):
+            break
+    return words, as_json(items)
+
+
+def _words(content: object) -> str:
+    """Return the text of a message's content: a text, or parts of which some have one."""
+    if isinstance(content, str):
+        return text(content)
+    if not isinstance(content, Iterable):
+        return ""
+    parts = (member(part, "text") or member(part, "refusal") for part in content)
+    return "\n".join(part for part in parts if isinstance(part, str))
+
+
+def step_prompt(system: str | None, items: Iterable[object], cap: int | None) -> tuple[str, int]:
+    """Return what the model was given as a JSON list of messages, and how many of the oldest items were left out.
+
+    At most ``cap`` characters: the system prompt and the newest items that fit; the newest item alone is cut if needed.
+    """
+    head = [as_json({"role": "system", "content": system})] if system else []
+    parts = [as_json(item) for item in items] if not isinstance(items, str) else [as_json(items)]
+    left_out = 0
+    if cap is not None:
+        room = cap - 2 - sum(len(part) + 1 for part in head)
+        sizes = [len(part) + 1 for part in parts]
+        total = sum(sizes)
+        while total > room and left_out < len(parts) - 1:
+            total -= sizes[left_out]
+            left_out += 1
+    whole = f"[{','.join([*head, *parts[left_out:]])}]"
+    return (whole if cap is None else whole[:cap]), left_out
+
+
+def output_text(output: Sequence[object]) -> str:
+    """Return a model's output: its words if it is nothing but messages, else all items as a JSON list."""
+    if output and all(member(item, "type") == "message" for item in output):
+        return "\n".join(_words(member(item, "content")) for item in output)
+    return as_json([_slim(item) for item in output]) if output else ""
+
+
+def _slim(item: object) -> object:
+    """Return an output item without the many members that its type has and it has not."""
+    dump = getattr(item, "model_dump", None)
+    return item if dump is None else dump(mode="json", exclude_none=True, warnings=False)
+
+
+def answer(final_output: object) -> str | None:
+    """Return a run's final output: a text as it is, a typed one as its JSON."""
+    dump = getattr(final_output, "model_dump_json", None)
+    if dump is not None and not isinstance(final_output, type):
+        return text(dump())
+    return as_text(final_output)
+
+
+class Called(NamedTuple):
+    """A tool call in a model's output.  ``call_id`` is None for a hosted one: the model's provider ran it."""
+
+    name: str
+    call_id: str | None
+    args: str | None
+    result: str | None
+    error: str | None
+    status: str | None
+
+
+def calls(output: Sequence[object]) -> list[Called]:
+    """Return the tool calls in a model's output, in order; handoffs are among them."""
+    return [_called(item) for item in output if text(member(item, "type") or "").endswith("_call")]
+
+
+def _called(item: object) -> Called:
+    kind = text(member(item, "type"))
+    call_id = member(item, "call_id")
+    error, status = member(item, "error"), member(item, "status")
+    return Called(
+        name=text(member(item, "name") or kind.removesuffix("_call")),
+        call_id=None if call_id is None else text(call_id),
+        args=_first(item, ("arguments", "input", "action", "actions", "queries", "code", "operation")),
+        result=_first(item, ("output", "results", "outputs", "result")),
+        error=as_text(error),
+        status=None if status is None else text(status),
+    )
+
+
+def _first(item: object, names: Iterable[str]) -> str | None:
+    values = (member(item, name) for name in names)
+    return as_text(next((value for value in values if value is not None), None))
+
+
+def finish_reason(output: Sequence[object], response: object) -> str | None:
+    """Return why a model stopped: what the response says of being incomplete, else what its output shows."""
+    status = member(response, "status")
+    if isinstance(status, str) and status != "completed":
+        reason = member(member(response, "incomplete_details"), "reason")
+        return text(reason or status)
+    if not output:
+        return None
+    return "tool_calls" if any(member(item, "type") == "function_call" for item in output) else "stop"
+
+
+def model_used(response: object) -> str | None:
+    """Return the model that a response names, unless the SDK itself wrote the name there."""
+    model = member(response, "model")
+    if not isinstance(model, str) or member(response, "id") == _SHARED_ID:
+        return None
+    return model
+
+
+def definitions(tools: Iterable[object], handoffs: Iterable[tuple[str, str | None, object]]) -> str | None:
+    """Return the tools that an agent offers to its model as a JSON list, or None if there are none."""
+    found = [_definition(tool) for tool in tools]
+    for name, description, schema in handoffs:
+        found.append({"type": "function", "name": name, "description": description, "parameters": schema})
+    return as_json(found) if found else None
+
+
+def _definition(tool: object) -> dict[str, object]:
+    schema = member(tool, "params_json_schema")
+    kind = "function" if schema is not None else member(tool, "type") or member(tool, "name") or type(tool).__name__
+    said = {"type": kind, "name": member(tool, "name"), "description": member(tool, "description")}
+    return {**{name: value for name, value in said.items() if value}, **({"parameters": schema} if schema else {})}
+
+
+def tokens(usage: object) -> tuple[int | None, int | None, int | None]:
+    """Return uncached, cached and completion tokens; None for each if the model did not tell."""
+    given, made = member(usage, "input_tokens"), member(usage, "output_tokens")
+    if not isinstance(given, int) or not isinstance(made, int) or not given + made:
+        return None, None, None
+    cached = member(member(usage, "input_tokens_details"), "cached_tokens")
+    cached = cached if isinstance(cached, int) else 0
+    return max(given - cached, 0), cached, made
+
+
+def failed_attempts(usage: object) -> int:
+    """Return how many attempts of an LLM call failed before the one that worked, as far as its usage tells."""
+    entries = member(usage, "request_usage_entries")
+    if not isinstance(entries, Sequence) or len(entries) <= 1:
+        return 0
+    return sum(member(entry, "total_tokens") == 0 for entry in entries[:-1])

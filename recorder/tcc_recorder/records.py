@@ -1,0 +1,78 @@
+"""From ended items to the spool's lines.  Pure: dicts in, bytes out."""
+
+from typing import Any, Final, NamedTuple
+
+from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
+from tcc_schemas.lines import encode
+
+from .values import json_bytes, scrubbed
+
+_LARGE: Final = 4 * 1024 * 1024
+"""Bytes of body above which a run and its children become records of their own."""
+_ID: Final = {"run": "run_id", "step": "step_id", "tool_call": "tool_call_id"}
+
+
+class Ended(NamedTuple):
+    """An ended item: its wire dict, and whether one of its values was converted already."""
+
+    body: dict[str, Any]
+    converted: bool
+
+
+class Route(NamedTuple):
+    """Where an item is to go: its own ``tcc_url`` if it has one, and the hint of the key it was made under."""
+
+    url: str | None
+    key: str | None
+
+
+def item_lines(item: Ended, route: Route) -> list[bytes]:
+    """Return the line of one item alone."""
+    body, converted = json_bytes(item.body)
+    return [_item_line(item.body, body, route, converted=converted or item.converted)]
+
+
+def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
+    """Return the lines of a run: one, or, if that were too large, one for each child and then the run's."""
+    if not children:
+        return item_lines(run, route)
+    steps = [child for child in children if child.body["type"] == "step"]
+    tool_calls = [child for child in children if child.body["type"] != "step"]
+    items = [run, *steps, *tool_calls]
+    body, converted = json_bytes({"type": "batch", "items": [item.body for item in items]})
+    if len(body) > _LARGE:
+        return [line for item in (*items[1:], run) for line in item_lines(item, route)]
+    return [_item_line(run.body, body, route, converted=converted or any(item.converted for item in items))]
+
+
+def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
+    """Return a journal line for each item of a run that has not ended: what it would be recovered from."""
+    lines = []
+    for item, was_converted in items:
+        body, converted = json_bytes(item)
+        ident, run_id, url, key = item[_ID[item["type"]]], item["run_id"], route.url, route.key
+        if converted:
+            ident, run_id, url = scrubbed(ident), scrubbed(run_id), url and scrubbed(url)
+        mark = converted or was_converted
+        lines.append(encode("journal", ident, body, at=at, run_id=run_id, url=url, key=key, converted=mark))
+    return lines
+
+
+def feedback_lines(ident: str, feedback: dict[str, str], route: Route, at: str) -> list[bytes]:
+    """Return the line of one feedback; ``at`` is when it was given."""
+    body, converted = json_bytes(feedback)
+    return [_line("feedback", ident, feedback["runId"], FEEDBACK_PATH, at, body, route, converted=converted)]
+
+
+def _item_line(item: dict[str, Any], body: bytes, route: Route, *, converted: bool) -> bytes:
+    kind = item["type"]
+    return _line(kind, item[_ID[kind]], item["run_id"], CUSTOM_PATH, item["end_time"], body, route, converted=converted)
+
+
+def _line(
+    kind: str, ident: str, run_id: str, path: str, at: str, body: bytes, route: Route, *, converted: bool
+) -> bytes:
+    url, key = route
+    if converted:  # the body's texts were scrubbed; ids and URL must still match them
+        ident, run_id, url = scrubbed(ident), scrubbed(run_id), url and scrubbed(url)
+    return encode(kind, ident, body, at=at, run_id=run_id, path=path, url=url, key=key, converted=converted)

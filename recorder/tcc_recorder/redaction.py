@@ -1,0 +1,69 @@
+"""Secrets out of status messages.
+
+An error message quotes what failed: a header, a connection string, a configuration.  The forms of what is left are
+those of the public ``contextcompany`` package; more is recognised: quoted names and values, names with a prefix
+(``OPENAI_API_KEY``), other schemes and token shapes.  Every pattern takes time in proportion to the message: what may
+be long is possessive, or can't fail behind its first few characters.
+"""
+
+import re
+from typing import Final
+
+_MARK: Final = "[REDACTED]"
+_BARE: Final = r"""[^\s"',;})\]]++\]?"""
+_QUOTED: Final = r"""
+    \\+"[^"\\]*+(?:\\+")?               # \"in a JSON text\"
+  | \\+'[^'\\]*+(?:\\+')?
+  | "(?:[^"\\]|\\.)*+"?
+  | '(?:[^'\\]|\\.)*+'?
+"""
+_FLAGS: Final = re.IGNORECASE | re.VERBOSE | re.DOTALL
+
+_HEADER: Final = re.compile(
+    rf"\bAuthorization\s*+[:=]\s*+(?:Bearer|Basic|Token|Digest|ApiKey|Negotiate)\s++{_BARE}",
+    _FLAGS,
+)
+_BEARER: Final = re.compile(rf"\bBearer\s++{_BARE}", _FLAGS)
+_BASIC: Final = re.compile(r"\bBasic\s++[A-Za-z0-9+/=]{12,}+\]?", _FLAGS)
+_ASSIGNMENT: Final = re.compile(
+    rf"""
+    (api[_-]?key | (?:secret|private|access|signing|encryption)[_-]?key | token | secret
+      | password | passwd | passphrase | pwd | credentials? | authorization | bearer)\b
+    (?:\\*["'])?
+    \s*+[:=]\s*+
+    (?!["'](?:Bearer|Basic)\ \[REDACTED\])
+    (?:{_QUOTED} | {_BARE})
+    """,
+    _FLAGS,
+)
+_URL: Final = re.compile(r"(https?)?://([^/\s:@]*+):[^\s/]+@", _FLAGS)
+_TOKEN: Final = re.compile(
+    r"""
+    \b(?: sk-[A-Za-z0-9_-]{16,}+
+      | xox[abeprs]-[A-Za-z0-9-]{16,}+
+      | gh[oprsu]_[A-Za-z0-9_]{16,}+
+      | github_pat_[A-Za-z0-9_]{16,}+
+      | glpat-[A-Za-z0-9_-]{16,}+
+      | (?:service|dev)_[A-Za-z0-9_-]{16,}+
+      | AKIA[A-Z0-9]{16}
+      | AIza[A-Za-z0-9_-]{30,}+
+      | eyJ[A-Za-z0-9_-]{10,}+(?:\.[A-Za-z0-9_-]++)*+   # a JSON web token
+    )
+    """,
+    re.VERBOSE,
+)
+
+
+def redact(message: str) -> str:
+    """Return ``message`` with what looks like a secret replaced by ``[REDACTED]``."""
+    message = _HEADER.sub(f"Authorization={_MARK}", message)
+    message = _BEARER.sub(f"Bearer {_MARK}", message)
+    message = _BASIC.sub(f"Basic {_MARK}", message)
+    message = _ASSIGNMENT.sub(rf"\1={_MARK}", message)
+    message = _URL.sub(_without_password, message)
+    return _TOKEN.sub(_MARK, message)
+
+
+def _without_password(url: re.Match[str]) -> str:
+    scheme = "https" if url[1] else ""
+    return f"{scheme}://{url[2]}:{_MARK}@"

@@ -1,0 +1,130 @@
+"""Whatever a caller hands in, as something that JSON can hold.  Nothing here raises.
+
+The fast path is plain orjson.  Only what it refuses is walked and converted, within bounds; the caller is told, so
+that the record can say so.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+
+UNPRINTABLE: Final = "<unprintable>"
+_CYCLE: Final = "<cycle>"
+_TOO_DEEP: Final = "<too deep>"
+_MAX_DEPTH: Final = 200
+_LOWEST, _HIGHEST = -(2**63), 2**64 - 1
+_SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
+
+
+def text(value: object) -> str:
+    """Return ``value`` as an exact str."""
+    if type(value) is str:
+        return value
+    try:
+        return str.__str__(value if isinstance(value, str) else str(value))
+    except Exception:  # noqa: BLE001 -- a value's own code may raise anything
+        return UNPRINTABLE
+
+
+def given_text(value: object) -> str:
+    """Return ``value`` as text, and None as the empty text."""
+    return "" if value is None else text(value)
+
+
+def scrubbed(value: str) -> str:
+    """Return ``value`` with each lone surrogate, which UTF-8 can't hold, replaced by U+FFFD."""
+    return _SURROGATES.sub("\ufffd", value)
+
+
+def whole_number(value: object) -> int | None:
+    """Return ``value`` as an int, or None if ``int()`` does not accept it."""
+    if type(value) is int:
+        return value
+    try:
+        return int(value)  # type: ignore[call-overload,no-any-return]  # that it may refuse is the point
+    except Exception:  # noqa: BLE001 -- a value's own code may raise anything
+        return None
+
+
+def finite_number(value: object) -> float | None:
+    """Return ``value`` as a finite number, or None if it is none."""
+    try:
+        number = value if type(value) is float or type(value) is int else float(value)  # type: ignore[arg-type]  # see above
+        return number if math.isfinite(number) else None
+    except Exception:  # noqa: BLE001 -- a value's own code may raise anything
+        return None
+
+
+def truth(value: object) -> bool | None:
+    """Return ``value`` as a bool, or None if it has no truth value."""
+    try:
+        return bool(value)
+    except Exception:  # noqa: BLE001 -- a value's own code may raise anything
+        return None
+
+
+def json_bytes(value: object) -> tuple[bytes, bool]:
+    """Return ``value`` as JSON, and whether something in it had to be converted."""
+    try:
+        return orjson.dumps(value), False
+    except Exception:  # noqa: BLE001 -- TypeError, RecursionError, or what a value's own code raises
+        return orjson.dumps(_converted(value, _MAX_DEPTH, frozenset())), True
+
+
+def json_text(value: object) -> tuple[str, bool]:
+    """Return a str as it is and anything else as JSON text, and whether something in it had to be converted."""
+    if isinstance(value, str):
+        return text(value), False
+    data, converted = json_bytes(value)
+    return data.decode(), converted
+
+
+def snapshot(value: object) -> tuple[Any, bool]:
+    """Return ``value`` as plain JSON values that nobody else can change, and whether something had to be converted."""
+    data, converted = json_bytes(value)
+    return orjson.loads(data), converted
+
+
+def string_map(data: object) -> dict[str, str] | None:
+    """Return a mapping, or an iterable of pairs, with its keys and values as texts; None if it is neither."""
+    try:
+        pairs = dict(data)  # type: ignore[call-overload]  # a copy: another thread may change the caller's
+    except Exception:  # noqa: BLE001 -- a value's own code may raise anything
+        return None
+    return {text(key): text(value) for key, value in pairs.items()}
+
+
+def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:
+    """Return ``value`` as orjson takes it.  ``ancestors`` are the ids of the containers around it."""
+    try:
+        if value is None or isinstance(value, bool | float):
+            return _scalar(value)
+        if isinstance(value, int):
+            number = int.__int__(value)
+            return number if _LOWEST <= number <= _HIGHEST else text(number)
+        if not isinstance(value, Mapping | list | tuple | set | frozenset):
+            return scrubbed(text(value))
+        if id(value) in ancestors:
+            return _CYCLE
+        if depth == 0:
+            return _TOO_DEEP
+        return _container(value, depth - 1, ancestors | {id(value)})
+    except Exception:  # noqa: BLE001 -- a value's own code may raise anything; RecursionError close to the limit
+        return UNPRINTABLE
+
+
+def _scalar(value: float | None) -> object:
+    if isinstance(value, float):
+        return float.__float__(value) if math.isfinite(value) else None
+    return value
+
+
+def _container(value: Any, depth: int, ancestors: frozenset[int]) -> object:
+    # dict(), list() copy in one step: another thread may change the container meanwhile.
+    if isinstance(value, Mapping):
+        members = dict(value)
+        return {scrubbed(text(key)): _converted(member, depth, ancestors) for key, member in members.items()}
+    return [_converted(member, depth, ancestors) for member in list(value)]
