@@ -1,0 +1,163 @@
+"""A rig to run the engine with: a server that misbehaves, a spool, a state, and a clock that need not be waited for."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from faults import KEY, FaultServer
+from tcc_schemas.endpoints import origin_of
+from tcc_uploader.clock import Clock
+from tcc_uploader.engine import Engine
+from tcc_uploader.ledger import Ledger
+from tcc_uploader.letters import Letter
+from tcc_uploader.outcome import Outcome
+from tcc_uploader.removal import writer_is_gone
+from tcc_uploader.rows import Counts, SegmentRow
+from tcc_uploader.segments import Segment
+from tcc_uploader.settings import Settings
+
+
+class Time:
+    """A clock that stands still until somebody would wait: then it jumps."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.chance = 0.5
+
+    @property
+    def clock(self) -> Clock:
+        """The clock for an engine."""
+        return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now, lambda: self.chance)
+
+
+class Inbox:
+    """An engine's inbox that waits for answers really, and for anything else by moving the clock."""
+
+    def __init__(self, moment: Time, engine: Engine) -> None:
+        self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._time = moment
+        self._engine = engine
+
+    def put(self, message: object) -> None:
+        """Add a message."""
+        self._queue.put(message)
+
+    def get_nowait(self) -> object:
+        """Take a message that is there."""
+        return self._queue.get_nowait()
+
+    def get(self, timeout: float) -> object:
+        """Take a message; if none can come before ``timeout``, let that time pass."""
+        try:
+            return self._queue.get(timeout=0.05) if self._engine.delivery.in_flight else self._queue.get_nowait()
+        except Empty:
+            self._time.now += min(timeout, 0.05) if self._engine.delivery.in_flight else timeout
+            raise
+
+
+class Rig:
+    """Runs the engine over a spool, against a server."""
+
+    def __init__(self, folder: Path, server: FaultServer) -> None:
+        self.server = server
+        self.spool = folder / "spool"
+        self.state = folder / "state"
+        self.time = Time()
+        self.spool.mkdir()
+        self.engine: Engine | None = None
+
+    def settings(self, **members: Any) -> Settings:
+        """Return settings that aim at the server."""
+        base = members.pop("base_url", self.server.url)
+        members = {
+            "spools": (self.spool,),
+            "state_dir": self.state,
+            "api_keys": (KEY,),
+            "base_url": base,
+            "allowed_origins": frozenset({origin_of(base)}),
+            "in_flight": 1,
+            **members,
+        }
+        return Settings(**members)
+
+    def once(
+        self,
+        timeout: float = 60.0,
+        *,
+        files: Sequence[Path] = (),
+        removes: bool = False,
+        is_dead: Callable[[Segment], bool] = writer_is_gone,
+        **more: Any,
+    ) -> Outcome:
+        """Deliver what is there, then end, as ``replay`` does."""
+        settings = self.settings(**more)
+        options = {"files": files, "removes": removes, "is_dead": is_dead}
+        with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
+            return engine.run_once(timeout)
+
+    def daemon(
+        self,
+        until: Callable[[Engine], object],
+        *,
+        removes: bool = True,
+        real: bool = False,
+        limit: float = 20_000.0,
+        **more: Any,
+    ) -> Engine:
+        """Watch the spool until ``until(engine)``; fail after ``limit`` seconds of its clock or 20 s of ours."""
+        settings = self.settings(**more)
+        ends, real_end = self.time.now + limit, time.monotonic() + 20
+        in_vain = False
+
+        def tell(engine: Engine) -> None:
+            nonlocal in_vain
+            in_vain = self.time.now > ends or time.monotonic() > real_end
+            if until(engine) or in_vain:
+                engine.stop()
+
+        with self.ledger() as ledger, self._engine(settings, ledger, removes=removes, real=real, told=tell) as engine:
+            engine.run_for_ever()
+        assert not in_vain, f"waited in vain; {engine.intake.counts}"
+        return engine
+
+    def ledger(self) -> "OpenLedger":
+        """Return the ledger, to be opened with ``with``."""
+        return OpenLedger(self.state)
+
+    def rows(self) -> list[SegmentRow]:
+        """Return every segment's row."""
+        with Ledger.reading(self.state) as ledger:
+            return list(ledger.segments())
+
+    def counts(self) -> Counts:
+        """Return the ledger's totals."""
+        return sum((row.counts for row in self.rows()), Counts())
+
+    def letters(self) -> list[Letter]:
+        """Return the dead letters, by line."""
+        files = (self.state / "dead").glob("*.json")
+        return sorted((Letter.model_validate_json(file.read_bytes()) for file in files), key=lambda it: it.line)
+
+    def _engine(self, settings: Settings, ledger: Ledger, *, real: bool = False, **more: Any) -> Engine:
+        clock = Clock() if real else self.time.clock
+        self.engine = Engine(settings, ledger, spools=settings.spools, clock=clock, **more)
+        if not real:
+            self.engine.inbox = Inbox(self.time, self.engine)
+        return self.engine
+
+
+class OpenLedger:
+    """A ledger, open for a while."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+
+    def __enter__(self) -> Ledger:
+        self._state.mkdir(parents=True, exist_ok=True)
+        self._ledger = Ledger.open(self._state)
+        return self._ledger
+
+    def __exit__(self, *_: object) -> None:
+        self._ledger.close()

@@ -1,0 +1,88 @@
+"""The ``tcc-upload`` command in real processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from faults import KEY, FaultServer
+
+COMMAND = Path(sys.executable).with_name("tcc-upload")
+
+
+class Shell:
+    """Runs the command in an environment of its own; keeps all that it printed."""
+
+    def __init__(self, folder: Path, server: FaultServer) -> None:
+        self.spool = folder / "spool"
+        self.state = folder / "state"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "TCC_API_KEY": KEY,
+            "TCC_BASE_URL": server.url,
+            "TCC_SPOOL_DIR": str(self.spool),
+            "TCC_STATE_DIR": str(self.state),
+        }
+        self.printed = ""
+
+    def run(self, *arguments: str | Path, code: int = 0, **environment: str) -> str:
+        """Run to the end; return standard output."""
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        self.printed += done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout
+
+    def json(self, *arguments: str | Path, code: int = 0, **environment: str) -> dict[str, object]:
+        """Run with ``--json``; return what was printed."""
+        value = json.loads(self.run(*arguments, "--json", code=code, **environment))
+        assert isinstance(value, dict)
+        return value
+
+    @contextmanager
+    def daemon(self, *arguments: str, end: int = signal.SIGTERM, **environment: str) -> Iterator[subprocess.Popen[str]]:
+        """Run the daemon meanwhile; end it with a signal, which it answers with 0."""
+        process = subprocess.Popen(
+            [COMMAND, "daemon", *arguments],
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        try:
+            self.printed += process.stdout.readline()  # from its first line on, signals end it as they should
+            yield process
+            process.send_signal(end)
+            printed, _ = process.communicate(timeout=20)
+            self.printed += printed
+            assert process.returncode == 0, printed
+            assert "Traceback" not in printed
+        finally:
+            process.kill()
+            process.communicate()
+
+    def files(self) -> Mapping[Path, bytes]:
+        """Return every file of the state."""
+        return {path: path.read_bytes() for path in self.state.rglob("*") if path.is_file()}
+
+
+def wait(condition: Callable[[], object], timeout: float = 15.0) -> None:
+    """Wait until ``condition()`` is true; fail after a while."""
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)

@@ -1,0 +1,180 @@
+"""The table of answers, row by row; and the backoff."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcc_uploader.answers import Answer, Classified, Verdict, classify
+from tcc_uploader.destinations import Destination, DestinationState, backoff
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+ROWS = {
+    Verdict.DELIVERED: [200, 201, 202, 204, 206, 299],
+    Verdict.RETRY: [408, 425, 429, 500, 501, 502, 503, 504, 507, 520, 599, 100, 600, 999],
+    Verdict.PAUSE: [401, 403, 404, 405, 407, 300, 301, 302, 303, 304, 307, 308, 399],
+    Verdict.REFUSED_DIVISIBLE: [400, 413, 422],
+    Verdict.REFUSED: [402, 406, 409, 410, 411, 412, 414, 415, 418, 421, 423, 426, 428, 431, 451, 499],
+}
+
+
+@pytest.mark.parametrize(("verdict", "status"), [(verdict, status) for verdict in ROWS for status in ROWS[verdict]])
+def test_every_status_has_its_row(verdict: Verdict, status: int) -> None:
+    """A status means what the table says."""
+    assert classify(Answer(status), NOW).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (b"run already exists", Verdict.DELIVERED),
+        (b"DUPLICATE", Verdict.DELIVERED),
+        (b"", Verdict.REFUSED),
+        (b"version conflict", Verdict.REFUSED),
+    ],
+)
+def test_a_409_is_a_delivery_only_if_it_says_so(text: bytes, verdict: Verdict) -> None:
+    """409 alone is a refusal."""
+    assert classify(Answer(409, text=text), NOW).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ConnectTimeout("t"),
+        httpx.ReadTimeout("t"),
+        httpx.WriteTimeout("t"),
+        httpx.PoolTimeout("t"),
+        httpx.ReadError("reset"),
+        httpx.WriteError("reset"),
+        httpx.CloseError("x"),
+        httpx.RemoteProtocolError("x"),
+        httpx.ProxyError("x"),
+        OSError("x"),
+        RuntimeError("x"),
+    ],
+)
+def test_no_answer_is_an_outage(error: Exception) -> None:
+    """Whatever kept the answer away, the record is tried again."""
+    assert classify(Answer(error=error), NOW) == Classified(Verdict.RETRY)
+
+
+@pytest.mark.parametrize(
+    "error", [httpx.UnsupportedProtocol("x"), httpx.LocalProtocolError("x"), httpx.InvalidURL("x")]
+)
+def test_what_cannot_even_be_asked_needs_an_operator(error: Exception) -> None:
+    """A key or a URL that fits in no request won't fit the next time."""
+    assert classify(Answer(error=error), NOW).verdict is Verdict.PAUSE
+
+
+@pytest.mark.parametrize("link", ["__cause__", "__context__"])
+def test_a_certificate_that_does_not_verify_is_found_in_the_chain(link: str) -> None:
+    """The verification error lies below what httpx raises; other TLS trouble is an outage."""
+    for kind, verdict in ((ssl.SSLCertVerificationError, Verdict.PAUSE), (ssl.SSLError, Verdict.RETRY)):
+        outer, inner = httpx.ConnectError("x"), OSError("y")
+        setattr(outer, link, inner)
+        setattr(inner, link, kind(1, "z"))
+        assert classify(Answer(error=outer), NOW).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0),
+        ("7", 7),
+        ("1.5", 1.5),
+        ("-5", 0),
+        ("3600", 3600),
+        ("3601", 3600),
+        ("1e400", 3600),
+        ("nan", None),
+        ("soon", None),
+        (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120),
+        (format_datetime(NOW - timedelta(days=2), usegmt=True), 0),
+        (format_datetime(NOW + timedelta(days=2), usegmt=True), 3600),
+        ("Sat, 31 Jan 2026 12:00:30", 30),
+        ("Sat, 31 Jan 2026 14:00:30 +0200", 30),
+    ],
+)
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_retry_after(status: int, value: str | None, wait: float | None) -> None:
+    """Seconds or a date, at most an hour, never negative; nonsense says nothing."""
+    assert classify(Answer(status, retry_after=value), NOW) == Classified(Verdict.RETRY, wait)
+
+
+@given(st.text() | st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,9} [A-Z][a-z]{2} [0-9]{1,12} [0-9:]{0,9} ?[+-]?[0-9]{0,9}"))
+def test_no_retry_after_raises(value: str) -> None:
+    """A header may hold anything."""
+    wait = classify(Answer(503, retry_after=value), NOW).wait
+    assert wait is None or 0 <= wait <= 3600
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_backoff_lies_between_a_second_and_five_minutes(attempt: int, chance: float) -> None:
+    """Full jitter: at least 1 s, at most 2^n s and 5 min."""
+    assert 1 <= backoff(attempt, chance) <= min(300, 2.0 ** min(attempt, 10))
+
+
+def state() -> DestinationState:
+    """Return a destination that is up."""
+    return DestinationState(Destination("http://x/", "hint"), "key")
+
+
+def test_an_outage_pauses_for_longer_and_longer_and_a_success_ends_it() -> None:
+    """Each failed probe doubles the wait; one success makes everything as before."""
+    it = state()
+    now, waits = 0.0, []
+    for _ in range(12):
+        it.failed("HTTP 503", None, now=now, wall=now, chance=0.999_999)
+        assert it.pause is not None
+        assert it.pause.since == 0
+        waits.append(round(it.pause.next_probe - now))  # type: ignore[operator]
+        now = it.pause.next_probe or 0
+    assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]
+    it.succeeded(now)
+    assert (it.pause, it.failures, it.last_success) == (None, 0, now)
+
+
+def test_answers_from_before_a_pause_do_not_lengthen_it() -> None:
+    """Thirty requests that fail together are one failure."""
+    it = state()
+    for _ in range(30):
+        it.failed("HTTP 503", None, now=0, wall=0, chance=0.5)
+    assert it.failures == 1
+
+
+def test_an_outage_does_not_hide_that_an_operator_is_needed() -> None:
+    """A late 503 leaves the 401 and its remedy standing."""
+    it = state()
+    it.needs_operator("HTTP 401", "mend the key", now=0, wall=0)
+    it.failed("HTTP 503", None, now=1, wall=1, chance=0.5)
+    it.refused("HTTP 422", now=1, wall=1)
+    assert it.pause is not None
+    assert (it.pause.reason, it.pause.remedy, it.pause.next_probe) == ("HTTP 401", "mend the key", 300)
+
+
+def test_the_twentieth_refusal_suspects_the_destination() -> None:
+    """Nineteen refusals are the records' fault, twenty the server's."""
+    it = state()
+    assert [it.refused("HTTP 400", now=0, wall=0) for _ in range(21)] == [False] * 19 + [True, True]
+    assert it.pause is not None
+    assert it.pause.needs_operator
+
+
+def test_a_refusal_from_before_a_pause_does_not_end_it() -> None:
+    """A server that asked for ten minutes gets them, whatever else it said meanwhile."""
+    it = state()
+    it.failed("HTTP 503", 600, now=0, wall=0, chance=0.5)
+    assert not it.refused("HTTP 422", now=1, wall=1)
+    assert it.pause is not None
+    assert it.pause.next_probe == 600
+    assert not it.refused("HTTP 422", now=600, wall=600)
+    assert it.pause is None

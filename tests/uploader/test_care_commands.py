@@ -1,0 +1,275 @@
+"""``verify``, ``dead`` and ``doctor``, as an operator runs them."""
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from faults import KEY, FaultServer, Reply, Request, SegmentFile, always, ok, run_item, step_item
+from tcc_schemas.endpoints import key_hint
+from uploader.shell import Shell, wait
+
+
+def refuse(run_id: str) -> object:
+    """Return a behaviour that refuses one run."""
+    return lambda request: Reply(422, body=b"no such project") if run_id in request.ids else Reply()
+
+
+def editor(folder: Path, text: str) -> str:
+    """Return an editor that writes ``text``."""
+    program = folder / "editor.sh"
+    program.write_text(f"#!/bin/sh\ncat > \"$1\" <<'EOF'\n{text}\nEOF\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def dead_ids(shell: Shell) -> list[str]:
+    """Return the ids that ``dead list`` tells."""
+    return [line.split()[0] for line in shell.run("dead", "list").splitlines() if line != "no dead letters"]
+
+
+def one_dead(shell: Shell, server: FaultServer) -> str:
+    """Deliver three runs of which one is refused; return its letter's id."""
+    SegmentFile("s").run("r1").run("bad", prompt={"user_prompt": "secret plans"}).run("r3").seal().write(shell.spool)
+    server.behaviour = refuse("bad")
+    shell.run("replay", "--in-flight", "1", code=65)
+    [ident] = dead_ids(shell)
+    server.behaviour = ok
+    server.clear()
+    return ident
+
+
+def test_verify_adds_up_before_and_after_a_delivery(shell: Shell) -> None:
+    """What is pending, delivered and duplicate is counted from files and keys, also once the files are gone."""
+    SegmentFile().run("r1").run("r2").seal().write(shell.spool)
+    SegmentFile().run("r1").seal(refused=3).write(shell.spool)
+    assert "3 records = 0 delivered + 2 pending + 0 dead + 1 duplicate + 0 dropped" in shell.run("verify")
+    with shell.daemon():
+        wait(lambda: not list(shell.spool.iterdir()))
+    report = shell.run("verify")
+    assert "3 records = 2 delivered + 0 pending + 0 dead + 1 duplicate + 0 dropped" in report
+    assert "3 more were refused by recorders" in report
+    assert "2 segments, 2 of them sealed: it adds up" in report
+
+
+def test_verify_names_damage(shell: Shell) -> None:
+    """A corrupt line, a torn tail and their places are told, and the exit code is 65."""
+    whole = SegmentFile().run("r1").run("r2").run("r3").data
+    broken = bytearray(whole)
+    broken[whole.index(b'"r2"') + 1] ^= 1
+    (shell.spool / "a.jsonl").parent.mkdir(exist_ok=True)
+    (shell.spool / "a.jsonl").write_bytes(bytes(broken) + b'{"v":1,"crc"')
+    report = shell.run("verify", code=65)
+    assert "line 3: corrupt" in report
+    assert "torn tail of 12 bytes" in report
+    assert "2 records = 0 delivered + 2 pending" in report
+
+
+def test_verify_breaks_when_a_line_was_taken_out(shell: Shell) -> None:
+    """The seal is a witness: a record that is missing without a trace does not add up."""
+    segment = SegmentFile().run("r1").run("r2").seal()
+    del segment.lines[1]
+    segment.write(shell.spool)
+    assert "the seal counts 2 records, 1 are here" in shell.run("verify", code=70)
+
+
+def test_verify_breaks_when_a_segment_is_cut_short_or_missing(shell: Shell, server: FaultServer) -> None:
+    """Records that the ledger has counted, and that can't be found any more, do not add up."""
+    segment = SegmentFile().run("r1").run("r2")
+    path = segment.write(shell.spool)
+    server.behaviour = always(Reply(503))
+    shell.run("replay", "--timeout", "0", code=75)
+    path.write_bytes(b"".join(segment.lines[:2]))
+    assert "cut short: 2 records were read here before" in shell.run("verify", code=70)
+    path.unlink()
+    assert "missing: it has gone with 2 records pending" in shell.run("verify", code=70)
+
+
+def test_verify_breaks_when_the_ledger_was_tampered_with(shell: Shell) -> None:
+    """A key that is not in the ledger any more contradicts the row of its segment."""
+    SegmentFile().run("r1").run("r2").seal().write(shell.spool)
+    with shell.daemon():
+        wait(lambda: not list(shell.spool.iterdir()))
+    with sqlite3.connect(shell.state / "ledger.sqlite3") as database:
+        database.execute("DELETE FROM delivered WHERE line = 2")
+    database.close()
+    assert "does NOT add up" in shell.run("verify", code=70)
+
+
+def test_verify_of_paths_looks_at_nothing_else(shell: Shell, tmp_path: Path) -> None:
+    """Given a file, only that file is checked."""
+    SegmentFile().run("r1").seal().write(shell.spool)
+    other = SegmentFile().run("r2").run("r3").seal().write(tmp_path / "else")
+    assert shell.json("verify", other)["totals"]["records"] == 2  # type: ignore[index]
+
+
+def test_dead_list_and_show_tell_why(shell: Shell, server: FaultServer) -> None:
+    """A letter names its reason, the server's answer, its origin and its bytes."""
+    ident = one_dead(shell, server)
+    assert "refused: HTTP 422: no such project" in shell.run("dead", "list")
+    shown = shell.run("dead", "show", ident)
+    for part in ("HTTP 422", "no such project", "segment s, line 3", "run bad", "secret plans"):
+        assert part in shown
+    shell.run("dead", "show", "nonsense", code=2)
+    shell.run("dead", "show", code=2)
+
+
+def test_requeue_sends_a_letter_once_and_the_counts_follow(shell: Shell, server: FaultServer) -> None:
+    """What was dead is delivered, is no letter any more, and is not sent again with its segment."""
+    ident = one_dead(shell, server)
+    assert "1 letter delivered" in shell.run("dead", "requeue", ident)
+    assert server.ids == [["bad"]]
+    assert dead_ids(shell) == []
+    assert "3 records = 3 delivered" in shell.run("verify")
+    shell.run("replay")
+    assert server.ids == [["bad"]]
+    assert not list((shell.state / "requests").iterdir())
+
+
+def test_a_letter_that_is_refused_again_is_a_letter_again(shell: Shell, server: FaultServer) -> None:
+    """Requeueing what can't be delivered changes nothing but the answer that is kept."""
+    ident = one_dead(shell, server)
+    server.behaviour = always(Reply(400, body=b"still no"))
+    assert "1 dead again" in shell.run("dead", "requeue", "--all", code=65)
+    assert dead_ids(shell) == [ident]
+    assert "still no" in shell.run("dead", "show", ident)
+    assert "3 records = 2 delivered + 0 pending + 1 dead" in shell.run("verify")
+
+
+def test_a_letter_can_be_edited_on_its_way(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
+    """The bytes that the operator wrote are sent; what is no JSON is refused, and the letter stays as it was."""
+    ident = one_dead(shell, server)
+    shell.run("dead", "requeue", ident, "--edit", code=2, EDITOR=editor(tmp_path, "{ not JSON"))
+    assert not server.requests
+    shell.run("dead", "requeue", ident, "--edit", EDITOR=editor(tmp_path, '{"type":"run","run_id":"bad","mended":1}'))
+    assert server.requests[0].body == b'{"type":"run","run_id":"bad","mended":1}'
+    assert dead_ids(shell) == []
+
+
+def test_a_conflict_can_be_sent_against_the_ledger(shell: Shell, server: FaultServer) -> None:
+    """Other bytes under a delivered id go out when the operator says so, and both records count as delivered."""
+    SegmentFile().run("r1", response="a").seal().write(shell.spool)
+    SegmentFile().run("r1", response="b").seal().write(shell.spool)
+    shell.run("replay", "--in-flight", "1", code=65)
+    shell.run("dead", "requeue", "--all")
+    assert [request.json["response"] for request in server.requests] in (["a", "b"], ["b", "a"])
+    assert "2 records = 2 delivered" in shell.run("verify")
+    shell.run("replay")
+    assert len(server.requests) == 2
+
+
+def test_only_what_was_refused_of_a_run_is_in_its_letter(shell: Shell, server: FaultServer) -> None:
+    """A run whose one step is refused is delivered but for that step, and requeueing sends the step alone."""
+    SegmentFile().run("r1", step_item("r1", "good"), step_item("r1", "bad")).seal().write(shell.spool)
+
+    def behaviour(request: Request) -> Reply:
+        return Reply(413) if len(request.ids) > 1 or request.ids == ["bad"] else Reply()
+
+    server.behaviour = behaviour
+    shell.run("replay", code=65)
+    server.behaviour = ok
+    server.clear()
+    shell.run("dead", "requeue", "--all")
+    assert server.ids == [["bad"]]
+    assert "1 delivered + 0 pending + 0 dead" in shell.run("verify")
+
+
+def test_a_plain_line_that_was_no_record_can_be_mended(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
+    """An invalid line is sent only once it has become a wire item."""
+    shell.spool.mkdir()
+    (shell.spool / "mine.jsonl").write_text('{"type":"run","run_id":"r1"}\n')
+    shell.run("replay", code=65)
+    shell.run("dead", "requeue", "--all", code=2)
+    mended = str(run_item("r1")).replace("'", '"')
+    shell.run("dead", "requeue", "--all", "--edit", EDITOR=editor(tmp_path, mended))
+    assert server.ids == [["r1"]]
+    assert "1 delivered + 0 pending + 0 dead" in shell.run("verify")
+
+
+def test_drop_asks_first(shell: Shell, server: FaultServer) -> None:
+    """A letter is given up only if the operator says yes, and then counts as dropped."""
+    ident = one_dead(shell, server)
+    shell.run("dead", "drop", ident, code=1)
+    assert dead_ids(shell) == [ident]
+    shell.run("dead", "drop", ident, "--yes")
+    assert dead_ids(shell) == []
+    assert not server.requests
+    assert "3 records = 2 delivered + 0 pending + 0 dead + 0 duplicate + 1 dropped" in shell.run("verify")
+    shell.run("replay")
+    assert not server.requests
+
+
+def test_a_running_daemon_takes_the_requests(shell: Shell, server: FaultServer) -> None:
+    """Beside a daemon the commands only ask; the daemon sends and drops, and forgets the request."""
+    SegmentFile("s").run("r1").run("bad").run("r3").run("worse").run("r5").seal().write(shell.spool)
+    server.behaviour = lambda request: Reply(400 if request.ids[0] in ("bad", "worse") else 200)
+    with shell.daemon("--in-flight", "1"):
+        wait(lambda: len(dead_ids(shell)) == 2)
+        server.behaviour = ok
+        by_run = {
+            line.split("run ")[1].split(",")[0]: line.split()[0] for line in shell.run("dead", "list").splitlines()
+        }
+        assert "handed to the running uploader" in shell.run("dead", "requeue", by_run["bad"])
+        shell.run("dead", "drop", by_run["worse"], "--yes")
+        wait(lambda: dead_ids(shell) == [] and not list((shell.state / "requests").iterdir()))
+        wait(lambda: "4 delivered + 0 pending + 0 dead + 0 duplicate + 1 dropped" in shell.run("verify"))
+    assert server.ids.count(["bad"]) == 2
+    assert server.ids.count(["worse"]) == 1
+
+
+def test_a_requeued_letter_survives_a_restart(shell: Shell, server: FaultServer) -> None:
+    """A letter that could not be sent at once is pending, also for the next process."""
+    ident = one_dead(shell, server)
+    server.behaviour = always(Reply(503))
+    shell.run("dead", "requeue", ident, "--timeout", "0", code=75)
+    assert "2 delivered + 1 pending + 0 dead" in shell.run("verify")
+    server.behaviour = ok
+    shell.run("replay")
+    assert "3 records = 3 delivered" in shell.run("verify")
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is(shell: Shell, server: FaultServer) -> None:
+    """With folders, locks, events, keys and a server that work, every line says ok."""
+    server.behaviour = always(Reply(400))
+    shell.spool.mkdir(mode=0o700)
+    shell.state.mkdir(mode=0o700)
+    report = shell.run("doctor")
+    assert {line.split()[0] for line in report.splitlines()} == {"ok"}
+    assert key_hint(KEY) in report
+    assert not list(shell.spool.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "word"),
+    [
+        ("key", "401"),
+        ("no key", "none is held"),
+        ("unheld", "pending records were made under key abcdef01"),
+        ("open spool", "everybody may write to it"),
+    ],
+)
+def test_doctor_says_what_to_do(shell: Shell, server: FaultServer, trouble: str, word: str) -> None:
+    """Each thing that needs an operator is named with a remedy, and the exit code is 77."""
+    shell.spool.mkdir(mode=0o700)
+    environment = {}
+    if trouble == "key":
+        server.behaviour = always(Reply(401))
+    elif trouble == "no key":
+        environment["TCC_API_KEY"] = ""
+    elif trouble == "unheld":
+        SegmentFile().run("r1", key_hint="abcdef01").write(shell.spool)
+    else:
+        shell.spool.chmod(stat.S_IMODE(0o777))
+    report = shell.run("doctor", code=77, **environment)
+    assert word in report
+    assert "do: " in report[report.index(word) :]
+
+
+def test_doctor_works_offline(shell: Shell) -> None:
+    """Without a network the report is whole, and says that waiting is all right."""
+    shell.spool.mkdir(mode=0o700)
+    environment = {"TCC_BASE_URL": "http://nowhere.invalid", "TCC_ALLOW_UNSAFE_BASE_URL": "1"}
+    assert "does not resolve" in shell.run("doctor", **environment)
+    environment["TCC_BASE_URL"] = "http://127.0.0.1:9"
+    assert "records wait until it answers" in shell.run("doctor", **environment)

@@ -1,0 +1,132 @@
+"""The ledger on disk: all or nothing, readable beside its writer, never smaller than it was."""
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tcc_uploader.decisions import Known, Place
+from tcc_uploader.ledger import Ledger
+from tcc_uploader.rows import Changes, Counts, Delivered, LetterRow, SegmentRow
+from tcc_uploader.tables import LedgerTooNewError
+
+ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None)  # noqa: FBT003 -- a row
+LETTER = LetterRow("abc", b"k" * 16, 9, Place(1, 3), "dead", "refused")
+CHANGES = replace(Changes.none(), delivered=[Delivered(b"d" * 16, 7, Place(1, 2))], letters=[LETTER], segments={1: ROW})
+
+
+def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
+    """Keys, letters and counts come back as they went in."""
+    ledger = Ledger.open(tmp_path)
+    ledger.commit(CHANGES)
+    ledger.close()
+    ledger = Ledger.open(tmp_path)
+    assert ledger.delivered([b"d" * 16, b"x" * 16]) == {b"d" * 16: Known(7, Place(1, 2))}
+    assert ledger.letters(b"k" * 16) == [LETTER]
+    assert list(ledger.segments()) == [ROW] == [ledger.segment("s1")]
+    assert (ledger.number_of("s1"), ledger.number_of("s2"), ledger.number_of("s3")) == (1, 2, 3)
+    ledger.close()
+
+
+def test_thousands_of_keys_are_looked_up_at_once(tmp_path: Path) -> None:
+    """A lookup has no limit of its own."""
+    ledger = Ledger.open(tmp_path)
+    keys = [number.to_bytes(16) for number in range(1234)]
+    ledger.commit(replace(Changes.none(), delivered=[Delivered(key, 1, Place(1, 1)) for key in keys]))
+    assert set(ledger.delivered([*keys, b"?" * 16])) == set(keys)
+    ledger.close()
+
+
+def test_a_commit_is_all_or_nothing(tmp_path: Path) -> None:
+    """If one row can't be written none is, and the ledger goes on."""
+    ledger = Ledger.open(tmp_path)
+    broken = replace(CHANGES, segments={1: ROW, 2: ROW._replace(number=2, path=None)})  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.Error):
+        ledger.commit(broken)
+    assert ledger.delivered([b"d" * 16]) == {}
+    assert not list(ledger.segments())
+    ledger.commit(CHANGES)
+    assert len(list(ledger.segments())) == 1
+    ledger.close()
+
+
+def test_a_segment_that_is_read_again_never_shrinks(tmp_path: Path) -> None:
+    """On the way through a known segment its smaller counts are not written; its whole counts are."""
+    ledger = Ledger.open(tmp_path)
+    ledger.commit(CHANGES)
+    ledger.commit(replace(Changes.none(), segments={1: ROW._replace(size=50, counts=Counts(1))}))
+    assert ledger.segment("s1") == ROW
+    grown = ROW._replace(size=150, counts=Counts(4, 3, 0, 1, 0), finished=True)
+    ledger.commit(replace(Changes.none(), segments={1: grown}))
+    assert ledger.segment("s1") == grown
+    ledger.close()
+
+
+def test_a_reader_sees_commits_beside_the_writer_and_cannot_write(tmp_path: Path) -> None:
+    """Other commands read while the daemon writes, and change nothing."""
+    writer = Ledger.open(tmp_path)
+    with Ledger.reading(tmp_path) as reader:
+        assert not list(reader.segments())
+        writer.commit(CHANGES)
+        assert list(reader.segments()) == [ROW]
+        with pytest.raises(sqlite3.OperationalError):
+            reader.commit(CHANGES)
+    writer.close()
+
+
+def test_reading_creates_nothing(tmp_path: Path) -> None:
+    """A state that does not exist reads as empty, and still does not exist."""
+    with Ledger.reading(tmp_path / "state") as reader:
+        assert not list(reader.segments())
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """A later version's ledger is neither opened nor moved aside."""
+    Ledger.open(tmp_path).close()
+    database = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    database.execute("PRAGMA user_version=2000")
+    database.close()
+    with pytest.raises(LedgerTooNewError):
+        Ledger.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite3"]
+
+
+def test_a_corrupt_file_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    """The ruin is moved aside, and a new ledger works."""
+    (tmp_path / "ledger.sqlite3").write_bytes(b"ruin" * 5000)
+    ledger = Ledger.open(tmp_path)
+    ledger.commit(CHANGES)
+    ledger.close()
+    (ruin,) = tmp_path.glob("ledger.sqlite3.corrupt-*")
+    assert ruin.read_bytes() == b"ruin" * 5000
+
+
+def test_a_folder_that_cannot_be_written_is_no_corruption(tmp_path: Path) -> None:
+    """No room or no permission moves nothing aside."""
+    (tmp_path / "ledger.sqlite3").mkdir()
+    with pytest.raises(sqlite3.OperationalError):
+        Ledger.open(tmp_path)
+    assert (tmp_path / "ledger.sqlite3").is_dir()
+
+
+def test_the_journal_mode_is_delete_and_commits_are_synced(tmp_path: Path) -> None:
+    """No WAL, ever, even if the file had one; and EXTRA synchronous: the removal of the journal is synced too."""
+    Ledger.open(tmp_path).close()
+    database = sqlite3.connect(tmp_path / "ledger.sqlite3")
+    database.execute("PRAGMA journal_mode=WAL")
+    database.close()
+    ledger = Ledger.open(tmp_path)
+    assert ledger._database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert ledger._database.execute("PRAGMA synchronous").fetchone() == (3,)
+    ledger.close()
+
+
+def test_a_ledger_with_damaged_tables_is_set_aside(tmp_path: Path) -> None:
+    """A bit that rots in a table's definition, which SQLite does not notice, costs duplicates and not the delivery."""
+    Ledger.open(tmp_path).close()
+    file = tmp_path / "ledger.sqlite3"
+    file.write_bytes(file.read_bytes().replace(b"refused INTEGER", b"refuseb INTEGER"))
+    Ledger.open(tmp_path).close()
+    assert len(list(tmp_path.glob("ledger.sqlite3.corrupt-*"))) == 1

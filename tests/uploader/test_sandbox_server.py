@@ -1,0 +1,68 @@
+"""The stand-in for Observatory: it checks what it gets, and hides no second receipt."""
+
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from faults import AT, batch_of, run_item, step_item
+from tcc_uploader.sandbox import Receipts, Sandbox
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Give a sandbox that accepts one key."""
+    receipts = Receipts(":memory:")
+    with Sandbox(0, receipts, "the-key") as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+    receipts.close()
+
+
+def post(sandbox: Sandbox, path: str, body: object, key: str = "the-key") -> int:
+    """Send; return the status."""
+    content = {"content": body} if isinstance(body, bytes) else {"json": body}
+    return httpx.post(sandbox.url + path, headers={"Authorization": f"Bearer {key}"}, **content).status_code  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v1/custom", run_item("r1"), 200),
+        ("/v1/custom", batch_of(run_item("r1"), step_item("r1", "s1")), 200),
+        ("/v1/feedback", {"runId": "r1", "score": "thumbs_up"}, 200),
+        ("/v1/feedback", run_item("r1"), 422),
+        ("/v1/custom", {"runId": "r1", "score": "thumbs_up"}, 422),
+        ("/v1/custom", {"type": "run", "run_id": "r1", "start_time": AT}, 422),
+        ("/v1/custom", [], 422),
+        ("/v1/custom", b"no json", 400),
+        ("/v1/custom", b"", 400),
+        ("/v2/custom", run_item("r1"), 404),
+    ],
+)
+def test_it_answers_as_the_wire_says(sandbox: Sandbox, path: str, body: object, status: int) -> None:
+    """What the models take is accepted; the rest is refused with the status that fits, and not kept."""
+    assert post(sandbox, path, body) == status
+    assert bool(sandbox.receipts.counts()) == (status == 200)
+
+
+def test_a_wrong_key_is_refused(sandbox: Sandbox) -> None:
+    """Another key, or none, is 401."""
+    assert post(sandbox, "/v1/custom", run_item("r1"), "another") == 401
+    assert httpx.post(sandbox.url + "/v1/custom", json=run_item("r1")).status_code == 401
+    assert not sandbox.receipts.counts()
+
+
+def test_a_second_receipt_is_counted(sandbox: Sandbox) -> None:
+    """The same item twice is two receipts, and the page says so."""
+    post(sandbox, "/v1/custom", batch_of(run_item("r1"), step_item("r1", "s1")))
+    post(sandbox, "/v1/custom", step_item("r1", "s1"))
+    assert [(kind, ident, times) for kind, ident, _, times in sandbox.receipts.counts()] == [
+        ("run", "r1", 1),
+        ("step", "s1", 2),
+    ]
+    assert "2 different items received, 1 of them more than once" in httpx.get(sandbox.url).text

@@ -1,0 +1,114 @@
+"""Every setting: argument, else environment, else TOML file, else default."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tcc_uploader.settings import SettingsError, load
+
+PATHS = [Path("/t"), Path("/e"), Path("/a")]
+BASES = ["http://localhost:1", "http://localhost:2"]
+
+
+@pytest.mark.parametrize(
+    ("member", "toml", "environment", "argument", "values"),
+    [
+        ("spools", 'spools = ["/t"]', {"TCC_SPOOL_DIR": "/e"}, {"spools": [Path("/a")]}, PATHS),
+        ("state_dir", 'state_dir = "/t"', {"TCC_STATE_DIR": "/e"}, {"state": Path("/a")}, PATHS),
+        ("in_flight", "in_flight = 3", {"TCC_IN_FLIGHT": "4"}, {"in_flight": 5}, [3, 4, 5]),
+        ("after", 'after = "keep"', {}, {"after": "delete"}, ["keep", "keep", "delete"]),
+        ("base_url", f"base_url = '{BASES[0]}'", {"TCC_BASE_URL": BASES[1]}, {}, [*BASES, BASES[1]]),
+        (
+            "allowed_origins",
+            'allow_origins = ["http://t"]',
+            {"TCC_ALLOW_ORIGINS": "http://e/x"},
+            {"allow_origins": ["http://a:80/"]},
+            ["http://t", "http://e", "http://a"],
+        ),
+    ],
+)
+def test_argument_before_environment_before_file(
+    tmp_path: Path,
+    member: str,
+    toml: str,
+    environment: Mapping[str, str],
+    argument: Mapping[str, Any],
+    values: list[object],
+) -> None:
+    """Each source hides the next."""
+    file = tmp_path / "upload.toml"
+    file.write_text(toml)
+
+    def value(environment: Mapping[str, str], **arguments: Any) -> object:
+        found = getattr(load(environment, config=file, **arguments), member)
+        return next(iter(found)) if isinstance(found, tuple | frozenset) else found
+
+    assert [value({}), value(environment), value(environment, **argument)] == values
+
+
+def test_the_defaults() -> None:
+    """Nothing said: the user's folders, 32 in flight, delivered segments are removed."""
+    settings = load({"XDG_STATE_HOME": "/x"})
+    assert (settings.spools, settings.state_dir) == ((Path("/x/tcc/spool"),), Path("/x/tcc/state"))
+    assert (settings.in_flight, settings.after, settings.api_keys) == (32, "delete", ())
+
+
+def test_keys_come_from_file_and_environment_the_default_first(tmp_path: Path) -> None:
+    """The file's first key is the default; each key is held once."""
+    file = tmp_path / "keys"
+    file.write_text("k1\nk2, k3\n")
+    settings = load({"TCC_API_KEY": "k4", "TCC_API_KEYS": "k2 k5"}, api_key_file=file)
+    assert settings.api_keys == ("k1", "k2", "k3", "k4", "k5")
+
+
+def test_the_file_is_found_by_name_or_in_its_usual_place(tmp_path: Path) -> None:
+    """TCC_UPLOAD_CONFIG, else ``tcc/upload.toml`` in the user's configuration."""
+    usual = tmp_path / "tcc" / "upload.toml"
+    usual.parent.mkdir()
+    usual.write_text("in_flight = 7")
+    named = tmp_path / "named.toml"
+    named.write_text("in_flight = 8")
+    assert load({"XDG_CONFIG_HOME": str(tmp_path)}).in_flight == 7
+    assert load({"XDG_CONFIG_HOME": str(tmp_path), "TCC_UPLOAD_CONFIG": str(named)}).in_flight == 8
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"in_flight = 0",
+        b'in_flight = "3"',
+        b"api_key = 'x'",
+        b"= nonsense",
+        b'base_url = "https://evil.example"',
+        b"\xff\xfe",
+        b'after = "no"',
+    ],
+)
+def test_a_settings_file_that_cannot_be_meant_is_refused(tmp_path: Path, content: bytes) -> None:
+    """A typo, a key, or a wrong type is told; nothing is guessed."""
+    file = tmp_path / "upload.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError):
+        load({}, config=file)
+
+
+@pytest.mark.parametrize(
+    ("environment", "custom", "feedback"),
+    [
+        ({}, None, None),
+        ({"TCC_URL": "http://localhost:1/v1/custom"}, "http://localhost:1/v1/custom", "http://localhost:1/v1/feedback"),
+        ({"TCC_URL": "http://localhost:1/hook"}, "http://localhost:1/hook", "http://localhost:1/v1/feedback"),
+        (
+            {"TCC_URL": "http://localhost:1/x", "TCC_FEEDBACK_URL": "http://localhost:2/f"},
+            "http://localhost:1/x",
+            "http://localhost:2/f",
+        ),
+        ({"TCC_URL": "http://localhost:1/x", "TCC_BASE_URL": "http://localhost:2"}, "http://localhost:1/x", None),
+    ],
+)
+def test_feedback_goes_beside_its_run(environment: Mapping[str, str], custom: str | None, feedback: str | None) -> None:
+    """A custom URL takes the feedback to its own host, never to one that nobody named."""
+    settings = load(environment)
+    assert (settings.custom_url, settings.feedback_url) == (custom, feedback)

@@ -1,0 +1,124 @@
+"""The watcher is a hint: it speeds delivery up, and nothing depends on it."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from faults import FaultServer, SegmentFile
+from tcc_uploader import watch
+from tcc_uploader.engine import Engine
+from tcc_uploader.watch import Watcher
+from uploader.rigging import Rig
+
+
+def wait(condition: Callable[[], object], timeout: float = 10.0) -> None:
+    """Wait until ``condition()`` is true; fail after a while."""
+    until = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
+
+
+def refuse(*_: object) -> None:
+    """Stand for a kernel without watches left."""
+    raise OSError(24, "inotify instance limit reached")
+
+
+def test_an_event_brings_a_record_long_before_the_next_scan(rig: Rig, server: FaultServer) -> None:
+    """A record that is written while the daemon runs is delivered within moments, on a real clock."""
+    started = threading.Event()
+
+    def until(engine: Engine) -> object:
+        started.set()
+        return engine.fates.total.delivered
+
+    thread = threading.Thread(target=rig.daemon, args=(until,), kwargs={"real": True})
+    thread.start()
+    assert started.wait(10)
+    began = time.monotonic()
+    SegmentFile().run("late").write(rig.spool)
+    server.wait_for(lambda: ["late"] in server.ids)
+    assert time.monotonic() - began < 10
+    thread.join()
+
+
+def test_a_folder_that_is_deleted_and_made_again_is_watched_again(tmp_path: Path) -> None:
+    """The watch follows the name: check() rebuilds it, and events come again."""
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    events: SimpleQueue[Path] = SimpleQueue()
+    watcher = Watcher([spool], events.put)
+    try:
+        assert watcher.check()
+        assert watcher.mode == "native"
+        assert not watcher.check()
+        shutil.rmtree(spool)
+        wait(lambda: watcher.check() or watcher.mode == "waiting")
+        assert watcher.mode == "waiting"
+        spool.mkdir()
+        assert watcher.check()
+        while not events.empty():
+            events.get()
+        (spool / "new.jsonl").write_bytes(b"x")
+        assert events.get(timeout=10) == spool / "new.jsonl"
+    finally:
+        watcher.close()
+
+
+def test_reading_a_spool_raises_no_events(tmp_path: Path) -> None:
+    """The uploader's own reads and scans must not wake it up."""
+    (tmp_path / "a.jsonl").write_bytes(b"x")
+    events: SimpleQueue[Path] = SimpleQueue()
+    watcher = Watcher([tmp_path], events.put)
+    try:
+        watcher.check()
+        (tmp_path / "a.jsonl").read_bytes()
+        list(tmp_path.iterdir())
+        (tmp_path / "b.jsonl").write_bytes(b"y")
+        assert events.get(timeout=10).name == "b.jsonl"
+    finally:
+        watcher.close()
+
+
+def test_without_inotify_the_watcher_polls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the kernel refuses a watch the folder is polled, and the mode says so."""
+    monkeypatch.setattr(watch, "Observer", refuse)
+    events: SimpleQueue[Path] = SimpleQueue()
+    watcher = Watcher([tmp_path], events.put)
+    try:
+        assert watcher.check()
+        assert watcher.mode == "polling"
+        assert not watcher.check()
+        (tmp_path / "new.jsonl").write_bytes(b"x")
+        assert events.get(timeout=10) == tmp_path / "new.jsonl"
+    finally:
+        watcher.close()
+
+
+def test_without_any_watcher_the_scans_deliver(rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If nothing can watch, the mode says ``scanning``, and records arrive all the same."""
+    monkeypatch.setattr(watch, "Observer", refuse)
+    monkeypatch.setattr(watch, "PollingObserver", refuse)
+    modes = set()
+
+    def late(engine: Engine) -> object:
+        modes.add(engine.watcher.mode if engine.watcher else "")
+        if not any(rig.spool.iterdir()):
+            SegmentFile().run("r1").write(rig.spool)
+        return engine.fates.total.delivered
+
+    rig.daemon(late, removes=False)
+    assert modes == {"scanning"}
+
+
+def test_a_spool_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    """The mode says that a spool does not exist yet."""
+    watcher = Watcher([tmp_path / "later"], lambda _: None)
+    assert not watcher.check()
+    assert watcher.mode == "waiting"
+    watcher.close()

@@ -1,0 +1,142 @@
+"""Records on their way from a file into a hand: queued by destination, and judged again when their turn comes."""
+
+import logging
+from collections.abc import Callable
+
+from tcc_schemas.endpoints import PATHS
+from tcc_schemas.lines import Damage, Line
+
+from . import segments
+from .clock import Clock
+from .decisions import Decision, dedupe_key, idempotency_token
+from .destinations import Destination, Router, backoff
+from .entries import Entry, run_mark
+from .fates import Cause, Fates
+from .formats import Format, Invalid
+from .intake import Intake
+from .lanes import History, Lane, Record
+from .segments import Found, Segment
+from .window import KeptLines
+
+_log = logging.getLogger(__name__)
+
+
+class Backlog:
+    """What waits.  ``run_in_flight`` tells whether a run with a mark is under way."""
+
+    def __init__(
+        self, fates: Fates, router: Router, intake: Intake, clock: Clock, run_in_flight: Callable[[int], bool]
+    ) -> None:
+        self.lanes: dict[Destination, Lane] = {}
+        self._fates = fates
+        self._router = router
+        self._intake = intake
+        self._clock = clock
+        self._run_in_flight = run_in_flight
+        self._kept = KeptLines()
+        self._waiting: dict[int, list[tuple[Lane, Entry]]] = {}
+        """Feedback that waits for its run, by the run's mark."""
+
+    @property
+    def ready(self) -> int:
+        """Records that wait for a destination that is up."""
+        return sum(len(lane) for lane in self.lanes.values() if lane.state.pause is None)
+
+    @property
+    def waiting(self) -> int:
+        """Records that wait for a destination, whatever its state."""
+        return sum(len(lane) + len(lane.suspects) for lane in self.lanes.values())
+
+    def admit(self, segment: Segment, found: list[Found]) -> None:
+        """Take what was read from a file: queue what is new, settle what is known."""
+        self._fates.touch(segment)
+        lines = [line for line in found if isinstance(line, Line)]
+        keys = [dedupe_key(line.kind, line.id) for line in lines]
+        delivered = self._fates.ledger.delivered(keys)
+        for line, key in zip(lines, keys, strict=True):
+            decision = self._fates.ledger.judge(segment.number, line, key, delivered.get(key))
+            if decision is Decision.SEND:
+                self.send(segment, line)
+            else:
+                self._conclude(segment, line, decision)
+        for other in found:
+            if isinstance(other, Invalid):
+                self._fates.bury_invalid(segment, other)
+            elif isinstance(other, Damage):
+                _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
+
+    def send(self, segment: Segment, line: Line) -> None:
+        """Queue a record for its destination, whatever the ledger says of it."""
+        path = line.path or ""
+        if path not in PATHS:
+            self.bury(segment, line, Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body))
+            return
+        route = self._router.route(path, line.url, line.key)
+        lane = self.lanes.get(route.destination)
+        if lane is None:
+            lane = self.lanes[route.destination] = Lane(route, self._clock.wall())
+        mark = run_mark(segment.handle, line.id) if line.kind == "run" else 0
+        if lane.state.pause is None:
+            self._kept.keep(segment.handle, line)
+        lane.append(Entry(segment.handle, line.number, line.offset, line.size, mark))
+
+    def in_hand(self, lane: Lane, entry: Entry, history: History) -> Record | None:
+        """Return the record to send, or None if it met another fate, must wait, or is not there any more."""
+        segment = self._intake.by_handle.get(entry.handle)
+        line = self._kept.take(entry) or (self._fetch(segment, entry) if segment else None)
+        if segment is None or entry.handle not in self._intake.by_handle:  # its file has gone
+            self.release_feedback(entry.run)
+            return None
+        if line is None:
+            lane.postpone(entry, history, self._clock.monotonic() + backoff(history.failures + 1, 1.0))
+            return None
+        if line.kind == "feedback" and self._waits_for_run(lane, segment, line, entry):
+            return None
+        key = dedupe_key(line.kind, line.id)
+        ledger = self._fates.ledger
+        known = ledger.delivered([key]).get(key)
+        decision = Decision.SEND
+        if segment.format is not Format.LETTER:
+            decision = ledger.judge(segment.number, line, key, known, self._fates.in_flight.get(key))
+        if decision is not Decision.SEND:
+            self._conclude(segment, line, decision)
+            return None
+        return Record(lane, segment, line, entry, key, idempotency_token(line.kind, line.id, line.body), history)
+
+    def bury(self, segment: Segment, line: Line, cause: Cause) -> None:
+        """Make a dead letter of a record."""
+        self._fates.bury(segment, line, cause)
+        self.release_feedback(run_mark(segment.handle, line.id) if line.kind == "run" else 0)
+
+    def release_feedback(self, mark: int) -> None:
+        """Let feedback go that waited for the run with this mark."""
+        for lane, entry in self._waiting.pop(mark, []) if mark else []:
+            lane.append(entry)
+
+    def _fetch(self, segment: Segment, entry: Entry) -> Line | None:
+        try:
+            return segments.fetch(segment, entry.offset, entry.size, entry.line)
+        except FileNotFoundError:
+            self._intake.forget(segment)
+            return None
+        except OSError as error:
+            _log.warning("can't read %s again: %s", segment.path, error)
+            return None
+
+    def _waits_for_run(self, lane: Lane, segment: Segment, line: Line, entry: Entry) -> bool:
+        """Put feedback aside if its run is pending in the same segment: the server should know the run first."""
+        mark = run_mark(segment.handle, line.run_id or "")
+        pending = any(other.holds_run(mark) for other in self.lanes.values())
+        if pending or self._run_in_flight(mark):
+            self._waiting.setdefault(mark, []).append((lane, entry))
+            return True
+        return False
+
+    def _conclude(self, segment: Segment, line: Line, decision: Decision) -> None:
+        """Settle a record without sending it."""
+        if decision is Decision.CONFLICT:
+            detail = f"other bytes were delivered, or are under way, for {line.kind} {line.id[:100]}"
+            self.bury(segment, line, Cause("conflict", detail, line.body))
+            return
+        self._fates.settle(segment, decision)
+        self.release_feedback(run_mark(segment.handle, line.id) if line.kind == "run" else 0)

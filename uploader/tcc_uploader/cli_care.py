@@ -1,0 +1,197 @@
+"""The commands that look and mend: ``status``, ``verify``, ``dead``, ``doctor``."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import doctor as examination
+from . import letters, render, requests, statedir
+from . import verify as verification
+from .cli_common import (
+    PLACES,
+    SENDING,
+    SPOOLS,
+    deliver_once,
+    exit_of,
+    fail,
+    reading,
+    settings_from,
+    with_options,
+)
+from .discover import list_files
+from .exits import Exit
+from .letters import Letter
+from .requests import LetterRequest
+from .settings import Settings
+from .status import status_report
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+_ALL = click.option("--all", "every", is_flag=True, help="Every dead letter.")
+_IDS = click.argument("ids", nargs=-1, metavar="[ID]...")
+
+
+@click.command()
+@with_options(SPOOLS, *PLACES)
+@_AS_JSON
+def status(*, as_json: bool, **options: Any) -> None:
+    """Tell what is pending and delivered, and how each destination does."""
+    settings = settings_from(options)
+    with reading(settings) as ledger:
+        report = status_report(settings.spools, settings.state_dir, ledger)
+    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(render.status_lines(report)))
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@with_options(SPOOLS, *PLACES)
+@_AS_JSON
+def verify(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+    """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
+
+    Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or
+    missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed.
+    """
+    settings = settings_from(options)
+    spools = [path.resolve() for path in paths if path.is_dir()] if paths else list(settings.spools)
+    files, unreadable = list_files(spools, [path.resolve() for path in paths if not path.is_dir()])
+    with reading(settings) as ledger:
+        report = verification.verify(files, spools, ledger, whole=not paths)
+    report.unreadable |= {str(path): why for path, why in unreadable.items()}
+    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(render.verification_lines(report)))
+    if report.newer and not report.broken:
+        sys.exit(Exit.PENDING)
+    sys.exit(Exit.BROKEN if report.broken else Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED)
+
+
+@click.command()
+@with_options(SPOOLS, *SENDING)
+@_AS_JSON
+def doctor(*, as_json: bool, **options: Any) -> None:
+    """Try everything that delivery stands on: folders, locks, events, keys, name, TLS, proxy, clock.
+
+    Works offline.  Exit codes: 0 nothing is wrong; 77 something needs you.
+    """
+    settings = settings_from({**options, "after": None})
+    failed = False
+    with reading(settings) as ledger:
+        findings = []
+        for finding in examination.examine(settings, ledger):
+            failed |= finding.level == "fail"
+            findings.append(finding._asdict())
+            if not as_json:
+                click.echo("\n".join(render.finding_lines(finding)))
+    if as_json:
+        click.echo(render.json_text(findings))
+    sys.exit(Exit.OPERATOR_NEEDED if failed else Exit.DELIVERED)
+
+
+@click.group()
+def dead() -> None:
+    """Look after dead letters: records that can't be delivered as they are."""
+
+
+@dead.command("list")
+@with_options(*PLACES)
+@_AS_JSON
+def list_(*, as_json: bool, **options: Any) -> None:
+    """Tell in one line each why they died."""
+    found = _dead(settings_from(options))
+    if as_json:
+        click.echo(render.json_text([letter.model_dump() for letter in found]))
+    else:
+        click.echo("\n".join(render.letter_line(letter) for letter in found) or "no dead letters")
+
+
+@dead.command()
+@_IDS
+@_ALL
+@with_options(*PLACES)
+def show(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
+    """Show letters in full: reason, status, the server's answer, where they came from, the bytes."""
+    for letter in _chosen(settings_from(options), ids, every=every):
+        click.echo("\n".join(render.letter_lines(letter)))
+
+
+@dead.command()
+@_IDS
+@_ALL
+@click.option("--edit", is_flag=True, help="Edit the JSON in $EDITOR first.")
+@with_options(*SENDING)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds without progress to give up after."
+)
+def requeue(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **options: Any) -> None:
+    """Send letters once more, whatever the ledger says of their keys."""
+    settings = settings_from(options)
+    for letter in _chosen(settings, ids, every=every):
+        requests.ask(settings.state_dir, _requeue_request(letter, edit=edit))
+    if pid := statedir.holder(settings.state_dir):
+        click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
+        return
+    outcome = deliver_once(settings, [], [], timeout=timeout, bar=True)
+    click.echo(f"{render.plural(outcome.sent.delivered, 'letter')} delivered, {outcome.sent.dead} dead again")
+    for line in render.hints(outcome, settings.state_dir):
+        click.echo(line, err=True)
+    sys.exit(exit_of(outcome))
+
+
+@dead.command()
+@_IDS
+@_ALL
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@with_options(*PLACES)
+def drop(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> None:
+    """Give letters up for good; asks first."""
+    settings = settings_from(options)
+    chosen = _chosen(settings, ids, every=every)
+    for letter in chosen:
+        click.echo(render.letter_line(letter))
+    if not yes:
+        click.confirm(f"Drop {render.plural(len(chosen), 'letter')} for good?", abort=True)
+    for letter in chosen:
+        requests.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
+    if not statedir.holder(settings.state_dir):
+        deliver_once(settings, [], [], timeout=0, bar=False)
+
+
+def _dead(settings: Settings) -> list[Letter]:
+    """Return the letters that are dead: not those on their way again, or answered."""
+    with reading(settings) as ledger:
+        found = []
+        for path in sorted((settings.state_dir / letters.FOLDER).glob("*.json")):
+            try:
+                letter = letters.read(path)
+            except (OSError, ValueError) as error:
+                click.echo(f"{path} can't be read: {error}", err=True)
+                continue
+            row = ledger.letter(letter.id)
+            if row is None or row.fate == "dead":
+                found.append(letter)
+    return sorted(found, key=lambda letter: letter.died_at)
+
+
+def _chosen(settings: Settings, ids: Iterable[str], *, every: bool) -> list[Letter]:
+    found = {letter.id: letter for letter in _dead(settings)}
+    if every:
+        return list(found.values())
+    wanted = list(ids)
+    if not wanted:
+        raise click.UsageError("name letters by their ids, or say --all")
+    for ident in wanted:
+        if ident not in found:
+            fail(f"there is no dead letter {ident}: see `tcc-upload dead list`", Exit.USAGE)
+    return [found[ident] for ident in wanted]
+
+
+def _requeue_request(letter: Letter, *, edit: bool) -> LetterRequest:
+    """Return the request to send a letter, edited if that is wanted.  Nothing is changed if the edit is no record."""
+    text = letter.body_bytes.decode(errors="replace")
+    edited = click.edit(text, extension=".json") if edit else None
+    try:
+        changed = letters.with_body(letter, (edited if edited is not None else text).strip().encode())
+    except ValueError as error:
+        fail(f"letter {letter.id} can't be sent like this: {error}; it stays as it was (try --edit)", Exit.USAGE)
+    return LetterRequest(action="requeue", letter=letter.id, letter_json=changed.model_dump_json())

@@ -1,0 +1,161 @@
+"""The commands that deliver: ``daemon``, ``replay``; and ``sandbox`` to deliver to."""
+
+import logging
+import os
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import render
+from .aside import move_aside
+from .cli_common import (
+    FOLDER,
+    SENDING,
+    SPOOLS,
+    deliver_once,
+    exit_of,
+    fail,
+    on_signals,
+    reading,
+    settings_from,
+    with_options,
+    working,
+)
+from .discover import list_files
+from .engine import Engine
+from .exits import Exit
+from .ledger import LedgerLostError
+from .locks import boot_is_over
+from .removal import writer_is_gone
+from .sandbox import Receipts, Sandbox
+from .segments import Segment
+from .settings import Settings
+from .statedir import StateHeldError, watched_alone
+from .status import StatusFile
+from .survey import survey
+
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+@with_options(SPOOLS, *SENDING)
+@click.option("--after", type=click.Choice(["delete", "keep"]), help="What becomes of delivered segments [delete].")
+def daemon(**options: Any) -> None:
+    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
+    on_signals(sys.exit)  # nothing is in flight yet
+    settings = settings_from(options)
+    while True:
+        try:
+            with watched_alone(settings.spools):
+                _watch(settings)
+        except StateHeldError as error:
+            fail(str(error), Exit.STATE_HELD)
+        except LedgerLostError as error:
+            _log.error("%s; starting anew in %s, which may cost duplicates", error, settings.state_dir)
+        except sqlite3.OperationalError as error:
+            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
+        except sqlite3.DatabaseError as error:
+            _log.error("the ledger is damaged: %s", error)
+            move_aside(settings.state_dir)
+        else:
+            return
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@with_options(*SENDING)
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds without progress to give up after."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
+@click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")
+def replay(
+    *, paths: tuple[Path, ...], timeout: float, as_json: bool, dry_run: bool, assume_dead: bool, **options: Any
+) -> None:
+    """Deliver what lies in the default spool, or in the spools, segments and JSONL files given; then end.
+
+    Sources are never changed.  Exit codes: 0 all delivered; 65 dead letters or damage; 73 another uploader holds the
+    state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
+    """
+    settings = settings_from(options)
+    spools = [path.resolve() for path in paths if path.is_dir()] if paths else list(settings.spools)
+    files = [path.resolve() for path in paths if not path.is_dir()]
+    if dry_run:
+        sys.exit(_dry_run(settings, spools, files, as_json=as_json))
+    # a lock proves nothing about a spool that may be a copy
+    is_dead = (lambda _: True) if assume_dead else _boot_is_over if paths else writer_is_gone
+    outcome = deliver_once(settings, spools, files, timeout=timeout, bar=not as_json, is_dead=is_dead)
+    click.echo(render.json_text(render.outcome_json(outcome)) if as_json else render.outcome_line(outcome))
+    if not as_json:
+        if not outcome.counts.records:
+            click.echo(f"nothing to deliver in {', '.join(map(str, [*spools, *files]))}", err=True)
+        for line in render.hints(outcome, settings.state_dir):
+            click.echo(line, err=True)
+    sys.exit(exit_of(outcome))
+
+
+@click.command()
+@click.option("--port", type=int, default=0, help="Port on 127.0.0.1 [default: a free one].")
+@click.option("--db", type=FOLDER, help="SQLite file for the receipts [default: in memory].")
+@click.option("--key", help="The only key to accept [default: any].")
+def sandbox(*, port: int, db: Path | None, key: str | None) -> None:
+    """Run a stand-in for Observatory on loopback: it checks, keeps and counts what it receives.
+
+    Prints its URL for TCC_BASE_URL; GET / shows the receipts; Ctrl-C prints them and ends.
+    """
+    try:
+        receipts = Receipts(db or ":memory:")
+        server = Sandbox(port, receipts, key)
+    except (OSError, sqlite3.Error) as error:
+        fail(f"can't start the sandbox: {error}", Exit.USAGE)
+    with server:
+        click.echo(server.url)
+        sys.stdout.flush()
+        # shutdown() waits for serve_forever(), which runs in this thread
+        on_signals(lambda: threading.Thread(target=server.shutdown).start())
+        server.serve_forever()
+        click.echo(receipts.table())
+    receipts.close()
+
+
+def _dry_run(settings: Settings, spools: list[Path], files: list[Path], *, as_json: bool) -> Exit:
+    """Tell what a replay would do."""
+    paths, unreadable = list_files(spools, files)
+    with reading(settings) as ledger:
+        found = survey(paths, ledger)
+    found.unreadable |= unreadable
+    unheld = found.unheld(settings)
+    if as_json:
+        click.echo(render.json_text({**render.survey_json(found), "keys_not_held": unheld}))
+    else:
+        click.echo(render.survey_line(found))
+        for hint, number in unheld.items():
+            click.echo(f"{number:,} of them would wait: no key with the hint {hint} is held", err=True)
+        for path, why in found.unreadable.items():
+            click.echo(f"can't read {path}: {why}", err=True)
+    if unheld or found.unreadable:
+        return Exit.OPERATOR_NEEDED
+    if found.newer:
+        return Exit.PENDING
+    return Exit.DEAD_OR_DAMAGED if found.counts.dead or found.damage else Exit.DELIVERED
+
+
+def _boot_is_over(segment: Segment) -> bool:
+    return boot_is_over(segment.header)
+
+
+def _watch(settings: Settings) -> None:
+    """Deliver until a signal comes.  Raises :class:`sqlite3.DatabaseError` if the ledger is lost on the way."""
+    with working(settings) as ledger:
+        _log.info("watching %s", ", ".join(map(str, settings.spools)))
+        report = StatusFile(settings.state_dir, os.getpid())
+        removes = settings.after == "delete"
+        with Engine(settings, ledger, spools=settings.spools, removes=removes, told=report.tell) as engine:
+            on_signals(engine.stop)
+            engine.run_for_ever()
+            report.write(engine)

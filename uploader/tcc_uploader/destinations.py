@@ -1,0 +1,190 @@
+"""Where a record goes, and whether that place takes records now.  Pure: clock and chance are passed in."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from urllib.parse import quote, urlsplit
+
+from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, key_hint, origin_of
+
+from .settings import Settings
+
+_log = logging.getLogger(__name__)
+
+FIRST_BACKOFF: Final = 1.0
+MAX_BACKOFF: Final = 300.0
+OPERATOR_PROBE: Final = 300.0
+"""Seconds between probes of a destination that waits for an operator."""
+MAX_SUSPECTS: Final = 20
+"""Refusals without a success after which the destination, not the records, is suspected."""
+
+
+class Destination(NamedTuple):
+    """A URL with its path, and the hint of the key that goes there (None: the default key, none is held)."""
+
+    url: str
+    hint: str | None
+
+
+class Route(NamedTuple):
+    """A destination, its key, and why it can't be used as things are (empty if it can)."""
+
+    destination: Destination
+    api_key: str | None
+    blocked: str = ""
+    remedy: str = ""
+
+
+class Router:
+    """Decide where a record goes.  Built once from the settings; the answers are kept."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keys: Mapping[str, str] = {key_hint(key): key for key in settings.api_keys}
+        self._routes: dict[tuple[str, str | None, str | None], Route] = {}
+
+    def route(self, path: str, url: str | None, hint: str | None) -> Route:
+        """Return the route for a record's ``path``, ``url`` and ``key`` members.  No exception is raised."""
+        wanted = (path, url, hint)
+        found = self._routes.get(wanted)
+        if found is None:
+            found = self._routes[wanted] = self._find(path, url, hint)
+        return found
+
+    def _find(self, path: str, url: str | None, hint: str | None) -> Route:
+        key = self._key_for(hint)
+        target = self._configured_url(path, key)
+        if url is not None:
+            trusted = self._trusted(url)
+            if trusted is None:
+                return Route(
+                    Destination(url[:200], hint),
+                    key,
+                    "refused origin",
+                    f"a record asks for {url[:200]!r}, which nobody allowed: add --allow-origin if you trust it",
+                )
+            target = trusted
+        if key is None:
+            remedy = (
+                f"no key with the hint {hint} is held: set TCC_API_KEYS, or use --adopt {hint} "
+                "to send its records with the default key"
+                if hint
+                else "no key is held: set TCC_API_KEY"
+            )
+            return Route(Destination(target, hint), None, "key not held", remedy)
+        return Route(Destination(target, key_hint(key)), key)
+
+    def _key_for(self, hint: str | None) -> str | None:
+        default = next(iter(self._settings.api_keys), None)
+        if hint is None or hint in self._settings.adopt:
+            return default
+        return self._keys.get(hint)
+
+    def _configured_url(self, path: str, key: str | None) -> str:
+        settings = self._settings
+        if path == CUSTOM_PATH and settings.custom_url:
+            return settings.custom_url
+        if path == FEEDBACK_PATH and settings.feedback_url:
+            return settings.feedback_url
+        return settings.base_url_for(key) + path
+
+    def _trusted(self, url: str) -> str | None:
+        """Return a record's URL rebuilt from what was checked, or None if its origin is not allowed."""
+        try:
+            origin = origin_of(url)
+            parts = urlsplit(url)
+        except ValueError:
+            return None
+        if origin not in OFFICIAL_ORIGINS and origin not in self._settings.allowed_origins:
+            return None
+        return origin + quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a destination takes no records.  ``next_probe`` is on the monotonic clock; None: nothing to probe."""
+
+    reason: str
+    since: float
+    next_probe: float | None
+    remedy: str = ""
+
+    @property
+    def needs_operator(self) -> bool:
+        """Whether waiting alone won't help."""
+        return bool(self.remedy)
+
+
+@dataclass(slots=True)
+class DestinationState:
+    """A destination is up, or paused.  ``since`` and ``last_success`` are wall-clock seconds."""
+
+    destination: Destination
+    api_key: str | None
+    pause: Pause | None = None
+    failures: int = 0
+    """Failed tries in a row."""
+    successes: int = 0
+    last_success: float | None = None
+    suspects: int = 0
+    """Records refused since the last success."""
+
+    def succeeded(self, wall: float) -> None:
+        """Note a delivery: the destination is up."""
+        self.successes += 1
+        self.failures = 0
+        self.suspects = 0
+        self.pause = None
+        self.last_success = wall
+
+    def failed(self, reason: str, wait: float | None, *, now: float, wall: float, chance: float) -> None:
+        """Note an outage: pause for ``wait`` seconds, or for a time that grows with each failure."""
+        if self.pause is not None and (self.pause.needs_operator or (self.pause.next_probe or 0) > now):
+            return  # an answer to a request that was under way when the pause began
+        self.failures += 1
+        delay = backoff(self.failures, chance) if wait is None else wait
+        since = self.pause.since if self.pause else wall
+        self.pause = Pause(reason, since, now + delay)
+
+    def needs_operator(self, reason: str, remedy: str, *, now: float, wall: float) -> None:
+        """Pause until an operator helps; probe every few minutes."""
+        since = self.pause.since if self.pause and self.pause.needs_operator else wall
+        self.pause = Pause(reason, since, now + OPERATOR_PROBE, remedy)
+
+    def log_change(self, before: Pause | None) -> None:
+        """Log that it was paused, for another reason than before, or is up again."""
+        url, pause = self.destination.url, self.pause
+        if pause is None and before is not None:
+            _log.info("%s takes records again", url)
+        elif pause is not None and (before is None or (before.reason, before.remedy) != (pause.reason, pause.remedy)):
+            what_to_do = pause.remedy or "nothing to do: it is tried again"
+            _log.warning("%s is paused, its records wait: %s; %s", url, pause.reason, what_to_do)
+
+    def block(self, reason: str, remedy: str, *, wall: float) -> None:
+        """Pause for good: as this process was started, nothing can be sent there."""
+        self.pause = Pause(reason, wall, None, remedy)
+        self.log_change(None)
+
+    def refused(self, reason: str, *, now: float, wall: float) -> bool:
+        """Note a refused record.  Return whether the destination itself is suspected now, and paused."""
+        self.suspects += 1
+        pause = self.pause
+        early = pause is not None and (pause.next_probe is None or pause.next_probe > now)
+        if self.suspects < MAX_SUSPECTS and not (pause and pause.needs_operator):
+            # a probe that is refused was answered: the outage is over; an answer from before the pause ends nothing
+            self.pause = pause if early else None
+            return False
+        if not (pause and pause.needs_operator and early):
+            remedy = f"{self.suspects} records in a row were refused: look at the server before the records"
+            self.needs_operator(reason, remedy, now=now, wall=wall)
+        return True
+
+
+def backoff(attempt: int, chance: float) -> float:
+    """Return the seconds to wait after failure number ``attempt`` (from 1): full jitter from 1 s up to 5 min.
+
+    ``chance`` is uniform in [0, 1).
+    """
+    ceiling = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt, 30))
+    return FIRST_BACKOFF + chance * (ceiling - FIRST_BACKOFF)

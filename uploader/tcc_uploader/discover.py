@@ -1,0 +1,50 @@
+"""Find the files of a spool.  A scan is the truth; the watcher's events only say where to look first."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+SUFFIX: Final = ".jsonl"
+
+
+class Seen(NamedTuple):
+    """A file's name in a spool and its size in bytes."""
+
+    path: Path
+    inode: int
+    size: int
+
+
+def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list[Path], dict[Path, str]]:
+    """Return the files of some spools, and single ones; and which spools can't be read, and why."""
+    found: list[Path] = []
+    unreadable: dict[Path, str] = {}
+    for spool in spools:
+        try:
+            found += [seen.path for seen in scan(spool)]
+        except OSError as error:
+            unreadable[spool] = error.strerror or str(error)
+    return [*found, *files], unreadable
+
+
+def scan(spool: Path) -> Iterator[Seen]:
+    """Yield the regular files of a spool, oldest name first; nothing if it does not exist (yet).
+
+    Raises OSError if it exists and can't be read.
+    """
+    try:
+        with os.scandir(spool) as entries:
+            names = sorted(
+                (entry for entry in entries if entry.name.endswith(SUFFIX)),
+                key=lambda entry: entry.name,
+            )
+    except FileNotFoundError:
+        return
+    for entry in names:
+        try:
+            if entry.is_file(follow_symlinks=False):
+                status = entry.stat(follow_symlinks=False)
+                yield Seen(spool / entry.name, status.st_ino, status.st_size)
+        except FileNotFoundError:
+            continue  # removed since it was listed

@@ -1,0 +1,283 @@
+"""The deciding thread: read, send, commit, remove, and again.  Everything else hands its news to ``inbox``."""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Final, NamedTuple, Self
+
+from .answers import Answer
+from .backlog import Backlog
+from .clock import Clock
+from .delivery import Delivery
+from .destinations import Router
+from .fates import Fates
+from .intake import Intake
+from .lanes import Record, report_lane
+from .ledger import Ledger
+from .outcome import Outcome
+from .recovery import Recovery
+from .removal import CLAIMS_AT_ONCE, writer_is_gone
+from .requeue import Requeue
+from .segments import Segment, file_name
+from .sender import Sender
+from .settings import Settings
+from .watch import Watcher
+from .window import Window
+
+_log = logging.getLogger(__name__)
+
+RESCAN: Final = 30.0
+"""Seconds between scans, which find what no event told of."""
+_TICK: Final = 1.0
+"""Seconds: how often the watcher is looked after, and the status told."""
+_READ_AHEAD: Final = 256
+"""Records that wait for a destination that is up, beyond which reading pauses."""
+_DRAIN: Final = 25.0
+"""Seconds to wait for answers at the end: less than what a container is given to stop."""
+_MAX_WAITING: Final = 2_000_000
+"""Records known to wait, beyond which reading pauses: 40 bytes each."""
+
+
+class Changed(NamedTuple):
+    """A file may have grown."""
+
+    path: Path
+
+
+class Answered(NamedTuple):
+    """A request has its answer."""
+
+    record: Record
+    answer: Answer
+
+
+class Stop(NamedTuple):
+    """Finish what is in flight, and end."""
+
+
+Message = Changed | Answered | Stop
+
+
+class Engine:
+    """Delivers what lies in some spools.  Use as ``with Engine(…) as engine``."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        spools: Sequence[Path],
+        files: Sequence[Path] = (),
+        clock: Clock | None = None,
+        removes: bool = False,
+        is_dead: Callable[[Segment], bool] = writer_is_gone,
+        told: Callable[["Engine"], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or Clock()
+        self._ledger = ledger
+        self.inbox: SimpleQueue[Message] = SimpleQueue()
+        self.intake = Intake(ledger, spools, files, removes=removes)
+        self.fates = Fates(ledger, settings.state_dir, self.intake.counted)
+        self._sender = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
+        window = Window(settings.in_flight)
+        self.backlog = Backlog(self.fates, Router(settings), self.intake, self.clock, window.holds_run)
+        self.delivery = Delivery(self.fates, self.backlog, window, self._sender, self.clock)
+        self._recovery = Recovery(self.fates, self.intake, self.backlog, is_dead)
+        self._requeue = Requeue(settings.state_dir, self.fates, self.intake, self.backlog)
+        self.watcher: Watcher | None = None
+        self.trouble = ""
+        """Why the ledger can't be written now; empty if it can."""
+        self._removes = removes
+        self._told = told
+        self._stopping = False
+        self._stirred: set[Segment] = set()
+        """Segments that have changed since their writers were last looked for."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.watcher is not None:
+            self.watcher.close()
+        self._sender.close()
+
+    def stop(self) -> None:
+        """End soon.  May be called from a signal handler or another thread."""
+        self.inbox.put(Stop())
+
+    def run_for_ever(self) -> None:
+        """Deliver until :meth:`stop`."""
+        self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(Changed(path)))
+        rescan = tick = self.clock.monotonic()
+        self._requeue.send_requeued()
+        while not self._stopping:
+            now = self.clock.monotonic()
+            if now >= tick:
+                tick = now + _TICK
+                rescan = now if self.watcher.check() else rescan
+                self._ledger.check()
+                self._take_requests()
+                self.delivery.give_up_overdue()
+                if self._stirred and self.intake.idle and not self.delivery.in_flight:
+                    self._settle(list(self._stirred))
+            if now >= rescan:
+                rescan = now + RESCAN
+                self.intake.scan()
+                self._settle(self.intake.live)
+                if self._removes:
+                    self.intake.sweep()
+            self._step()
+            self._tell()
+            self._wait(min(tick, rescan))
+        self._drain()
+
+    def run_once(self, timeout: float) -> Outcome:
+        """Deliver what is there, then end; or after ``timeout`` seconds in which nothing met a fate."""
+        self._requeue.send_requeued()
+        self._take_requests()
+        self.intake.scan()
+        progress, since = self.fates.met, self.clock.monotonic()
+        timed_out = False
+        while not self._stopping and not timed_out:
+            self._step()
+            self._tell()
+            if self._finished():
+                self.delivery.give_up_suspects()  # feedback that waited for one of them goes now
+                self._recovery.recover(self.intake.live)
+                if self._finished():
+                    break
+                continue
+            self._wait(since + timeout)
+            if self.fates.met != progress:
+                progress, since = self.fates.met, self.clock.monotonic()
+            timed_out = self.clock.monotonic() - since >= timeout
+        self._drain()
+        self.delivery.give_up_suspects()
+        self._commit()
+        epoch = self.clock.wall() - self.clock.monotonic()
+        return Outcome(
+            counts=self.intake.counts,
+            sent=self.fates.total,
+            damage=self.intake.damage,
+            newer=len(self.intake.newer),
+            unreadable={file_name(path): why for path, why in self.intake.unreadable.items()},
+            waiting=self.backlog.waiting,
+            paused=[report_lane(lane, epoch) for lane in self.backlog.lanes.values() if len(lane)],
+            timed_out=timed_out,
+            trouble=self.trouble,
+        )
+
+    def _take_requests(self) -> None:
+        if self.trouble:
+            return  # what was taken last time is not committed yet
+        try:
+            self._requeue.take_requests()
+        except (sqlite3.OperationalError, OSError) as error:
+            self._note_trouble(error)
+
+    def _step(self) -> None:
+        """Read and send as far as there is room; commit what was answered, and remove what is done."""
+        if self.fates.adjusts:
+            self._commit()
+        if not self.trouble:
+            while self._reads_on():
+                found = self.intake.read()
+                if found is not None:
+                    self.backlog.admit(*found)
+            self.delivery.dispatch()
+        self._commit()
+
+    def _reads_on(self) -> bool:
+        backlog = self.backlog
+        return not self.intake.idle and backlog.ready < _READ_AHEAD and backlog.waiting < _MAX_WAITING
+
+    def _finished(self) -> bool:
+        """Whether a one-shot run has nothing left that waiting a while could help."""
+        if self.delivery.in_flight or self._reads_on() or self.trouble:
+            return False
+        lanes = self.backlog.lanes.values()
+        return not any(len(lane) and not (lane.state.pause and lane.state.pause.needs_operator) for lane in lanes)
+
+    def _wait(self, until: float) -> None:
+        """Wait for news until a moment on the monotonic clock, then take all there is."""
+        now = self.clock.monotonic()
+        if self.trouble:
+            until = min(until, now + _TICK)
+        elif self._reads_on():
+            until = now
+        elif (due := self.delivery.next_due()) is not None:
+            until = min(until, due)
+        try:
+            self._take(self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait())
+            while True:
+                self._take(self.inbox.get_nowait())
+        except Empty:
+            pass
+
+    def _take(self, message: Message) -> None:
+        if isinstance(message, Changed):
+            self.intake.hint(message.path)
+        elif isinstance(message, Answered):
+            self.delivery.take_answer(message.record, message.answer)
+        else:
+            self._stopping = True
+
+    def _drain(self) -> None:
+        """Hear the answers to what is in flight, and commit them."""
+        until = self.clock.monotonic() + _DRAIN
+        while self.delivery.in_flight and self.clock.monotonic() < until:
+            self._wait(until)
+        self._commit()
+
+    def _commit(self, candidates: Sequence[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
+        """Commit every fate; then, and only then, remove those of ``candidates`` that are done.
+
+        They are those that changed, if no others are given.  Without a seal only the lock tells whether a writer is
+        gone: that is tried when ``writers_may_be_gone``.
+        """
+        try:
+            self.fates.write_letters()
+        except OSError as error:
+            self._note_trouble(error)
+            return
+        if candidates is None:
+            candidates = self.fates.touched
+            self._stirred.update(candidates)
+        settled = [segment for segment in candidates if segment.settled]
+        removable = [s for s in settled if self._removes and s.removable and (s.seal or writers_may_be_gone)]
+        staying = [s for s in settled if s.complete and not (self._removes and s.removable)]
+        if self._write(staying):
+            for segment in staying:
+                self.intake.finish(segment)
+        for start in range(0, len(removable), CLAIMS_AT_ONCE):
+            with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
+                if not self._write(claimed):
+                    claimed.clear()
+
+    def _settle(self, segments: Sequence[Segment]) -> None:
+        """Recover what their dead writers left without an end, and remove those that are done."""
+        self._stirred.clear()
+        self._recovery.recover(segments)
+        self._commit(segments, writers_may_be_gone=True)
+
+    def _write(self, finished: list[Segment]) -> bool:
+        try:
+            self.fates.commit(finished)
+        except sqlite3.OperationalError as error:
+            self._note_trouble(error)
+            return False
+        self.trouble = ""
+        return True
+
+    def _note_trouble(self, error: Exception) -> None:
+        """Keep why the state can't be written: nothing is lost, and it is tried again."""
+        if not self.trouble:
+            _log.error("can't write %s: %s; nothing more is sent until that works", self.settings.state_dir, error)
+        self.trouble = str(error)
+
+    def _tell(self) -> None:
+        if self._told is not None:
+            self._told(self)

@@ -1,0 +1,221 @@
+"""Which files there are, which to read next, and when one may go.  All reading of spools starts here."""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import removal, segments
+from .discover import Seen, scan
+from .formats import Format
+from .ledger import Ledger
+from .rows import Counts
+from .segments import Found, Segment
+
+_log = logging.getLogger(__name__)
+
+
+class Intake:
+    """The files of some spools, and single files given by path."""
+
+    def __init__(self, ledger: Ledger, spools: Iterable[Path], files: Iterable[Path], *, removes: bool) -> None:
+        self.spools = tuple(spools)
+        self.files = tuple(files)
+        self._removes = removes
+        self.newer: set[Path] = set()
+        """Files of a format that only a newer version can read."""
+        self.unreadable: dict[Path, str] = {}
+        """Why a file or a spool can't be read."""
+        self.by_handle: dict[int, Segment] = {}
+        self.finished = Counts()
+        """The fates of the records of files that are finished, removed or kept."""
+        self.finished_damage = 0
+        self.bytes_seen = 0
+        """Bytes of the files to read, as far as they are known; and of those, read."""
+        self.bytes_read = 0
+        self.vanished: dict[Path, int] = {}
+        """Files that went away with records pending, and how many."""
+        self._ledger = ledger
+        self._handles = 0
+        self._by_path: dict[Path, Segment] = {}
+        self._numbers: dict[str, int] = {}
+        self._done: dict[Path, tuple[int, int]] = {}
+        """Files that need no reading while their inode and size stay."""
+        self._empty: list[Path] = []
+        self._urgent: deque[Path] = deque()
+        self._backlog: deque[Path] = deque()
+        self._queued: set[Path] = set()
+
+    @property
+    def live(self) -> list[Segment]:
+        """Files that are not finished."""
+        return list(self._by_path.values())
+
+    @property
+    def counts(self) -> Counts:
+        """The fates of all records seen."""
+        return sum((segment.counts for segment in self._by_path.values()), self.finished)
+
+    @property
+    def damage(self) -> int:
+        """Damaged lines, torn tails, and segments that their seal does not match."""
+        return sum((segment.damage for segment in self._by_path.values()), self.finished_damage)
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to read."""
+        return not self._queued
+
+    def hint(self, path: Path) -> None:
+        """Note that a file may have grown: it is read before the others."""
+        if path.suffix == ".jsonl" and path not in self._queued:
+            self._queued.add(path)
+            self._urgent.append(path)
+
+    def scan(self) -> None:
+        """Look at every file; queue those that are new or have grown, oldest first."""
+        present: set[Path] = set()
+        self._empty.clear()
+        for spool in self.spools:
+            self.unreadable.pop(spool, None)
+            try:
+                for seen in scan(spool):
+                    present.add(seen.path)
+                    self._look(seen)
+            except OSError as error:
+                self._note_unreadable(spool, error)
+                present.update(path for path in (*self._by_path, *self._done) if path.parent == spool)  # not listed
+        for file in self.files:
+            present.add(file)
+            if file not in self._by_path and file not in self._done:
+                self._queue(file)
+        for path in [path for path in self._by_path if path not in present]:
+            self.forget(self._by_path[path])
+        for path in [path for path in self._done if path not in present]:
+            del self._done[path]
+        self.newer &= present
+
+    def read(self) -> tuple[Segment, list[Found]] | None:
+        """Read the next chunk of the next file; None if there is nothing to read or the file has gone."""
+        path = self._urgent.popleft() if self._urgent else self._backlog.popleft()
+        self._queued.discard(path)
+        try:
+            segment = self._segment(path)
+            if segment is None:
+                return None
+            before = segment.size
+            found = segments.read_on(segment)
+            self.bytes_read += segment.size - before
+        except FileNotFoundError:
+            if path in self._by_path:
+                self.forget(self._by_path[path])
+            return None
+        except OSError as error:
+            self._note_unreadable(path, error)
+            return None
+        if not segment.at_end:
+            self._queued.add(path)
+            self._backlog.appendleft(path)  # to its end before the next one: a file's order is kept
+        return segment, found
+
+    def add(self, segment: Segment) -> None:
+        """Give a file its handle."""
+        self._handles += 1
+        segment.handle = self._handles
+        self.by_handle[segment.handle] = segment
+
+    def counted(self, number: int) -> Segment | None:
+        """Return the file whose counts are those of the segment with this number; None if there is none any more."""
+        return next((segment for segment in self._by_path.values() if segment.number == number), None)
+
+    def finish(self, segment: Segment) -> None:
+        """Let go of a file that holds nothing more to do, and stays."""
+        size = segment.size if segment.limit is None else segment.limit
+        self._done[segment.path] = (segment.identity.inode, size)
+        self.forget(segment)
+
+    def forget(self, segment: Segment) -> None:
+        """Let go of a file that has gone, or has been replaced."""
+        if self.by_handle.pop(segment.handle, None) is None:
+            return
+        self._by_path.pop(segment.path, None)
+        self.finished += segment.counts
+        self.finished_damage += segment.damage
+        if segment.counts.pending:
+            self.vanished[segment.path] = segment.counts.pending
+            _log.warning("%s has gone with %d records pending", segment.path, segment.counts.pending)
+
+    @contextmanager
+    def claim(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
+        """Claim the segments whose writer is provably gone; remove them when the block ends without error.
+
+        The block commits them as finished, or takes out of the list what shall stay.
+        """
+        with removal.claimed(candidates) as claimed:
+            yield claimed
+            for segment in claimed:
+                try:
+                    removal.remove(segment.path)
+                except OSError as error:
+                    self._note_unreadable(segment.path, error)
+                    self.finish(segment)
+                else:
+                    self.forget(segment)
+
+    def sweep(self) -> None:
+        """Remove files without a byte in them that a recorder left behind when it was killed."""
+        for path in self._empty:
+            removal.remove_if_abandoned(path)
+
+    def _look(self, seen: Seen) -> None:
+        if not seen.size:
+            self._empty.append(seen.path)
+            return
+        known = self._by_path.get(seen.path)
+        self.bytes_seen += seen.size if known is None else 0
+        if known is None:
+            if self._done.get(seen.path) != (seen.inode, seen.size):
+                self._queue(seen.path)
+        elif known.identity.inode != seen.inode or seen.size < min(known.splitter.offset, known.size):
+            self.forget(known)
+            self._queue(seen.path)
+        elif seen.size != known.size and known.limit is None:
+            self._queue(seen.path)
+
+    def _queue(self, path: Path) -> None:
+        if path not in self._queued:
+            self._queued.add(path)
+            self._backlog.append(path)
+
+    def _segment(self, path: Path) -> Segment | None:
+        """Return what is known of a file, or look at how it begins; None if there is nothing to read in it."""
+        known = self._by_path.get(path)
+        if known is not None:
+            return known
+        segment = segments.identify(path)
+        self.unreadable.pop(path, None)
+        if segment.format is Format.NEWER:
+            self.newer.add(path)
+        if segment.format is Format.OTHER:
+            self._note_unreadable(path, OSError(segment.format.value))
+        if not segment.id:
+            self._done[path] = (segment.identity.inode, path.stat().st_size)
+            return None
+        row = self._ledger.segment(segment.id)
+        stays = segment.format is Format.PLAIN or not self._removes or (row is not None and row.damaged)
+        if row is not None and row.finished and not row.counts.pending and stays and row.size == path.stat().st_size:
+            self.finished += row.counts
+            self.finished_damage += row.damaged + bool(row.torn)
+            self._done[path] = (segment.identity.inode, row.size)
+            return None
+        segment.number = self._numbers.get(segment.id) or self._ledger.number_of(segment.id)
+        self._numbers[segment.id] = segment.number
+        self._by_path[path] = segment
+        self.add(segment)
+        return segment
+
+    def _note_unreadable(self, path: Path, error: OSError) -> None:
+        if path not in self.unreadable:
+            _log.warning("can't read %s: %s", path, error.strerror or error)
+        self.unreadable[path] = error.strerror or str(error)

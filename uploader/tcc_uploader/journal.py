@@ -1,0 +1,93 @@
+"""The runs of a segment that began and have not ended, and what a killed process left of them.  Pure."""
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import orjson
+
+from tcc_schemas.endpoints import CUSTOM_PATH
+from tcc_schemas.lines import Line
+
+DIED: Final = "not ended: the process died"
+_RUN: Final = b'{"type":"run",'
+_STEP: Final = b'{"type":"step",'
+
+
+class Span(NamedTuple):
+    """Where a line stands in its file."""
+
+    number: int
+    offset: int
+    size: int
+
+
+@dataclass(slots=True)
+class OpenRun:
+    """A run without an end.  ``place`` is its first journal line: the line that its recovered record counts for."""
+
+    place: Span
+    own: Span
+    """The last line that tells of the run itself."""
+    children: dict[str, Span] = field(default_factory=dict)
+
+
+class Journal:
+    """What the journal lines of one segment say, in little memory: places, not bytes."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, OpenRun] = {}
+        self.known: set[str] = set()
+        """Every run that this segment tells of, ended or not."""
+
+        self.decided = False
+        """Whether the open runs were recovered, or are another segment's matter."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether there are runs of which nobody knows yet what becomes of them."""
+        return bool(self.open) and not self.decided
+
+    def note(self, line: Line) -> None:
+        """Take a journal line."""
+        span = Span(line.number, line.offset, line.size)
+        run_id = line.run_id or line.id
+        run = self.open.get(run_id)
+        if line.body.startswith(_RUN):
+            if run is not None:
+                run.own = span
+            elif run_id not in self.known:
+                self.open[run_id] = OpenRun(span, span)
+                self.known.add(run_id)
+        elif run is not None:
+            run.children[line.id] = span
+
+    def end(self, run_id: str) -> None:
+        """Note that a run has a record of its own."""
+        self.open.pop(run_id, None)
+        self.known.add(run_id)
+
+
+def recovered(place: Span, run: Line, children: list[Line]) -> Line:
+    """Return the record of a run whose process died: the same bytes, whoever makes it.
+
+    Its last sign of life is its end; its status is an error; the children that had ended are in it.
+    """
+    at = max(line.at for line in (run, *children))
+    item = {**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED}
+    steps = [child.body for child in children if child.body.startswith(_STEP)]
+    others = [child.body for child in children if not child.body.startswith(_STEP)]
+    body = orjson.dumps(item)
+    if children:
+        body = b'{"type":"batch","items":[' + b",".join([body, *steps, *others]) + b"]}"
+    run_id = run.run_id or run.id
+    return run._replace(
+        number=place.number,
+        offset=place.offset,
+        size=place.size,
+        kind="run",
+        id=run_id,
+        run_id=run_id,
+        at=at,
+        path=CUSTOM_PATH,
+        body=body,
+    )

@@ -1,0 +1,170 @@
+"""The records that wait for one destination, in the order in which they may go."""
+
+import heapq
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from tcc_schemas.lines import Line
+
+from .answers import Answer
+from .decisions import Place
+from .destinations import DestinationState, Route
+from .division import Part
+from .entries import Entry, EntryQueue
+from .segments import Segment
+
+
+class DestinationReport(BaseModel):
+    """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
+
+    url: str
+    key: str | None
+    state: str
+    waiting: int
+    reason: str = ""
+    since: float | None = None
+    next_probe: float | None = None
+    remedy: str = ""
+    last_success: float | None = None
+
+
+@dataclass(slots=True)
+class Division:
+    """A run whose items go one by one: what is left, and what was refused alone."""
+
+    parts: list[Part]
+    refused: list[Part] = field(default_factory=list)
+    answer: Answer = field(default_factory=Answer)
+    delivered: int = 0
+
+
+class History(NamedTuple):
+    """What earlier tries of a record came to."""
+
+    failures: int = 0
+    refused_at: int | None = None
+    """How many successes the destination had had when it refused this record; None if it never did."""
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """A record in hand, on its way to its lane's destination."""
+
+    lane: "Lane"
+    segment: Segment
+    line: Line
+    entry: Entry
+    key: bytes
+    token: bytes
+    history: History
+    division: Division | None = None
+    sent_at: float = 0.0
+    """On the monotonic clock."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands, in the ledger's words."""
+        return Place(self.segment.number, self.line.number)
+
+
+class _Retry(NamedTuple):
+    due: float
+    order: int
+    entry: Entry
+    history: History
+
+
+class Lane:
+    """One destination's queue.  ``due`` times are on the monotonic clock."""
+
+    def __init__(self, route: Route, now: float) -> None:
+        self.state = DestinationState(route.destination, route.api_key)
+        if route.blocked:
+            self.state.block(route.blocked, route.remedy, wall=now)
+        self.suspects: list[tuple[Record, Answer]] = []
+        """Refused since the last success: dead at the next one."""
+        self.in_flight = 0
+        self._fresh = EntryQueue()
+        self._retries: list[_Retry] = []
+        self._order = 0
+
+    def __len__(self) -> int:
+        return len(self._fresh) + len(self._retries)
+
+    def append(self, entry: Entry) -> None:
+        """Queue a record that was just read."""
+        self._fresh.append(entry)
+
+    def postpone(self, entry: Entry, history: History, due: float) -> None:
+        """Queue a record again, not before ``due``."""
+        self._order += 1
+        heapq.heappush(self._retries, _Retry(due, self._order, entry, history))
+
+    def hurry(self) -> None:
+        """Let the records that failed once in it go now, before what came after them."""
+        self._retries = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self._retries]
+        heapq.heapify(self._retries)
+
+    def take(self, now: float) -> tuple[Entry, History] | None:
+        """Take the next record that may go, or None.  A paused lane gives one at a time, when it is to be probed.
+
+        A probe takes a record that did not fail before, if there is one: an outage must not hang on one record.
+        """
+        pause = self.state.pause
+        if pause is None:
+            if self._retries and self._retries[0].due <= now:
+                return self._take_retry()
+            return (self._fresh.popleft(), History()) if self._fresh else None
+        if self.in_flight or pause.next_probe is None or pause.next_probe > now:
+            return None
+        if self._fresh:
+            return self._fresh.popleft(), History()
+        return self._take_retry() if self._retries and self._retries[0].due <= now else None
+
+    def next_due(self) -> float | None:
+        """When :meth:`take` may have something again, if nothing else happens."""
+        pause, retry = self.state.pause, self._retries[0].due if self._retries else None
+        if pause is None:
+            return retry
+        if self.in_flight or pause.next_probe is None:
+            return None
+        return pause.next_probe if self._fresh else retry and max(retry, pause.next_probe)
+
+    def holds_run(self, run: int) -> bool:
+        """Whether a run with this mark waits here."""
+        return (
+            self._fresh.holds_run(run)
+            or any(retry.entry.run == run for retry in self._retries)
+            or any(record.entry.run == run for record, _ in self.suspects)
+        )
+
+    def _take_retry(self) -> tuple[Entry, History]:
+        retry = heapq.heappop(self._retries)
+        return retry.entry, retry.history
+
+
+def report_lane(lane: Lane, epoch: float) -> DestinationReport:
+    """Return how a destination does.  ``epoch`` is the wall clock's lead over the monotonic one."""
+    state, pause = lane.state, lane.state.pause
+    probe = pause.next_probe if pause else None
+    return DestinationReport(
+        url=state.destination.url,
+        key=state.destination.hint,
+        state="paused" if pause else "up",
+        waiting=len(lane) + len(lane.suspects) + lane.in_flight,
+        reason=pause.reason if pause else _suspicion(lane),
+        since=pause.since if pause else None,
+        next_probe=None if probe is None else probe + epoch,
+        remedy=pause.remedy if pause else "",
+        last_success=state.last_success,
+    )
+
+
+def _suspicion(lane: Lane) -> str:
+    """Return what is known of refusals that the next success will make dead letters."""
+    if not lane.suspects:
+        return ""
+    _, answer = lane.suspects[-1]
+    return f"{len(lane.suspects)} refused since the last success: {answer.reason}"

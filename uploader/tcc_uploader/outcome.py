@@ -1,0 +1,29 @@
+"""What a one-shot run came to."""
+
+from dataclasses import dataclass
+
+from .lanes import DestinationReport
+from .rows import Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a one-shot run came to.  ``sent`` counts what met its fate just now, ``counts`` all that was found."""
+
+    counts: Counts
+    sent: Counts
+    damage: int
+    newer: int
+    unreadable: dict[str, str]
+    """Files and spools that can't be read, and why."""
+    waiting: int
+    """Records, and letters that were requeued, that are still to be sent."""
+    paused: list[DestinationReport]
+    """Destinations that records still wait for."""
+    timed_out: bool
+    trouble: str
+
+    @property
+    def needs_operator(self) -> bool:
+        """Whether waiting alone won't help: a destination is paused for good, or a file can't be read."""
+        return bool(self.unreadable) or any(report.remedy for report in self.paused)

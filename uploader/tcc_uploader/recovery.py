@@ -1,0 +1,87 @@
+"""Runs that never ended because their process was killed: made into records, once it is sure that it was."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from . import segments
+from .backlog import Backlog
+from .decisions import Decision, dedupe_key
+from .fates import Fates
+from .intake import Intake
+from .segments import Segment
+
+_log = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Runs in the deciding thread.  ``is_dead`` tells whether a segment's writer is gone."""
+
+    def __init__(self, fates: Fates, intake: Intake, backlog: Backlog, is_dead: Callable[[Segment], bool]) -> None:
+        self._fates = fates
+        self._intake = intake
+        self._backlog = backlog
+        self._is_dead = is_dead
+
+    def recover(self, candidates: Iterable[Segment]) -> None:
+        """Queue a record for every run without an end whose process is gone.
+
+        A segment's own records go first: one of them, or of a later segment of the same process, may be the run's end.
+        """
+        for segment in candidates:
+            if not segment.journal.undecided or not segment.settled or segment.seal or not self._is_dead(segment):
+                continue
+            others = self._others_of_its_process(segment)
+            if all(other.at_end for other in others):
+                for run_id in list(segment.journal.open):
+                    if not any(_tells_more(other, segment, run_id) for other in others):
+                        self._recover(segment, run_id)
+                segment.journal.decided = True
+
+    def _others_of_its_process(self, segment: Segment) -> list[Segment]:
+        mine = segment.header
+        if mine is None or not mine.process:
+            return []
+        headers = [(other, other.header) for other in self._intake.live if other is not segment]
+        return [other for other, its in headers if its is not None and its.process == mine.process]
+
+    def _recover(self, segment: Segment, run_id: str) -> None:
+        try:
+            line = segments.recover(segment, run_id)
+        except (OSError, ValueError) as error:
+            _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
+            return
+        if line is None:
+            return
+        key = dedupe_key(line.kind, line.id)
+        ledger = self._fates.ledger
+        known = ledger.delivered([key]).get(key)
+        decision = ledger.judge(segment.number, line, key, known, self._fates.in_flight.get(key))
+        if decision in (Decision.DUPLICATE, Decision.CONFLICT):
+            return  # it did end: its record stood in a segment that has gone
+        segment.counts.records += 1
+        segment.counts.recovered += 1
+        segment.recovered[line.number] = line
+        if decision is Decision.SEND:
+            self._backlog.send(segment, line)
+            _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
+        else:
+            self._fates.settle(segment, decision)
+        self._fates.touch(segment)
+
+
+def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:
+    """Whether what became of a run stands rather in another segment of the same process.
+
+    It does if it ended there; or if more of it, or the same later, is told there.  A sealed segment's open runs were
+    all taken over by a later one; a process that was killed in the midst of that leaves the earlier one unsealed.
+    """
+    later = _sequence(other) > _sequence(segment)
+    if run_id not in other.journal.known or (other.seal and not later):
+        return False
+    theirs = other.journal.open.get(run_id)
+    mine = segment.journal.open[run_id]
+    return theirs is None or (len(theirs.children), later) > (len(mine.children), not later)
+
+
+def _sequence(segment: Segment) -> int:
+    return segment.header.sequence if segment.header else 0

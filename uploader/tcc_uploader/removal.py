@@ -1,0 +1,68 @@
+"""When a file of a spool may go, and its removal.  The lock is held until the name is gone."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from .locks import lock_proves, try_lock
+from .segments import Identity, Segment, opened
+
+_unlink = os.unlink
+
+CLAIMS_AT_ONCE: Final = 200
+"""Files that may be claimed at once: each is held open while its removal is committed."""
+ABANDONED_AFTER: Final = 60.0
+"""Seconds that a file may stay empty: a recorder writes its first line as soon as it has the lock."""
+
+
+@contextmanager
+def claimed(candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
+    """Hold those of ``candidates`` to which nobody can add a line any more, and that were read to their end.
+
+    That is sure if the segment is sealed, or if its writer's lock was obtained here.
+    """
+    with ExitStack() as stack:
+        yield [segment for segment in candidates if stack.enter_context(_claim(segment))]
+
+
+def writer_is_gone(segment: Segment) -> bool:
+    """Whether a segment's lock says that its writer has ended, and all that it wrote was read."""
+    with claimed([segment]) as gone:
+        return bool(gone)
+
+
+def remove(path: Path) -> None:
+    """Remove a claimed file.  Raises OSError."""
+    _unlink(path)
+
+
+def remove_if_abandoned(path: Path) -> None:
+    """Remove an empty file whose writer died between making and locking it."""
+    try:
+        with opened(path) as (file, status):
+            old = time.time() - status.st_mtime >= ABANDONED_AFTER
+            if old and try_lock(file.fileno()) and os.fstat(file.fileno()).st_size == 0:
+                _unlink(path)
+    except OSError:
+        return  # it has gone, or it stays: neither hurts
+
+
+@contextmanager
+def _claim(segment: Segment) -> Iterator[bool]:
+    sealed = segment.seal is not None
+    if not sealed and not lock_proves(segment.header, segment.identity.inode):
+        yield False
+        return
+    with ExitStack() as stack:
+        try:
+            file, status = stack.enter_context(opened(segment.path))
+        except OSError:
+            yield False
+            return
+        same = Identity(status.st_dev, status.st_ino) == segment.identity
+        free = same and (sealed or try_lock(file.fileno()))
+        # a line that came since is read first; a later round removes the file
+        yield free and os.fstat(file.fileno()).st_size == segment.size

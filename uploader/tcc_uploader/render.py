@@ -1,0 +1,228 @@
+"""Reports as text, for people."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from .doctor import Finding
+from .engine import Engine
+from .lanes import DestinationReport
+from .letters import Letter
+from .outcome import Outcome
+from .rows import Counts
+from .status import StatusReport
+from .survey import Survey
+from .verify import Verification
+
+
+def plural(number: int, word: str) -> str:
+    """Return ``1 record``, ``2 records``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """Return a one-shot run in one line."""
+    before = outcome.counts.delivered - outcome.sent.delivered
+    known = f" ({before:,} of them before)" if before else ""
+    return _line(outcome.counts, f"delivered{known}", "pending", outcome.damage, outcome.newer, len(outcome.unreadable))
+
+
+def survey_line(found: Survey) -> str:
+    """Return what a dry run found in one line."""
+    return _line(
+        found.counts, "delivered before", "would be sent", found.damage, len(found.newer), len(found.unreadable)
+    )
+
+
+def outcome_json(outcome: Outcome) -> dict[str, object]:
+    """Return a one-shot run for machines."""
+    return {
+        **_counts_json(outcome.counts),
+        "delivered_now": outcome.sent.delivered,
+        "damage": outcome.damage,
+        "newer_files": outcome.newer,
+        "unreadable": outcome.unreadable,
+        "timed_out": outcome.timed_out,
+        "needs_operator": outcome.needs_operator,
+        "paused": [report.model_dump() for report in outcome.paused],
+    }
+
+
+def survey_json(found: Survey) -> dict[str, object]:
+    """Return what a dry run found for machines."""
+    return {**_counts_json(found.counts), "damage": found.damage, "dry_run": True}
+
+
+def hints(outcome: Outcome, state: Path) -> Iterator[str]:
+    """Yield what a person should know or do after a one-shot run."""
+    for report in outcome.paused:
+        yield from _destination_lines(report)
+    for path, why in outcome.unreadable.items():
+        yield f"can't read {path}: {why}"
+    if outcome.counts.dead:
+        yield "dead letters: `tcc-upload dead list` tells why"
+    if outcome.trouble:
+        yield f"the ledger in {state} can't be written: {outcome.trouble}"
+
+
+def json_text(value: object) -> str:
+    """Return JSON for machines that people can read too."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def letter_line(letter: Letter) -> str:
+    """Return in one line why a letter died."""
+    detail = " ".join(letter.detail.split())[:120]
+    what = f"{letter.kind} {letter.record_id}" if letter.kind else "no record"
+    return f"{letter.id}  {letter.died_at}  {letter.reason}: {detail}  ({what}, {letter.segment}:{letter.line})"
+
+
+def letter_lines(letter: Letter) -> Iterator[str]:
+    """Yield everything that is known of a letter."""
+    yield f"letter   {letter.id}, died {letter.died_at}"
+    yield f"reason   {letter.reason}: {letter.detail}"
+    of_run = "" if letter.kind == "run" else f" of run {letter.run_id}"
+    yield f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none"
+    yield f"origin   segment {letter.segment}, line {letter.line}: {letter.source}"
+    if letter.url:
+        yield f"sent to  {letter.url}"
+    if letter.status:
+        yield f"answer   HTTP {letter.status}: {letter.answer}"
+    yield f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}"
+    yield ""
+
+
+def finding_lines(finding: Finding) -> Iterator[str]:
+    """Yield a finding of the doctor, and what to do about it."""
+    yield f"{finding.level:<4}  {finding.subject}: {finding.text}"
+    if finding.remedy:
+        yield f"      do: {finding.remedy}"
+
+
+def verification_lines(report: Verification) -> Iterator[str]:
+    """Yield what stands out, and the equation."""
+    for check in report.segments:
+        for text in check.broken:
+            yield f"BROKEN   {check.path}: {text}"
+        for text in check.damage:
+            yield f"damage   {check.path}: {text}"
+    for path, why in report.unreadable.items():
+        yield f"damage   {path} can't be read: {why}"
+    for path in report.newer:
+        yield f"newer    {path}: upgrade tcc-upload"
+    total = report.totals
+    fates = ("delivered", "pending", "dead", "duplicate", "dropped")
+    yield f"{total['records']:,} records = " + " + ".join(f"{total[fate]:,} {fate}" for fate in fates)
+    if total["recovered"]:
+        yield f"{total['recovered']:,} of them were recovered from processes that died"
+    if total["refused"]:
+        yield f"{total['refused']:,} more were refused by recorders: no room"
+    sealed = sum(check.sealed for check in report.segments)
+    word = "does NOT add up" if report.broken else "adds up"
+    yield f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}"
+
+
+def _counts_json(counts: Counts) -> dict[str, object]:
+    return asdict(counts) | {"pending": counts.pending}
+
+
+def _line(counts: Counts, delivered: str, pending: str, damage: int, newer: int, unreadable: int) -> str:
+    parts = [
+        f"{counts.delivered:,} {delivered}",
+        f"{counts.duplicate:,} duplicate",
+        f"{counts.dead:,} dead",
+        f"{counts.pending:,} {pending}",
+        f"{counts.dropped:,} dropped" if counts.dropped else "",
+        f"{counts.recovered:,} of them recovered" if counts.recovered else "",
+        f"{plural(damage, 'place')} damaged" if damage else "",
+        f"{plural(newer, 'file')} of a newer version (upgrade tcc-upload)" if newer else "",
+        f"{plural(unreadable, 'file')} unreadable" if unreadable else "",
+    ]
+    return f"{plural(counts.records, 'record')}: {', '.join(part for part in parts if part)}"
+
+
+def status_lines(report: StatusReport) -> Iterator[str]:
+    """Yield the lines of ``tcc-upload status``."""
+    running = f"running, pid {report.running_pid}" if report.running_pid else "not running"
+    yield f"uploader    {running}; watcher: {report.watcher}"
+    yield f"state       {report.state_dir}"
+    for spool, word in report.spools.items():
+        yield f"spool       {spool}: {word}"
+    for path, why in report.unreadable.items():
+        yield f"unreadable  {path}: {why}"
+    for path in report.newer_files:
+        yield f"newer       {path}: written by a newer recorder; upgrade tcc-upload"
+    fates = {fate: number for fate, number in report.counts.items() if fate not in ("records", "recovered")}
+    yield "records     " + ", ".join(f"{number:,} {fate}" for fate, number in fates.items())
+    if report.counts["recovered"]:
+        yield f"            {report.counts['recovered']:,} of them recovered from processes that died"
+    if report.oldest_pending:
+        yield f"            oldest pending: {report.oldest_pending}"
+    if report.not_in_sight:
+        yield f"            {report.not_in_sight:,} more were pending in files that are not here now"
+    if report.damage:
+        yield f"damage      {plural(report.damage, 'place')}: torn tails, corrupt lines, seals that do not match"
+    if report.trouble:
+        yield f"trouble     {report.trouble}"
+    yield f"last sent   {_moment(report.last_success)}"
+    for destination in report.destinations:
+        yield from _destination_lines(destination)
+
+
+def _destination_lines(destination: DestinationReport) -> Iterator[str]:
+    key = f"key {destination.key}" if destination.key else "no key"
+    yield f"to          {destination.url} ({key}): {destination.state}, {destination.waiting:,} waiting"
+    if destination.state == "paused":
+        probe = f"; next probe {_moment(destination.next_probe)}" if destination.next_probe else ""
+        yield f"            {destination.reason}; since {_moment(destination.since)}{probe}"
+        yield f"            do: {destination.remedy or 'nothing, it is tried again'}"
+    elif destination.reason:
+        yield f"            {destination.reason}"
+
+
+def _moment(seconds: float | None) -> str:
+    return "never" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+@contextmanager
+def progress_bar(*, wanted: bool) -> Iterator["ReplayProgress"]:
+    """Show a bar on the terminal while a replay runs, if that is wanted and standard error is one."""
+    console = Console(file=sys.stderr)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not (wanted and console.is_terminal),
+    ) as progress:
+        yield ReplayProgress(progress)
+
+
+class ReplayProgress:
+    """The bar of one replay: bytes read of bytes there, and the fates so far."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("replay", total=None, text="")
+        self._next = 0.0
+
+    def tell(self, engine: Engine) -> None:
+        """Show how far the engine has come."""
+        now = engine.clock.monotonic()
+        if self._progress.disable or now < self._next:
+            return
+        self._next = now + 0.1
+        counts = engine.intake.counts
+        text = f"{counts.records - counts.pending:,} of {counts.records:,} records"
+        if any(lane.state.pause for lane in engine.backlog.lanes.values()):
+            text += ", waiting for the server"
+        self._progress.update(self._task, total=engine.intake.bytes_seen, completed=engine.intake.bytes_read, text=text)

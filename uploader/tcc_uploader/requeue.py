@@ -1,0 +1,78 @@
+"""Letters that an operator sends again, or gives up."""
+
+import logging
+from pathlib import Path
+
+from . import letters, requests
+from .backlog import Backlog
+from .decisions import Place, dedupe_key, digest_of, idempotency_token
+from .fates import Fates
+from .intake import Intake
+from .letters import Letter
+from .requests import LetterRequest
+from .rows import LetterRow
+from .segments import open_letter
+
+_log = logging.getLogger(__name__)
+
+
+class Requeue:
+    """Takes requests, and queues the letters that are to be sent.  Runs in the deciding thread."""
+
+    def __init__(self, state: Path, fates: Fates, intake: Intake, backlog: Backlog) -> None:
+        self._state = state
+        self._fates = fates
+        self._intake = intake
+        self._backlog = backlog
+        self._queued: set[str] = set()
+
+    def take_requests(self) -> None:
+        """Do what was asked for, and commit it; then the request may be forgotten."""
+        taken = []
+        for file, request in requests.waiting(self._state):
+            self._take(request)
+            taken.append(file)
+        if taken:
+            self._fates.commit()
+            for file in taken:
+                file.unlink(missing_ok=True)
+            self.send_requeued()
+
+    def send_requeued(self) -> None:
+        """Queue every letter that the ledger knows as requeued, and that is not queued yet."""
+        for row in self._fates.ledger.letters_with("requeued"):
+            if row.id in self._queued:
+                continue
+            try:
+                segment, line = open_letter(letters.path_of(self._state, row.id), row.place.segment)
+            except (OSError, ValueError) as error:
+                _log.error("letter %s was to be sent again, and can't be read: %s", row.id, error)
+                continue
+            self._queued.add(row.id)
+            self._intake.add(segment)
+            self._backlog.send(segment, line)
+
+    def _take(self, request: LetterRequest) -> None:
+        path = letters.path_of(self._state, request.letter)
+        try:
+            letter = letters.read(path)
+        except (OSError, ValueError) as error:
+            _log.warning("there is no letter %s to %s: %s", request.letter, request.action, error)
+            return
+        row = self._fates.ledger.letter(letter.id) or self._row_of(letter)
+        if row.fate != "dead":
+            return  # answered meanwhile, or on its way already
+        if request.action == "drop":
+            self._fates.answer_letter(row, "dropped")
+            return
+        if request.letter_json is not None:
+            letters.write(self._state, Letter.model_validate_json(request.letter_json))
+        self._queued.discard(letter.id)
+        self._fates.answer_letter(row, "requeued")
+
+    def _row_of(self, letter: Letter) -> LetterRow:
+        """Return the row of a letter that the ledger does not know: an earlier ledger was lost."""
+        token = idempotency_token(letter.kind, letter.record_id, letter.body_bytes)
+        place = Place(self._fates.ledger.number_of(letter.segment), letter.line)
+        key = dedupe_key(letter.kind, letter.record_id)
+        return LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason)

@@ -1,0 +1,131 @@
+"""A small stand-in for Observatory on loopback, for demos and tests.  It counts receipts, and hides none."""
+
+import hashlib
+import sqlite3
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
+from tcc_schemas.items import Batch, Feedback, Item
+
+_MAX_BODY: Final = 256 * 1024 * 1024
+_CUSTOM: Final[TypeAdapter[Item | Batch]] = TypeAdapter(Item | Batch)
+_FEEDBACK: Final = TypeAdapter(Feedback)
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS receipts (
+    number INTEGER PRIMARY KEY, at TEXT, request INTEGER, path TEXT, kind TEXT, id TEXT, run_id TEXT,
+    digest TEXT, idempotency_key TEXT, body BLOB
+)
+"""
+
+
+class Receipts:
+    """Every item that was accepted, in SQLite: one row per item and receipt."""
+
+    def __init__(self, database: Path | str) -> None:
+        self._database = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
+        self._database.execute("PRAGMA synchronous=OFF")
+        self._database.execute(_TABLE)
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def add(self, path: str, token: str, items: list[dict[str, Any]]) -> None:
+        """Keep the items of one request."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        rows = []
+        for item in items:
+            body = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+            digest = hashlib.sha256(body).hexdigest()[:16]
+            kind = item.get("type", "feedback")
+            ident = item.get(f"{kind}_id") or token or digest
+            rows.append((at, path, kind, ident, item.get("run_id") or item.get("runId"), digest, token, body))
+        with self._lock:
+            self._database.execute("BEGIN")
+            request = self._database.execute("SELECT coalesce(max(request), 0) + 1 FROM receipts").fetchone()[0]
+            self._database.executemany(
+                f"INSERT INTO receipts VALUES (NULL, ?, {request}, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 -- our own number
+                rows,
+            )
+            self._database.execute("COMMIT")
+
+    def counts(self) -> list[tuple[str, str, str, int]]:
+        """Return (kind, id, digest, receipts), oldest first."""
+        with self._lock:
+            return self._database.execute(
+                "SELECT kind, id, digest, count(*) FROM receipts GROUP BY kind, id, digest ORDER BY min(number)"
+            ).fetchall()
+
+    def table(self) -> str:
+        """Return the counts as text."""
+        lines = [f"{times:>3} x  {kind:<9}  {ident}  {digest}" for kind, ident, digest, times in self.counts()]
+        twice = sum(times > 1 for *_, times in self.counts())
+        return "\n".join([*lines, f"{len(lines)} different items received, {twice} of them more than once"])
+
+
+class Sandbox(ThreadingHTTPServer):
+    """The server.  ``key`` is the only key that it accepts; None accepts any."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, receipts: Receipts, key: str | None = None) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.receipts = receipts
+        self.key = key
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Sandbox
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Show what was received."""
+        self._answer(200, self.server.receipts.table() + "\n")
+
+    def do_POST(self) -> None:
+        """Take one item, a batch, or feedback."""
+        body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MAX_BODY))
+        scheme, _, key = self.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not key or self.server.key not in (None, key):
+            self._answer(401, "this key is not known")
+            return
+        if self.path not in (CUSTOM_PATH, FEEDBACK_PATH):
+            self._answer(404, f"nothing at {self.path}")
+            return
+        try:
+            value = orjson.loads(body)
+            (_CUSTOM if self.path == CUSTOM_PATH else _FEEDBACK).validate_python(value)
+        except orjson.JSONDecodeError as error:
+            self._answer(400, f"no JSON: {error}")
+        except ValidationError as error:
+            self._answer(422, error.json(include_url=False, include_input=False))
+        else:
+            items = value["items"] if value.get("type") == "batch" else [value]
+            self.server.receipts.add(self.path, self.headers.get("Idempotency-Key", ""), items)
+            self._answer(200, '{"ok":true}')
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
+        """Say nothing: the receipts tell."""
+
+    def _answer(self, status: int, text: str) -> None:
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json" if text.startswith(("{", "[")) else "text/plain")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,120 @@
+"""The uploader's state directory, and the lock that keeps it to one process."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+from .locks import try_lock
+
+_fsync = os.fsync
+_replace = os.replace
+
+LOCK_NAME: Final = "uploader.lock"
+
+
+class StateHeldError(Exception):
+    """Another uploader works on this state; the message says which."""
+
+
+@contextmanager
+def held(state: Path) -> Iterator[Path]:
+    """Create the state directory (0700) if need be, and hold its lock.
+
+    Raises :class:`StateHeldError` if another process holds it, OSError if the directory can't be used.
+    """
+    make_durably(state)
+    descriptor = os.open(state / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if not _lock_soon(descriptor):
+            raise StateHeldError(
+                f"another uploader (pid {_pid(descriptor)}) works on {state}: "
+                "stop it, or give this one a spool and a --state-dir of its own"
+            )
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield state
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def watched_alone(spools: Iterable[Path]) -> Iterator[None]:
+    """Hold the lock of every spool that exists: two daemons on one spool would send everything twice.
+
+    Raises :class:`StateHeldError` if another daemon watches one.
+    """
+    with ExitStack() as stack:
+        for spool in spools:
+            try:
+                descriptor = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                continue  # not there yet, or not to be read: the daemon tells
+            stack.callback(os.close, descriptor)
+            if not _lock_soon(descriptor):
+                raise StateHeldError(f"another daemon watches {spool}: stop it, or give this one a spool of its own")
+        yield
+
+
+def _lock_soon(descriptor: int) -> bool:
+    """Take the lock; try for a moment, because ``holder`` holds it while it looks."""
+    if os.name != "posix":
+        return True  # nothing keeps two uploaders apart on Windows
+    for _ in range(10):
+        if try_lock(descriptor):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def holder(state: Path) -> int | None:
+    """Return the pid of the uploader that works on this state; None if there is none."""
+    try:
+        descriptor = os.open(state / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return None if try_lock(descriptor) else _pid(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Replace a file's content: after a crash the old or the new one is there, whole.  Raises OSError.
+
+    Temporary file, write, fsync, rename, fsync of the folder: without the first fsync the new name could stand for
+    an empty file, without the second the rename could be undone.
+    """
+    temporary = path.with_suffix(".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        _fsync(descriptor)
+    _replace(temporary, path)
+    _sync_folder(path.parent)
+
+
+def make_durably(folder: Path) -> None:
+    """Make a folder (0700) and those above it, if need be, so that no power loss takes its name.  Raises OSError."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in missing:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name != "posix":
+        return  # a folder can't be opened on Windows
+    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _pid(descriptor: int) -> int:
+    text = os.pread(descriptor, 32, 0)
+    return int(text) if text.strip().isdigit() else 0

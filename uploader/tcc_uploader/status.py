@@ -1,0 +1,138 @@
+"""What ``tcc-upload status`` tells: the ledger's counts, the spools' files, and what the uploader last said itself."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from . import statedir
+from .discover import list_files
+from .engine import Engine
+from .lanes import DestinationReport, report_lane
+from .ledger import Ledger
+from .survey import survey
+
+FILE_NAME: Final = "status.json"
+_EVERY: Final = 1.0
+"""Seconds between two writings of the file, at least."""
+_log = logging.getLogger(__name__)
+
+
+class ProcessReport(BaseModel):
+    """What a running uploader says of itself, in ``status.json``."""
+
+    pid: int
+    updated: float
+    watcher: str
+    destinations: list[DestinationReport]
+    last_success: float | None
+    trouble: str
+
+
+class StatusReport(BaseModel):
+    """Everything that ``status --json`` prints."""
+
+    running_pid: int | None
+    watcher: str
+    spools: dict[str, str]
+    state_dir: str
+    counts: dict[str, int]
+    oldest_pending: str | None
+    damage: int
+    newer_files: list[str]
+    unreadable: dict[str, str]
+    not_in_sight: int
+    destinations: list[DestinationReport]
+    last_success: float | None
+    trouble: str
+
+
+class StatusFile:
+    """Writes ``status.json`` as the engine goes on, at most once a second."""
+
+    def __init__(self, state: Path, pid: int) -> None:
+        self._path = state / FILE_NAME
+        self._pid = pid
+        self._last = float("-inf")
+        self._first_success = True
+        told = _told(state)
+        self._earlier = told.last_success if told else None
+
+    def tell(self, engine: Engine) -> None:
+        """Write the file if it is time: every second, and at the first success."""
+        if engine.clock.monotonic() - self._last >= _EVERY or (self._first_success and engine.fates.total.delivered):
+            self._first_success = not engine.fates.total.delivered
+            self.write(engine)
+
+    def write(self, engine: Engine) -> None:
+        """Write the file.  A failure is logged: the report must not stop the work."""
+        self._last = engine.clock.monotonic()
+        try:
+            statedir.write_durably(
+                self._path, report_of(engine, self._pid, self._earlier).model_dump_json(indent=1).encode()
+            )
+        except OSError as error:
+            _log.warning("can't write %s: %s", self._path, error)
+
+
+def report_of(engine: Engine, pid: int, earlier: float | None) -> ProcessReport:
+    """Return what an engine says of itself; ``earlier`` is the last success of an earlier process."""
+    wall, monotonic = engine.clock.wall(), engine.clock.monotonic()
+    lanes = engine.backlog.lanes.values()
+    successes = [lane.state.last_success for lane in lanes if lane.state.last_success is not None]
+    return ProcessReport(
+        pid=pid,
+        updated=wall,
+        watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
+        destinations=[report_lane(lane, wall - monotonic) for lane in lanes],
+        last_success=max(successes, default=earlier),
+        trouble=engine.trouble,
+    )
+
+
+def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
+    """Put the report together, with or without a running uploader.  Raises :class:`sqlite3.Error`."""
+    told = _told(state)
+    words: dict[str, str] = {}
+    files: list[Path] = []
+    for spool in spools:
+        found, unreadable = list_files([spool])
+        files += found
+        if unreadable:
+            words[str(spool)] = f"can't be read: {unreadable[spool]}"
+        else:
+            words[str(spool)] = f"{len(found):,} file{'s'[: len(found) != 1]}" if found else _nothing_in(spool)
+    seen = survey(files, ledger, trust_ledger=True)
+    gone = [row for row in ledger.segments() if row.id not in seen.segment_ids]
+    counts = sum((row.counts for row in gone), seen.counts)
+    not_in_sight = sum(row.counts.pending for row in gone)
+    return StatusReport(
+        running_pid=statedir.holder(state),
+        watcher=told.watcher if told else "none",
+        spools=words,
+        state_dir=str(state),
+        counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
+        oldest_pending=seen.oldest_pending,
+        damage=seen.damage + sum(row.damaged + bool(row.torn) for row in gone),
+        newer_files=[str(path) for path in seen.newer],
+        unreadable={str(path): why for path, why in seen.unreadable.items()},
+        not_in_sight=not_in_sight,
+        destinations=told.destinations if told else [],
+        last_success=told.last_success if told else None,
+        trouble=told.trouble if told else "",
+    )
+
+
+def _nothing_in(spool: Path) -> str:
+    if not spool.exists():
+        return "does not exist: the agent's default spool lies in its own user's home; set TCC_SPOOL_DIR for both"
+    return "holds nothing: everything was delivered, or the agent records somewhere else"
+
+
+def _told(state: Path) -> ProcessReport | None:
+    try:
+        return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes())
+    except (OSError, ValidationError):
+        return None

@@ -1,0 +1,118 @@
+"""Look at spools without changing anything: what is pending, what would be sent.  For ``status`` and ``--dry-run``."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tcc_schemas.endpoints import PATHS, key_hint
+from tcc_schemas.lines import Damage, Line
+
+from . import segments
+from .decisions import Decision, Known, Place, dedupe_key, digest_of, idempotency_token
+from .formats import Format, Invalid
+from .ledger import Ledger
+from .rows import Counts
+from .segments import Segment
+from .settings import Settings
+
+
+@dataclass(slots=True)
+class Survey:
+    """What some files hold.  Pending records are those that a delivery would send."""
+
+    counts: Counts = field(default_factory=Counts)
+    damage: int = 0
+    oldest_pending: str | None = None
+    files: int = 0
+    newer: list[Path] = field(default_factory=list)
+    unreadable: dict[Path, str] = field(default_factory=dict)
+    segment_ids: set[str] = field(default_factory=set)
+    pending_by_key: Counter[str] = field(default_factory=Counter)
+    """Pending records by the hint of their key; empty if they were made without one."""
+
+    def unheld(self, settings: Settings) -> dict[str, int]:
+        """Return the key hints under which records are pending, and which can't be sent under these settings."""
+        held = {key_hint(key) for key in settings.api_keys} | settings.adopt
+        if settings.api_keys:
+            held = held | {""}
+        return {hint or "(none)": number for hint, number in sorted(self.pending_by_key.items()) if hint not in held}
+
+
+def survey(files: Iterable[Path], ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
+    """Read every record of ``files`` and judge it by the ledger.
+
+    With ``trust_ledger`` a segment that the ledger has counted to its end is not read again, unless it has records
+    pending and none older were found: then it is read to know how old they are.
+    """
+    result = Survey()
+    seen: dict[bytes, Known] = {}
+    numbers: dict[str, int] = {}
+    for path in files:
+        result.files += 1
+        try:
+            segment = segments.identify(path)
+            if segment.format is Format.NEWER:
+                result.newer.append(path)
+            if segment.format is Format.OTHER:
+                result.unreadable[path] = segment.format.value
+            if not segment.id:
+                continue
+            result.segment_ids.add(segment.id)
+            row = ledger.segment(segment.id) if trust_ledger else None
+            settled = row is not None and row.size == path.stat().st_size
+            if row and settled and (row.counts.pending == 0 or result.oldest_pending is not None):
+                result.counts += row.counts
+                result.damage += row.damaged + bool(row.torn)
+                continue
+            segment.number = numbers.setdefault(segment.id, ledger.number_of(segment.id))
+            examine(segment, ledger, seen, result)
+            result.counts += segment.counts
+            result.damage += segment.damage
+        except OSError as error:
+            result.unreadable[path] = error.strerror or str(error)
+    return result
+
+
+def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: Survey) -> list[Damage]:
+    """Read a file to its end and count its records' fates on ``segment``; return its damaged lines.
+
+    ``seen`` are the keys of pending records met so far.  Raises OSError.
+    """
+    damage: list[Damage] = []
+    while not segment.at_end:
+        found = segments.read_on(segment)
+        damage += [other for other in found if isinstance(other, Damage)]
+        for invalid in (other for other in found if isinstance(other, Invalid)):
+            decision = ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)
+            segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
+        lines = [line for line in found if isinstance(line, Line)]
+        delivered = ledger.delivered(dedupe_key(line.kind, line.id) for line in lines)
+        for line in lines:
+            key = dedupe_key(line.kind, line.id)
+            decision = ledger.judge(segment.number, line, key, delivered.get(key), seen.get(key))
+            if decision is Decision.SEND and line.path not in PATHS:
+                decision = Decision.CONFLICT
+            if decision is Decision.SEND:
+                place = Place(segment.number, line.number)
+                seen[key] = Known(digest_of(idempotency_token(line.kind, line.id, line.body)), place)
+                result.oldest_pending = min(result.oldest_pending or line.at, line.at)
+                result.pending_by_key[line.key or ""] += 1
+            else:
+                segment.counts.add(decision)
+    for run_id, run in segment.journal.open.items() if not segment.seal else ():
+        _count_recovered(segment, run_id, Place(segment.number, run.place.number), ledger)
+    return damage
+
+
+def _count_recovered(segment: Segment, run_id: str, place: Place, ledger: Ledger) -> None:
+    """Count a run without an end if it was recovered; else nobody knows yet whether its process lives."""
+    key = dedupe_key("run", run_id)
+    known = ledger.delivered([key]).get(key)
+    fate = next((Decision(row.fate) for row in ledger.letters(key) if row.place == place), None)
+    if fate is None and known is not None and known.place == place:
+        fate = Decision.DELIVERED
+    if fate is not None:
+        segment.counts.records += 1
+        segment.counts.recovered += 1
+        segment.counts.add(fate)

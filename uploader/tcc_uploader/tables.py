@@ -1,0 +1,94 @@
+"""The ledger's tables, and how its file is opened."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Final
+
+from .rows import Counts
+
+
+class LedgerTooNewError(Exception):
+    """The ledger was written by a newer version."""
+
+
+def _first_tables(database: sqlite3.Connection) -> None:
+    counts = ", ".join(f"{field.name} INTEGER NOT NULL" for field in fields(Counts))
+    database.execute(
+        "CREATE TABLE delivered (key BLOB PRIMARY KEY, digest INTEGER NOT NULL, segment INTEGER NOT NULL, "
+        "line INTEGER NOT NULL) WITHOUT ROWID"
+    )
+    database.execute(
+        "CREATE TABLE letters (id TEXT PRIMARY KEY, key BLOB NOT NULL, digest INTEGER NOT NULL, "
+        "segment INTEGER NOT NULL, line INTEGER NOT NULL, fate TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID"
+    )
+    database.execute("CREATE INDEX letters_by_key ON letters (key)")
+    database.execute(
+        "CREATE TABLE segments (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, "
+        f"size INTEGER NOT NULL, finished INTEGER NOT NULL, {counts}, damaged INTEGER NOT NULL, "
+        "torn INTEGER NOT NULL, refused INTEGER NOT NULL, sealed INTEGER)"
+    )
+
+
+MIGRATIONS: Final[Sequence[Callable[[sqlite3.Connection], None]]] = (_first_tables,)
+"""Each is applied once, in order; the file's ``user_version`` counts those that were."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the ledger's file for writing; make it, or bring it up to date.
+
+    Raises :class:`sqlite3.DatabaseError` if it is no ledger, :class:`LedgerTooNewError` if it is a later one's.
+    """
+    database = sqlite3.connect(path, isolation_level=None, timeout=10)
+    database.text_factory = _text
+    try:
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.execute("PRAGMA synchronous=EXTRA")  # FULL leaves the journal's removal, which commits, unsynced
+        database.execute("PRAGMA cache_size=-65536")
+        _migrate(database)
+        _check_tables(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def connect_reading(place: str) -> sqlite3.Connection:
+    """Open the ledger at a SQLite URI to read it; otherwise as :func:`connect`."""
+    database = sqlite3.connect(place, uri=True, isolation_level=None)
+    database.text_factory = _text
+    try:
+        _migrate(database)
+        _check_tables(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise LedgerTooNewError(f"the ledger has version {version}: upgrade tcc-upload")
+    for number, migration in enumerate(MIGRATIONS[version:], version + 1):
+        database.execute("BEGIN")
+        migration(database)
+        database.execute(f"PRAGMA user_version={number}")
+        database.execute("COMMIT")
+
+
+def _check_tables(database: sqlite3.Connection) -> None:
+    """Raise DatabaseError if the tables are not as they were made: SQLite overlooks a bit that rots there."""
+    fresh = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        _migrate(fresh)
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
+        if database.execute(query).fetchall() != fresh.execute(query).fetchall():
+            raise sqlite3.DatabaseError("its tables are damaged")
+    finally:
+        fresh.close()
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")  # a rotten letter in a path is no reason to stop

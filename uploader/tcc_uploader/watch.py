@@ -1,0 +1,108 @@
+"""Watch spools with watchdog.  An event only names the file to read first: events get lost, so scans find the rest."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from watchdog.events import (
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserver
+
+_log = logging.getLogger(__name__)
+
+# Without this filter the uploader's own reads raise events, and each event another read.
+_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent]
+
+
+class Watcher:
+    """Calls ``changed(path)`` from watchdog's thread for every file that may have grown.
+
+    ``mode`` is ``native``, ``polling``, ``waiting`` (a spool that does not exist yet) or ``scanning`` (no watcher
+    works; the regular scans do).
+    """
+
+    def __init__(self, spools: Sequence[Path], changed: Callable[[Path], None]) -> None:
+        self._spools = spools
+        self._changed = changed
+        self._observers: dict[Path, tuple[BaseObserver, int, str]] = {}
+        self._refused: set[Path] = set()
+
+    @property
+    def mode(self) -> str:
+        """How files are watched now; the weakest mode of all spools."""
+        modes = {self._mode_of(spool) for spool in self._spools}
+        return next(mode for mode in ("scanning", "waiting", "polling", "native") if mode in modes)
+
+    def _mode_of(self, spool: Path) -> str:
+        if spool in self._observers:
+            return self._observers[spool][2]
+        return "waiting" if _inode(spool) is None else "scanning"
+
+    def check(self) -> bool:
+        """Watch what is not watched, or not any more.  Return whether anything was rebuilt: then scan."""
+        rebuilt = False
+        for spool in self._spools:
+            inode = _inode(spool)
+            if spool in self._observers:
+                observer, watched, _ = self._observers[spool]
+                if inode == watched and observer.is_alive() and all(e.is_alive() for e in observer.emitters):
+                    continue
+                self._stop(spool)
+            if inode is not None:
+                self._start(spool, inode)
+                rebuilt = True
+        return rebuilt
+
+    def close(self) -> None:
+        """Stop watching."""
+        for spool in list(self._observers):
+            self._stop(spool)
+
+    def _start(self, spool: Path, inode: int) -> None:
+        kinds: list[tuple[str, Callable[[], BaseObserver]]] = [("native", Observer), ("polling", PollingObserver)]
+        for mode, kind in kinds:
+            try:
+                observer = kind()
+                handler = _Handler(spool, self._changed)
+                observer.schedule(handler, str(spool.resolve()), event_filter=_EVENTS)
+                observer.start()
+            except (OSError, RuntimeError) as error:
+                level = logging.DEBUG if spool in self._refused else logging.WARNING  # it is tried every second
+                _log.log(level, "can't watch %s (%s): %s", spool, mode, error)
+            else:
+                self._observers[spool] = observer, inode, mode
+                self._refused.discard(spool)
+                return
+        self._refused.add(spool)
+
+    def _stop(self, spool: Path) -> None:
+        observer, _, _ = self._observers.pop(spool)
+        observer.stop()
+        if observer.is_alive():
+            observer.join(timeout=5)
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, spool: Path, changed: Callable[[Path], None]) -> None:
+        self._spool = spool
+        self._changed = changed
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if not event.is_directory:
+            self._changed(self._spool / os.path.basename(str(event.dest_path or event.src_path)))  # noqa: PTH119 -- hot
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None

@@ -1,0 +1,71 @@
+"""How much may be in memory and under way at once."""
+
+from typing import Final
+
+from tcc_schemas.lines import Line
+
+from .entries import Entry
+from .lanes import Record
+
+_WINDOW_BYTES: Final = 64 * 1024 * 1024
+"""Bodies in flight; one is always admitted."""
+_KEPT_BYTES: Final = 16 * 1024 * 1024
+
+
+class Window:
+    """The records in flight: at most ``most`` of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._records: set[Record] = set()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, record: Record) -> bool:
+        return record in self._records
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more may go."""
+        return not self._records or (len(self._records) < self._most and self._bytes < _WINDOW_BYTES)
+
+    def add(self, record: Record) -> None:
+        """Note that a record is under way."""
+        self._records.add(record)
+        self._bytes += len(record.line.body)
+
+    def remove(self, record: Record) -> None:
+        """Note that a record has its answer."""
+        self._records.remove(record)
+        self._bytes -= len(record.line.body)
+
+    def sent_before(self, moment: float) -> list[Record]:
+        """Return the records that have been under way since before a moment on the monotonic clock."""
+        return [record for record in self._records if record.sent_at < moment]
+
+    def holds_run(self, mark: int) -> bool:
+        """Whether a run with this mark is under way."""
+        return any(record.entry.run == mark for record in self._records)
+
+
+class KeptLines:
+    """Lines kept from reading to sending, so that few are read twice."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[int, int], Line] = {}
+        self._bytes = 0
+
+    def keep(self, handle: int, line: Line) -> None:
+        """Keep a line of a file, if there is room."""
+        if self._bytes + line.size <= _KEPT_BYTES:
+            self._lines[handle, line.number] = line
+            self._bytes += line.size
+
+    def take(self, entry: Entry) -> Line | None:
+        """Return the line of an entry, if it was kept; it is kept no longer."""
+        line = self._lines.pop((entry.handle, entry.line), None)
+        if line is not None:
+            self._bytes -= line.size
+        return line
