@@ -1,0 +1,120 @@
+"""What must hold after a crash, whatever state the disk is in: both halves are started again on it, and judged."""
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from crashes.disk import ROOT, State, Stored
+from crashes.stage import SPOOL, STATE, Server, Uploader, committed_digests, items_of
+from tcc_uploader import ledger as ledger_module
+from tcc_uploader import removal, statedir
+from tcc_uploader.decisions import digest_of
+from tcc_uploader.ledger import FILE_NAME, Ledger
+from tcc_uploader.letters import Letter
+from tcc_uploader.verify import Verification, verify
+
+_LETTERS = f"{STATE}/dead"
+
+
+class Violation(AssertionError):  # noqa: N818 -- pytest shows it as what it is
+    """A promise that a crash broke."""
+
+
+class Reopening:
+    """Puts states on a real disk, and starts the uploader there.  ``refused``: items that the server never takes."""
+
+    def __init__(self, root: Path, patch: pytest.MonkeyPatch, refused: Iterable[str] = ()) -> None:
+        self._root = root
+        self._refused = frozenset(refused)
+        self.checked = 0
+        connect = ledger_module._connect
+
+        def unsynced(path: Path) -> object:
+            database = connect(path)
+            database.execute("PRAGMA synchronous=OFF")  # this disk loses no power, and there are many to try
+            return database
+
+        patch.setattr(ledger_module, "_connect", unsynced)
+        patch.setattr(statedir, "_fsync", lambda _: None)
+        patch.setattr(statedir, "_replace", os.replace)
+        patch.setattr(removal, "_unlink", os.unlink)
+        patch.setattr(removal, "ABANDONED_AFTER", 0.0)
+
+    def check(self, state: State) -> None:
+        """Restart on what is there.  Raises Violation."""
+        self.checked += 1
+        self._materialise(state)
+        server = Server()
+        server.refused = self._refused
+        server.stored = [(it.token, b"") for it in state.stored]
+        told: list[Stored] = list(state.stored)
+        server.told = told.append
+        committed = committed_digests(state.ledger, self._root / "scratch")
+        with Uploader(self._root, server, removes=False) as first:
+            outcome = first.once()
+            if outcome.counts.pending or outcome.timed_out or outcome.trouble:
+                raise Violation(f"{state.where}: stuck: {outcome}")
+        with Uploader(self._root, server) as second:
+            second.round()
+            second.round()
+            if second.engine.intake.counts.pending:
+                raise Violation(f"{state.where}: stuck after a restart: {second.engine.intake.counts}")
+        self._judge(state, told, committed)
+
+    def _judge(self, state: State, told: list[Stored], committed: set[int]) -> None:
+        try:
+            letters = [Letter.model_validate_json(file.read_bytes()) for file in (self._root / _LETTERS).glob("*.json")]
+        except ValidationError as error:
+            raise Violation(f"{state.where}: a letter is no letter: {error}") from error
+        dead = {item for letter in letters if letter.kind for item in items_of(letter.body_bytes)}
+        arrived = {item for stored in told for item in stored.items}
+        if lost := state.promised - arrived - dead:
+            raise Violation(f"{state.where}: lost: {sorted(lost)}")
+        before = Counter(stored.token for stored in state.stored)
+        for token, times in Counter(stored.token for stored in told).items():
+            may_repeat = before[token] > 0 and digest_of(token) not in committed
+            if times > 1 + may_repeat:
+                raise Violation(f"{state.where}: sent {times} times, {before[token]} of them before the crash")
+        with Ledger.reading(self._root / STATE) as ledger:
+            result = verify(self._segments(), [self._root / SPOOL], ledger, whole=True)
+            known = committed_digests((self._root / STATE / FILE_NAME).read_bytes(), self._root / "scratch")
+            for row in ledger.letters_with("dead"):
+                if not any(letter.id == row.id for letter in letters):
+                    raise Violation(f"{state.where}: the ledger says dead, and there is no letter {row.id}")
+        for stored in told:
+            if stored.items <= state.promised and digest_of(stored.token) not in known:
+                raise Violation(f"{state.where}: delivered, and the ledger knows nothing of {sorted(stored.items)}")
+        self._judge_verification(state, result)
+
+    def _judge_verification(self, state: State, result: Verification) -> None:
+        """Conservation holds; but a loss of power may take lines that were read and never promised to outlive one."""
+        unsynced = state.power and any(not stored.items <= state.promised for stored in state.stored)
+        for check in result.segments:
+            if state.power and check.id.startswith("plain-"):
+                continue  # zeros where a header was never durable: kept, and a dead letter shows them
+            gone = [text for text in check.broken if text.startswith(("cut short", "missing", "the seal counts"))]
+            if check.broken and not unsynced and not (state.power and gone == check.broken):
+                raise Violation(f"{state.where}: verify: {check}")
+            if check.pending and not check.broken:
+                raise Violation(f"{state.where}: verify: pending: {check}")
+            if check.present and not (check.damage or check.broken):
+                raise Violation(f"{state.where}: the file stays, and nothing says why: {check}")
+
+    def _segments(self) -> list[Path]:
+        return sorted((self._root / SPOOL).glob("*.jsonl"))
+
+    def _materialise(self, state: State) -> None:
+        if self._root.exists():
+            shutil.rmtree(self._root)
+        self._root.mkdir()
+        for folder in sorted(state.folders - {ROOT}):
+            (self._root / folder).mkdir()
+        for (folder, name), content in state.files.items():
+            (self._root / folder / name).write_bytes(content)
+        if state.ledger is not None:
+            (self._root / STATE / FILE_NAME).write_bytes(state.ledger)

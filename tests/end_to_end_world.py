@@ -1,0 +1,106 @@
+"""Real processes on one spool: agents, the sandbox, the daemon."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+    """Wait until a condition holds; fail if it does not come to hold."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.01)
+
+
+@dataclass
+class World:
+    """A spool, a state and a sandbox of a test's own."""
+
+    folder: Path
+    url: str
+
+    @property
+    def spool(self) -> Path:
+        """Where the agents record."""
+        return self.folder / "spool"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process of this world is started with."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "TCC_SPOOL_DIR": str(self.spool),
+            "TCC_STATE_DIR": str(self.folder / "state"),
+            "TCC_API_KEY": "key-of-this-world",
+            "TCC_BASE_URL": self.url,
+        }
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Start a process with its standard output in a pipe."""
+        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
+
+    def agent(self, program: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a Python program that records."""
+        return self.start(sys.executable, "-c", program, *arguments)
+
+    def daemon(self) -> subprocess.Popen[str]:
+        """Start the daemon; from its first line on, signals end it as they should."""
+        command = [TCC_UPLOAD, "daemon"]
+        process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        process.stderr.readline()
+        return process
+
+    def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [TCC_UPLOAD, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    def receipts(self) -> dict[tuple[str, str], dict[str, int]]:
+        """Return how often each (kind, id) was received, by digest."""
+        counts: dict[tuple[str, str], dict[str, int]] = {}
+        with sqlite3.connect(f"{(self.folder / 'receipts').as_uri()}?mode=ro", uri=True) as database:
+            rows = database.execute("SELECT kind, id, digest, count(*) FROM receipts GROUP BY kind, id, digest")
+            for kind, ident, digest, times in rows:
+                counts.setdefault((kind, ident), {})[digest] = times
+        database.close()
+        return counts
+
+    def received(self, ids: set[str]) -> bool:
+        """Whether runs with all these ids were received."""
+        return ids <= {ident for kind, ident in self.receipts() if kind == "run"}
+
+
+def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+    """Signal a process, and return its exit code."""
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Set up a world with a running sandbox."""
+    sandbox = subprocess.Popen(
+        [TCC_UPLOAD, "sandbox", "--db", str(tmp_path / "receipts"), "--key", "key-of-this-world"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert sandbox.stdout is not None
+    try:
+        yield World(tmp_path, sandbox.stdout.readline().strip())
+    finally:
+        assert stop(sandbox) == 0

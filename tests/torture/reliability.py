@@ -1,0 +1,194 @@
+"""Writes docs/reliability.md: each promise, the window in which it does not hold, its tests, and figures."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+
+class Holding(NamedTuple):
+    """Where a promise ends, and what holds it up to there."""
+
+    window: str
+    tests: tuple[str, ...]
+
+
+HOLDINGS: Final[Mapping[int, Holding]] = {
+    1: Holding(
+        "A disk that hangs, instead of failing, holds up the `end()` that writes to it; no other thread waits for more "
+        "than that one write.",
+        (
+            "tests/recorder/test_disk_failures.py",
+            "tests/recorder/test_hostile_values.py",
+            "tests/recorder/test_threads_and_children.py",
+            "tests/torture/test_broken_descriptors.py",
+        ),
+    ),
+    2: Holding(
+        "`process`: what the kernel has not written yet goes with the machine. `power`: a disk that says it has synced "
+        "and has not. A record that is refused (no room, no permission) is logged and counted, and not recorded.",
+        (
+            "tests/recorder/test_durability.py",
+            "tests/recorder/test_processes.py",
+            "tests/end_to_end/test_kills.py",
+            "tests/torture/test_kill_campaign.py",
+        ),
+    ),
+    3: Holding(
+        "A ledger that is corrupt or deleted takes the counts of segments with it that are gone; the new one counts "
+        "from there.",
+        (
+            "tests/uploader/test_delivery_files.py",
+            "tests/torture/test_kill_campaign.py",
+            "tests/torture/test_damage_campaign.py",
+            "tests/torture/test_lost_state.py",
+        ),
+    ),
+    4: Holding(
+        "The server stored a record, and the daemon died, or the answer was lost, before the ledger's commit: that "
+        "record is sent again. A lost ledger makes that window as long as the segments that are still there.",
+        (
+            "tests/uploader/test_delivery_restarts.py",
+            "tests/uploader/test_delivery_outages.py",
+            "tests/end_to_end/test_kills.py",
+            "tests/torture/test_kill_campaign.py",
+        ),
+    ),
+    5: Holding(
+        "A newline that is hit costs the two records beside it. Feedback waits for its run while that is pending in "
+        "the same segment. The records of a destination that is paused wait, alone.",
+        (
+            "tests/uploader/test_delivery_refusals.py",
+            "tests/torture/test_damage_campaign.py",
+            "tests/torture/test_poison.py",
+            "tests/torture/test_planted_files.py",
+        ),
+    ),
+    6: Holding(
+        "A server that refuses good records for themselves (400, 413, 422) fewer than twenty times in a row, and then "
+        "takes one: the refused are dead letters, which `tcc-upload dead requeue` sends again.",
+        (
+            "tests/uploader/test_delivery_outages.py",
+            "tests/torture/test_full_state.py",
+            "tests/torture/test_lying_watcher.py",
+            "tests/torture/test_keys_revoked.py",
+        ),
+    ),
+    7: Holding(
+        "What was recorded after a copy began may be missing in it. Two machines that replay the same records know "
+        "nothing of each other: that costs duplicates.",
+        ("tests/uploader/test_delivery_restarts.py", "tests/torture/test_copy_campaign.py"),
+    ),
+    8: Holding(
+        "`--adopt`, `--allow-origin`, `TCC_BASE_URL` and `TCC_ALLOW_UNSAFE_BASE_URL` are the operator's word. A record "
+        "that was made without a key goes with the default key.",
+        (
+            "tests/uploader/test_routing.py",
+            "tests/uploader/test_upload_command.py",
+            "tests/torture/test_keys_revoked.py",
+            "tests/torture/test_kill_campaign.py",
+        ),
+    ),
+}
+
+
+def promises(readme: str) -> dict[int, str]:
+    """Return the README's promises, each in one line."""
+    part = readme.partition("## Promises")[2].partition("What does *not* hold")[0]
+    found = re.findall(r"^(\d)\. (.*?)(?=^\d\. |\Z)", part, re.MULTILINE | re.DOTALL)
+    return {int(number): " ".join(text.split()) for number, text in found}
+
+
+def page(root: Path, campaigns: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page's text.  ``campaigns`` is what each campaign left: its figures, date, versions and command."""
+    parts = [_HEAD]
+    for number, text in promises((root / "README.md").read_text()).items():
+        tests = ", ".join(f"`{file}`" for file in HOLDINGS[number].tests if (root / file).exists())
+        parts.append(f"{number}. {text}\n\n   *Where it ends:* {HOLDINGS[number].window}\n\n   *Held by* {tests}.\n")
+    parts.append(_CAMPAIGNS)
+    for name, title in TITLES.items():
+        if name in campaigns:
+            parts.append(_campaign(title, campaigns[name], _TEXTS[name](campaigns[name]["figures"])))
+    return "\n".join(parts)
+
+
+def _campaign(title: str, about: Mapping[str, Any], text: str) -> str:
+    where = f"{about['date']}, {about['versions']}, seed {about['seed']}:\n`.venv/bin/python {about['command']}`"
+    return f"### {title}\n\n{where}\n\n{text}\n"
+
+
+def _kills(figures: Mapping[str, Any]) -> str:
+    acts = ", ".join(f"{name} {times:,}" for name, times in sorted(figures["acts"].items(), key=lambda it: -it[1]))
+    exits = ", ".join(f"{code}: {times} times" for code, times in sorted(figures["exits"].items()))
+    kills = figures["recorder_kills"] + figures["daemon_kills"]
+    return _table(
+        ("processes killed with SIGKILL", f"{kills:,}"),
+        (
+            "… recorders (alone, with threads, with forks; half of them seal every few records)",
+            f"{figures['recorder_kills']:,}",
+        ),
+        ("… daemons (at work, and in their start)", f"{figures['daemon_kills']:,}"),
+        ("records whose call had returned", f"{figures['recorded']:,}"),
+        ("… that did not arrive", f"**{figures['lost']:,}**"),
+        ("items received", f"{figures['receipts']:,}"),
+        ("… again, after a kill or a lost answer", f"{figures['repeated']:,}"),
+        ("… again, without either", f"**{figures['unexplained']:,}**"),
+        ("receipts of the item that came most often", f"{figures['most']:,}"),
+        ("what the server did to requests", acts),
+        ("exit codes of `tcc-upload verify`", exits),
+        ("minutes", f"{figures['seconds'] / 60:.0f}"),
+    )
+
+
+def _flips(figures: Mapping[str, Any]) -> str:
+    return _table(
+        ("segments with one bit flipped", f"{figures['flips']:,}"),
+        ("segments cut short", f"{figures['cuts']:,}"),
+        ("records in them", f"{figures['records']:,}"),
+        ("… that were hit, and set aside", f"{figures['touched']:,}"),
+        ("… others that did not arrive", f"**{figures['lost']:,}**"),
+        ("bodies that arrived and were never recorded", f"**{figures['altered']:,}**"),
+        ("bodies that arrived twice", f"**{figures['repeated']:,}**"),
+        ("damage that was not reported", f"**{figures['unreported'] + figures['denied']:,}**"),
+    )
+
+
+def _copies(figures: Mapping[str, Any]) -> str:
+    return _table(
+        ("copies of a spool in which recorders wrote", f"{figures['by_tar'] + figures['by_copytree']:,}"),
+        ("… by tar, by shutil.copytree", f"{figures['by_tar']:,}, {figures['by_copytree']:,}"),
+        ("records that had to be in them", f"{figures['expected']:,}"),
+        ("… and were not", f"**{figures['missing']:,}**"),
+        ("replays of such copies and, at last, of their spools", f"{figures['replays']:,}"),
+        ("items received", f"{figures['delivered']:,}"),
+        ("… lost, received twice", f"**{figures['lost']:,}**, **{figures['repeated']:,}**"),
+    )
+
+
+def _table(*rows: tuple[str, str]) -> str:
+    return "\n".join(["| | |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in rows)])
+
+
+def _burst(figures: Mapping[str, Any]) -> str:
+    return _table(
+        ("segments written at once beside a running daemon", f"{figures['segments']:,}"),
+        ("… that were not delivered, or twice", f"**{figures['lost']:,}**, **{figures['repeated']:,}**"),
+        ("… that were still there at the end", f"**{figures['left']:,}**"),
+    )
+
+
+_TEXTS = {"kills": _kills, "flips": _flips, "copies": _copies, "burst": _burst}
+TITLES: Final = {"kills": "Kills", "flips": "Damage", "copies": "Copies", "burst": "A burst"}
+
+_HEAD = """# Reliability
+
+What is promised, where each promise ends, and what holds it. This page is written by `make torture`, which takes about
+half an hour; short versions of its campaigns run with every `make test`.
+
+## Promises
+"""
+
+_CAMPAIGNS = """## Campaigns
+
+In every table **bold** figures must be 0; the campaign fails otherwise.
+"""

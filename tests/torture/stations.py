@@ -1,0 +1,89 @@
+"""Real processes of a test's own: a daemon that scans often, commands, and programs that record."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from end_to_end_world import TCC_UPLOAD
+from faults import KEY, FaultServer
+
+DAEMON = """
+from tcc_uploader import engine, removal
+engine.RESCAN = 0.3
+removal.ABANDONED_AFTER = 5.0
+from tcc_uploader.cli import main
+main()
+"""
+"""Scans that follow each other closely."""
+
+BECOME = """
+import os, sys
+import httpx, tcc_recorder, tcc_uploader.cli
+import watchdog.observers.inotify, watchdog.observers.polling
+import encodings.ascii, encodings.idna, encodings.latin_1
+httpx.Client().close()  # what is loaded late may lie where nobody else may read
+user, group, *others = map(int, os.environ["BECOME"].split())
+os.setgroups(others)
+os.setgid(group)
+os.setuid(user)
+"""
+"""Import everything, then become another user: BECOME holds user, group and further groups."""
+
+
+class Station:
+    """A spool and a state, and a server that may be told to misbehave."""
+
+    def __init__(self, folder: Path, server: FaultServer) -> None:
+        self.folder, self.server = folder, server
+        self.spool, self.state, self.log = folder / "spool", folder / "state", folder / "daemon.log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process here is started with."""
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "TCC_SPOOL_DIR": str(self.spool),
+            "TCC_STATE_DIR": str(self.state),
+            "TCC_API_KEY": KEY,
+            "TCC_BASE_URL": self.server.url,
+        }
+
+    def start(self, program: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a Python program; what it says goes to the log."""
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-c", program, *arguments]
+            return subprocess.Popen(command, env={**self.environment, **environment}, stderr=log, stdout=log)
+
+    @contextmanager
+    def daemon(self, program: str = DAEMON, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the daemon; it must still be there at the end, and end well."""
+        process = self.start(program, "daemon", **environment)
+        try:
+            yield process
+            assert process.poll() is None, self.log.read_text()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0, self.log.read_text()
+        finally:
+            process.kill()
+            process.wait()
+        assert "Traceback" not in self.log.read_text()
+
+    def run(self, program: str, *arguments: str, code: int = 0, **environment: str) -> None:
+        """Run a Python program to its end."""
+        assert self.start(program, *arguments, **environment).wait(timeout=60) == code, self.log.read_text()
+
+    def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [TCC_UPLOAD, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    @property
+    def received(self) -> set[str]:
+        """The ids that the server has."""
+        return {ident for ids in self.server.ids for ident in ids}
