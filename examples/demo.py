@@ -1,0 +1,82 @@
+"""The whole path in one minute: record, crash, restart, deliver, replay; with a stand-in for Observatory on loopback.
+
+python examples/demo.py
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
+
+
+def say(text: str) -> None:
+    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > deadline:
+            sys.exit(f"waited 30 s in vain for {what}")
+        time.sleep(0.05)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="tcc-demo-") as folder:
+        spool = Path(folder, "spool")
+        environment = os.environ | {
+            "TCC_SPOOL_DIR": str(spool),
+            "TCC_STATE_DIR": f"{folder}/state",
+            "TCC_API_KEY": "demo-key",
+        }
+        say("1. An agent records runs. Nothing listens anywhere: no network is needed.")
+        subprocess.run([sys.executable, str(HERE / "record.py")], env=environment, check=True)
+        print(*(f"   {file.name}, {file.stat().st_size} bytes" for file in spool.iterdir()), sep="\n")
+
+        say("2. A stand-in for Observatory, and the daemon. It delivers what it finds, and removes it.")
+        sandbox = subprocess.Popen([TCC_UPLOAD, "sandbox"], stdout=subprocess.PIPE, text=True)
+        assert sandbox.stdout is not None
+        url = environment["TCC_BASE_URL"] = sandbox.stdout.readline().strip()
+        daemon = subprocess.Popen([TCC_UPLOAD, "daemon"], env=environment)
+        wait_until(lambda: not list(spool.iterdir()), "an empty spool")
+
+        say("3. The daemon is killed, the agent goes on, a new daemon takes over. Nothing is lost or sent twice.")
+        daemon.kill()
+        daemon.wait()
+        subprocess.run([sys.executable, str(HERE / "record.py")], env=environment, check=True)
+        daemon = subprocess.Popen([TCC_UPLOAD, "daemon"], env=environment)
+        wait_until(lambda: not list(spool.iterdir()), "an empty spool")
+        subprocess.run([TCC_UPLOAD, "status"], env=environment, check=True)
+        daemon.terminate()
+        if daemon.wait() != 0:
+            sys.exit("the daemon did not stop cleanly")
+
+        say("4. A spool from elsewhere: sample_traces holds damage, a duplicate, a conflict, and more.")
+        replay = subprocess.run(
+            [TCC_UPLOAD, "replay", str(HERE.parent / "sample_traces"), "--json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            check=False,
+        )
+        print(json.loads(replay.stdout))
+
+        say("5. What arrived:")
+        with urllib.request.urlopen(url) as answer:
+            print(answer.read().decode())
+        sandbox.terminate()
+        sandbox.communicate()
+        if sandbox.returncode != 0 or replay.returncode != 65:
+            sys.exit("the demo did not end as it should")
+    say("Done. Exit code 65 of the replay means: dead letters or damage, which sample_traces holds on purpose.")
+
+
+if __name__ == "__main__":
+    main()
