@@ -16,6 +16,7 @@ from tcc_uploader import removal, statedir
 from tcc_uploader.decisions import digest_of
 from tcc_uploader.ledger import FILE_NAME, Ledger
 from tcc_uploader.letters import Letter
+from tcc_uploader.sources import Sources
 from tcc_uploader.verify import Verification, verify
 
 _LETTERS = f"{STATE}/dead"
@@ -81,7 +82,7 @@ class Reopening:
             if times > 1 + may_repeat:
                 raise Violation(f"{state.where}: sent {times} times, {before[token]} of them before the crash")
         with Ledger.reading(self._root / STATE) as ledger:
-            result = verify(self._segments(), [self._root / SPOOL], ledger, whole=True)
+            result = verify(Sources([self._root / SPOOL]), ledger, whole=True)
             known = committed_digests((self._root / STATE / FILE_NAME).read_bytes(), self._root / "scratch")
             for row in ledger.letters_with("dead"):
                 if not any(letter.id == row.id for letter in letters):

@@ -52,6 +52,7 @@ from tcc_uploader.engine import Answered, Engine, Outcome
 from tcc_uploader.ledger import FILE_NAME, Ledger
 from tcc_uploader.sender import Request
 from tcc_uploader.settings import Settings
+from tcc_uploader.sources import Sources
 
 URL = "http://127.0.0.1:9"
 SPOOL, STATE = "spool", "state"
@@ -145,7 +146,7 @@ class Uploader:
         sender = type("BoundSender", (_Sender,), {"server": server})
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(engine_module, "Sender", sender)
-            self.engine = Engine(settings, self.ledger, spools=settings.spools, clock=clock, removes=removes)
+            self.engine = Engine(settings, self.ledger, Sources(list(settings.spools)), clock=clock, removes=removes)
         self.engine.inbox = Inbox(self._moment)  # type: ignore[assignment]
         self.engine._requeue.send_requeued()
 

@@ -22,8 +22,9 @@ from tcc_uploader.engine import Engine
 from tcc_uploader.fates import Fates
 from tcc_uploader.ledger import Ledger
 from tcc_uploader.letters import Letter
+from tcc_uploader.reading import opened
 from tcc_uploader.requeue import Requeue
-from tcc_uploader.segments import Identity, Segment, opened
+from tcc_uploader.segments import Identity, Segment
 
 Patch = pytest.MonkeyPatch
 

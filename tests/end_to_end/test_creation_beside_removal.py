@@ -11,6 +11,7 @@ from tcc_schemas.lines import Line
 from tcc_uploader import removal
 from tcc_uploader.intake import Intake
 from tcc_uploader.ledger import Ledger
+from tcc_uploader.sources import Sources
 
 # A new segment for each record, left without a seal as a killed process leaves it.  Both sides dawdle at the seams,
 # so that the windows in which they could harm each other are open wide.
@@ -57,7 +58,7 @@ def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytes
         with output.open("w") as file:
             writers.append(subprocess.Popen(command, stdout=file))
     ledger = Ledger.open(tmp_path)
-    intake = Intake(ledger, [spool], [], removes=True)
+    intake = Intake(ledger, Sources([spool]), removes=True)
     read: set[str] = set()
     while any(writer.poll() is None for writer in writers) or list(spool.iterdir()):
         intake.scan()

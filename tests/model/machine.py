@@ -27,6 +27,7 @@ from tcc_uploader.discover import scan
 from tcc_uploader.division import divide
 from tcc_uploader.ledger import Ledger
 from tcc_uploader.requests import LetterRequest
+from tcc_uploader.sources import Sources
 from tcc_uploader.verify import verify
 from uploader.rigging import Rig, Time
 
@@ -245,8 +246,7 @@ class Machine(RuleBasedStateMachine):
     def the_books_balance(self) -> None:
         """Conservation holds for every segment; only flipped bits may break it."""
         with Ledger.reading(self._rig.state) as ledger:
-            files = [seen.path for seen in scan(self._rig.spool)]
-            result = verify(files, [self._rig.spool], ledger, whole=True)
+            result = verify(Sources([self._rig.spool]), ledger, whole=True)
         assert self._flipped or not result.broken, [check for check in result.segments if check.broken]
 
     def _finish(self) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from faults import FaultServer, Reply, Request, SegmentFile, step_item, tool_call_item
 from tcc_uploader import verify
 from tcc_uploader.ledger import Ledger
+from tcc_uploader.sources import Sources
 from uploader.rigging import Rig
 
 AT_ONCE = 400
@@ -155,8 +156,7 @@ def _ask(rig: Rig, variants: list[Variant], figures: DamageFigures) -> None:
     """Compare with what the ledger and ``verify`` tell."""
     rows = {Path(row.path).name: row for row in rig.rows()}
     with Ledger.reading(rig.state) as ledger:
-        files = [rig.spool / known.name for known in variants]
-        report = verify.verify(files, [rig.spool], ledger, whole=True)
+        report = verify.verify(Sources([rig.spool]), ledger, whole=True)
     checks = {Path(check.path).name: check for check in report.segments}
     for known in variants:
         row, check = rows.get(known.name), checks.get(known.name)

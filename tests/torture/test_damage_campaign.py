@@ -4,6 +4,7 @@ from pathlib import Path
 
 from faults import FaultServer, SegmentFile
 from tcc_uploader import verify
+from tcc_uploader.sources import Sources
 from torture.damage import run_damage
 from uploader.rigging import Rig
 
@@ -27,6 +28,6 @@ def test_damage_after_the_delivery_is_damage(tmp_path: Path) -> None:
             data[position] ^= 4
             path.write_bytes(data)
             with rig.ledger() as ledger:
-                report = verify.verify([path], [rig.spool], ledger, whole=True)
+                report = verify.verify(Sources([rig.spool]), ledger, whole=True)
             assert report.damaged
             assert not report.broken, report

@@ -8,6 +8,7 @@ from typing import Any
 
 from faults import KEY, FaultServer
 from tcc_schemas.endpoints import origin_of
+from tcc_uploader.carriers import Carrier
 from tcc_uploader.clock import Clock
 from tcc_uploader.engine import Engine
 from tcc_uploader.ledger import Ledger
@@ -17,6 +18,7 @@ from tcc_uploader.removal import writer_is_gone
 from tcc_uploader.rows import Counts, SegmentRow
 from tcc_uploader.segments import Segment
 from tcc_uploader.settings import Settings
+from tcc_uploader.sources import Sources
 
 
 class Time:
@@ -87,13 +89,14 @@ class Rig:
         timeout: float = 60.0,
         *,
         files: Sequence[Path] = (),
+        carriers: Sequence[Carrier] = (),
         removes: bool = False,
         is_dead: Callable[[Segment], bool] = writer_is_gone,
         **more: Any,
     ) -> Outcome:
         """Deliver what is there, then end, as ``replay`` does."""
         settings = self.settings(**more)
-        options = {"files": files, "removes": removes, "is_dead": is_dead}
+        options = {"files": files, "carriers": carriers, "removes": removes, "is_dead": is_dead}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
             return engine.run_once(timeout)
 
@@ -142,7 +145,8 @@ class Rig:
 
     def _engine(self, settings: Settings, ledger: Ledger, *, real: bool = False, **more: Any) -> Engine:
         clock = Clock() if real else self.time.clock
-        self.engine = Engine(settings, ledger, spools=settings.spools, clock=clock, **more)
+        sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("carriers", ())))
+        self.engine = Engine(settings, ledger, sources, clock=clock, **more)
         if not real:
             self.engine.inbox = Inbox(self.time, self.engine)
         return self.engine

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Damage, Line
 
-from . import segments
+from . import reading
 from .clock import Clock
 from .decisions import Decision, dedupe_key, idempotency_token
 from .destinations import Destination, Router, backoff
@@ -14,6 +14,7 @@ from .entries import Entry, run_mark
 from .fates import Cause, Fates
 from .formats import Format, Invalid
 from .intake import Intake
+from .journal import Span
 from .lanes import History, Lane, Record
 from .segments import Found, Segment
 from .window import KeptLines
@@ -76,14 +77,18 @@ class Backlog:
         if lane is None:
             lane = self.lanes[route.destination] = Lane(route, self._clock.wall())
         mark = run_mark(segment.handle, line.id) if line.kind == "run" else 0
-        if lane.state.pause is None:
+        if segment.stream is not None:
+            if self._fates.held.half_full and lane.state.pause and lane.state.pause.needs_operator:
+                return  # it stays pending, for the next replay: the rest of the stream must not wait for it
+            self._fates.held.hold(segment.handle, line)
+        elif lane.state.pause is None:
             self._kept.keep(segment.handle, line)
         lane.append(Entry(segment.handle, line.number, line.offset, line.size, mark))
 
     def in_hand(self, lane: Lane, entry: Entry, history: History) -> Record | None:
         """Return the record to send, or None if it met another fate, must wait, or is not there any more."""
         segment = self._intake.by_handle.get(entry.handle)
-        line = self._kept.take(entry) or (self._fetch(segment, entry) if segment else None)
+        line = self._kept.take(entry) or (self._line_of(segment, entry) if segment else None)
         if segment is None or entry.handle not in self._intake.by_handle:  # its file has gone
             self.release_feedback(entry.run)
             return None
@@ -113,9 +118,12 @@ class Backlog:
         for lane, entry in self._waiting.pop(mark, []) if mark else []:
             lane.append(entry)
 
-    def _fetch(self, segment: Segment, entry: Entry) -> Line | None:
+    def _line_of(self, segment: Segment, entry: Entry) -> Line | None:
+        held = self._fates.held.get(entry.handle, entry.line)
+        if held is not None:
+            return held
         try:
-            return segments.fetch(segment, entry.offset, entry.size, entry.line)
+            return reading.fetch(segment, Span(entry.line, entry.offset, entry.size))
         except FileNotFoundError:
             self._intake.forget(segment)
             return None
@@ -138,5 +146,5 @@ class Backlog:
             detail = f"other bytes were delivered, or are under way, for {line.kind} {line.id[:100]}"
             self.bury(segment, line, Cause("conflict", detail, line.body))
             return
-        self._fates.settle(segment, decision)
+        self._fates.settle(segment, line.number, decision)
         self.release_feedback(run_mark(segment.handle, line.id) if line.kind == "run" else 0)

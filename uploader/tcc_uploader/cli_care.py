@@ -11,6 +11,7 @@ from . import doctor as examination
 from . import letters, render, requests, statedir
 from . import verify as verification
 from .cli_common import (
+    PATHS,
     PLACES,
     SENDING,
     SPOOLS,
@@ -21,11 +22,11 @@ from .cli_common import (
     settings_from,
     with_options,
 )
-from .discover import list_files
 from .exits import Exit
 from .letters import Letter
 from .requests import LetterRequest
 from .settings import Settings
+from .sources import Sources, sources_of
 from .status import status_report
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -45,7 +46,7 @@ def status(*, as_json: bool, **options: Any) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@PATHS
 @with_options(SPOOLS, *PLACES)
 @_AS_JSON
 def verify(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
@@ -55,11 +56,9 @@ def verify(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed.
     """
     settings = settings_from(options)
-    spools = [path.resolve() for path in paths if path.is_dir()] if paths else list(settings.spools)
-    files, unreadable = list_files(spools, [path.resolve() for path in paths if not path.is_dir()])
+    sources = sources_of(paths) if paths else Sources(list(settings.spools))
     with reading(settings) as ledger:
-        report = verification.verify(files, spools, ledger, whole=not paths)
-    report.unreadable |= {str(path): why for path, why in unreadable.items()}
+        report = verification.verify(sources, ledger, whole=not paths)
     click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(render.verification_lines(report)))
     if report.newer and not report.broken:
         sys.exit(Exit.PENDING)
@@ -131,7 +130,7 @@ def requeue(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **
     if pid := statedir.holder(settings.state_dir):
         click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
-    outcome = deliver_once(settings, [], [], timeout=timeout, bar=True)
+    outcome = deliver_once(settings, Sources(), timeout=timeout, bar=True)
     click.echo(f"{render.plural(outcome.sent.delivered, 'letter')} delivered, {outcome.sent.dead} dead again")
     for line in render.hints(outcome, settings.state_dir):
         click.echo(line, err=True)
@@ -154,7 +153,7 @@ def drop(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> Non
     for letter in chosen:
         requests.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
     if not statedir.holder(settings.state_dir):
-        deliver_once(settings, [], [], timeout=0, bar=False)
+        deliver_once(settings, Sources(), timeout=0, bar=False)
 
 
 def _dead(settings: Settings) -> list[Letter]:

@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -20,6 +20,7 @@ from .outcome import Outcome
 from .removal import writer_is_gone
 from .segments import Segment
 from .settings import Settings, SettingsError, load
+from .sources import Sources
 from .status import StatusFile
 from .tables import LedgerTooNewError
 
@@ -44,6 +45,7 @@ SENDING = (
     ),
     click.option("--in-flight", type=int, help="Requests under way at once [env: TCC_IN_FLIGHT; default: 32]."),
 )
+PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
 SPOOLS = click.option(
     "--spool", "spools", multiple=True, type=FOLDER, help="A spool; repeat for more [env: TCC_SPOOL_DIR]."
 )
@@ -116,8 +118,7 @@ def on_signals(stop: Callable[[], object]) -> None:
 
 def deliver_once(
     settings: Settings,
-    spools: Sequence[Path],
-    files: Sequence[Path],
+    sources: Sources,
     *,
     timeout: float,
     bar: bool,
@@ -132,7 +133,7 @@ def deliver_once(
             report.tell(engine)
 
         try:
-            with Engine(settings, ledger, spools=spools, files=files, is_dead=is_dead, told=tell) as engine:
+            with Engine(settings, ledger, sources, is_dead=is_dead, told=tell) as engine:
                 on_signals(engine.stop)
                 outcome = engine.run_once(timeout)
                 report.write(engine)
@@ -146,6 +147,7 @@ def deliver_once(
 
 def exit_of(outcome: Outcome) -> Exit:
     """Return the exit code of a one-shot run."""
-    if outcome.counts.pending or outcome.waiting or outcome.newer or outcome.unreadable or outcome.trouble:
+    waits = outcome.counts.pending or outcome.waiting or outcome.unread
+    if waits or outcome.newer or outcome.unreadable or outcome.trouble:
         return Exit.OPERATOR_NEEDED if outcome.needs_operator else Exit.PENDING
     return Exit.DEAD_OR_DAMAGED if outcome.counts.dead or outcome.sent.dead or outcome.damage else Exit.DELIVERED

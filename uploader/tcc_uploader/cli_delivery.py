@@ -14,6 +14,7 @@ from . import render
 from .aside import move_aside
 from .cli_common import (
     FOLDER,
+    PATHS,
     SENDING,
     SPOOLS,
     deliver_once,
@@ -25,7 +26,6 @@ from .cli_common import (
     with_options,
     working,
 )
-from .discover import list_files
 from .engine import Engine
 from .exits import Exit
 from .ledger import LedgerLostError
@@ -34,6 +34,7 @@ from .removal import writer_is_gone
 from .sandbox import Receipts, Sandbox
 from .segments import Segment
 from .settings import Settings
+from .sources import Sources, sources_of
 from .statedir import StateHeldError, watched_alone
 from .status import StatusFile
 from .survey import survey
@@ -66,7 +67,7 @@ def daemon(**options: Any) -> None:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@PATHS
 @with_options(*SENDING)
 @click.option(
     "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds without progress to give up after."
@@ -77,23 +78,23 @@ def daemon(**options: Any) -> None:
 def replay(
     *, paths: tuple[Path, ...], timeout: float, as_json: bool, dry_run: bool, assume_dead: bool, **options: Any
 ) -> None:
-    """Deliver what lies in the default spool, or in the spools, segments and JSONL files given; then end.
+    """Deliver what lies in the default spool, or in PATHS; then end.
 
-    Sources are never changed.  Exit codes: 0 all delivered; 65 dead letters or damage; 73 another uploader holds the
-    state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
+    PATHS are spools, segments, JSONL files, bundles, .zip, .tar*, .jsonl.gz and .jsonl.zst files, folders of any of
+    these, and - for standard input.  Sources are never changed.  Exit codes: 0 all delivered; 65 dead letters or
+    damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
     """
     settings = settings_from(options)
-    spools = [path.resolve() for path in paths if path.is_dir()] if paths else list(settings.spools)
-    files = [path.resolve() for path in paths if not path.is_dir()]
+    sources = sources_of(paths) if paths else Sources(list(settings.spools))
     if dry_run:
-        sys.exit(_dry_run(settings, spools, files, as_json=as_json))
+        sys.exit(_dry_run(settings, sources, as_json=as_json))
     # a lock proves nothing about a spool that may be a copy
     is_dead = (lambda _: True) if assume_dead else _boot_is_over if paths else writer_is_gone
-    outcome = deliver_once(settings, spools, files, timeout=timeout, bar=not as_json, is_dead=is_dead)
+    outcome = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_dead=is_dead)
     click.echo(render.json_text(render.outcome_json(outcome)) if as_json else render.outcome_line(outcome))
     if not as_json:
         if not outcome.counts.records:
-            click.echo(f"nothing to deliver in {', '.join(map(str, [*spools, *files]))}", err=True)
+            click.echo(f"nothing to deliver in {sources}", err=True)
         for line in render.hints(outcome, settings.state_dir):
             click.echo(line, err=True)
     sys.exit(exit_of(outcome))
@@ -123,12 +124,10 @@ def sandbox(*, port: int, db: Path | None, key: str | None) -> None:
     receipts.close()
 
 
-def _dry_run(settings: Settings, spools: list[Path], files: list[Path], *, as_json: bool) -> Exit:
+def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     """Tell what a replay would do."""
-    paths, unreadable = list_files(spools, files)
     with reading(settings) as ledger:
-        found = survey(paths, ledger)
-    found.unreadable |= unreadable
+        found = survey(sources, ledger)
     unheld = found.unheld(settings)
     if as_json:
         click.echo(render.json_text({**render.survey_json(found), "keys_not_held": unheld}))
@@ -138,6 +137,8 @@ def _dry_run(settings: Settings, spools: list[Path], files: list[Path], *, as_js
             click.echo(f"{number:,} of them would wait: no key with the hint {hint} is held", err=True)
         for path, why in found.unreadable.items():
             click.echo(f"can't read {path}: {why}", err=True)
+        for line in render.wrong_lines(found.wrong):
+            click.echo(line, err=True)
     if unheld or found.unreadable:
         return Exit.OPERATOR_NEEDED
     if found.newer:
@@ -155,7 +156,7 @@ def _watch(settings: Settings) -> None:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         report = StatusFile(settings.state_dir, os.getpid())
         removes = settings.after == "delete"
-        with Engine(settings, ledger, spools=settings.spools, removes=removes, told=report.tell) as engine:
+        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=report.tell) as engine:
             on_signals(engine.stop)
             engine.run_for_ever()
             report.write(engine)

@@ -108,9 +108,7 @@ class Delivery:
     def _accepted(self, record: Record) -> None:
         division = record.division
         if division is None:
-            self._fates.delivered(record.key, record.token, record.place)
-            self._fates.count_delivered(record.segment)
-            self._settled(record)
+            self._delivered(record)
             return
         part = division.parts.pop(0)
         division.delivered += 1
@@ -145,9 +143,7 @@ class Delivery:
         if division.parts:
             self._start(record.lane, record)
         elif not division.refused:
-            self._fates.delivered(record.key, record.token, record.place)
-            self._fates.count_delivered(record.segment)
-            self._settled(record)
+            self._delivered(record)
         elif division.delivered:
             self._bury_record(record, division.answer)
         else:
@@ -184,6 +180,11 @@ class Delivery:
         body = join(division.refused) if division else record.line.body
         cause = Cause("refused", answer.reason, body, answer, record.lane.state.destination.url)
         self._backlog.bury(record.segment, record.line, cause)
+        self._settled(record)
+
+    def _delivered(self, record: Record) -> None:
+        self._fates.delivered(record.key, record.token, record.place)
+        self._fates.count_delivered(record.segment, record.line.number)
         self._settled(record)
 
     def _settled(self, record: Record) -> None:

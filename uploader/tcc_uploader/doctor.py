@@ -23,10 +23,10 @@ from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
 from . import statedir
 from .answers import Answer, Verdict, classify
 from .destinations import Router
-from .discover import list_files
 from .ledger import Ledger
 from .locks import try_lock
 from .settings import Settings
+from .sources import Sources
 from .survey import survey
 from .watch import Watcher
 
@@ -177,8 +177,7 @@ def _keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
         yield Finding("ok", "keys", f"held: {', '.join(held)} (the first is the default key)")
     else:
         yield Finding("fail", "keys", "none is held", "set TCC_API_KEY, TCC_API_KEYS or --api-key-file")
-    files, _ = list_files(settings.spools)
-    found = survey(files, ledger)
+    found = survey(Sources(list(settings.spools)), ledger)
     for hint, number in found.unheld(settings).items() if held else ():
         text = f"{number:,} pending records were made under key {hint}, which is not held"
         yield Finding("fail", "keys", text, f"add that key to TCC_API_KEYS, or --adopt {hint}")

@@ -23,6 +23,7 @@ from .requeue import Requeue
 from .segments import Segment, file_name
 from .sender import Sender
 from .settings import Settings
+from .sources import Sources
 from .watch import Watcher
 from .window import Window
 
@@ -67,9 +68,8 @@ class Engine:
         self,
         settings: Settings,
         ledger: Ledger,
+        sources: Sources,
         *,
-        spools: Sequence[Path],
-        files: Sequence[Path] = (),
         clock: Clock | None = None,
         removes: bool = False,
         is_dead: Callable[[Segment], bool] = writer_is_gone,
@@ -79,7 +79,7 @@ class Engine:
         self.clock = clock or Clock()
         self._ledger = ledger
         self.inbox: SimpleQueue[Message] = SimpleQueue()
-        self.intake = Intake(ledger, spools, files, removes=removes)
+        self.intake = Intake(ledger, sources, removes=removes)
         self.fates = Fates(ledger, settings.state_dir, self.intake.counted)
         self._sender = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
         window = Window(settings.in_flight)
@@ -164,6 +164,8 @@ class Engine:
             damage=self.intake.damage,
             newer=len(self.intake.newer),
             unreadable={file_name(path): why for path, why in self.intake.unreadable.items()},
+            wrong=self.intake.wrong,
+            unread=not self.intake.idle,
             waiting=self.backlog.waiting,
             paused=[report_lane(lane, epoch) for lane in self.backlog.lanes.values() if len(lane)],
             timed_out=timed_out,
@@ -191,8 +193,10 @@ class Engine:
         self._commit()
 
     def _reads_on(self) -> bool:
-        backlog = self.backlog
-        return not self.intake.idle and backlog.ready < _READ_AHEAD and backlog.waiting < _MAX_WAITING
+        intake, backlog = self.intake, self.backlog
+        if intake.idle or (intake.reads_stream and not self.fates.held.has_room):
+            return False
+        return backlog.ready < _READ_AHEAD and backlog.waiting < _MAX_WAITING
 
     def _finished(self) -> bool:
         """Whether a one-shot run has nothing left that waiting a while could help."""
@@ -252,6 +256,9 @@ class Engine:
         if self._write(staying):
             for segment in staying:
                 self.intake.finish(segment)
+            for segment in settled:
+                if segment.stream is not None and not segment.journal.undecided:
+                    self.intake.forget(segment)  # nothing more can come of it
         for start in range(0, len(removable), CLAIMS_AT_ONCE):
             with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
                 if not self._write(claimed):

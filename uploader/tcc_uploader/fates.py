@@ -15,6 +15,7 @@ from .ledger import Ledger
 from .letters import Letter, letter_id
 from .rows import Adjustment, Changes, Counts, Delivered, LetterFate, LetterRow
 from .segments import Segment, file_name
+from .window import HeldLines
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Fates:
     def __init__(self, ledger: Ledger, state: Path, counted: Callable[[int], Segment | None]) -> None:
         self.in_flight: dict[bytes, Known] = {}
         """What is being sent under a key, or was delivered and is not committed yet."""
+        self.held = HeldLines()
         self.total = Counts()
         """The fates met in this process, by records sent or settled here."""
         self._met = 0
@@ -79,9 +81,9 @@ class Fates:
         """Have a segment's counts written with the next commit."""
         self._touched.add(segment)
 
-    def settle(self, segment: Segment, decision: Decision) -> None:
-        """Count a record that met a fate without being sent."""
-        self._count(segment, decision)
+    def settle(self, segment: Segment, number: int, decision: Decision) -> None:
+        """Count the record on this line, which met a fate without being sent."""
+        self._count(segment, number, decision)
         self.total.duplicate += decision is Decision.DUPLICATE
 
     def delivered(self, key: bytes, token: bytes, place: Place) -> None:
@@ -90,9 +92,9 @@ class Fates:
         self.in_flight[key] = known
         self._changes.delivered.append(Delivered(key, *known))
 
-    def count_delivered(self, segment: Segment) -> None:
-        """Count a record as delivered here and now."""
-        self._count(segment, Decision.DELIVERED)
+    def count_delivered(self, segment: Segment, number: int) -> None:
+        """Count the record on this line as delivered here and now."""
+        self._count(segment, number, Decision.DELIVERED)
         self.total.delivered += 1
 
     def bury(self, segment: Segment, line: Line, cause: Cause) -> None:
@@ -124,7 +126,7 @@ class Fates:
         """Make a dead letter of a plain line that no wire item matches, unless it is one already."""
         decision = self._ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)
         if decision is not Decision.SEND:
-            self.settle(segment, decision)
+            self.settle(segment, invalid.number, decision)
             return
         letter = Letter(
             id=letter_id(segment.id, invalid.number),
@@ -146,7 +148,7 @@ class Fates:
             self._burials.pop(0)
             place = Place(segment.number, letter.line)
             self._changes.letters.append(LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason))
-            self._count(segment, Decision.DEAD)
+            self._count(segment, letter.line, Decision.DEAD)
             self.total.dead += 1
             where = f"{segment.path} line {letter.line}"
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
@@ -180,9 +182,10 @@ class Fates:
         if fate != "requeued":
             self._answered.append(letters.path_of(self._state, row.id))
 
-    def _count(self, segment: Segment, decision: Decision) -> None:
+    def _count(self, segment: Segment, number: int, decision: Decision) -> None:
         """Count a fate on the segment that the record came from."""
         self._met += 1
+        self.held.release(segment.handle, number)
         if segment.format is not Format.LETTER:
             segment.counts.add(decision)
             self.touch(segment)

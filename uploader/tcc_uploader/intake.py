@@ -4,26 +4,32 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
-from . import removal, segments
+from . import reading, removal
 from .discover import Seen, scan
 from .formats import Format
 from .ledger import Ledger
 from .rows import Counts
 from .segments import Found, Segment
+from .sources import Sources
 
 _log = logging.getLogger(__name__)
 
 
 class Intake:
-    """The files of some spools, and single files given by path."""
+    """The files of some spools, single files given by path, and the segments that archives and streams carry."""
 
-    def __init__(self, ledger: Ledger, spools: Iterable[Path], files: Iterable[Path], *, removes: bool) -> None:
-        self.spools = tuple(spools)
-        self.files = tuple(files)
+    def __init__(self, ledger: Ledger, sources: Sources, *, removes: bool) -> None:
+        self.spools = tuple(sources.spools)
+        self._files = tuple(sources.files)
+        self._carriers = tuple(sources.carriers)
+        self._streams: Iterator[Segment] | None = chain.from_iterable(carrier.segments() for carrier in self._carriers)
+        """The segments that come as streams; None when there are no more."""
+        self._streaming: Segment | None = None
         self._removes = removes
-        self.newer: set[Path] = set()
+        self._newer: set[Path] = set()
         """Files of a format that only a newer version can read."""
         self.unreadable: dict[Path, str] = {}
         """Why a file or a spool can't be read."""
@@ -60,12 +66,27 @@ class Intake:
     @property
     def damage(self) -> int:
         """Damaged lines, torn tails, and segments that their seal does not match."""
-        return sum((segment.damage for segment in self._by_path.values()), self.finished_damage)
+        return sum((segment.damage for segment in self._by_path.values()), self.finished_damage) + len(self.wrong)
+
+    @property
+    def wrong(self) -> list[str]:
+        """What is wrong with archives and streams, as far as they were read."""
+        return [text for carrier in self._carriers for text in carrier.wrong]
+
+    @property
+    def newer(self) -> list[Path]:
+        """Files of a format that only a newer version can read."""
+        return [*self._newer, *(path for carrier in self._carriers for path in carrier.newer)]
+
+    @property
+    def reads_stream(self) -> bool:
+        """Whether what is read next comes as a stream, which can't be read again."""
+        return not self._queued and self._streams is not None
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to read."""
-        return not self._queued
+        return not self._queued and self._streams is None
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown: it is read before the others."""
@@ -86,18 +107,21 @@ class Intake:
             except OSError as error:
                 self._note_unreadable(spool, error)
                 present.update(path for path in (*self._by_path, *self._done) if path.parent == spool)  # not listed
-        for file in self.files:
+        for file in self._files:
             present.add(file)
             if file not in self._by_path and file not in self._done:
                 self._queue(file)
-        for path in [path for path in self._by_path if path not in present]:
+        for path in [path for path, segment in self._by_path.items() if not (segment.stream or path in present)]:
             self.forget(self._by_path[path])
         for path in [path for path in self._done if path not in present]:
             del self._done[path]
-        self.newer &= present
+        self._newer &= present
 
     def read(self) -> tuple[Segment, list[Found]] | None:
-        """Read the next chunk of the next file; None if there is nothing to read or the file has gone."""
+        """Read the next chunk of the next file or stream; None if there was nothing in it or the file has gone."""
+        return self._read_file() if self._queued else self._read_stream()
+
+    def _read_file(self) -> tuple[Segment, list[Found]] | None:
         path = self._urgent.popleft() if self._urgent else self._backlog.popleft()
         self._queued.discard(path)
         try:
@@ -105,7 +129,7 @@ class Intake:
             if segment is None:
                 return None
             before = segment.size
-            found = segments.read_on(segment)
+            found = reading.read_on(segment)
             self.bytes_read += segment.size - before
         except FileNotFoundError:
             if path in self._by_path:
@@ -119,6 +143,24 @@ class Intake:
             self._backlog.appendleft(path)  # to its end before the next one: a file's order is kept
         return segment, found
 
+    def _read_stream(self) -> tuple[Segment, list[Found]] | None:
+        segment = self._streaming or self._next_stream()
+        if segment is None:
+            return None
+        found = reading.read_on(segment)
+        self._streaming = None if segment.at_end else segment
+        return segment, found
+
+    def _next_stream(self) -> Segment | None:
+        segment = next(self._streams, None) if self._streams else None
+        if segment is None:
+            self._streams = None
+            return None
+        while segment.path in self._by_path:  # an archive may hold two members of one name
+            segment.path = segment.path.with_name(segment.path.name + "~")
+        self._take_up(segment)
+        return segment
+
     def add(self, segment: Segment) -> None:
         """Give a file its handle."""
         self._handles += 1
@@ -131,8 +173,9 @@ class Intake:
 
     def finish(self, segment: Segment) -> None:
         """Let go of a file that holds nothing more to do, and stays."""
-        size = segment.size if segment.limit is None else segment.limit
-        self._done[segment.path] = (segment.identity.inode, size)
+        if segment.stream is None:
+            size = segment.size if segment.limit is None else segment.limit
+            self._done[segment.path] = (segment.identity.inode, size)
         self.forget(segment)
 
     def forget(self, segment: Segment) -> None:
@@ -193,10 +236,10 @@ class Intake:
         known = self._by_path.get(path)
         if known is not None:
             return known
-        segment = segments.identify(path)
+        segment = reading.identify(path)
         self.unreadable.pop(path, None)
         if segment.format is Format.NEWER:
-            self.newer.add(path)
+            self._newer.add(path)
         if segment.format is Format.OTHER:
             self._note_unreadable(path, OSError(segment.format.value))
         if not segment.id:
@@ -209,11 +252,14 @@ class Intake:
             self.finished_damage += row.damaged + bool(row.torn)
             self._done[path] = (segment.identity.inode, row.size)
             return None
+        self._take_up(segment)
+        return segment
+
+    def _take_up(self, segment: Segment) -> None:
         segment.number = self._numbers.get(segment.id) or self._ledger.number_of(segment.id)
         self._numbers[segment.id] = segment.number
-        self._by_path[path] = segment
+        self._by_path[segment.path] = segment
         self.add(segment)
-        return segment
 
     def _note_unreadable(self, path: Path, error: OSError) -> None:
         if path not in self.unreadable:

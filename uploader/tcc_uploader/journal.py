@@ -21,20 +21,42 @@ class Span(NamedTuple):
     size: int
 
 
+Mark = Span | Line
+"""A line to come back to: where it stands or, if it can't be read again, the line itself."""
+
+
 @dataclass(slots=True)
 class OpenRun:
     """A run without an end.  ``place`` is its first journal line: the line that its recovered record counts for."""
 
     place: Span
-    own: Span
+    own: Mark
     """The last line that tells of the run itself."""
-    children: dict[str, Span] = field(default_factory=dict)
+    children: dict[str, Mark] = field(default_factory=dict)
+
+
+class Allowance:
+    """How many bytes of journal may be kept in memory, by all segments that come as streams together."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, line: Line) -> bool:
+        """Return whether there is room for a line; it is taken then."""
+        room = line.size <= self._left
+        self._left -= line.size if room else 0
+        return room
+
+    def give_back(self, mark: Mark | None) -> None:
+        """Note that a line is kept no longer."""
+        self._left += mark.size if isinstance(mark, Line) else 0
 
 
 class Journal:
-    """What the journal lines of one segment say, in little memory: places, not bytes."""
+    """What the journal lines of one segment say, in little memory: places, and lines only if ``allowance`` is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowance: Allowance | None = None) -> None:
+        self._allowance = allowance
         self.open: dict[str, OpenRun] = {}
         self.known: set[str] = set()
         """Every run that this segment tells of, ended or not."""
@@ -54,17 +76,28 @@ class Journal:
         run = self.open.get(run_id)
         if line.body.startswith(_RUN):
             if run is not None:
-                run.own = span
+                self._give_back(run.own)
+                run.own = self._mark(line, span)
             elif run_id not in self.known:
-                self.open[run_id] = OpenRun(span, span)
+                self.open[run_id] = OpenRun(span, self._mark(line, span))
                 self.known.add(run_id)
         elif run is not None:
-            run.children[line.id] = span
+            self._give_back(run.children.get(line.id))
+            run.children[line.id] = self._mark(line, span)
 
     def end(self, run_id: str) -> None:
         """Note that a run has a record of its own."""
-        self.open.pop(run_id, None)
+        run = self.open.pop(run_id, None)
         self.known.add(run_id)
+        for mark in (run.own, *run.children.values()) if run else ():
+            self._give_back(mark)
+
+    def _mark(self, line: Line, span: Span) -> Mark:
+        return line if self._allowance and self._allowance.take(line) else span
+
+    def _give_back(self, mark: Mark | None) -> None:
+        if self._allowance:
+            self._allowance.give_back(mark)
 
 
 def recovered(place: Span, run: Line, children: list[Line]) -> Line:

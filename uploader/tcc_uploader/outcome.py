@@ -16,6 +16,10 @@ class Outcome:
     newer: int
     unreadable: dict[str, str]
     """Files and spools that can't be read, and why."""
+    wrong: list[str]
+    """What is wrong with archives; ``damage`` counts it."""
+    unread: bool
+    """Whether it ended before all was read."""
     waiting: int
     """Records, and letters that were requeued, that are still to be sent."""
     paused: list[DestinationReport]

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 
-from . import segments
+from . import reading
 from .backlog import Backlog
 from .decisions import Decision, dedupe_key
 from .fates import Fates
@@ -46,7 +46,7 @@ class Recovery:
 
     def _recover(self, segment: Segment, run_id: str) -> None:
         try:
-            line = segments.recover(segment, run_id)
+            line = reading.recover(segment, run_id)
         except (OSError, ValueError) as error:
             _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
             return
@@ -60,12 +60,12 @@ class Recovery:
             return  # it did end: its record stood in a segment that has gone
         segment.counts.records += 1
         segment.counts.recovered += 1
-        segment.recovered[line.number] = line
         if decision is Decision.SEND:
+            self._fates.held.hold(segment.handle, line)
             self._backlog.send(segment, line)
             _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
         else:
-            self._fates.settle(segment, decision)
+            self._fates.settle(segment, line.number, decision)
         self._fates.touch(segment)
 
 

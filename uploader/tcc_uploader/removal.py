@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from .locks import lock_proves, try_lock
-from .segments import Identity, Segment, opened
+from .reading import opened
+from .segments import Identity, Segment
 
 _unlink = os.unlink
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 import orjson
 from rich.console import Console
@@ -20,6 +21,9 @@ from .rows import Counts
 from .status import StatusReport
 from .survey import Survey
 from .verify import Verification
+
+_MOST_WRONG: Final = 20
+"""Lines about archives that a person would still read."""
 
 
 def plural(number: int, word: str) -> str:
@@ -49,6 +53,7 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
         "damage": outcome.damage,
         "newer_files": outcome.newer,
         "unreadable": outcome.unreadable,
+        "archives": outcome.wrong,
         "timed_out": outcome.timed_out,
         "needs_operator": outcome.needs_operator,
         "paused": [report.model_dump() for report in outcome.paused],
@@ -57,7 +62,14 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
 
 def survey_json(found: Survey) -> dict[str, object]:
     """Return what a dry run found for machines."""
-    return {**_counts_json(found.counts), "damage": found.damage, "dry_run": True}
+    return {**_counts_json(found.counts), "damage": found.damage, "archives": found.wrong, "dry_run": True}
+
+
+def wrong_lines(wrong: list[str]) -> Iterator[str]:
+    """Yield what is wrong with archives; a hostile one may have much to tell."""
+    yield from wrong[:_MOST_WRONG]
+    if len(wrong) > _MOST_WRONG:
+        yield f"and {len(wrong) - _MOST_WRONG:,} more"
 
 
 def hints(outcome: Outcome, state: Path) -> Iterator[str]:
@@ -66,6 +78,7 @@ def hints(outcome: Outcome, state: Path) -> Iterator[str]:
         yield from _destination_lines(report)
     for path, why in outcome.unreadable.items():
         yield f"can't read {path}: {why}"
+    yield from wrong_lines(outcome.wrong)
     if outcome.counts.dead:
         yield "dead letters: `tcc-upload dead list` tells why"
     if outcome.trouble:
@@ -115,6 +128,8 @@ def verification_lines(report: Verification) -> Iterator[str]:
             yield f"damage   {check.path}: {text}"
     for path, why in report.unreadable.items():
         yield f"damage   {path} can't be read: {why}"
+    for text in wrong_lines(report.archives):
+        yield f"damage   {text}"
     for path in report.newer:
         yield f"newer    {path}: upgrade tcc-upload"
     total = report.totals

@@ -9,9 +9,9 @@ from .decisions import Place, dedupe_key, digest_of, idempotency_token
 from .fates import Fates
 from .intake import Intake
 from .letters import Letter
+from .reading import open_letter
 from .requests import LetterRequest
 from .rows import LetterRow
-from .segments import open_letter
 
 _log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from .discover import list_files
 from .engine import Engine
 from .lanes import DestinationReport, report_lane
 from .ledger import Ledger
+from .sources import Sources
 from .survey import survey
 
 FILE_NAME: Final = "status.json"
@@ -96,15 +97,13 @@ def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> Stat
     """Put the report together, with or without a running uploader.  Raises :class:`sqlite3.Error`."""
     told = _told(state)
     words: dict[str, str] = {}
-    files: list[Path] = []
     for spool in spools:
         found, unreadable = list_files([spool])
-        files += found
         if unreadable:
             words[str(spool)] = f"can't be read: {unreadable[spool]}"
         else:
             words[str(spool)] = f"{len(found):,} file{'s'[: len(found) != 1]}" if found else _nothing_in(spool)
-    seen = survey(files, ledger, trust_ledger=True)
+    seen = survey(Sources(list(spools)), ledger, trust_ledger=True)
     gone = [row for row in ledger.segments() if row.id not in seen.segment_ids]
     counts = sum((row.counts for row in gone), seen.counts)
     not_in_sight = sum(row.counts.pending for row in gone)

@@ -1,20 +1,20 @@
 """Look at spools without changing anything: what is pending, what would be sent.  For ``status`` and ``--dry-run``."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tcc_schemas.endpoints import PATHS, key_hint
 from tcc_schemas.lines import Damage, Line
 
-from . import segments
+from . import reading
 from .decisions import Decision, Known, Place, dedupe_key, digest_of, idempotency_token
 from .formats import Format, Invalid
 from .ledger import Ledger
 from .rows import Counts
 from .segments import Segment
 from .settings import Settings
+from .sources import Sources, each_segment
 
 
 @dataclass(slots=True)
@@ -24,9 +24,10 @@ class Survey:
     counts: Counts = field(default_factory=Counts)
     damage: int = 0
     oldest_pending: str | None = None
-    files: int = 0
     newer: list[Path] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+    """What is wrong with archives; ``damage`` counts it."""
     segment_ids: set[str] = field(default_factory=set)
     pending_by_key: Counter[str] = field(default_factory=Counter)
     """Pending records by the hint of their key; empty if they were made without one."""
@@ -39,8 +40,8 @@ class Survey:
         return {hint or "(none)": number for hint, number in sorted(self.pending_by_key.items()) if hint not in held}
 
 
-def survey(files: Iterable[Path], ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
-    """Read every record of ``files`` and judge it by the ledger.
+def survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
+    """Read every record of ``sources`` and judge it by the ledger.
 
     With ``trust_ledger`` a segment that the ledger has counted to its end is not read again, unless it has records
     pending and none older were found: then it is read to know how old they are.
@@ -48,29 +49,32 @@ def survey(files: Iterable[Path], ledger: Ledger, *, trust_ledger: bool = False)
     result = Survey()
     seen: dict[bytes, Known] = {}
     numbers: dict[str, int] = {}
-    for path in files:
-        result.files += 1
+    for segment in each_segment(sources, result.unreadable):
+        if segment.format is Format.NEWER:
+            result.newer.append(segment.path)
+        if segment.format is Format.OTHER:
+            result.unreadable[segment.path] = segment.format.value
+        if not segment.id:
+            continue
+        result.segment_ids.add(segment.id)
+        row = ledger.segment(segment.id) if trust_ledger else None
         try:
-            segment = segments.identify(path)
-            if segment.format is Format.NEWER:
-                result.newer.append(path)
-            if segment.format is Format.OTHER:
-                result.unreadable[path] = segment.format.value
-            if not segment.id:
-                continue
-            result.segment_ids.add(segment.id)
-            row = ledger.segment(segment.id) if trust_ledger else None
-            settled = row is not None and row.size == path.stat().st_size
+            settled = row is not None and row.size == segment.path.stat().st_size
             if row and settled and (row.counts.pending == 0 or result.oldest_pending is not None):
                 result.counts += row.counts
                 result.damage += row.damaged + bool(row.torn)
                 continue
             segment.number = numbers.setdefault(segment.id, ledger.number_of(segment.id))
             examine(segment, ledger, seen, result)
+        except OSError as error:
+            result.unreadable[segment.path] = error.strerror or str(error)
+        else:
             result.counts += segment.counts
             result.damage += segment.damage
-        except OSError as error:
-            result.unreadable[path] = error.strerror or str(error)
+    for carrier in sources.carriers:
+        result.newer += carrier.newer
+        result.wrong += carrier.wrong
+    result.damage += len(result.wrong)
     return result
 
 
@@ -81,7 +85,7 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
     """
     damage: list[Damage] = []
     while not segment.at_end:
-        found = segments.read_on(segment)
+        found = reading.read_on(segment)
         damage += [other for other in found if isinstance(other, Damage)]
         for invalid in (other for other in found if isinstance(other, Invalid)):
             decision = ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)

@@ -5,7 +5,6 @@ seal, in which the recorder counted its records and chained its lines' CRCs; and
 when it was read.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +12,12 @@ from pydantic import BaseModel
 
 from tcc_schemas.lines import Damage
 
-from . import segments
 from .decisions import Known
 from .formats import LINE_START, Format
 from .ledger import Ledger
 from .rows import Counts, SegmentRow
 from .segments import Segment
+from .sources import Sources, each_segment
 from .survey import Survey, examine
 
 _TORN: Final = "a write that was cut short, and never recorded; or a copy that was"
@@ -50,6 +49,8 @@ class Verification(BaseModel):
     totals: dict[str, int] = {}
     unreadable: dict[str, str] = {}
     newer: list[str] = []
+    archives: list[str] = []
+    """What is wrong with archives: members that can't be read, and what their manifests miss."""
 
     @property
     def broken(self) -> bool:
@@ -59,29 +60,34 @@ class Verification(BaseModel):
     @property
     def damaged(self) -> bool:
         """Whether anything can't be read."""
-        return bool(self.unreadable) or any(check.damage for check in self.segments)
+        return bool(self.unreadable or self.archives) or any(check.damage for check in self.segments)
 
 
-def verify(files: Iterable[Path], spools: Iterable[Path], ledger: Ledger, *, whole: bool) -> Verification:
-    """Check ``files``; with ``whole`` also every segment of the ledger that is not among them.
+def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
+    """Check ``sources``; with ``whole`` also every segment of the ledger that is not among them.
 
-    A segment that lay in one of ``spools``, had not met its end and is not there any more is missing.
+    A segment that lay in one of the spools, had not met its end and is not there any more is missing.
     """
     result = Verification()
     seen: dict[bytes, Known] = {}
     present: set[str] = set()
-    for path in files:
+    unreadable: dict[Path, str] = {}
+    for segment in each_segment(sources, unreadable):
+        if segment.format is Format.NEWER:
+            result.newer.append(str(segment.path))
+        if not segment.id:
+            continue
+        present.add(segment.id)
         try:
-            segment = segments.identify(path)
-            if segment.format is Format.NEWER:
-                result.newer.append(str(path))
-            if segment.id:
-                present.add(segment.id)
-                result.segments.append(_present(segment, ledger, seen))
+            result.segments.append(_present(segment, ledger, seen))
         except OSError as error:
-            result.unreadable[str(path)] = error.strerror or str(error)
+            unreadable[segment.path] = error.strerror or str(error)
+    result.unreadable = {str(path): why for path, why in unreadable.items()}
+    for carrier in sources.carriers:
+        result.newer += map(str, carrier.newer)
+        result.archives += carrier.wrong
     if whole:
-        folders = {str(spool) for spool in spools}
+        folders = {str(spool) for spool in sources.spools}
         keys = ledger.settled_lines()
         for row in ledger.segments():
             if row.id not in present:

@@ -10,6 +10,7 @@ from .lanes import Record
 _WINDOW_BYTES: Final = 64 * 1024 * 1024
 """Bodies in flight; one is always admitted."""
 _KEPT_BYTES: Final = 16 * 1024 * 1024
+_HELD_BYTES: Final = 64 * 1024 * 1024
 
 
 class Window:
@@ -48,6 +49,39 @@ class Window:
     def holds_run(self, mark: int) -> bool:
         """Whether a run with this mark is under way."""
         return any(record.entry.run == mark for record in self._records)
+
+
+class HeldLines:
+    """Lines that can't be read again, until they meet their fate: those of streams, and those made from a journal."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[int, int], Line] = {}
+        self._bytes = 0
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more may be read from a stream."""
+        return self._bytes < _HELD_BYTES
+
+    @property
+    def half_full(self) -> bool:
+        """Whether what waits for an operator, and might wait for ever, must not be held any more."""
+        return self._bytes >= _HELD_BYTES // 2
+
+    def hold(self, handle: int, line: Line) -> None:
+        """Hold a line of a file or stream."""
+        self.release(handle, line.number)
+        self._lines[handle, line.number] = line
+        self._bytes += line.size
+
+    def get(self, handle: int, number: int) -> Line | None:
+        """Return a line, if it is held."""
+        return self._lines.get((handle, number))
+
+    def release(self, handle: int, number: int) -> None:
+        """Hold a line no longer."""
+        line = self._lines.pop((handle, number), None)
+        self._bytes -= line.size if line else 0
 
 
 class KeptLines:

@@ -1,0 +1,169 @@
+"""Read segments: how they begin, chunk by chunk, and single records again."""
+
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
+
+from .formats import Format, plain_record, segment_id, sniff
+from .journal import Mark, recovered
+from .letters import Letter
+from .segments import Found, Identity, Segment, Stream, take
+
+CHUNK: Final = 1024 * 1024
+"""Bytes read at once."""
+
+
+class NotAFileError(OSError):
+    """The name stands for a link, a device or a folder: it is left alone."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[FileIO, os.stat_result]]:
+    """Open a file of a spool for reading: no links, no devices, no waiting.  Raises OSError."""
+    with FileIO(path, "rb", opener=open_plainly) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAFileError(errno.EINVAL, "no regular file", str(path))
+        yield file, status
+
+
+def open_plainly(path: str, flags: int) -> int:
+    """Open without following a link, and without waiting for a pipe's other end."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+def _read_at(file: FileIO, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    return file.read(size) or b""
+
+
+def identify(path: Path) -> Segment:
+    """Look at how a file begins.  Raises OSError."""
+    with opened(path) as (file, status):
+        kind, ident = sniffed(read_first_line(file))
+        limit = None
+        if kind is Format.PLAIN:
+            limit, digest = _hash(file)
+            ident = "plain-" + digest
+    return Segment(path, Identity(status.st_dev, status.st_ino), kind, ident, limit=limit)
+
+
+def sniffed(start: bytes) -> tuple[Format, str]:
+    """Return what bytes begin, and the identity that a segment's first line gives it; empty if there is none yet."""
+    splitter = LineSplitter()
+    lines = splitter.feed(start)
+    kind = sniff(lines, splitter.rest)
+    return kind, segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
+
+
+def read_first_line(stream: Stream) -> bytes:
+    """Read a chunk, and more if it holds no complete line."""
+    parts = [stream.read(CHUNK)]
+    size = len(parts[0])
+    while b"\n" not in parts[-1] and size <= MAX_LINE and (more := stream.read(CHUNK)):
+        parts.append(more)
+        size += len(more)
+    return b"".join(parts)
+
+
+def read_on(segment: Segment) -> list[Found]:
+    """Read the next chunk of a segment, and note what its lines say of it.  Raises OSError."""
+    if segment.at_end:
+        segment.splitter.rewind()  # what was a torn tail may have been cut off and written over
+    if segment.stream is None:
+        data = _read_file_on(segment)
+    else:
+        data = segment.stream.read(CHUNK)
+        segment.at_end = not data
+    return take(segment, data)
+
+
+def fetch(segment: Segment, place: Mark) -> Line | None:
+    """Read one line again; None if it can't be read as it was.  Raises OSError, FileNotFoundError if it has gone."""
+    if isinstance(place, Line):
+        return place
+    if segment.stream is not None:
+        raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", str(segment.path))
+    with opened(segment.path) as (file, status):
+        if Identity(status.st_dev, status.st_ino) != segment.identity:
+            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(segment.path))
+        data = _read_at(file, place.offset, place.size)
+    if segment.format is Format.LETTER:
+        return letter_line(Letter.model_validate_json(data))
+    raw = RawLine(place.number, place.offset, place.size, data.removesuffix(b"\n"))
+    found = plain_record(raw) if segment.format is Format.PLAIN else decode(raw)
+    return found if isinstance(found, Line) else None
+
+
+def recover(segment: Segment, run_id: str) -> Line | None:
+    """Make the record of a run of this segment whose process died; None if the journal can't be read any more.
+
+    Raises OSError.
+    """
+    run = segment.journal.open[run_id]
+    own = fetch(segment, run.own)
+    if own is None:
+        return None
+    children = [fetch(segment, child) for child in run.children.values()]
+    return recovered(run.place, own, [child for child in children if child is not None])
+
+
+def open_letter(path: Path, number: int) -> tuple[Segment, Line]:
+    """Take a letter as a file with one record, which counts in the segment with this number.
+
+    Raises OSError, or ValueError if it is no letter.
+    """
+    with opened(path) as (file, status):
+        data = file.read() or b""
+    letter = Letter.model_validate_json(data)
+    identity = Identity(status.st_dev, status.st_ino)
+    segment = Segment(path, identity, Format.LETTER, letter.segment, number=number, limit=len(data))
+    return segment, letter_line(letter)._replace(size=len(data))
+
+
+def letter_line(letter: Letter) -> Line:
+    """Return the record that a letter stands for."""
+    return Line(
+        number=letter.line,
+        offset=0,
+        size=0,
+        crc=b"",
+        kind=letter.kind,
+        id=letter.record_id,
+        run_id=letter.run_id,
+        at=letter.died_at,
+        path=letter.path,
+        url=letter.record_url,
+        key=letter.key,
+        converted=False,
+        body=letter.body_bytes,
+    )
+
+
+def _read_file_on(segment: Segment) -> bytes:
+    with opened(segment.path) as (file, status):
+        if Identity(status.st_dev, status.st_ino) != segment.identity or status.st_size < segment.size:
+            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(segment.path))
+        end = status.st_size if segment.limit is None else segment.limit
+        data = _read_at(file, segment.size, min(CHUNK, end - segment.size))
+        segment.at_end = segment.size + len(data) >= end
+    return data
+
+
+def _hash(file: FileIO) -> tuple[int, str]:
+    """Return a file's size and the sha256 of so many bytes."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    size = 0
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    return size, digest.hexdigest()

@@ -1,0 +1,78 @@
+"""What a command is given to read: spools, files, archives, folders of any of these, and standard input."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from . import reading
+from .archives import is_archive
+from .carriers import Carrier, from_file, from_stdin
+from .discover import SUFFIX, list_files
+from .segments import Segment
+
+STDIN: Final = Path("-")
+_ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
+_MAGIC_BYTES: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where segments lie: in these folders, in these files, and in what these carry."""
+
+    spools: list[Path] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    carriers: list[Carrier] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, (*self.spools, *self.files, *(carrier.path for carrier in self.carriers))))
+
+
+def sources_of(paths: Iterable[Path]) -> Sources:
+    """Sort what was given by what it is.  A folder stands for all that lies in it, and in the folders in it."""
+    found = Sources()
+    for path in paths:
+        if path == STDIN:
+            found.carriers.append(from_stdin())
+        elif path.is_dir():
+            _look_into(path.resolve(), found)
+        else:
+            _add_file(path.resolve(), found)
+    return found
+
+
+def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segment]:
+    """Yield every segment, as far as it can be read; note on ``unreadable`` what can't, and why."""
+    files, why = list_files(sources.spools, sources.files)
+    unreadable |= why
+    for path in files:
+        try:
+            yield reading.identify(path)
+        except OSError as error:
+            unreadable[path] = error.strerror or str(error)
+    for carrier in sources.carriers:
+        yield from carrier.segments()
+
+
+def _look_into(folder: Path, found: Sources) -> None:
+    found.spools.append(folder)
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        if Path(root) != folder and any(name.endswith(SUFFIX) for name in files):
+            found.spools.append(Path(root))
+        for name in sorted(files):
+            if name.endswith(_ENDINGS):
+                found.carriers.append(from_file(Path(root, name)))
+
+
+def _add_file(path: Path, found: Sources) -> None:
+    try:
+        with reading.opened(path) as (file, _):
+            carried = is_archive(file.read(_MAGIC_BYTES) or b"")
+    except OSError:
+        carried = False  # whoever reads it will tell
+    if carried:
+        found.carriers.append(from_file(path))
+    else:
+        found.files.append(path)
