@@ -204,13 +204,9 @@ def test_what_waits_for_an_operator_does_not_stop_a_stream(
 ) -> None:
     """With little memory, and a key that is not held under most records: all others arrive, these stay pending."""
     monkeypatch.setattr("tcc_uploader.window._HELD_BYTES", 20_000)
-    file = SegmentFile()
-    for number in range(100):
-        file.run(f"strange{number}", key_hint="00000000")
-    for number in range(50):
-        file.run(f"r{number}")
-    path = tmp_path / "runs.jsonl.gz"
-    path.write_bytes(gzip.compress(file.seal().data))
+    strange = {f"{n}.jsonl": SegmentFile().run(key_hint="00000000").seal().data for n in range(100)}
+    path = tmp_path / "runs.tar"
+    path.write_bytes(tar_of({**strange, "good.jsonl": segment(*(f"r{n}" for n in range(50)))}))
     outcome = rig.once(carriers=[from_file(path)])
     assert (outcome.counts.delivered, outcome.counts.pending) == (50, 100)
 
