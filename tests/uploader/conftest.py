@@ -1,14 +1,15 @@
 """What every test of the uploader may ask for."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from faults import FaultServer
-from uploader.rigging import Rig
+from uploader.rigging import rig, server
 from uploader.shell import Shell
+
+__all__ = ["rig", "server"]
 
 
 @pytest.fixture(autouse=True)
@@ -18,19 +19,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         if name.startswith(("TCC_", "XDG_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-
-
-@pytest.fixture
-def server() -> Iterator[FaultServer]:
-    """Give a server that accepts everything, until it is told otherwise."""
-    with FaultServer() as running:
-        yield running
-
-
-@pytest.fixture
-def rig(tmp_path: Path, server: FaultServer) -> Rig:
-    """Give the engine's surroundings."""
-    return Rig(tmp_path, server)
 
 
 @pytest.fixture

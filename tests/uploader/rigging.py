@@ -1,10 +1,12 @@
 """A rig to run the engine with: a server that misbehaves, a spool, a state, and a clock that need not be waited for."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
+
+import pytest
 
 from faults import KEY, FaultServer
 from tcc_schemas.endpoints import origin_of
@@ -165,3 +167,16 @@ class OpenLedger:
 
     def __exit__(self, *_: object) -> None:
         self._ledger.close()
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """Give a server that accepts everything, until it is told otherwise."""
+    with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+def rig(tmp_path: Path, server: FaultServer) -> Rig:
+    """Give the engine's surroundings."""
+    return Rig(tmp_path, server)

@@ -53,6 +53,12 @@ def test_verify_adds_up_before_and_after_a_delivery(shell: Shell) -> None:
     assert "2 segments, 2 of them sealed: it adds up" in report
 
 
+def test_verify_counts_lines_of_unknown_kinds(shell: Shell) -> None:
+    """A later recorder's lines that ask for no delivery are told of: nothing is passed over in silence."""
+    SegmentFile().run("r1").record("note", "n1", {"a": 1}, path=None).seal().write(shell.spool)
+    assert "1 line of a kind that only a newer version knows" in shell.run("verify")
+
+
 def test_verify_names_damage(shell: Shell) -> None:
     """A corrupt line, a torn tail and their places are told, and the exit code is 65."""
     whole = SegmentFile().run("r1").run("r2").run("r3").data

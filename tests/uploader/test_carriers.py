@@ -14,7 +14,7 @@ from backports import zstd
 
 from faults import FaultServer, Reply, SegmentFile, always
 from tcc_uploader.carriers import from_file
-from tcc_uploader.manifest import Carried, Manifest
+from tcc_uploader.manifest import Manifest, SegmentEntry
 from tcc_uploader.window import HeldLines
 from uploader.rigging import Rig
 from uploader.shell import COMMAND, Shell
@@ -46,7 +46,7 @@ def zip_of(files: Files) -> bytes:
 def bundle_of(segments: Files) -> bytes:
     """Return a bundle: a tar whose manifest tells of these segments with two records each."""
     entries = [
-        Carried(
+        SegmentEntry(
             name=name,
             id="ignored",
             records=2,

@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, NamedTuple
 
-from . import tars, zips
+from . import manifest, tars, zips
 from .streams import (
     CHUNK,
     ArchiveError,
@@ -18,20 +18,18 @@ from .streams import (
     ByteStream,
     Decompressed,
     Metered,
-    Rewound,
+    Peeked,
     Source,
     bzip2,
     gzip,
-    read_fully,
     xz,
     zstd,
 )
 
-__all__ = ["MANIFEST", "START", "ArchiveError", "ByteStream", "Member", "Refused", "is_archive", "walk"]
+__all__ = ["START", "ArchiveError", "ByteStream", "Member", "Refused", "is_archive", "walk"]
 
 START: Final = 512
 """Bytes from which an archive is known."""
-MANIFEST: Final = "manifest.json"
 MAX_NESTING: Final = 4
 """Archives and compressed files inside of each other."""
 MAX_NAME: Final = 4096
@@ -71,25 +69,22 @@ def walk(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
     Read a member to its end before you ask for the next, or not at all.  ``Member.stream.read`` raises
     :class:`ArchiveError` where an archive is damaged or cut short; what comes before was good.
     """
-    yield from _Walk(stream).enter(_printable(name), wanted=True)
+    budget = Budget()
+    yield from _Walk(stream, budget).opened(printable(name), Source(stream, budget), wanted=True, depth=0)
 
 
 class _Walk:
     """One pass through a source."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, budget: Budget) -> None:
         self._file = file
-        self._budget = Budget()
+        self._budget = budget
 
-    def enter(self, name: str, *, wanted: bool) -> Iterator[Member | Refused]:
-        """Yield what the source holds, or the source."""
-        yield from self._open(name, Source(self._file, self._budget), wanted=wanted, depth=0)
-
-    def _open(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
+    def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
         """Yield what a stream holds; itself if it is no archive and ``wanted``."""
         try:
-            start = read_fully(stream, START)
-            stream = Rewound(start, stream)
+            stream = Peeked(stream, START)
+            start = stream.start
             if not is_archive(start):
                 if wanted:
                     yield Member(name, stream)
@@ -102,7 +97,7 @@ class _Walk:
             else:
                 make = next(make for magic, make in _COMPRESSED.items() if start.startswith(magic))
                 unpacked = Metered(Decompressed(stream, make), self._budget)
-                yield from self._open(name, unpacked, wanted=wanted, depth=depth + 1)
+                yield from self.opened(name, unpacked, wanted=wanted, depth=depth + 1)
         except ArchiveError as error:
             yield Refused(name, str(error))
 
@@ -128,11 +123,11 @@ class _Walk:
             if "__MACOSX" in path.parts or path.name.startswith("._"):
                 continue
             refusal = entry.refusal or _refusal(entry.name, path)
-            place = f"{name}/{_printable(str(path)[:MAX_NAME])}"
+            place = f"{name}/{printable(str(path)[:MAX_NAME])}"
             if refusal:
                 yield Refused(place, refusal)
             else:
-                yield from self._open(place, entry.stream, wanted=_is_wanted(path), depth=depth + 1)
+                yield from self.opened(place, entry.stream, wanted=_is_wanted(path), depth=depth + 1)
 
 
 def _is_tar(start: bytes) -> bool:
@@ -142,7 +137,7 @@ def _is_tar(start: bytes) -> bool:
 def _is_wanted(path: PurePosixPath) -> bool:
     """Whether a file of this name may hold records."""
     unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
-    return unpacked.suffix == ".jsonl" or path.name == MANIFEST
+    return unpacked.suffix == ".jsonl" or path.name == manifest.NAME
 
 
 def _refusal(name: str, path: PurePosixPath) -> str:
@@ -153,6 +148,6 @@ def _refusal(name: str, path: PurePosixPath) -> str:
     return ""
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Escape what a terminal would obey or could not show."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in name)

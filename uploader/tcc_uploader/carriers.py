@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 from .archives import ArchiveError, ByteStream, Member, Refused, walk
 from .formats import Format
 from .journal import Allowance, Journal
-from .manifest import MAX_MANIFEST, NAME, Carried, parse
+from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
 from .reading import CHUNK, open_plainly, read_first_line, sniffed
 from .segments import Identity, Segment
 
@@ -31,7 +31,7 @@ class Carrier:
         self.newer: list[Path] = []
         """Members of a format that only a newer version can read."""
         self._opened = opened
-        self._expected: dict[str, Carried] = {}
+        self._expected: dict[str, SegmentEntry] = {}
         """What manifests tell and was not met yet, by a member's name."""
 
     def segments(self) -> Iterator[Segment]:
@@ -50,7 +50,7 @@ class Carrier:
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment]:
         checked = _Checked(member.stream)
-        if member.name.endswith(f"/{NAME}"):
+        if member.name.endswith(f"/{MANIFEST}"):
             self._take_manifest(member.name, _read_at_most(checked, MAX_MANIFEST + 1))
         else:
             segment = self._identified(member.name, checked, allowance)
@@ -80,11 +80,11 @@ class Carrier:
 
     def _take_manifest(self, name: str, data: bytes) -> None:
         try:
-            manifest = parse(data)
+            manifest = Manifest.parse(data)
         except ValueError as error:
             self.wrong.append(f"{name}: {error}")
             return
-        folder = name.removesuffix(NAME)
+        folder = name.removesuffix(MANIFEST)
         self._expected |= {folder + entry.name: entry for entry in manifest.segments}
 
     def _compare(self, name: str, segment: Segment, checked: "_Checked") -> None:

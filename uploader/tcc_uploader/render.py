@@ -139,6 +139,8 @@ def verification_lines(report: Verification) -> Iterator[str]:
         yield f"{total['recovered']:,} of them were recovered from processes that died"
     if total["refused"]:
         yield f"{total['refused']:,} more were refused by recorders: no room"
+    if total["skipped"]:
+        yield f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"
     sealed = sum(check.sealed for check in report.segments)
     word = "does NOT add up" if report.broken else "adds up"
     yield f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}"

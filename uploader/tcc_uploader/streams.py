@@ -126,19 +126,33 @@ class Metered:
         return data
 
 
-class Rewound:
-    """A stream whose beginning was looked at."""
+class Peeked:
+    """A stream whose ``start``, of at most ``size`` bytes, was looked at.
 
-    def __init__(self, start: bytes, stream: ByteStream) -> None:
-        self._start = start
+    Raises :class:`ArchiveError` if there is none to look at.
+    """
+
+    def __init__(self, stream: ByteStream, size: int) -> None:
+        self.start = b""
         self._stream = stream
+        self._error: ArchiveError | None = None
+        try:
+            while len(self.start) < size and (data := stream.read(size - len(self.start))):
+                self.start += data
+        except ArchiveError as error:
+            if not self.start:
+                raise
+            self._error = error
+        self._left = self.start
 
     def read(self, size: int, /) -> bytes:
-        """Return the beginning, then the rest."""
-        if not self._start:
-            return self._stream.read(size)
-        data, self._start = self._start[:size], self._start[size:]
-        return data
+        """Return the beginning, then the rest, or what is wrong with it."""
+        if self._left:
+            data, self._left = self._left[:size], self._left[size:]
+            return data
+        if self._error is not None:
+            raise self._error
+        return self._stream.read(size)
 
 
 class Section:

@@ -5,6 +5,7 @@ seal, in which the recorder counted its records and chained its lines' CRCs; and
 when it was read.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,8 @@ class SegmentCheck(BaseModel):
     recovered: int = 0
     pending: int = 0
     refused: int = 0
+    skipped: int = 0
+    """Lines of a kind that this version does not know, and that ask for no delivery."""
     damage: list[str] = []
     broken: list[str] = []
 
@@ -92,7 +95,7 @@ def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
         for row in ledger.segments():
             if row.id not in present:
                 result.segments.append(_absent(row, keys.get(row.number, Counts()), folders))
-    for name in ("records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused"):
+    for name in ("records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"):
         result.totals[name] = sum(getattr(check, name) for check in result.segments)
     return result
 
@@ -117,7 +120,8 @@ def _present(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> Segm
         broken.append(f"cut short: {row.counts.records:,} records were read here before")
     elif row is not None and _as_it_was(row, segment) and row.counts != segment.counts:
         broken.append(f"the ledger's keys say {segment.counts}, its row says {row.counts}")
-    return _check(segment.id, segment.row(finished=False), damage, broken, present=True)
+    check = _check(segment.id, segment.row(finished=False), damage, broken, present=True)
+    return check.model_copy(update={"skipped": segment.skipped})
 
 
 def _absent(row: SegmentRow, keys: Counts, folders: set[str]) -> SegmentCheck:
@@ -141,19 +145,13 @@ def _absent(row: SegmentRow, keys: Counts, folders: set[str]) -> SegmentCheck:
 
 
 def _check(ident: str, row: SegmentRow, damage: list[str], broken: list[str], *, present: bool) -> SegmentCheck:
-    counts = row.counts
     return SegmentCheck(
         path=row.path,
         id=ident,
         present=present,
         sealed=row.sealed is not None,
-        records=counts.records,
-        delivered=counts.delivered,
-        duplicate=counts.duplicate,
-        dead=counts.dead,
-        dropped=counts.dropped,
-        recovered=counts.recovered,
-        pending=counts.pending,
+        **asdict(row.counts),
+        pending=row.counts.pending,
         refused=row.refused,
         damage=damage,
         broken=broken,
