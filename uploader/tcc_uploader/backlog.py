@@ -1,7 +1,7 @@
 """Records on their way from a file into a hand: queued by destination, and judged again when their turn comes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Damage, Line
@@ -85,8 +85,30 @@ class Backlog:
             self._kept.keep(segment.handle, line)
         lane.append(Entry(segment.handle, line.number, line.offset, line.size, mark))
 
-    def in_hand(self, lane: Lane, entry: Entry, history: History) -> Record | None:
-        """Return the record to send, or None if it met another fate, must wait, or is not there any more."""
+    def in_hand(self, lane: Lane, taken: Iterable[tuple[Entry, History]]) -> Iterator[Record]:
+        """Yield the records to send: not those that met another fate, must wait, or are not there any more.
+
+        Each must be under way before the next is asked for: of two with one key, one waits for the other.
+        """
+        found = [record for place in taken if (record := self._find(lane, *place)) is not None]
+        delivered = self._fates.ledger.delivered(record.key for record in found)
+        for record in found:
+            segment, line = record.segment, record.line
+            if line.kind == "feedback" and self._waits_for_run(lane, segment, line, record.entry):
+                continue
+            decision = Decision.SEND
+            if segment.format is not Format.LETTER:
+                in_flight = self._fates.in_flight.get(record.key)
+                decision = self._fates.ledger.judge(
+                    segment.number, line, record.key, delivered.get(record.key), in_flight
+                )
+            if decision is Decision.SEND:
+                yield record
+            else:
+                self._conclude(segment, line, decision)
+
+    def _find(self, lane: Lane, entry: Entry, history: History) -> Record | None:
+        """Return the record that an entry stands for, or None if it is not there any more, or not now."""
         segment = self._intake.by_handle.get(entry.handle)
         line = self._kept.take(entry) or (self._line_of(segment, entry) if segment else None)
         if segment is None or entry.handle not in self._intake.by_handle:  # its file has gone
@@ -95,18 +117,8 @@ class Backlog:
         if line is None:
             lane.postpone(entry, history, self._clock.monotonic() + backoff(history.failures + 1, 1.0))
             return None
-        if line.kind == "feedback" and self._waits_for_run(lane, segment, line, entry):
-            return None
-        key = dedupe_key(line.kind, line.id)
-        ledger = self._fates.ledger
-        known = ledger.delivered([key]).get(key)
-        decision = Decision.SEND
-        if segment.format is not Format.LETTER:
-            decision = ledger.judge(segment.number, line, key, known, self._fates.in_flight.get(key))
-        if decision is not Decision.SEND:
-            self._conclude(segment, line, decision)
-            return None
-        return Record(lane, segment, line, entry, key, idempotency_token(line.kind, line.id, line.body), history)
+        token = idempotency_token(line.kind, line.id, line.body)
+        return Record(lane, segment, line, entry, history, dedupe_key(line.kind, line.id), token)
 
     def bury(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""

@@ -35,14 +35,13 @@ class Delivery:
         """Send what may go now."""
         now = self._clock.monotonic()
         for lane in list(self._backlog.lanes.values()):
-            while self._window.has_room and (taken := lane.take(now)):
-                record = self._backlog.in_hand(lane, *taken)
-                if record is not None:
+            while taken := lane.take_some(now, *self._window.room):
+                for record in self._backlog.in_hand(lane, taken):
                     self._start(lane, record)
 
     def next_due(self) -> float | None:
         """When a destination is to be tried again, on the monotonic clock; None if none is or there is no room."""
-        if not self._window.has_room:
+        if min(self._window.room) <= 0:
             return None
         return min((due for lane in self._backlog.lanes.values() if (due := lane.next_due()) is not None), default=None)
 
@@ -75,6 +74,7 @@ class Delivery:
         for record in self._window.sent_before(self._clock.monotonic() - OVERDUE):
             self._sender.abandon(record)
             self.take_answer(record, Answer(error=TimeoutError(f"no whole answer within {OVERDUE:.0f} s")))
+        self._sender.nudge()
 
     def give_up_suspects(self) -> None:
         """At the end of a one-shot run: what was refused, and not suspected to be an outage, is dead."""

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -35,6 +36,8 @@ _TICK: Final = 1.0
 """Seconds: how often the watcher is looked after, and the status told."""
 _READ_AHEAD: Final = 256
 """Records that wait for a destination that is up, beyond which reading pauses."""
+_GATHER: Final = 0.005
+"""Seconds to let more answers come while enough is under way: waking for each costs more than the answer itself."""
 _DRAIN: Final = 25.0
 """Seconds to wait for answers at the end: less than what a container is given to stop."""
 _MAX_WAITING: Final = 2_000_000
@@ -216,6 +219,8 @@ class Engine:
             until = min(until, due)
         try:
             self._take(self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait())
+            if self.delivery.in_flight > self.settings.in_flight // 2:
+                time.sleep(_GATHER)
             while True:
                 self._take(self.inbox.get_nowait())
         except Empty:

@@ -2,7 +2,7 @@
 
 import heapq
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
@@ -14,6 +14,9 @@ from .destinations import DestinationState, Route
 from .division import Part
 from .entries import Entry, EntryQueue
 from .segments import Segment
+
+_AT_ONCE: Final = 64
+"""Records whose keys are looked up together."""
 
 
 class DestinationReport(BaseModel):
@@ -56,9 +59,9 @@ class Record:
     segment: Segment
     line: Line
     entry: Entry
+    history: History
     key: bytes
     token: bytes
-    history: History
     division: Division | None = None
     sent_at: float = 0.0
     """On the monotonic clock."""
@@ -106,6 +109,15 @@ class Lane:
         """Let the records that failed once in it go now, before what came after them."""
         self._retries = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self._retries]
         heapq.heapify(self._retries)
+
+    def take_some(self, now: float, most: int, size: int) -> list[tuple[Entry, History]]:
+        """Take up to ``most`` records that may go, none more when they have ``size`` bytes; see :meth:`take`."""
+        some: list[tuple[Entry, History]] = []
+        most = min(most, 1 if self.state.pause else _AT_ONCE)
+        while len(some) < most and size > 0 and (taken := self.take(now)):
+            some.append(taken)
+            size -= taken[0].size
+        return some
 
     def take(self, now: float) -> tuple[Entry, History] | None:
         """Take the next record that may go, or None.  A paused lane gives one at a time, when it is to be probed.

@@ -2,7 +2,10 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import closing
+from functools import lru_cache
 from importlib.metadata import version
 from queue import SimpleQueue
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -16,10 +19,36 @@ ANSWER_TIMEOUT: Final = 60.0
 OVERDUE: Final = ANSWER_TIMEOUT + 30.0
 """Seconds after which a request is given up: headers that drip can hold a thread for days."""
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+_HEADERS: Final = {
+    "User-Agent": f"tcc-upload/{version('tcc-offline')}",
+    "Accept-Encoding": "identity",  # answers are read as they come, and a 409 is judged by its text
+    "Content-Type": "application/json",
+}
 _MAX_ANSWER: Final = 64 * 1024
+_LATEST: Final = 64
+"""Requests from which it is learned how many threads are of use."""
+_HANGS: Final = 0.5
+"""Seconds after which a request no longer counts among the busy ones: it only waits."""
+_SHORTEST: Final = 1e-5
+"""Seconds of processor time that a request needs at least: some clocks tell none."""
 
 
 Tag = TypeVar("Tag")
+
+
+class Pace:
+    """How many threads are of use, by what the latest requests took."""
+
+    def __init__(self) -> None:
+        self.threads = 1
+        self._waits: deque[float] = deque(maxlen=_LATEST)
+        self._processor = 0.0
+
+    def note(self, wall: float, processor: float) -> None:
+        """Note the seconds that a request took, and those that it needed the processor for."""
+        self._waits.append(wall)
+        self._processor += (processor - self._processor) / len(self._waits)
+        self.threads = max(1, int(min(self._waits) / max(self._processor, _SHORTEST)))
 
 
 class Request(NamedTuple):
@@ -32,53 +61,85 @@ class Request(NamedTuple):
 
 
 class Sender(Generic[Tag]):
-    """Up to ``threads`` requests at once.  ``done(tag, answer)`` is called in the sending thread, once per request."""
+    """Up to ``threads`` requests at once.  ``done(tag, answer)`` is called in the sending thread, once per request.
+
+    Threads share one interpreter lock: more of them than are busy with waiting only get in each other's way.  So there
+    are as many at work as the fastest of the latest requests took longer than it needed the processor.
+    """
 
     def __init__(self, threads: int, done: Callable[[Tag, Answer], None]) -> None:
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=threads, keepalive_expiry=30)
-        agent = f"tcc-upload/{version('tcc-offline')}"
-        # answers are read as they come, and a 409 is judged by its text: so none may be compressed
-        headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
-        self._client = httpx.Client(timeout=_TIMEOUT, limits=limits, headers=headers)
+        self._client = httpx.Client(timeout=_TIMEOUT, limits=limits)
         self._limit = threads
         self._done = done
-        self._work: SimpleQueue[tuple[Tag, Request] | None] = SimpleQueue()
+        self._queued: deque[tuple[Tag, Request]] = deque()
         self._threads: list[threading.Thread] = []
-        self._under_way = 0
+        self._idle: list[SimpleQueue[tuple[Tag, Request] | None]] = []
+        """What idle threads wait for.  The last one in is woken first: so few are used, and few connections."""
+        self._at_work: dict[int, float] = {}
+        """When work was handed out, on the monotonic clock, by its tag's id."""
         self._abandoned: set[int] = set()
+        self._pace = Pace()
         self._lock = threading.Lock()
 
     def submit(self, tag: Tag, request: Request) -> None:
-        """Send ``request`` as soon as a thread is free; the tag comes back with the answer."""
+        """Send ``request`` as soon as a thread may; the tag comes back with the answer."""
         with self._lock:
-            self._under_way += 1
-            wanted = self._under_way > len(self._threads) and len(self._threads) < self._limit
-        if wanted:
-            # a daemon thread: a server that never answers must not keep the process from ending
-            thread = threading.Thread(target=self._run, name=f"send-{len(self._threads)}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._work.put((tag, request))
+            self._queued.append((tag, request))
+            self._hand_out()
 
     def abandon(self, tag: Tag) -> None:
         """Take no notice of this request's answer any more, and let another thread take the place of its own."""
         with self._lock:
             self._abandoned.add(id(tag))
-            self._under_way -= 1
+            self._at_work.pop(id(tag), None)
             self._limit += 1
+            self._hand_out()
+
+    def nudge(self) -> None:
+        """Let other threads go on while some hang.  Call it every second or so."""
+        with self._lock:
+            self._hand_out()
 
     def close(self) -> None:
         """Let the threads end.  Call it when every answer has come; a thread that hangs ends with the process."""
-        for _ in self._threads:
-            self._work.put(None)
+        with self._lock:
+            self._limit = 0
+            for idle in self._idle:
+                idle.put(None)
         until = time.monotonic() + 1.0
         for thread in self._threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
         self._client.close()
 
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
+    def _hand_out(self) -> None:
+        """Wake threads for what is queued, as many as are of use."""
+        while work := self._next():
+            if self._idle:
+                self._idle.pop().put(work)
+            else:
+                # a daemon thread: a server that never answers must not keep the process from ending
+                name = f"send-{len(self._threads)}"
+                thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def _next(self) -> tuple[Tag, Request] | None:
+        """Return what a thread may begin now."""
+        now = time.monotonic()
+        busy = sum(now - since < _HANGS for since in self._at_work.values())
+        if not self._queued or len(self._at_work) >= self._limit - len(self._abandoned) or busy >= self._pace.threads:
+            return None
+        work = self._queued.popleft()
+        self._at_work[id(work[0])] = now
+        return work
+
+    def _run(self, first: tuple[Tag, Request]) -> None:
+        handed: SimpleQueue[tuple[Tag, Request] | None] = SimpleQueue()
+        work: tuple[Tag, Request] | None = first
+        while work is not None:
             tag, request = work
+            wall, processor = time.perf_counter(), time.thread_time()
             try:
                 answer = self._send(request)
             except Exception as error:  # noqa: BLE001 -- whatever happened, this attempt got no answer
@@ -89,22 +150,35 @@ class Sender(Generic[Tag]):
                     self._limit -= 1
                     self._threads.remove(threading.current_thread())
                     return
-                self._under_way -= 1
+                del self._at_work[id(tag)]
+                self._pace.note(time.perf_counter() - wall, time.thread_time() - processor)
+                work = self._next()
+                if work is None:
+                    self._idle.append(handed)
+                self._hand_out()
             self._done(tag, answer)
+            work = work or handed.get()
 
     def _send(self, request: Request) -> Answer:
         headers = {
+            **_HEADERS,
             "Authorization": f"Bearer {request.api_key}",
-            "Content-Type": "application/json",
             "Idempotency-Key": request.token.hex(),
         }
-        with self._client.stream("POST", request.url, content=request.body, headers=headers) as response:
+        # made by hand, not by the client, which would parse the URL and merge the headers anew each time
+        prepared = httpx.Request("POST", _url(request.url), headers=headers, content=request.body)
+        with closing(self._client.send(prepared, stream=True)) as response:
             return Answer(
                 response.status_code,
                 response.headers.get("Retry-After"),
                 response.headers.get("Location"),
                 _first_bytes(response),
             )
+
+
+@lru_cache(maxsize=64)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)
 
 
 def _first_bytes(response: httpx.Response) -> bytes:

@@ -28,9 +28,9 @@ class Window:
         return record in self._records
 
     @property
-    def has_room(self) -> bool:
-        """Whether one more may go."""
-        return not self._records or (len(self._records) < self._most and self._bytes < _WINDOW_BYTES)
+    def room(self) -> tuple[int, int]:
+        """How many more records, and bytes, may go; the last record may have more."""
+        return self._most - len(self._records), _WINDOW_BYTES - self._bytes
 
     def add(self, record: Record) -> None:
         """Note that a record is under way."""
