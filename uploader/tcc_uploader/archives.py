@@ -10,21 +10,10 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, NamedTuple
 
-from . import manifest, tars, zips
-from .streams import (
-    CHUNK,
-    ArchiveError,
-    Budget,
-    ByteStream,
-    Decompressed,
-    Metered,
-    Peeked,
-    Source,
-    bzip2,
-    gzip,
-    xz,
-    zstd,
-)
+from . import tars, zips
+from .compressed import Decompressed, bzip2, gzip, xz, zstd
+from .manifest import MANIFEST
+from .streams import CHUNK, ArchiveError, Budget, ByteStream, Metered, Peeked, Source
 
 __all__ = ["START", "ArchiveError", "ByteStream", "Member", "Refused", "is_archive", "walk"]
 
@@ -137,7 +126,7 @@ def _is_tar(start: bytes) -> bool:
 def _is_wanted(path: PurePosixPath) -> bool:
     """Whether a file of this name may hold records."""
     unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
-    return unpacked.suffix == ".jsonl" or path.name == manifest.NAME
+    return unpacked.suffix == ".jsonl" or path.name == MANIFEST
 
 
 def _refusal(name: str, path: PurePosixPath) -> str:

@@ -5,6 +5,7 @@ import os
 
 import click
 
+from .cli_bundle import bundle
 from .cli_care import dead, doctor, status, verify
 from .cli_delivery import daemon, replay, sandbox
 
@@ -18,7 +19,7 @@ def cli() -> None:
     """
 
 
-for command in (daemon, replay, status, verify, dead, doctor, sandbox):
+for command in (daemon, replay, bundle, status, verify, dead, doctor, sandbox):
     cli.add_command(command)
 
 

@@ -1,20 +1,20 @@
 """What a bundle says that it holds: its first member, ``manifest.json``."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcc_schemas.records import Count
 
 FORMAT: Final = 1
-NAME: Final = "manifest.json"
+MANIFEST: Final = "manifest.json"
 MAX_MANIFEST: Final = 64 * 1024 * 1024
 """Bytes that a manifest may have: enough for some 300,000 segments."""
 
 _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class Carried(BaseModel):
+class SegmentEntry(BaseModel):
     """One segment of a bundle.  Sizes in bytes."""
 
     model_config = ConfigDict(frozen=True)
@@ -45,17 +45,17 @@ class Manifest(BaseModel):
     made_at: str
     made_by: str
     records: Count
-    segments: list[Carried]
+    segments: list[SegmentEntry]
     selection: Selection | None = None
 
-
-def parse(data: bytes) -> Manifest:
-    """Read a manifest.  Raises ValueError, which says why it can't be believed."""
-    if len(data) > MAX_MANIFEST:
-        raise ValueError(f"a manifest of more than {MAX_MANIFEST >> 20} MiB is none of ours")
-    try:
-        return Manifest.model_validate_json(data)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(map(str, fault["loc"])) or "it"
-        raise ValueError(f"the manifest is damaged, or of another tool: {where}: {fault['msg']}") from error
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read a manifest.  Raises ValueError, which says why it can't be believed."""
+        if len(data) > MAX_MANIFEST:
+            raise ValueError(f"a manifest of more than {MAX_MANIFEST >> 20} MiB is none of ours")
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            where = ".".join(map(str, fault["loc"])) or "it"
+            raise ValueError(f"the manifest is damaged, or of another tool: {where}: {fault['msg']}") from error

@@ -94,7 +94,7 @@ def write_durably(path: Path, content: bytes) -> None:
         file.flush()
         _fsync(descriptor)
     _replace(temporary, path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def make_durably(folder: Path) -> None:
@@ -102,10 +102,11 @@ def make_durably(folder: Path) -> None:
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in missing:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder survive a power loss.  Raises OSError."""
     if os.name != "posix":
         return  # a folder can't be opened on Windows
     folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

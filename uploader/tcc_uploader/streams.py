@@ -1,11 +1,5 @@
-"""Byte streams that archives are read through: what they may cost, decompressed and cut to length.  No files."""
+"""Byte streams that archives are read through: what they may cost, looked at and cut to length.  Nothing is written."""
 
-import bz2
-import lzma
-import sys
-import zlib
-from collections.abc import Callable
-from types import ModuleType
 from typing import BinaryIO, Final, Protocol
 
 CHUNK: Final = 256 * 1024
@@ -14,35 +8,10 @@ MAX_MEMBERS: Final = 1_000_000
 """Members of all archives in one source, headers that only describe others included."""
 FREE_BYTES: Final = 64 * 1024 * 1024
 """Bytes that a source may unpack to, however few it has itself."""
-MAX_RATIO: Final = 200
-"""Bytes that each byte of a source may unpack to, beyond the free ones."""
+MAX_RATIO: Final = 1000
+"""Bytes that each byte of a source may unpack to, beyond the free ones.  Runs with long prompts come to 800."""
 MAX_HELD: Final = 256 * 1024 * 1024
 """Bytes of zip files that may be held in memory at once, because they can only be read from their end."""
-_XZ_MEMORY: Final = 256 * 1024 * 1024
-
-
-def _import_zstd() -> ModuleType | None:
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd as module  # noqa: PLC0415
-        else:
-            from backports import zstd as module  # noqa: PLC0415
-    except ImportError:
-        return None
-    return module
-
-
-ZSTD: Final = _import_zstd()
-"""``compression.zstd`` or its backport; None if it is not installed."""
-_DAMAGE: Final[tuple[type[Exception], ...]] = (
-    OSError,
-    ValueError,
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
-    *([] if ZSTD is None else [ZSTD.ZstdError]),
-)
-"""What decompressors raise."""
 
 
 class ArchiveError(OSError):
@@ -169,130 +138,6 @@ class Section:
             raise ArchiveError("it is cut short: fetch or copy it again")
         self._left -= len(data)
         return data
-
-
-class Decompressor(Protocol):
-    """What the decompressors of the standard library have in common."""
-
-    @property
-    def eof(self) -> bool: ...  # noqa: D102
-    @property
-    def needs_input(self) -> bool: ...  # noqa: D102
-    @property
-    def unused_data(self) -> bytes: ...  # noqa: D102
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...  # noqa: D102
-
-
-class Inflater:
-    """A zlib decompressor with the methods of the others."""
-
-    def __init__(self, wbits: int) -> None:
-        self._zlib = zlib.decompressobj(wbits)
-
-    @property
-    def eof(self) -> bool:
-        """Whether the end mark was read."""
-        return self._zlib.eof
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether there is nothing left to decompress without more input."""
-        return not self._zlib.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        """What follows the end mark."""
-        return self._zlib.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Return at most ``max_length`` bytes."""
-        return self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
-
-
-class Decompressed:
-    """What a compressed stream unpacks to.
-
-    Compressed streams may follow each other, with zeros between and behind them, unless ``once``: then there is one,
-    and what follows it is left alone.
-    """
-
-    def __init__(self, stream: ByteStream, make: Callable[[], Decompressor], *, once: bool = False) -> None:
-        self._stream = stream
-        self._make = make
-        self._once = once
-        self._decompressor = make()
-        self._begun = False
-        self._rest = b""
-        self._error: ArchiveError | None = None
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes.  What could not be read once can't be read again."""
-        if self._error is not None:
-            raise self._error
-        try:
-            return self._read(size)
-        except ArchiveError as error:
-            self._error = error
-        except _DAMAGE as error:
-            self._error = ArchiveError(f"its compressed bytes are damaged ({error}): fetch or copy it again")
-        raise self._error
-
-    def _read(self, size: int) -> bytes:
-        while size:
-            if self._decompressor.eof and not self._next_begins():
-                return b""
-            data = self._rest
-            if not data and self._decompressor.needs_input:
-                data = self._stream.read(CHUNK)
-                if not data:
-                    raise ArchiveError("it is cut short: fetch or copy it again")
-            self._rest, self._begun = b"", True
-            if unpacked := self._decompressor.decompress(data, size):
-                return unpacked
-        return b""
-
-    def _next_begins(self) -> bool:
-        """Whether another compressed stream follows the one that has ended."""
-        if self._once:
-            return False
-        if self._begun:
-            self._rest, self._begun = self._decompressor.unused_data, False
-        self._rest = self._rest.lstrip(b"\0")
-        while not self._rest:
-            data = self._stream.read(CHUNK)
-            if not data:
-                return False
-            self._rest = data.lstrip(b"\0")
-        self._decompressor = self._make()
-        return True
-
-
-def gzip() -> Decompressor:
-    """Return a decompressor for gzip."""
-    return Inflater(16 + zlib.MAX_WBITS)
-
-
-def deflate() -> Decompressor:
-    """Return a decompressor for what zip files hold."""
-    return Inflater(-zlib.MAX_WBITS)
-
-
-def bzip2() -> Decompressor:
-    """Return a decompressor for bzip2."""
-    return bz2.BZ2Decompressor()
-
-
-def xz() -> Decompressor:
-    """Return a decompressor for xz."""
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
-
-
-def zstd() -> Decompressor:
-    """Return a decompressor for zstd.  Raises :class:`ArchiveError` if there is none."""
-    if ZSTD is None:
-        raise ArchiveError("needs zstd: pip install 'tcc-offline[zstd]'")
-    decompressor: Decompressor = ZSTD.ZstdDecompressor()
-    return decompressor
 
 
 def read_fully(stream: ByteStream, size: int) -> bytes:

@@ -95,7 +95,7 @@ def _described(kind: bytes, data: bytes) -> dict[bytes, bytes]:
             space = data.index(b" ", at, at + 8)
             end = at + int(data[at:space])
             key, equals, value = data[space + 1 : end - 1].partition(b"=")
-            if not equals or end > len(data):
+            if not equals or not space < end <= len(data):
                 raise ArchiveError(_DAMAGED)
             records[key] = value
             at = end

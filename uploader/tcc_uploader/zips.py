@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-from .streams import ArchiveError, Budget, ByteStream, Decompressed, Decompressor, Section, bzip2, deflate, zstd
+from .compressed import Decompressed, Decompressor, bzip2, deflate, zstd
+from .streams import ArchiveError, Budget, ByteStream, Section
 from .tars import Entry
 
 _END: Final = struct.Struct("<4s4H2IH")

@@ -1,0 +1,480 @@
+"""Archives of every kind, honest and hostile: what is good is handed out, what is not is said, nothing is written."""
+
+import bz2
+import gzip
+import io
+import itertools
+import lzma
+import os
+import random
+import stat
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+from backports import zstd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tcc_uploader import streams
+from tcc_uploader.archives import START, ArchiveError, Member, Refused, is_archive, walk
+
+LINES = b'{"type":"run"}\n' * 40
+NOISE = random.Random(7).randbytes(900)  # noqa: S311 -- any bytes do
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": lambda data: gzip.compress(data, mtime=0),
+    "zstd": lambda data: zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1}),
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+}
+
+
+class Pipe(io.BytesIO):
+    """Bytes that can't be read from their end, and come in small pieces."""
+
+    def seekable(self) -> bool:  # noqa: D102
+        return False
+
+    def read(self, size: int | None = -1, /) -> bytes:  # noqa: D102
+        return super().read(min(size or 0, 100))
+
+
+def tar(members: Mapping[str, bytes], layout: int = tarfile.PAX_FORMAT) -> bytes:
+    """Return a tar archive."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=layout) as archive:
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return raw.getvalue()
+
+
+def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
+    """Return one tar header, whatever it says."""
+    member = tarfile.TarInfo(name)
+    member.type, member.size, member.linkname = kind, size, "/etc/passwd"
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """Return a zip archive."""
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return raw.getvalue()
+
+
+def found(data: bytes | BinaryIO, name: str = "x") -> tuple[dict[str, bytes], dict[str, str]]:
+    """Walk to the end; return what each member gave, and why what is missing is missing."""
+    good: dict[str, bytes] = {}
+    bad: dict[str, str] = {}
+    for item in walk(name, io.BytesIO(data) if isinstance(data, bytes) else data):
+        if isinstance(item, Refused):
+            bad[item.name] = item.why
+            continue
+        good[item.name] = b""
+        try:
+            while part := item.stream.read(1 << 16):
+                assert len(part) <= 1 << 16
+                good[item.name] += part
+        except ArchiveError as error:
+            bad[item.name] = str(error)
+    return good, bad
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Work in a folder that must stay empty, as that of temporary files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    yield tmp_path
+    assert not list(tmp_path.iterdir())
+
+
+WHOLE: dict[str, bytes] = {
+    "tar": tar({"a.jsonl": LINES, "b.jsonl": NOISE}),
+    **{f"tar.{kind}": pack(tar({"a.jsonl": LINES, "b.jsonl": NOISE})) for kind, pack in PACKERS.items()},
+    "zip": zipped({"a.jsonl": LINES, "b.jsonl": NOISE}),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+@pytest.mark.parametrize("source", [io.BytesIO, Pipe])
+def test_every_kind_is_read_from_files_and_pipes(kind: str, source: type[io.BytesIO]) -> None:
+    """What an archive is shows in its bytes alone, and a pipe will do."""
+    assert found(source(WHOLE[kind])) == ({"x/a.jsonl": LINES, "x/b.jsonl": NOISE}, {})
+    assert is_archive(WHOLE[kind][:START])
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+def test_compressed_lines_need_no_archive(pack: Callable[[bytes], bytes]) -> None:
+    """A compressed file is one member, whatever follows in the same way, and has its own name."""
+    assert found(pack(LINES)) == ({"x": LINES}, {})
+    assert found(pack(LINES) + pack(NOISE)) == ({"x": LINES + NOISE}, {})
+    assert found(zipped({"a.jsonl.gz": gzip.compress(LINES), "coverage.xml.gz": gzip.compress(b"<x/>")})) == (
+        {"x/a.jsonl.gz": LINES},
+        {},
+    )
+
+
+def test_a_plain_stream_is_itself() -> None:
+    """What is no archive is handed out as it is, also if it is empty or shorter than any magic."""
+    for data in (b"", b"{", LINES, LINES * 100):
+        assert not is_archive(data[:START])
+        assert found(data) == ({"x": data}, {})
+        assert found(Pipe(data)) == ({"x": data}, {})
+
+
+@pytest.mark.parametrize("layout", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_names_of_every_tar_layout_are_read(layout: int) -> None:
+    """Long and unusual names come out as they went in; ``./`` and folders are no part of the story."""
+    names = ["./a.jsonl", f"{'d' * 90}/{'n' * 90}.jsonl"]
+    names += [] if layout == tarfile.USTAR_FORMAT else [f"{'long' * 100}/é.jsonl"]
+    good, bad = found(tar(dict.fromkeys(names, LINES), layout))
+    assert list(good) == [f"x/{name.removeprefix('./')}" for name in names]
+    assert not bad
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_zip_methods(method: int) -> None:
+    """Members are unpacked however a zip tool packs by default."""
+    assert found(zipped({"a.jsonl": LINES}, method)) == ({"x/a.jsonl": LINES}, {})
+
+
+def test_a_zip_that_was_streamed_is_read() -> None:
+    """Sizes may stand behind a member, or in the fields for large files, as tools that write to a pipe put them."""
+    raw = io.BytesIO()
+
+    class Forward(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: bytes, /) -> int:  # type: ignore[override]
+            return raw.write(data)
+
+    with zipfile.ZipFile(Forward(), "w") as archive, archive.open("a.jsonl", "w", force_zip64=True) as member:
+        member.write(LINES)
+    assert found(raw.getvalue()) == ({"x/a.jsonl": LINES}, {})
+
+
+def test_an_artifact_s_bundles_are_found_in_it() -> None:
+    """Archives are entered whatever their names; what else a CI job leaves is passed over."""
+    artifact = zipped(
+        {
+            "log.txt": b"noise",
+            "coverage.xml": b"<x/>",
+            "__MACOSX/a.jsonl": b"litter",
+            "._a.jsonl": b"litter",
+            "out/": b"",
+            "out/a.jsonl": LINES,
+            "out/manifest.json": b"{}",
+            "out/runs": zstd.compress(tar({"b.jsonl": LINES, "readme": b"noise"})),
+            "inner.zip": zipped({"c.jsonl": LINES}),
+        }
+    )
+    good, bad = found(artifact, "artifact.zip")
+    assert list(good) == [
+        f"artifact.zip/{name}" for name in ("out/a.jsonl", "out/manifest.json", "out/runs/b.jsonl", "inner.zip/c.jsonl")
+    ]
+    assert not bad
+
+
+def test_members_may_be_left_unread() -> None:
+    """Asking for the next member skips the rest of this one."""
+    for data in WHOLE.values():
+        assert [member.name for member in walk("x", io.BytesIO(data))] == ["x/a.jsonl", "x/b.jsonl"]
+        first_bytes = [m.stream.read(1) for m in walk("x", io.BytesIO(data)) if isinstance(m, Member)]
+        assert first_bytes == [LINES[:1], NOISE[:1]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (tarfile.SYMTYPE, "symbolic link"),
+        (tarfile.LNKTYPE, "hard link"),
+        (tarfile.CHRTYPE, "device"),
+        (tarfile.BLKTYPE, "device"),
+        (tarfile.FIFOTYPE, "FIFO"),
+        (tarfile.GNUTYPE_SPARSE, "sparse"),
+        (b"Z", "unknown kind"),
+    ],
+)
+def test_what_is_no_file_in_a_tar_is_refused(kind: bytes, why: str) -> None:
+    """Links, devices and tricks are named and never followed, and what comes behind them is read."""
+    good, bad = found(header("evil.jsonl", kind) + tar({"a.jsonl": LINES}))
+    assert good == {"x/a.jsonl": LINES}
+    assert list(bad) == ["x/evil.jsonl"]
+    assert why in bad["x/evil.jsonl"]
+
+
+@pytest.mark.parametrize("name", ["/etc/a.jsonl", "../a.jsonl", "b/../../a.jsonl", "..\\a.jsonl", "C:\\a.jsonl"])
+@pytest.mark.parametrize("pack", [tar, zipped])
+def test_names_that_lead_out_are_refused(name: str, pack: Callable[[Mapping[str, bytes]], bytes]) -> None:
+    """A name that an unpacker would write elsewhere is no name of a record's file."""
+    good, bad = found(pack({name: b"evil", "a.jsonl": LINES}))
+    assert good == {"x/a.jsonl": LINES}
+    assert list(bad.values()) == ["its name leads out of the archive"]
+
+
+def test_zip_members_that_are_no_files_are_refused() -> None:
+    """A link, an encrypted member and an unusual method are refused, each by itself."""
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        for name, mode in (("link.jsonl", stat.S_IFLNK), ("fifo.jsonl", stat.S_IFIFO)):
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, (mode | 0o777) << 16
+            archive.writestr(info, "/etc/passwd")
+        archive.writestr("secret.jsonl", LINES)
+        archive.writestr("odd.jsonl", LINES)
+        archive.writestr("a.jsonl", LINES)
+    data = bytearray(raw.getvalue())
+    for name, offset, value in ((b"secret.jsonl", 8, 1), (b"odd.jsonl", 10, 14)):
+        directory_entry = data.rindex(name) - 46
+        data[directory_entry + offset] = value
+    good, bad = found(bytes(data))
+    assert good == {"x/a.jsonl": LINES}
+    assert list(bad) == ["x/link.jsonl", "x/fifo.jsonl", "x/secret.jsonl", "x/odd.jsonl"]
+    assert "encrypted" in bad["x/secret.jsonl"]
+
+
+def test_names_are_safe_to_print() -> None:
+    """No terminal obeys a member's name, and no encoder stumbles over it."""
+    for name in ("a\x1b[2Jb.jsonl", "a\u202eb.jsonl", "a\udcffb.jsonl", "a\nb.jsonl"):
+        good, bad = found(tar({name: LINES}))
+        [shown] = good
+        assert shown.isprintable()
+        assert shown.encode()
+        assert not bad
+
+
+def test_a_bad_member_does_not_stop_the_next() -> None:
+    """Damage in one zip member, or in a nested archive, is that member's alone."""
+    data = bytearray(zipped({"a.jsonl": NOISE, "b.jsonl": LINES}, zipfile.ZIP_STORED))
+    data[data.index(NOISE) + 100] ^= 1
+    good, bad = found(bytes(data))
+    assert good["x/b.jsonl"] == LINES
+    assert "not those that were packed" in bad["x/a.jsonl"]
+    broken = gzip.compress(NOISE)[:-300]
+    good, bad = found(tar({"c.jsonl.gz": broken, "b.jsonl": LINES}))
+    assert good["x/b.jsonl"] == LINES
+    assert NOISE.startswith(good["x/c.jsonl.gz"][:100])
+    assert "cut short" in bad["x/c.jsonl.gz"]
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_cut_anywhere_it_gives_what_came_before_and_says_so(kind: str) -> None:
+    """Whatever is missing at the end, it is noticed, and what was whole before it is handed out."""
+    data = WHOLE[kind]
+    whole = {"x/a.jsonl": LINES, "x/b.jsonl": NOISE}
+    for size in range(len(data)):
+        good, bad = found(data[:size])
+        if not is_archive(data[:size]):
+            continue  # too short to show what it was going to be
+        assert bad or good == whole, size  # a tar ends with zeros, of which some may be missing
+        for name, content in good.items():
+            assert name == "x" or whole[name].startswith(content)
+    assert found(data[:-1])[0].get("x/a.jsonl", LINES) == LINES
+
+
+@pytest.mark.parametrize("kind", WHOLE)
+def test_flipped_bits_raise_nothing_else(kind: str) -> None:
+    """A changed bit costs what it hits; nothing but members and refusals comes of it."""
+    data = WHOLE[kind]
+    dice = random.Random(kind)  # noqa: S311 -- any bits do
+    for source in (io.BytesIO, Pipe):
+        for _ in range(400):
+            flipped = bytearray(data)
+            bit = dice.randrange(8 * len(data))
+            flipped[bit // 8] ^= 1 << bit % 8
+            found(source(flipped))
+
+
+MAGICS = [
+    b"\x1f\x8b\x08\0",
+    b"\x28\xb5\x2f\xfd",
+    b"BZh9",
+    b"\xfd7zXZ\0",
+    b"PK\3\4",
+    b"PK\5\6",
+    header("a.jsonl", size=9),
+]
+
+
+@given(st.sampled_from(MAGICS), st.binary(max_size=2000), st.sampled_from([io.BytesIO, Pipe]))
+def test_random_bytes_behind_any_magic_raise_nothing_else(magic: bytes, rest: bytes, source: type[io.BytesIO]) -> None:
+    """Noise that begins as an archive does is refused, as a zip also if it ends as one does."""
+    found(source(magic + rest))
+    found(source(magic + rest + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, 46, len(rest) % 50, 0)))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(b"0125679gxLKSVDM\0"), st.binary(max_size=40), st.integers(0, 2000)), max_size=8)
+)
+def test_any_sequence_of_tar_headers_raises_nothing_else(headers: list[tuple[int, bytes, int]]) -> None:
+    """Headers with valid checksums may say anything."""
+    data = b"".join(
+        header(name.decode("latin-1"), bytes([kind]), size) + (name * 60)[:size].ljust(-(-size // 512) * 512, b"7")
+        for kind, name, size in headers
+    )
+    found(data)
+
+
+def pax(records: bytes) -> bytes:
+    """Return a tar header that describes the next one, and its records."""
+    return header("pax", b"x", len(records)) + records.ljust(-(-len(records) // 512) * 512, b"\0")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        b"12 size=-100\n",
+        b"99 path=a\n",
+        b"0 path=a\n",
+        b"-5 path=a\n",
+        b"path",
+        b"16 size=1e100000\n",
+        b"9 size=\xff\n",
+    ],
+)
+def test_lying_pax_records_are_survived(records: bytes) -> None:
+    """Records with lengths and sizes that can't be are damage, not a crash."""
+    _, bad = found(pax(records) + tar({"a.jsonl": LINES}))
+    assert bad
+
+
+def test_gigabytes_that_a_header_claims_are_never_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long names, pax records and zip fields that claim gigabytes cost little memory, and neither do bombs."""
+    zeros = b"\0" * (1 << 20)
+    many = zstd.compress(zeros * 100)
+    sources = [
+        *(gzip.compress(header("h", kind, 1 << 33) + zeros * 80) for kind in (b"x", b"g", b"L", b"K")),
+        header("a.jsonl", size=1 << 40) + LINES,
+        many * 20,
+        gzip.compress(gzip.compress(zeros * 300)),
+        tar({"bomb.jsonl.zst": many * 20, "a.jsonl": LINES}),
+        zipped({"bomb.jsonl": zeros * 70, "a.jsonl": LINES}, zipfile.ZIP_BZIP2),
+    ]
+    tracemalloc.start()
+    try:
+        results = []
+        for data in sources:
+            reasons = [item.why if isinstance(item, Refused) else drained(item) for item in walk("x", io.BytesIO(data))]
+            results.append([reason for reason in reasons if reason])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert all(results), results
+    assert peak < 8 << 20
+
+
+def drained(member: Member) -> str:
+    """Read a member to its end; return why that failed, if it did."""
+    try:
+        while member.stream.read(1 << 16):
+            pass
+    except ArchiveError as error:
+        return str(error)
+    return ""
+
+
+def test_a_bomb_is_named_and_the_rest_is_read() -> None:
+    """What unpacks out of proportion ends with a clear word, and its neighbours are delivered."""
+    bomb = zstd.compress(b"\0" * (100 << 20)) * 2
+    good, bad = {}, {}
+    for item in walk("x", io.BytesIO(tar({"bomb.jsonl.zst": bomb, "a.jsonl": LINES}))):
+        assert isinstance(item, Member)
+        why = drained(item)
+        (bad if why else good)[item.name] = why
+    assert list(good) == ["x/a.jsonl"]
+    assert "bomb" in bad["x/bomb.jsonl.zst"]
+
+
+def test_zip_entries_that_overlap_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand names for the same bytes unpack to no more than other bombs."""
+    monkeypatch.setattr(streams, "FREE_BYTES", 100_000)
+    monkeypatch.setattr(streams, "MAX_RATIO", 2)
+    data = zipped({"a.jsonl": NOISE * 20}, zipfile.ZIP_STORED)
+    start = data.rindex(b"PK\1\2")
+    directory = data[start : start + 46 + len("a.jsonl")] * 1000
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1000, 1000, len(directory), start, 0)
+    reasons = [
+        drained(item) for item in walk("x", io.BytesIO(data[:start] + directory + end)) if isinstance(item, Member)
+    ]
+    assert not reasons[0]
+    assert "bomb" in reasons[-1]
+
+
+def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the last allowed member comes one refusal, not an endless list."""
+    monkeypatch.setattr(streams, "MAX_MEMBERS", 3)
+    for pack in (tar, zipped):
+        good, bad = found(pack({f"{number}.jsonl": LINES for number in range(5)}))
+        assert len(good) == 3
+        assert "more than 3 members" in bad["x"]
+
+
+def test_nesting_ends_somewhere() -> None:
+    """Four archives inside of each other are read, five are not."""
+    data = LINES
+    for _ in range(4):
+        data = gzip.compress(data)
+    assert found(data) == ({"x": LINES}, {})
+    _, bad = found(gzip.compress(data))
+    assert "more than 4" in bad["x"]
+
+
+def test_a_large_zip_needs_a_file_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zip from a pipe is held in memory up to a limit; beyond it, the reader is told what to do."""
+    data = zipped({"a.jsonl": NOISE})
+    monkeypatch.setattr(streams, "MAX_HELD", len(data) - 1)
+    assert found(data)[0] == {"x/a.jsonl": NOISE}
+    assert "give it as a file of its own" in found(Pipe(data))[1]["x"]
+    nested = tar({"z.zip": data, "b.jsonl": LINES})
+    assert found(nested)[0] == {"x/b.jsonl": LINES}
+    monkeypatch.setattr(streams, "MAX_HELD", len(data))
+    assert found(tar({"y.zip": data, "z.zip": data}))[1] == {}  # one after the other
+
+
+def test_a_failing_disk_is_an_error_of_the_archive() -> None:
+    """A stick that is pulled out on the way ends the walk with a word."""
+
+    class Pulled(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() >= 512:
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    for data in WHOLE.values():
+        _, bad = found(Pulled(data))
+        assert any("Input/output error" in why for why in bad.values()), bad
+
+
+def test_without_the_extra_zstd_says_what_to_install(tmp_path: Path) -> None:
+    """Whoever lacks the library learns its name, and the other kinds still work."""
+    program = (
+        "import io, sys\n"
+        "sys.modules['backports.zstd'] = sys.modules['compression.zstd'] = None\n"
+        "from tcc_uploader.archives import walk\n"
+        "print([item.why for item in walk('x', io.BytesIO(b'\\x28\\xb5\\x2f\\xfd' + bytes(20)))])\n"
+        "print([item.stream.read(9) for item in walk('x', io.BytesIO(sys.stdin.buffer.read()))])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=gzip.compress(b"plain"), capture_output=True, check=True, cwd=os.sep
+    )
+    assert done.stdout.decode().splitlines() == ["[\"needs zstd: pip install 'tcc-offline[zstd]'\"]", "[b'plain']"]
+
+
+def test_archives_may_follow_each_other() -> None:
+    """Tars that were joined are read to the last."""
+    joined = itertools.chain.from_iterable([tar({"a.jsonl": LINES}), tar({"b.jsonl": NOISE})])
+    assert found(bytes(joined)) == ({"x/a.jsonl": LINES, "x/b.jsonl": NOISE}, {})

@@ -1,0 +1,177 @@
+"""Bundles: archives of every segment, or of the records that were asked for, with a manifest as first member."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from io import BufferedWriter, FileIO, UnsupportedOperation
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from .archives import Refused, walk
+from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
+from .packing import packing
+from .reading import CHUNK
+from .selection import Excerpt, Wanted
+from .snapshots import Snapshot, Snapshots
+from .streams import ArchiveError, Budget, Section
+
+_UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+
+class BundleError(Exception):
+    """There is no bundle; the text says why, and what to do."""
+
+
+class Piece(NamedTuple):
+    """One member of a bundle: where it comes from, what the manifest says of it, and its bytes."""
+
+    path: Path
+    entry: SegmentEntry
+    content: Callable[[], Iterator[bytes]]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a bundle is made of, and what it can't hold."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    damaged: int = 0
+    """Damaged lines that are carried as they are."""
+    unreadable: dict[Path, str] = field(default_factory=dict)
+    manifest: Manifest = field(init=False)
+
+
+def plan(snapshots: Snapshots, wanted: Wanted) -> Plan:
+    """Look through all files, and decide what is bundled.  Raises :class:`BundleError`."""
+    result = Plan(unreadable=snapshots.unreadable)
+    names: set[str] = set()
+    try:
+        keeps = wanted.filter(snapshots.all) if wanted else None
+        for snapshot in snapshots.all:
+            piece = _whole(snapshot, result) if keeps is None else _part(Excerpt(snapshot, keeps), snapshot.path)
+            if piece.entry.bytes and (keeps is None or piece.entry.records):
+                name = _unused(piece.entry.name, names)
+                result.pieces.append(piece._replace(entry=piece.entry.model_copy(update={"name": name})))
+    except OSError as error:
+        raise BundleError(_gone(error)) from error
+    entries = [piece.entry for piece in result.pieces]
+    result.manifest = Manifest(
+        made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        made_by=f"tcc-offline {version('tcc-offline')}",
+        records=sum(entry.records or 0 for entry in entries),
+        segments=entries,
+        selection=wanted.told() if wanted else None,
+    )
+    return result
+
+
+def write(made: Plan, ending: str, descriptor: int) -> int:
+    """Write a bundle to an open file or pipe, and return its size in bytes.
+
+    Raises :class:`BundleError` if a segment is not what it was when it was looked at, OSError if nothing can be
+    written.
+    """
+    manifest = made.manifest.model_dump_json().encode()
+    if len(manifest) > MAX_MANIFEST:
+        raise BundleError(f"{len(made.pieces):,} segments are too many for one bundle: make one of each spool")
+    with _Forward(descriptor) as file:
+        with packing(ending, file) as add:
+            add(MANIFEST, len(manifest), [manifest])
+            for piece in made.pieces:
+                add(piece.entry.name, piece.entry.bytes, _witnessed(piece))
+        size = file.tell()
+    budget = Budget()
+    budget.take(size)
+    try:
+        budget.make(len(manifest) + sum(piece.entry.bytes for piece in made.pieces))
+    except ArchiveError as error:
+        raise BundleError("it packs so well that readers would take it for a bomb: name it .tar.gz") from error
+    return size
+
+
+def read_back(path: Path, manifest: Manifest) -> None:
+    """Compare a bundle's every byte with its manifest.  Raises :class:`BundleError` if they differ."""
+    expected = {f"{path.name}/{entry.name}": entry.sha256 for entry in manifest.segments}
+    expected[f"{path.name}/{MANIFEST}"] = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+    found = {}
+    try:
+        with path.open("rb") as file:
+            for member in walk(path.name, file):
+                if isinstance(member, Refused):
+                    raise BundleError(f"{member.name} can't be read back ({member.why}): nothing was removed")
+                digest = hashlib.sha256()
+                while data := member.stream.read(CHUNK):
+                    digest.update(data)
+                found[member.name] = digest.hexdigest()
+    except OSError as error:
+        raise BundleError(f"{path} can't be read back ({error}): nothing was removed") from error
+    if found != expected:
+        raise BundleError(f"{path} does not hold what was written to it: nothing was removed")
+
+
+def _whole(snapshot: Snapshot, result: Plan) -> Piece:
+    segment, entry = snapshot.examine()
+    result.damaged += segment.damaged + segment.cut
+
+    def content() -> Iterator[bytes]:
+        with snapshot.reading() as stream:
+            rest = Section(stream, entry.bytes)
+            while data := rest.read(CHUNK):
+                yield data
+
+    return Piece(snapshot.path, entry, content)
+
+
+def _part(part: Excerpt, path: Path) -> Piece:
+    return Piece(path, part.entry(), part.content)
+
+
+def _witnessed(piece: Piece) -> Iterator[bytes]:
+    """Yield a piece's bytes, which must be those that the manifest tells of."""
+    digest = hashlib.sha256()
+    try:
+        for data in piece.content():
+            digest.update(data)
+            yield data
+    except OSError as error:
+        raise BundleError(_gone(error)) from error
+    if digest.hexdigest() != piece.entry.sha256:
+        raise BundleError(f"{piece.path} was changed while it was bundled: run it again")
+
+
+def _gone(error: OSError) -> str:
+    return f"{error.filename or 'a segment'} can't be read any more ({error.strerror or error}): run it again"
+
+
+def _unused(name: str, names: set[str]) -> str:
+    """Return a name that every archive tool takes as it is, and that no other member has."""
+    plain = _UNUSUAL.sub("_", name)
+    plain = f"_{plain}" if plain.startswith("._") else plain  # readers take it for litter of macOS
+    found, number = plain, 1
+    while found in names:
+        number += 1
+        found = f"{number}-{plain}"
+    names.add(found)
+    return found
+
+
+class _Forward(BufferedWriter):
+    """A file that is written in one go, as a pipe is; ``tell`` says how many bytes that were."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(FileIO(descriptor, "wb", closefd=False))
+        self._size = 0
+
+    def write(self, data: Any, /) -> int:
+        size = super().write(data)
+        self._size += size
+        return size
+
+    def tell(self) -> int:
+        return self._size
+
+    def seek(self, *_: object) -> int:
+        raise UnsupportedOperation

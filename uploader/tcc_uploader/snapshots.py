@@ -1,0 +1,135 @@
+"""The files of some spools as they are at one moment, whatever is added to them or becomes of their names."""
+
+import errno
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import Final, Self
+
+from .discover import list_files
+from .formats import Format
+from .manifest import SegmentEntry
+from .reading import opened, read_first_line, read_on, sniffed
+from .segments import Identity, Segment
+
+if sys.platform != "win32":
+    import resource
+
+_OTHER_FILES: Final = 64
+"""Descriptors left for what else a process opens."""
+
+
+class Snapshot:
+    """A file, of which only the first ``size`` bytes are there.  Held open, it can be read after its name has gone."""
+
+    def __init__(self, path: Path, *, held: bool) -> None:
+        """Raise OSError if the file can't be read."""
+        self.path = path
+        with opened(path) as (file, status):
+            self.identity = Identity(status.st_dev, status.st_ino)
+            self.size = status.st_size
+            self._descriptor = os.dup(file.fileno()) if held else None
+
+    def close(self) -> None:
+        """Let go of the file; from now on it is found by its name."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    @contextmanager
+    def reading(self) -> Iterator["_Beginning"]:
+        """Read it from its beginning.  Raises FileNotFoundError if it was not held, and has gone."""
+        if self._descriptor is not None:
+            with FileIO(self._descriptor, closefd=False) as file:
+                file.seek(0)
+                yield _Beginning(file, self.size)
+            return
+        with opened(self.path) as (file, status):
+            if Identity(status.st_dev, status.st_ino) != self.identity:
+                raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
+            yield _Beginning(file, self.size)
+
+    def examine(self) -> tuple[Segment, SegmentEntry]:
+        """Read it to its end: what it holds, and how a bundle's manifest tells of it.  Raises OSError."""
+        with self.reading() as stream:
+            kind, ident = sniffed(read_first_line(stream))
+        with self.reading() as stream:
+            segment = Segment(self.path, self.identity, kind, ident, stream=stream)
+            while not segment.at_end:
+                read_on(segment)
+        whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may lack its newline
+        digest = (stream.hash if whole else stream.hash_of_lines).hexdigest()
+        segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
+        entry = SegmentEntry(
+            name=self.path.name,
+            id=segment.id,
+            records=segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None,
+            bytes=self.size if whole else stream.size_of_lines,
+            sha256=digest,
+            sealed=segment.seal is not None,
+            torn=0 if whole else self.size - stream.size_of_lines,
+        )
+        return segment, entry
+
+
+class _Beginning:
+    """The first ``size`` bytes of a file, hashed as they are read: all of them, and those of complete lines."""
+
+    def __init__(self, file: FileIO, size: int) -> None:
+        self.hash = hashlib.sha256()
+        self.hash_of_lines = self.hash.copy()
+        self.size_of_lines = 0
+        self._file = file
+        self._size = size
+        self._at = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(min(size, self._size - self._at)) or b""
+        end = data.rfind(b"\n") + 1
+        if end:
+            self.hash.update(data[:end])
+            self.hash_of_lines = self.hash.copy()
+            self.size_of_lines = self._at + end
+        self.hash.update(data[end:])
+        self._at += len(data)
+        return data
+
+
+class Snapshots:
+    """Snapshots of every file in some spools that can be read; ``unreadable`` says which can't, and why."""
+
+    def __init__(self, spools: Iterable[Path]) -> None:
+        files, self.unreadable = list_files(spools)
+        self.all: list[Snapshot] = []
+        room = _room_for(len(files))
+        for path in files:
+            try:
+                self.all.append(Snapshot(path, held=len(self.all) < room))
+            except FileNotFoundError:
+                continue  # delivered and removed since it was listed
+            except OSError as error:
+                self.unreadable[path] = error.strerror or str(error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for snapshot in self.all:
+            snapshot.close()
+
+
+def _room_for(files: int) -> int:
+    """Return how many files may be held open, at most ``files``; raise the process's limit if that helps."""
+    if sys.platform == "win32":
+        return 0
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return files if soft == resource.RLIM_INFINITY else min(files, soft - _OTHER_FILES)
