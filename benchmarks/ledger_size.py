@@ -1,0 +1,84 @@
+"""A ledger of many keys, beside one of few."""
+
+import os
+import random
+import sqlite3
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.harness import Row, interleaved, ratios, row, seconds_of
+
+from tcc_uploader.aside import FILE_NAME
+from tcc_uploader.decisions import Place
+from tcc_uploader.ledger import Ledger
+from tcc_uploader.rows import Changes, Delivered
+
+_AT_ONCE = 32
+"""Keys of a lookup and of a commit: what a full flight of requests brings."""
+_KNOWN = 1000
+"""One of so many keys is kept, to be looked up."""
+_SEGMENT = 1000
+"""Records of a segment."""
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """Look up and insert by turns in both."""
+    repetitions, times = (1, 5) if quick else (7, 200)
+    few, many = (10_000, 100_000) if quick else (1_000_000, 10_000_000)
+    with tempfile.TemporaryDirectory() as folder:
+        small, large = _Full(Path(folder, "few"), few), _Full(Path(folder, "many"), many)
+        found = interleaved(
+            repetitions,
+            {
+                "lookup few": lambda _: small.lookup(times),
+                "lookup many": lambda _: large.lookup(times),
+                "insert few": lambda _: small.insert(times),
+                "insert many": lambda _: large.insert(times),
+            },
+        )
+        small.ledger.close()
+        large.ledger.close()
+    limit = f"{few:,} keys"
+    yield row(f"{many:,} keys: bytes on disk per key", [large.bytes / many], unit="", at_most=45)
+    for what in ("lookup", "insert"):
+        figures = ratios(found[f"{what} many"], found[f"{what} few"])
+        yield row(f"{many:,} keys: {what} of {_AT_ONCE}", figures, limit=limit, at_most=1.5)
+
+
+class _Full:
+    """A ledger with so many keys as the recorder's ids give: they begin with their time.  ``bytes`` is its size."""
+
+    def __init__(self, state: Path, keys: int) -> None:
+        state.mkdir()
+        Ledger.open(state).close()
+        self._keys = 0
+        self._known: list[bytes] = []
+        database = sqlite3.connect(state / FILE_NAME, isolation_level=None)
+        database.execute("PRAGMA synchronous=OFF")
+        database.execute("BEGIN")
+        rows = ((key, digest, *place) for key, digest, place in map(self._next, range(keys)))
+        database.executemany("INSERT INTO delivered VALUES (?,?,?,?)", rows)
+        database.execute("COMMIT")
+        database.close()
+        self.bytes = (state / FILE_NAME).stat().st_size
+        self.ledger = Ledger.open(state)
+
+    def lookup(self, times: int) -> float:
+        """Return the median seconds of looking up keys of which half are there."""
+        half = _AT_ONCE // 2
+        wanted = [[*random.choices(self._known, k=half), *(os.urandom(16) for _ in range(half))] for _ in range(times)]
+        return statistics.median(seconds_of(self.ledger.delivered, wanted))
+
+    def insert(self, times: int) -> float:
+        """Return the median seconds of committing new keys."""
+        changes = [Changes([self._next(0) for _ in range(_AT_ONCE)], [], {}, []) for _ in range(times)]
+        return statistics.median(seconds_of(self.ledger.commit, changes))
+
+    def _next(self, _: int) -> Delivered:
+        self._keys += 1
+        key = self._keys.to_bytes(6) + os.urandom(10)
+        if self._keys % _KNOWN == 1:
+            self._known.append(key)
+        return Delivered(key, int.from_bytes(key[-6:]), Place(self._keys // _SEGMENT, self._keys % _SEGMENT))
