@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from . import unended
 from .clock import now
 from .complaints import complaints
+from .defaults import defaults
 from .feedback import beside, submit
 from .ids import new_id
 from .items import NAME, OTHER, PROMPT, RESPONSE, Family, Item
@@ -28,6 +29,8 @@ class Run(Item):
         self._put("session_id", session_id)
         if conversational is not None and (flag := truth(conversational)) is not None:
             self._body["conversational"] = flag
+        if metadata := defaults.current():
+            self._body["metadata"] = metadata.copy()
         unended.watch(self)
 
     def __del__(self) -> None:

@@ -2,23 +2,26 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Final
+from functools import lru_cache
 
-_FRACTIONS: Final = tuple(f"{number:03d}Z" for number in range(1000))
-
-_second = (-1, "")
-"""The last second that was formatted, and its text: an agent records many times in one second."""
+_millisecond = (-1, "")
+"""The last millisecond that was formatted, and its text: an agent records many times in one."""
 
 
 def wire_time(nanoseconds: int) -> str:
     """Return a time since the epoch, in nanoseconds, in the wire's form."""
-    global _second  # noqa: PLW0603 -- a cache of one entry, replaced as a whole, so threads need no lock
+    global _millisecond  # noqa: PLW0603 -- a cache of one entry, replaced as a whole, so threads need no lock
     milliseconds = nanoseconds // 1_000_000
-    seconds = milliseconds // 1000
-    cached = _second
-    if cached[0] != seconds:
-        _second = cached = (seconds, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds)))
-    return cached[1] + _FRACTIONS[milliseconds % 1000]
+    cached = _millisecond
+    if cached[0] != milliseconds:
+        seconds, fraction = divmod(milliseconds, 1000)
+        _millisecond = cached = (milliseconds, f"{_whole(seconds)}{fraction:03d}Z")
+    return cached[1]
+
+
+@lru_cache(maxsize=2)
+def _whole(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
 
 
 def now() -> str:

@@ -10,7 +10,7 @@ from tcc_schemas.places import spool_dir as default_spool_dir
 
 from .complaints import complaints
 from .records import Route
-from .values import given_text, text
+from .values import given_text, string_map, text
 
 Durability = Literal["process", "power"]
 _DURABILITIES: Final = get_args(Durability)
@@ -43,6 +43,17 @@ def checked_arguments(
     if journal is not None:
         given["journal"] = bool(journal)
     return given
+
+
+def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Return a copy, as texts.
+
+    Raises ValueError if it is no mapping.
+    """
+    found = string_map(metadata)
+    if found is None:
+        raise ValueError(f"[TCC] metadata must be a mapping of names to texts, not {type(metadata).__name__}")
+    return found
 
 
 def settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:

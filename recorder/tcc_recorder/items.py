@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Final, Self
 from .clock import from_datetime, wire_time
 from .complaints import complaints
 from .records import Ended, Route
-from .redaction import redact
 from .values import given_text, json_text, text, whole_number
 
 PROMPT: Final = 1
@@ -85,7 +84,7 @@ class Item(ABC):
         if number is not None:
             self._body["status_code"] = number
         if message is not None:
-            self._body["status_message"] = redact(text(message))
+            self._body["status_message"] = text(message)
         return self
 
     def start_time(self, value: datetime) -> Self:
@@ -114,7 +113,7 @@ class Item(ABC):
         body["status_code"] = 2
         message = given_text(status_message)
         if message:
-            body["status_message"] = redact(message)
+            body["status_message"] = message
         self._record(body)
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import encode
 
+from .privacy import kept
 from .values import json_bytes, scrubbed
 
 _LARGE: Final = 4 * 1024 * 1024
@@ -28,8 +29,9 @@ class Route(NamedTuple):
 
 def item_lines(item: Ended, route: Route) -> list[bytes]:
     """Return the line of one item alone."""
-    body, converted = json_bytes(item.body)
-    return [_item_line(item.body, body, route, converted=converted or item.converted)]
+    (kept_item,), redacted = kept([item.body])
+    body, converted = json_bytes(kept_item)
+    return [_item_line(kept_item, body, route, converted=converted or item.converted, redacted=redacted)]
 
 
 def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
@@ -39,40 +41,52 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     steps = [child for child in children if child.body["type"] == "step"]
     tool_calls = [child for child in children if child.body["type"] != "step"]
     items = [run, *steps, *tool_calls]
-    body, converted = json_bytes({"type": "batch", "items": [item.body for item in items]})
+    bodies, redacted = kept([item.body for item in items])
+    body, converted = json_bytes({"type": "batch", "items": bodies})
     if len(body) > _LARGE:
         return [line for item in (*items[1:], run) for line in item_lines(item, route)]
-    return [_item_line(run.body, body, route, converted=converted or any(item.converted for item in items))]
+    return [
+        _item_line(
+            run.body, body, route, converted=converted or any(item.converted for item in items), redacted=redacted
+        )
+    ]
 
 
 def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
     """Return a journal line for each item of a run that has not ended: what it would be recovered from."""
     lines = []
-    for item, was_converted in items:
+    for ended, was_converted in items:
+        (item,), redacted = kept([ended])
         body, converted = json_bytes(item)
         ident, run_id, url, key = item[_ID[item["type"]]], item["run_id"], route.url, route.key
         if converted:
             ident, run_id, url = scrubbed(ident), scrubbed(run_id), url and scrubbed(url)
         mark = converted or was_converted
-        lines.append(encode("journal", ident, body, at=at, run_id=run_id, url=url, key=key, converted=mark))
+        line = encode("journal", ident, body, at=at, run_id=run_id, url=url, key=key, converted=mark, redacted=redacted)
+        lines.append(line)
     return lines
 
 
 def feedback_lines(ident: str, feedback: dict[str, str], route: Route, at: str) -> list[bytes]:
     """Return the line of one feedback; ``at`` is when it was given."""
-    body, converted = json_bytes(feedback)
-    return [_line("feedback", ident, feedback["runId"], FEEDBACK_PATH, at, body, route, converted=converted)]
+    (kept_feedback,), redacted = kept([feedback])
+    body, converted = json_bytes(kept_feedback)
+    run_id = feedback["runId"]
+    return [_line("feedback", ident, run_id, FEEDBACK_PATH, at, body, route, converted=converted, redacted=redacted)]
 
 
-def _item_line(item: dict[str, Any], body: bytes, route: Route, *, converted: bool) -> bytes:
-    kind = item["type"]
-    return _line(kind, item[_ID[kind]], item["run_id"], CUSTOM_PATH, item["end_time"], body, route, converted=converted)
+def _item_line(item: dict[str, Any], body: bytes, route: Route, *, converted: bool, redacted: int) -> bytes:
+    kind, at = item["type"], item["end_time"]
+    ident, run_id = item[_ID[kind]], item["run_id"]
+    return _line(kind, ident, run_id, CUSTOM_PATH, at, body, route, converted=converted, redacted=redacted)
 
 
 def _line(
-    kind: str, ident: str, run_id: str, path: str, at: str, body: bytes, route: Route, *, converted: bool
+    kind: str, ident: str, run_id: str, path: str, at: str, body: bytes, route: Route, *, converted: bool, redacted: int
 ) -> bytes:
     url, key = route
     if converted:  # the body's texts were scrubbed; ids and URL must still match them
         ident, run_id, url = scrubbed(ident), scrubbed(run_id), url and scrubbed(url)
-    return encode(kind, ident, body, at=at, run_id=run_id, path=path, url=url, key=key, converted=converted)
+    return encode(
+        kind, ident, body, at=at, run_id=run_id, path=path, url=url, key=key, converted=converted, redacted=redacted
+    )

@@ -9,7 +9,7 @@ be long is possessive, or can't fail behind its first few characters.
 import re
 from typing import Final
 
-_MARK: Final = "[REDACTED]"
+MARK: Final = "[REDACTED]"
 _BARE: Final = r"""[^\s"',;})\]]++\]?"""
 _QUOTED: Final = r"""
     \\+"[^"\\]*+(?:\\+")?               # \"in a JSON text\"
@@ -56,14 +56,14 @@ _TOKEN: Final = re.compile(
 
 def redact(message: str) -> str:
     """Return ``message`` with what looks like a secret replaced by ``[REDACTED]``."""
-    message = _HEADER.sub(f"Authorization={_MARK}", message)
-    message = _BEARER.sub(f"Bearer {_MARK}", message)
-    message = _BASIC.sub(f"Basic {_MARK}", message)
-    message = _ASSIGNMENT.sub(rf"\1={_MARK}", message)
+    message = _HEADER.sub(f"Authorization={MARK}", message)
+    message = _BEARER.sub(f"Bearer {MARK}", message)
+    message = _BASIC.sub(f"Basic {MARK}", message)
+    message = _ASSIGNMENT.sub(rf"\1={MARK}", message)
     message = _URL.sub(_without_password, message)
-    return _TOKEN.sub(_MARK, message)
+    return _TOKEN.sub(MARK, message)
 
 
 def _without_password(url: re.Match[str]) -> str:
     scheme = "https" if url[1] else ""
-    return f"{scheme}://{url[2]}:{_MARK}@"
+    return f"{scheme}://{url[2]}:{MARK}@"

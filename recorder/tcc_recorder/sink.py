@@ -6,12 +6,13 @@ There is one sink per process: its spool, made when the first record needs it, o
 import atexit
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from . import unended
+from . import privacy, unended
 from .complaints import complaints, logger
-from .config import checked_arguments, debug_wanted, settings
+from .config import checked_arguments, checked_metadata, debug_wanted, settings
+from .defaults import defaults
 from .spool import Spool
 
 
@@ -74,15 +75,24 @@ def configure(
     durability: str | None = None,
     max_bytes: int | None = None,
     journal: bool | None = None,
+    metadata: Mapping[str, str] | None = None,
+    redact: privacy.Redact | None = None,
+    content: bool | None = None,
 ) -> None:
     """Set what the environment does not say, or says otherwise; None leaves a setting as it is.
 
     ``spool_dir`` is the directory of the segments, ``durability`` is ``"process"`` (records survive the process's
     death) or ``"power"`` (and a loss of power), ``max_bytes`` is how many bytes the spool may hold, ``journal`` whether
-    a run whose process is killed can be recovered as far as it had come.  What was recorded so far is sealed and made
-    durable where it is.  Raises ValueError for a durability or a size that is none.
+    a run whose process is killed can be recovered as far as it had come.  ``metadata`` is what each run begins with
+    (``{}`` clears).  ``redact`` is ``"status"`` (secrets in status messages), ``"secrets"`` (in every text), or a list
+    of these, of patterns, and of callables from text to text; ``content=False`` leaves texts out.  What was recorded so
+    far is sealed and made durable where it is.  Raises ValueError for a value that a setting can't have.
     """
-    _arguments.update(checked_arguments(spool_dir, durability, max_bytes, journal))
+    given = checked_arguments(spool_dir, durability, max_bytes, journal)
+    default_metadata = None if metadata is None else checked_metadata(metadata)
+    privacy.configure(redact, content)  # raises before it changes anything
+    defaults.configure(default_metadata)
+    _arguments.update(given)
     replaced = _spools.pop("current", None)
     if replaced is not None:
         replaced.close()

@@ -39,6 +39,8 @@ the last LF are a *torn tail*: a write that was cut short, never a record.
     The first 8 hex digits of sha256 of the API key in effect when the run began.  The key itself is never written.
 ``converted`` (optional)
     ``true`` if a value could not be encoded as it was (a lone surrogate, a cycle, an unknown type) and was replaced.
+``redacted`` (optional)
+    How many secrets were replaced in this line's body before it was written; absent if none.
 ``body``
     The request body, verbatim.  It is the last member, and is sent as it stands.
 
@@ -225,14 +227,18 @@ def encode(
     url: str | None = None,
     key: str | None = None,
     converted: bool = False,
+    redacted: int = 0,
 ) -> bytes:
     """Build one line, LF included.  ``body`` is JSON without a newline; texts hold no lone surrogates."""
     texts = {"kind": kind, "id": ident, "run_id": run_id, "at": at, "path": path, "url": url, "key": key}
-    members: dict[str, str | bool] = {name: text for name, text in texts.items() if text is not None}
+    members: dict[str, str | int] = {name: text for name, text in texts.items() if text is not None}
     if converted:
         members["converted"] = True
-    rest = b'"n":%d,%b,"body":%b}' % (len(body), orjson.dumps(members)[1:-1], body)
-    return b'%b%08x",%b\n' % (_START, zlib.crc32(rest, _CRC_SEED), rest)
+    if redacted:
+        members["redacted"] = redacted
+    head = b'"n":%d,%b,"body":' % (len(body), orjson.dumps(members)[1:-1])
+    crc = zlib.crc32(b"}", zlib.crc32(body, zlib.crc32(head, _CRC_SEED)))
+    return b'%b%08x",%b%b}\n' % (_START, crc, head, body)
 
 
 def crc_of(line: bytes) -> bytes:

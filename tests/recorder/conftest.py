@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import orjson
 import pytest
 
-from tcc_recorder import sink
+from tcc_recorder import privacy, sink
 from tcc_recorder.complaints import complaints
+from tcc_recorder.defaults import defaults
 from tcc_schemas.lines import Line, LineReader, Tally
 
 
@@ -73,6 +74,8 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give every test its own spool, and forget every setting behind it."""
     for name in [name for name in os.environ if name.startswith("TCC_")]:
         monkeypatch.delenv(name)
+    defaults.configure({})
+    privacy.reset()
     path = tmp_path / "spool"
     monkeypatch.setenv("TCC_SPOOL_DIR", str(path))
     complaints.__init__()  # type: ignore[misc]  # every test complains for the first time
@@ -86,6 +89,8 @@ def forget_spool() -> None:
     if spool is not None:
         spool.close()
     sink._arguments.clear()
+    privacy.reset()
+    defaults.configure({})
 
 
 @pytest.fixture

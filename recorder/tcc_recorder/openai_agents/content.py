@@ -17,7 +17,9 @@ _SHARED_ID: Final = "__fake_id__"
 
 def member(value: object, name: str) -> Any:
     """Return a member of a dict or an attribute of an object; None if there is none."""
-    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+    if type(value) is dict or isinstance(value, Mapping):  # to ask the abstract class alone is slow
+        return value.get(name)
+    return getattr(value, name, None)
 
 
 def as_json(value: object) -> str:
@@ -71,6 +73,9 @@ def step_prompt(system: str | None, items: Iterable[object], cap: int | None) ->
 
     At most ``cap`` characters: the system prompt and the newest items that fit; the newest item alone is cut if needed.
     """
+    if cap is None:
+        messages = [{"role": "system", "content": system}] if system else []
+        return as_json([*messages, *([items] if isinstance(items, str) else items)]), 0
     head = [as_json({"role": "system", "content": system})] if system else []
     parts = [as_json(item) for item in items] if not isinstance(items, str) else [as_json(items)]
     left_out = 0
@@ -82,7 +87,7 @@ def step_prompt(system: str | None, items: Iterable[object], cap: int | None) ->
             total -= sizes[left_out]
             left_out += 1
     whole = f"[{','.join([*head, *parts[left_out:]])}]"
-    return (whole if cap is None else whole[:cap]), left_out
+    return whole[:cap], left_out
 
 
 def output_text(output: Sequence[object]) -> str:

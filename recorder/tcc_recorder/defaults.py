@@ -1,0 +1,105 @@
+"""The metadata that every run begins with.  Later ones win: CI, ``TCC_METADATA``, ``configure()``, ``scoped()``."""
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from .ci import ci_metadata
+from .complaints import complaints
+from .values import string_map
+
+_ON: Final = frozenset({"1", "on", "true"})
+_OFF: Final = frozenset({"0", "off", "false"})
+
+
+class Defaults:
+    """The default metadata of a process; changed by any thread, read by all of them without waiting."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # re-entrant: a signal handler may begin a run
+        self._configured: dict[str, str] = {}
+        self._scopes: list[dict[str, str]] = []
+        self._merged: dict[str, str] | None = None
+
+    def current(self) -> dict[str, str]:
+        """Return what a run that begins now is to hold.  Copy it before you change it."""
+        merged = self._merged
+        return self._merge() if merged is None else merged
+
+    def configure(self, metadata: dict[str, str] | None) -> None:
+        """Replace what was configured, unless it is None; and ask the environment again."""
+        with self._lock:
+            if metadata is not None:
+                self._configured = metadata
+            self._merged = None
+
+    @contextmanager
+    def scoped(self, metadata: Mapping[str, str]) -> Iterator[None]:
+        """See :func:`scoped`."""
+        scope = string_map(metadata)
+        if scope is None:
+            complaints.complain(f"metadata is ignored: {type(metadata).__name__} is no mapping")
+            scope = {}
+        with self._lock:
+            self._scopes.append(scope)
+            self._merged = None
+        try:
+            yield
+        finally:
+            with self._lock:  # by identity: another thread may have an equal one
+                self._scopes = [other for other in self._scopes if other is not scope]
+                self._merged = None
+
+    def reset_after_fork(self) -> None:
+        """Let nobody wait, in a child, for a thread that only the parent has."""
+        self._lock = threading.RLock()
+
+    def _merge(self) -> dict[str, str]:
+        with self._lock:
+            merged = _from_environment(os.environ)
+            for layer in (self._configured, *self._scopes):
+                merged.update(layer)
+            self._merged = merged
+            return merged
+
+
+defaults = Defaults()
+"""The process's own."""
+
+scoped = defaults.scoped
+"""Add metadata to every run that begins, in whatever thread, until the block ends; blocks nest, the inner one wins."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=defaults.reset_after_fork)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    found = ci_metadata(environment) if _ci_wanted(environment) else {}
+    found.update(_parsed(environment.get("TCC_METADATA", "")))
+    return found
+
+
+def _ci_wanted(environment: Mapping[str, str]) -> bool:
+    wanted = environment.get("TCC_CI", "").strip().lower()
+    if wanted in _ON or wanted in _OFF:
+        return wanted in _ON
+    if wanted not in {"", "auto"}:
+        complaints.complain("TCC_CI is taken for auto: it must be auto, 1 or 0")
+    # Azure Pipelines sets a variable of its own instead of CI
+    return any(environment.get(name, "").strip().lower() in _ON for name in ("CI", "TF_BUILD"))
+
+
+def _parsed(value: str) -> dict[str, str]:
+    r"""Return the members of ``name=value,name=value``, where ``\`` makes the next character an ordinary one."""
+    found = {}
+    for part in re.findall(r"(?:\\.|[^,\\]|\\$)+", value, re.DOTALL):
+        sides = re.fullmatch(r"((?:\\.|[^=\\])+)=(.*)", part, re.DOTALL)
+        if sides is None:
+            complaints.complain(r"a part of TCC_METADATA is ignored: it must be name=value, with \, \= and \\ in texts")
+        else:
+            name, text = (re.sub(r"\\(.)", r"\1", side.strip(), flags=re.DOTALL) for side in sides.groups())
+            found[name] = text
+    return found
