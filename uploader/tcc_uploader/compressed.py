@@ -51,10 +51,10 @@ class Decompressor(Protocol):
 
 
 class Inflater:
-    """A zlib decompressor with the methods of the others."""
+    """A gzip decompressor with the methods of the others."""
 
-    def __init__(self, wbits: int) -> None:
-        self._zlib = zlib.decompressobj(wbits)
+    def __init__(self) -> None:
+        self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
 
     @property
     def eof(self) -> bool:
@@ -77,16 +77,11 @@ class Inflater:
 
 
 class Decompressed:
-    """What a compressed stream unpacks to.
+    """What a compressed stream unpacks to; others may follow it, with zeros between and behind them."""
 
-    Compressed streams may follow each other, with zeros between and behind them, unless ``once``: then there is one,
-    and what follows it is left alone.
-    """
-
-    def __init__(self, stream: ByteStream, make: Callable[[], Decompressor], *, once: bool = False) -> None:
+    def __init__(self, stream: ByteStream, make: Callable[[], Decompressor]) -> None:
         self._stream = stream
         self._make = make
-        self._once = once
         self._decompressor = make()
         self._begun = False
         self._rest = b""
@@ -120,8 +115,6 @@ class Decompressed:
 
     def _next_begins(self) -> bool:
         """Whether another compressed stream follows the one that has ended."""
-        if self._once:
-            return False
         if self._begun:
             self._rest, self._begun = self._decompressor.unused_data, False
         self._rest = self._rest.lstrip(b"\0")
@@ -136,12 +129,7 @@ class Decompressed:
 
 def gzip() -> Decompressor:
     """Return a decompressor for gzip."""
-    return Inflater(16 + zlib.MAX_WBITS)
-
-
-def deflate() -> Decompressor:
-    """Return a decompressor for what zip files hold."""
-    return Inflater(-zlib.MAX_WBITS)
+    return Inflater()
 
 
 def bzip2() -> Decompressor:

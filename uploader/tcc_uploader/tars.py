@@ -1,4 +1,7 @@
-"""The entries of a tar archive, from a stream.  Nothing is ever extracted, and headers cost a bounded memory."""
+"""The entries of a tar archive, from a stream.  Nothing is ever extracted, and headers cost a bounded memory.
+
+:mod:`tarfile` won't do: it ends silently at a damaged header, and reads extended headers of any size whole.
+"""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple

@@ -1,186 +1,119 @@
-"""The entries of a zip archive, one at a time: the standard library would hold the whole directory in memory."""
+"""The entries of a zip archive, read by :mod:`zipfile`, whose memory is bounded here, and whose errors get one type."""
 
 import stat
 import struct
+import zipfile
 import zlib
-from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Final
 
-from .compressed import Decompressed, Decompressor, bzip2, deflate, zstd
-from .streams import ArchiveError, Budget, ByteStream, Section
+from .compressed import Decompressed, bzip2
+from .streams import CHUNK, ArchiveError, Budget, ByteStream, Metered
 from .tars import Entry
 
-_END: Final = struct.Struct("<4s4H2IH")
-_END_64: Final = struct.Struct("<4sQ2H2I4Q")
-_LOCATOR: Final = struct.Struct("<4sIQI")
-_CENTRAL: Final = struct.Struct("<4s6H3I5H2I")
-_LOCAL: Final = struct.Struct("<4s5H3I2H")
-_EXTRA: Final = struct.Struct("<2H")
-_LONGEST_COMMENT: Final = 65_535
-_IN_EXTRA: Final = 0xFFFFFFFF
+MAX_DIRECTORY: Final = 16 * 1024 * 1024
+"""Bytes of an archive's directory, which :mod:`zipfile` holds whole, 10 times over: some 150,000 members."""
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _ENCRYPTED: Final = 0x2041
-_UTF_8: Final = 0x800
 _UNIX: Final = 3
-_STORED: Final = 0
-_METHODS: Final[dict[int, Callable[[], Decompressor]]] = {8: deflate, 12: bzip2, 93: zstd}
+_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+"""What :mod:`zipfile` raises at bytes that make no sense."""
 _DAMAGED: Final = "its directory is damaged or cut short: fetch or copy it again"
+_CHANGED: Final = "its bytes are not those that were packed: fetch or copy it again"
 
 
-class _Record(NamedTuple):
-    """What the directory says of a member; offset and sizes in bytes."""
+class _Bounded:
+    """A file that gives no large piece at once, and says so if it can't be read."""
 
-    name: str
-    flags: int
-    method: int
-    crc: int
-    packed: int
-    size: int
-    mode: int
-    offset: int
-
-
-class _Window:
-    """A part of a file, read where it lies, whatever else is read in between."""
-
-    def __init__(self, file: BinaryIO, offset: int) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._offset = offset
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
-    def read(self, size: int, /) -> bytes:
-        data = _read_at(self._file, self._offset, size)
-        self._offset += len(data)
-        return data
+    def read(self, size: int = -1, /) -> bytes:
+        """Return ``size`` bytes; if negative, the rest, which :mod:`zipfile` asks for close to the end alone."""
+        if size > MAX_DIRECTORY:
+            raise ArchiveError(
+                f"its directory has more than {MAX_DIRECTORY >> 20} MiB: unpack it, and give the folder instead"
+            )
+        try:
+            return self._file.read(size if size >= 0 else MAX_DIRECTORY)
+        except OSError as error:
+            raise ArchiveError(f"can't be read: {error.strerror or error}") from error
 
 
 class _Checked:
-    """A member's bytes, which must be as many, and have the CRC-32, that the directory says."""
+    """A member's bytes, whose size and CRC-32 were found to be as packed."""
 
-    def __init__(self, stream: ByteStream, record: _Record, budget: Budget) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
-        self._record = record
-        self._budget = budget
-        self._size = 0
-        self._crc = 0
 
     def read(self, size: int, /) -> bytes:
-        data = self._stream.read(size)
-        self._budget.make(len(data))
-        self._size += len(data)
-        self._crc = zlib.crc32(data, self._crc)
-        ended = size > 0 and not data
-        if self._size > self._record.size or (
-            ended and (self._size, self._crc) != (self._record.size, self._record.crc)
-        ):
-            raise ArchiveError("its bytes are not those that were packed: fetch or copy it again")
-        return data
+        with _errors_as(_CHANGED):
+            return self._stream.read(min(size, CHUNK))
 
 
 def entries(file: BinaryIO, budget: Budget) -> Iterator[Entry]:
     """Yield the members that are no folders; each is to be read before the next is asked for, or not at all.
 
-    ``file`` is read from its end, and wherever its directory points.  Raises :class:`ArchiveError` if the rest of the
-    directory can't be read.
+    ``file`` is read from its end, and wherever its directory points.  Raises :class:`ArchiveError` if the directory
+    can't be read.
     """
-    for record in _directory(file):
+    with _errors_as(_DAMAGED):
+        archive = zipfile.ZipFile(_Bounded(file))
+    for info in archive.infolist():
         budget.member()
-        if record.name.endswith("/"):
+        if info.is_dir():
             continue
-        refusal = _refusal(record)
-        stream: ByteStream = _Window(file, 0)
+        refusal = _refusal(info)
+        stream: ByteStream = file
         if not refusal:
             try:
-                stream = _Checked(_unpacked(file, record), record, budget)
+                stream = Metered(_Checked(_opened(archive, info)), budget)
             except ArchiveError as error:
                 refusal = str(error)
-        yield Entry(record.name, refusal, stream)
+        yield Entry(info.filename, refusal, stream)
 
 
-def _directory(file: BinaryIO) -> Iterator[_Record]:
-    offset, size = _directory_place(file)
-    end = offset + size
-    while offset < end:
-        _, made_by, _, flags, method, _, _, crc, packed, size, *lengths, _, _, attributes, where = _unpack(
-            _CENTRAL, file, offset, b"PK\1\2"
-        )
-        name_length, extra_length, comment_length = lengths
-        offset += _CENTRAL.size
-        rest = _read_at(file, offset, name_length + extra_length)
-        offset += name_length + extra_length + comment_length
-        name = rest[:name_length].decode("utf-8" if flags & _UTF_8 else "cp437", errors="backslashreplace")
-        size, packed, where = _long(rest[name_length:], size, packed, where)
-        mode = attributes >> 16 if made_by >> 8 == _UNIX else 0
-        yield _Record(name, flags, method, crc, packed, size, mode, where)
-
-
-def _directory_place(file: BinaryIO) -> tuple[int, int]:
-    """Return the directory's offset and size in bytes.  Raises :class:`ArchiveError`."""
-    length = _length(file)
-    start = max(0, length - _END.size - _LONGEST_COMMENT)
-    at = _read_at(file, start, length - start).rfind(b"PK\5\6")
-    if at < 0:
-        raise ArchiveError(_DAMAGED)
-    end = start + at
-    *_, size, offset, _ = _unpack(_END, file, end, b"PK\5\6")
-    if end >= _LOCATOR.size and _read_at(file, end - _LOCATOR.size, 4) == b"PK\6\7":
-        _, _, where, _ = _unpack(_LOCATOR, file, end - _LOCATOR.size, b"PK\6\7")
-        *_, size, offset = _unpack(_END_64, file, where, b"PK\6\6")
-    if offset + size > end:
-        raise ArchiveError(_DAMAGED)
-    return offset, size
-
-
-def _long(extra: bytes, *numbers: int) -> list[int]:
-    """Return the numbers, those that had no room in the directory taken from its extra field."""
-    found = list(numbers)
-    while len(extra) >= _EXTRA.size:
-        kind, length = _EXTRA.unpack_from(extra)
-        if kind == 1:
-            field = extra[4 : 4 + length]
-            for index, number in enumerate(found):
-                if number == _IN_EXTRA:
-                    found[index], field = int.from_bytes(field[:8], "little"), field[8:]
-        extra = extra[4 + length :]
-    return found
-
-
-def _refusal(record: _Record) -> str:
-    kind = stat.S_IFMT(record.mode)
-    if record.flags & _ENCRYPTED:
+def _refusal(info: zipfile.ZipInfo) -> str:
+    kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
+    if info.flag_bits & _ENCRYPTED:
         return "it is encrypted: unpack it with its password first"
     if kind not in (0, stat.S_IFREG):
         return "it is a symbolic link" if kind == stat.S_IFLNK else "it is no regular file"
-    if record.method != _STORED and record.method not in _METHODS:
-        return f"it is packed by an unusual method ({record.method}): pack it with deflate"
+    if info.compress_type not in _METHODS:
+        return f"it is packed by an unusual method ({info.compress_type}): pack it with deflate"
     return ""
 
 
-def _unpacked(file: BinaryIO, record: _Record) -> ByteStream:
-    *_, name_length, extra_length = _unpack(_LOCAL, file, record.offset, b"PK\3\4")
-    start = record.offset + _LOCAL.size + name_length + extra_length
-    packed = Section(_Window(file, start), record.packed)
-    if record.method == _STORED:
-        return packed
-    return Decompressed(packed, _METHODS[record.method], once=True)
+def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ByteStream:
+    with _errors_as(_CHANGED):
+        if info.compress_type != zipfile.ZIP_BZIP2:
+            return archive.open(info)
+        # zipfile would unpack whatever a few kilobytes of bzip2 come to in one piece: gigabytes.  Taken as stored,
+        # they are unpacked here; bzip2 has checksums of its own.
+        info.compress_type, info.file_size = zipfile.ZIP_STORED, info.compress_size
+        del info.CRC
+        return Decompressed(archive.open(info), bzip2)
 
 
-def _unpack(layout: struct.Struct, file: BinaryIO, offset: int, signature: bytes) -> tuple[int, ...]:
-    """Return the members of a structure behind its signature.  Raises :class:`ArchiveError`."""
-    data = _read_at(file, offset, layout.size)
-    if len(data) < layout.size or not data.startswith(signature):
-        raise ArchiveError(_DAMAGED)
-    return layout.unpack(data)
-
-
-def _read_at(file: BinaryIO, offset: int, size: int) -> bytes:
+@contextmanager
+def _errors_as(text: str) -> Iterator[None]:
+    """Raise an :class:`ArchiveError` for every error of :mod:`zipfile`: the file's own if there was one."""
     try:
-        file.seek(offset)
-        return file.read(size)
-    except (OSError, ValueError, OverflowError) as error:
-        raise ArchiveError(f"can't be read: {error}") from error
-
-
-def _length(file: BinaryIO) -> int:
-    try:
-        return file.seek(0, 2)
-    except OSError as error:
-        raise ArchiveError(f"can't be read: {error}") from error
+        yield
+    except ArchiveError:
+        raise
+    except _DAMAGE as error:
+        if isinstance(error.__context__, ArchiveError):
+            raise error.__context__ from None
+        raise ArchiveError(text) from error
