@@ -36,8 +36,12 @@ _TICK: Final = 1.0
 """Seconds: how often the watcher is looked after, and the status told."""
 _READ_AHEAD: Final = 256
 """Records that wait for a destination that is up, beyond which reading pauses."""
-_GATHER: Final = 0.005
+_GATHER: Final = 0.002
 """Seconds to let more answers come while enough is under way: waking for each costs more than the answer itself."""
+_APART: Final = 4
+"""How many times its own length a commit waits for the next one: its sync halts this thread, and soon the sending."""
+_COMMIT_WITHIN: Final = 0.25
+"""Seconds that a commit is put off at most: what is answered in them is sent twice if we are killed."""
 _DRAIN: Final = 25.0
 """Seconds to wait for answers at the end: less than what a container is given to stop."""
 _MAX_WAITING: Final = 2_000_000
@@ -96,6 +100,8 @@ class Engine:
         self._removes = removes
         self._told = told
         self._stopping = False
+        self._commit_due = 0.0
+        """When to commit again while requests are under way, on the monotonic clock."""
         self._stirred: set[Segment] = set()
         """Segments that have changed since their writers were last looked for."""
 
@@ -193,7 +199,11 @@ class Engine:
                 if found is not None:
                     self.backlog.admit(*found)
             self.delivery.dispatch()
-        self._commit()
+        began = self.clock.monotonic()
+        if self.trouble or not self.delivery.in_flight or began >= self._commit_due:
+            self._commit()
+            ended = self.clock.monotonic()
+            self._commit_due = ended + min(_APART * (ended - began), _COMMIT_WITHIN)
 
     def _reads_on(self) -> bool:
         intake, backlog = self.intake, self.backlog
@@ -217,6 +227,8 @@ class Engine:
             until = now
         elif (due := self.delivery.next_due()) is not None:
             until = min(until, due)
+        if self.fates.touched:
+            until = min(until, max(now, self._commit_due))
         try:
             self._take(self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait())
             if self.delivery.in_flight > self.settings.in_flight // 2:

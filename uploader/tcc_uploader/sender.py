@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import lru_cache
 from importlib.metadata import version
+from itertools import takewhile
 from queue import SimpleQueue
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -19,6 +20,7 @@ ANSWER_TIMEOUT: Final = 60.0
 OVERDUE: Final = ANSWER_TIMEOUT + 30.0
 """Seconds after which a request is given up: headers that drip can hold a thread for days."""
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+_LIMITS: Final = httpx.Limits(keepalive_expiry=30)
 _HEADERS: Final = {
     "User-Agent": f"tcc-upload/{version('tcc-offline')}",
     "Accept-Encoding": "identity",  # answers are read as they come, and a 409 is judged by its text
@@ -34,6 +36,17 @@ _SHORTEST: Final = 1e-5
 
 
 Tag = TypeVar("Tag")
+
+
+class _NoCookies(httpx.Cookies):
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Take none."""
+
+
+class _Client(httpx.Client):
+    """A client that keeps no cookies: to look for some takes a sixth of a request's processor time."""
+
+    cookies = _NoCookies()  # type: ignore[override]  # a property there, of which only the value is used
 
 
 class Pace:
@@ -68,8 +81,7 @@ class Sender(Generic[Tag]):
     """
 
     def __init__(self, threads: int, done: Callable[[Tag, Answer], None]) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=threads, keepalive_expiry=30)
-        self._client = httpx.Client(timeout=_TIMEOUT, limits=limits)
+        self._tls = httpx.create_ssl_context()
         self._limit = threads
         self._done = done
         self._queued: deque[tuple[Tag, Request]] = deque()
@@ -110,7 +122,6 @@ class Sender(Generic[Tag]):
         until = time.monotonic() + 1.0
         for thread in self._threads:
             thread.join(timeout=max(0.0, until - time.monotonic()))
-        self._client.close()
 
     def _hand_out(self) -> None:
         """Wake threads for what is queued, as many as are of use."""
@@ -127,21 +138,28 @@ class Sender(Generic[Tag]):
     def _next(self) -> tuple[Tag, Request] | None:
         """Return what a thread may begin now."""
         now = time.monotonic()
-        busy = sum(now - since < _HANGS for since in self._at_work.values())
-        if not self._queued or len(self._at_work) >= self._limit - len(self._abandoned) or busy >= self._pace.threads:
+        if not self._queued or len(self._at_work) >= self._limit - len(self._abandoned):
+            return None
+        hanging = takewhile(lambda since: now - since >= _HANGS, self._at_work.values())  # the oldest come first
+        if len(self._at_work) - sum(1 for _ in hanging) >= self._pace.threads:
             return None
         work = self._queued.popleft()
         self._at_work[id(work[0])] = now
         return work
 
     def _run(self, first: tuple[Tag, Request]) -> None:
+        # a client for each thread: a pool that many share looks at all its connections for each request
+        with _Client(verify=self._tls, timeout=_TIMEOUT, limits=_LIMITS) as client:
+            self._work(client, first)
+
+    def _work(self, client: httpx.Client, first: tuple[Tag, Request]) -> None:
         handed: SimpleQueue[tuple[Tag, Request] | None] = SimpleQueue()
         work: tuple[Tag, Request] | None = first
         while work is not None:
             tag, request = work
             wall, processor = time.perf_counter(), time.thread_time()
             try:
-                answer = self._send(request)
+                answer = _send(client, request)
             except Exception as error:  # noqa: BLE001 -- whatever happened, this attempt got no answer
                 answer = Answer(error=error)
             with self._lock:
@@ -159,21 +177,22 @@ class Sender(Generic[Tag]):
             self._done(tag, answer)
             work = work or handed.get()
 
-    def _send(self, request: Request) -> Answer:
-        headers = {
-            **_HEADERS,
-            "Authorization": f"Bearer {request.api_key}",
-            "Idempotency-Key": request.token.hex(),
-        }
-        # made by hand, not by the client, which would parse the URL and merge the headers anew each time
-        prepared = httpx.Request("POST", _url(request.url), headers=headers, content=request.body)
-        with closing(self._client.send(prepared, stream=True)) as response:
-            return Answer(
-                response.status_code,
-                response.headers.get("Retry-After"),
-                response.headers.get("Location"),
-                _first_bytes(response),
-            )
+
+def _send(client: httpx.Client, request: Request) -> Answer:
+    headers = {
+        **_HEADERS,
+        "Authorization": f"Bearer {request.api_key}",
+        "Idempotency-Key": request.token.hex(),
+    }
+    # made by hand, not by the client, which would parse the URL and merge the headers anew each time
+    prepared = httpx.Request("POST", _url(request.url), headers=headers, content=request.body)
+    with closing(client.send(prepared, stream=True)) as response:
+        return Answer(
+            response.status_code,
+            response.headers.get("Retry-After"),
+            response.headers.get("Location"),
+            _first_bytes(response),
+        )
 
 
 @lru_cache(maxsize=64)
