@@ -5,12 +5,13 @@ import os
 import sqlite3
 import sys
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
-from . import render
+from . import markdown, render
 from .aside import move_aside
 from .cli_common import (
     FOLDER,
@@ -27,9 +28,10 @@ from .cli_common import (
     working,
 )
 from .engine import Engine
-from .exits import Exit
+from .exits import FAIL_ON, Exit, FailOn, softened
 from .ledger import LedgerLostError
 from .locks import boot_is_over
+from .outcome import Outcome
 from .removal import writer_is_gone
 from .sandbox import Receipts, Sandbox
 from .segments import Segment
@@ -75,8 +77,23 @@ def daemon(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
 @click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(FAIL_ON),
+    default="pending",
+    help="Fail for pending records, dead letters and damage (pending, the default), for the last two (dead), or never.",
+)
+@click.option("--summary", type=click.Path(path_type=Path), help="Append the result to this file as Markdown.")
 def replay(
-    *, paths: tuple[Path, ...], timeout: float, as_json: bool, dry_run: bool, assume_dead: bool, **options: Any
+    *,
+    paths: tuple[Path, ...],
+    timeout: float,
+    as_json: bool,
+    dry_run: bool,
+    assume_dead: bool,
+    fail_on: FailOn,
+    summary: Path | None,
+    **options: Any,
 ) -> None:
     """Deliver what lies in the default spool, or in PATHS; then end.
 
@@ -84,6 +101,8 @@ def replay(
     these, and - for standard input.  Sources are never changed.  Exit codes: 0 all delivered; 65 dead letters or
     damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
     """
+    if dry_run and (summary or fail_on != "pending"):
+        raise click.UsageError("--dry-run delivers nothing that --summary or --fail-on could tell of: leave them out")
     settings = settings_from(options)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     if dry_run:
@@ -97,7 +116,9 @@ def replay(
             click.echo(f"nothing to deliver in {sources}", err=True)
         for line in render.hints(outcome, settings.state_dir):
             click.echo(line, err=True)
-    sys.exit(exit_of(outcome))
+    if summary:
+        _summarize(summary, outcome, settings)
+    sys.exit(softened(exit_of(outcome), outcome, fail_on))
 
 
 @click.command()
@@ -144,6 +165,17 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     if found.newer:
         return Exit.PENDING
     return Exit.DEAD_OR_DAMAGED if found.counts.dead or found.damage else Exit.DELIVERED
+
+
+def _summarize(file: Path, outcome: Outcome, settings: Settings) -> None:
+    """Append the summary to a file; one that can't be written is no failure of the delivery."""
+    with reading(settings) as ledger:
+        letters = Counter(row.reason for row in ledger.letters_with("dead"))
+    try:
+        with file.open("a", encoding="ascii") as opened:
+            opened.write(markdown.summary(outcome, letters))
+    except OSError as error:
+        click.echo(f"can't write the summary: {error}; what is said above holds all the same", err=True)
 
 
 def _boot_is_over(segment: Segment) -> bool:

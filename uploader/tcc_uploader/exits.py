@@ -1,6 +1,13 @@
 """Exit codes, as ``sysexits.h`` numbers them."""
 
 from enum import IntEnum
+from typing import Final, Literal, get_args
+
+from .outcome import Outcome
+
+FailOn = Literal["pending", "dead", "never"]
+"""What of the records' fates makes a replay fail."""
+FAIL_ON: Final[tuple[FailOn, ...]] = get_args(FailOn)
 
 
 class Exit(IntEnum):
@@ -18,3 +25,13 @@ class Exit(IntEnum):
     """Some records wait for a server that did not answer: run it again."""
     OPERATOR_NEEDED = 77
     """Some records wait for a person: a wrong key, a wrong URL, a certificate."""
+
+
+def softened(code: Exit, outcome: Outcome, fail_on: FailOn) -> Exit:
+    """Return what ``--fail-on`` makes of a one-shot run's exit code.
+
+    A ledger that can't be written is no fate of a record: that fails always.
+    """
+    if fail_on == "pending" or outcome.trouble:
+        return code
+    return Exit.DEAD_OR_DAMAGED if fail_on == "dead" and outcome.has_losses else Exit.DELIVERED

@@ -28,6 +28,11 @@ class Outcome:
     trouble: str
 
     @property
+    def has_losses(self) -> bool:
+        """Whether there are dead letters or damage: what no further run delivers by itself."""
+        return bool(self.counts.dead or self.sent.dead or self.damage)
+
+    @property
     def needs_operator(self) -> bool:
         """Whether waiting alone won't help: a destination is paused for good, or a file can't be read."""
         return bool(self.unreadable) or any(report.remedy for report in self.paused)

@@ -50,12 +50,16 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
     return {
         **_counts_json(outcome.counts),
         "delivered_now": outcome.sent.delivered,
+        "dead_now": outcome.sent.dead,
+        "waiting": outcome.waiting,
+        "unread": outcome.unread,
         "damage": outcome.damage,
         "newer_files": outcome.newer,
         "unreadable": outcome.unreadable,
         "archives": outcome.wrong,
         "timed_out": outcome.timed_out,
         "needs_operator": outcome.needs_operator,
+        "trouble": outcome.trouble,
         "paused": [report.model_dump() for report in outcome.paused],
     }
 
