@@ -13,7 +13,7 @@ from .defaults import defaults
 from .feedback import beside, submit
 from .ids import new_id
 from .items import NAME, OTHER, PROMPT, RESPONSE, Family, Item
-from .records import Ended, Route, item_lines, journal_lines, run_lines
+from .records import Route, item_lines, journal_lines, run_lines
 from .sink import emit, journals, note
 from .values import finite_number, json_text, snapshot, string_map, text, truth, whole_number
 
@@ -123,19 +123,19 @@ class Run(Item):
 
     def _record(self, body: dict[str, Any]) -> None:
         # forgotten as its record is written: a segment that starts before takes it over, one that starts after doesn't
-        run, children = Ended(body, self._converted), self._family.take()
+        run, children = (body, self._converted), self._family.take()
         emit(run_lines, run, children, self._route, done=lambda: unended.forget(self))
         unended.forget(self)
 
     def _note_journal(self) -> None:
         """Journal the run as it is now, if it has a prompt: what it was asked is what people want to see."""
         if self._seen & PROMPT and self._claim and journals():
-            note(journal_lines, [Ended(dict(self._body), self._converted)], self._route, now())
+            note(journal_lines, [(dict(self._body), self._converted)], self._route, now())
 
     def _journal(self) -> list[bytes]:
         if not self._seen & PROMPT:
             return []
-        run = Ended(dict(self._body or self._final), self._converted)
+        run = (dict(self._body or self._final), self._converted)
         return journal_lines([run, *self._family.journal()], self._route, now())
 
     def _record_unended(self, message: str) -> None:
@@ -166,7 +166,7 @@ class _Child(Item):
         return self
 
     def _record(self, body: dict[str, Any]) -> None:
-        child = Ended(body, self._converted)
+        child = (body, self._converted)
         if self._family.add(child):
             emit(item_lines, child, self._route)
         elif journals():

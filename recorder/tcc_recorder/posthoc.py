@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from .config import route
 from .defaults import defaults
-from .records import Ended, run_lines
+from .records import run_lines
 from .sink import emit
 
 if TYPE_CHECKING:
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def record(run: "RunRecord") -> str:
     """Record a run with its steps and tool calls; return its run_id."""
-    first, *children = [Ended(item, converted=False) for item in run.to_items()]
+    first, *children = run.to_items()
     if metadata := defaults.current():
-        first.body["metadata"] = {**metadata, **first.body.get("metadata", {})}
-    emit(run_lines, first, children, route(None, None))
+        first["metadata"] = {**metadata, **(run.metadata or {})}
+    emit(run_lines, (first, False), [(child, False) for child in children], route(None, None))
     return run.run_id

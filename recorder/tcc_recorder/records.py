@@ -13,11 +13,8 @@ _LARGE: Final = 4 * 1024 * 1024
 _ID: Final = {"run": "run_id", "step": "step_id", "tool_call": "tool_call_id"}
 
 
-class Ended(NamedTuple):
-    """An ended item: its wire dict, and whether one of its values was converted already."""
-
-    body: dict[str, Any]
-    converted: bool
+Ended = tuple[dict[str, Any], bool]
+"""An ended item: its wire dict, and whether one of its values was converted already."""
 
 
 class Route(NamedTuple):
@@ -29,27 +26,25 @@ class Route(NamedTuple):
 
 def item_lines(item: Ended, route: Route) -> list[bytes]:
     """Return the line of one item alone."""
-    (kept_item,), redacted = kept([item.body])
-    body, converted = json_bytes(kept_item)
-    return [_item_line(kept_item, body, route, converted=converted or item.converted, redacted=redacted)]
+    wire, was_converted = item
+    (wire,), redacted = kept([wire])
+    body, converted = json_bytes(wire)
+    return [_item_line(wire, body, route, converted=converted or was_converted, redacted=redacted)]
 
 
 def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     """Return the lines of a run: one, or, if that were too large, one for each child and then the run's."""
     if not children:
         return item_lines(run, route)
-    steps = [child for child in children if child.body["type"] == "step"]
-    tool_calls = [child for child in children if child.body["type"] != "step"]
+    steps = [child for child in children if child[0]["type"] == "step"]
+    tool_calls = [child for child in children if child[0]["type"] != "step"]
     items = [run, *steps, *tool_calls]
-    bodies, redacted = kept([item.body for item in items])
+    bodies, redacted = kept([wire for wire, _ in items])
     body, converted = json_bytes({"type": "batch", "items": bodies})
     if len(body) > _LARGE:
         return [line for item in (*items[1:], run) for line in item_lines(item, route)]
-    return [
-        _item_line(
-            run.body, body, route, converted=converted or any(item.converted for item in items), redacted=redacted
-        )
-    ]
+    converted = converted or True in [was_converted for _, was_converted in items]
+    return [_item_line(run[0], body, route, converted=converted, redacted=redacted)]
 
 
 def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:

@@ -10,7 +10,6 @@ import pytest
 import tcc_recorder as tcc
 from tcc_recorder import segment, sink
 from tcc_recorder.items import Family
-from tcc_recorder.records import Ended
 from tcc_recorder.testing import capture
 from tcc_schemas.lines import Line
 
@@ -61,12 +60,12 @@ def test_a_child_that_ends_in_the_midst_of_its_runs_end_is_in_one_place() -> Non
     """Whichever side of the run's taking a child arrives on, exactly one of the two writes it."""
     early, between, late = ({"n": number} for number in range(3))
     family = Family()
-    assert not family.add(Ended(early, converted=False))
+    assert not family.add((early, False))
     family.closed = True  # the run has begun to end, and has taken nothing yet
-    assert family.add(Ended(between, converted=False))
-    assert [child.body for child in family.take()] == [early]
-    assert family.add(Ended(late, converted=False))
-    assert [child.body for child in family.take()] == [early]
+    assert family.add((between, False))
+    assert [wire for wire, _ in family.take()] == [early]
+    assert family.add((late, False))
+    assert [wire for wire, _ in family.take()] == [early]
 
 
 def test_of_many_ends_exactly_one_counts() -> None:

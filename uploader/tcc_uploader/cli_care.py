@@ -16,13 +16,12 @@ from .cli_common import (
     SENDING,
     SPOOLS,
     deliver_once,
-    exit_of,
     fail,
     reading,
     settings_from,
     with_options,
 )
-from .exits import Exit
+from .exits import Exit, exit_of
 from .letters import Letter
 from .requests import LetterRequest
 from .settings import Settings

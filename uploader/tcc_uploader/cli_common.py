@@ -143,11 +143,3 @@ def deliver_once(
             move_aside(settings.state_dir)
             fail(f"the ledger was corrupt ({error}) and is moved aside: run it again", Exit.PENDING)
     return outcome
-
-
-def exit_of(outcome: Outcome) -> Exit:
-    """Return the exit code of a one-shot run."""
-    waits = outcome.counts.pending or outcome.waiting or outcome.unread
-    if waits or outcome.newer or outcome.unreadable or outcome.trouble:
-        return Exit.OPERATOR_NEEDED if outcome.needs_operator else Exit.PENDING
-    return Exit.DEAD_OR_DAMAGED if outcome.counts.dead or outcome.sent.dead or outcome.damage else Exit.DELIVERED

@@ -19,7 +19,6 @@ from .cli_common import (
     SENDING,
     SPOOLS,
     deliver_once,
-    exit_of,
     fail,
     on_signals,
     reading,
@@ -28,7 +27,7 @@ from .cli_common import (
     working,
 )
 from .engine import Engine
-from .exits import FAIL_ON, Exit, FailOn, softened
+from .exits import FAIL_ON, Exit, FailOn, exit_of, softened
 from .ledger import LedgerLostError
 from .locks import boot_is_over
 from .outcome import Outcome

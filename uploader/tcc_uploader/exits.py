@@ -27,6 +27,14 @@ class Exit(IntEnum):
     """Some records wait for a person: a wrong key, a wrong URL, a certificate."""
 
 
+def exit_of(outcome: Outcome) -> Exit:
+    """Return the exit code of a one-shot run."""
+    waits = outcome.counts.pending or outcome.waiting or outcome.unread
+    if waits or outcome.newer or outcome.unreadable or outcome.trouble:
+        return Exit.OPERATOR_NEEDED if outcome.needs_operator else Exit.PENDING
+    return Exit.DEAD_OR_DAMAGED if outcome.has_losses else Exit.DELIVERED
+
+
 def softened(code: Exit, outcome: Outcome, fail_on: FailOn) -> Exit:
     """Return what ``--fail-on`` makes of a one-shot run's exit code.
 
