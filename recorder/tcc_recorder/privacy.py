@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from .complaints import complaints
-from .redaction import MARK, redact
+from .values import MARK
 
 Redact = str | Sequence[str | re.Pattern[str] | Callable[[str], str]]
 """``"status"``, ``"secrets"``, or a list of these, patterns, and callables that return a text as it may be recorded."""
@@ -95,7 +95,7 @@ def _clean(found: list[tuple[str, bool]], policy: Policy) -> list[str]:
     """Return texts without secrets, given each text, and whether it stands under a secret name."""
     texts = [MARK if named and text else text for text, named in found]
     if policy.secrets:
-        from .secretspans import without_secrets  # noqa: PLC0415 -- its patterns take milliseconds to compile
+        from .secretspans import without_secrets  # noqa: PLC0415 -- see below
 
         texts = without_secrets(texts)
     for pattern in policy.patterns:
@@ -142,6 +142,8 @@ def _walked(body: Body, visit: Callable[[str, bool], str], policy: Policy) -> Bo
 
 
 def _with_redacted_status(bodies: list[Body]) -> tuple[list[Body], int]:
+    from .redaction import redact  # noqa: PLC0415 -- its patterns take milliseconds to compile
+
     found, replaced = [], 0
     for body in bodies:
         if "status_message" in body:

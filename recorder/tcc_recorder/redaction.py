@@ -9,7 +9,8 @@ be long is possessive, or can't fail behind its first few characters.
 import re
 from typing import Final
 
-MARK: Final = "[REDACTED]"
+from .values import MARK
+
 _BARE: Final = r"""[^\s"',;})\]]++\]?"""
 _QUOTED: Final = r"""
     \\+"[^"\\]*+(?:\\+")?               # \"in a JSON text\"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from .redaction import MARK
+from .values import MARK
 
 _MARK: Final = MARK.encode()
 _SEPARATOR: Final = b"\xff"

@@ -12,6 +12,8 @@ from typing import Any, Final
 import orjson
 
 UNPRINTABLE: Final = "<unprintable>"
+MARK: Final = "[REDACTED]"
+"""What stands where a secret stood."""
 _CYCLE: Final = "<cycle>"
 _TOO_DEEP: Final = "<too deep>"
 _MAX_DEPTH: Final = 200

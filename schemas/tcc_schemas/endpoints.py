@@ -3,10 +3,11 @@
 Source of the facts: the public ``contextcompany`` package, version 2.0.0, and its documentation.
 """
 
-import hashlib
 from collections.abc import Mapping
-from typing import Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 PRODUCTION: Final = "https://api.thecontext.company"
 DEVELOPMENT: Final = "https://dev.thecontext.company"
@@ -26,7 +27,15 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 def key_hint(api_key: str) -> str:
     """Return what a record says of its key: the first 8 hex digits of the key's sha256."""
+    import hashlib  # noqa: PLC0415 -- agents without a key shall not wait for OpenSSL
+
     return hashlib.sha256(api_key.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def _split(url: str) -> "SplitResult":
+    from urllib.parse import urlsplit  # noqa: PLC0415 -- an agent that only records asks for no URL's parts
+
+    return urlsplit(url)
 
 
 def origin_of(url: str) -> str:
@@ -34,7 +43,7 @@ def origin_of(url: str) -> str:
 
     Raises ValueError if ``url`` is no http or https URL with a host.
     """
-    parts = urlsplit(url)
+    parts = _split(url)
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     if scheme not in _DEFAULT_PORTS or not host:
         raise ValueError(f"[TCC] Invalid TCC base URL: {url}")
@@ -46,7 +55,7 @@ def origin_of(url: str) -> str:
 
 def is_loopback(url: str) -> bool:
     """Whether ``url`` names this machine by one of its loopback names."""
-    return (urlsplit(url).hostname or "").lower() in LOOPBACK_HOSTS
+    return (_split(url).hostname or "").lower() in LOOPBACK_HOSTS
 
 
 def checked_url(url: str, environment: Mapping[str, str]) -> str:
@@ -56,7 +65,7 @@ def checked_url(url: str, environment: Mapping[str, str]) -> str:
     ``TCC_ALLOW_UNSAFE_BASE_URL=1``: a key must not go to a mistyped host.
     """
     origin = origin_of(url)
-    base = f"{origin}{urlsplit(url).path.rstrip('/')}"
+    base = f"{origin}{_split(url).path.rstrip('/')}"
     if origin in OFFICIAL_ORIGINS or is_loopback(url) or environment.get("TCC_ALLOW_UNSAFE_BASE_URL") == "1":
         return base
     raise ValueError(

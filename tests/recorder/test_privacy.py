@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import tcc_recorder as tcc
 from recorder.redaction_corpus import FIND, LEAVE, LONG
-from tcc_recorder.redaction import MARK
 from tcc_recorder.secretspans import without_secrets
 from tcc_recorder.testing import capture
+from tcc_recorder.values import MARK
 from tcc_schemas import RunRecord
 
 PASSWORD = "hunter2" * 2
