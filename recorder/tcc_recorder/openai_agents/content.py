@@ -112,14 +112,17 @@ def answer(final_output: object) -> str | None:
 
 
 class Called(NamedTuple):
-    """A tool call in a model's output.  ``call_id`` is None for a hosted one: the model's provider ran it."""
+    """A tool call in a model's output.
+
+    ``call_id`` is None for a hosted one: the model's provider ran it, and what came of it is known.
+    """
 
     name: str
     call_id: str | None
     args: str | None
-    result: str | None
-    error: str | None
-    status: str | None
+    result: str | None = None
+    error: str | None = None
+    status: str | None = None
 
 
 def calls(output: Sequence[object]) -> list[Called]:
@@ -128,17 +131,14 @@ def calls(output: Sequence[object]) -> list[Called]:
 
 
 def _called(item: object) -> Called:
-    kind = text(member(item, "type"))
+    name = text(member(item, "name") or text(member(item, "type")).removesuffix("_call"))
     call_id = member(item, "call_id")
+    args = _first(item, ("arguments", "input", "action", "actions", "queries", "code", "operation"))
+    if call_id is not None:  # it has not run yet
+        return Called(name, text(call_id), args)
     error, status = member(item, "error"), member(item, "status")
-    return Called(
-        name=text(member(item, "name") or kind.removesuffix("_call")),
-        call_id=None if call_id is None else text(call_id),
-        args=_first(item, ("arguments", "input", "action", "actions", "queries", "code", "operation")),
-        result=_first(item, ("output", "results", "outputs", "result")),
-        error=as_text(error),
-        status=None if status is None else text(status),
-    )
+    result = _first(item, ("output", "results", "outputs", "result"))
+    return Called(name, None, args, result, as_text(error), None if status is None else text(status))
 
 
 def _first(item: object, names: Iterable[str]) -> str | None:

@@ -29,18 +29,19 @@ class ToolCalls:
         self._run = run
         self._content = content
         self._open: dict[object, _Open] = {}
-        self._asked: dict[str, tuple[ToolCall, Called]] = {}
-        """What the model asked for and nobody has begun yet, by call id."""
+        self._asked: dict[str, tuple[datetime, Called]] = {}
+        """What the model asked for, and when, and nobody has begun yet; by call id."""
         self.names: dict[str, None] = {}
         """The names of what was called, in order."""
 
     def asked_for(self, found: Iterable[Called], began: datetime | None = None) -> None:
         """Note the tools that the model asked for; hosted ones have run by then."""
         for called in found:
-            call = self._begin(called.name, called.call_id, called.args)
             if called.call_id is not None:
-                self._asked[called.call_id] = call, called
+                self.names[called.name] = None
+                self._asked[called.call_id] = datetime.now(UTC), called
                 continue
+            call = self._begin(called.name, None, called.args)
             if began is not None:
                 call.start_time(began)
             call.attributes({"hosted": True, **({"status": called.status} if called.status else {})})
@@ -93,7 +94,7 @@ class ToolCalls:
         call_id = next((call_id for call_id, (_, called) in self._asked.items() if called.name in wanted), None)
         if call_id is None:
             return
-        call, _ = self._asked.pop(call_id)
+        call = self._not_run(*self._asked.pop(call_id))
         call.attributes({"call_id": call_id, "handoff_to": target})
         self._result(call, target)
         call.end()
@@ -106,8 +107,8 @@ class ToolCalls:
             else:
                 tool.call.status(code, message).end()
         asked, self._asked = self._asked, {}
-        for call, called in asked.values():
-            call.status(code, f"not run: {message}").name(called.name).end()
+        for since, called in asked.values():
+            self._not_run(since, called).status(code, f"not run: {message}").end()
 
     def _take_open(self) -> list[_Open]:
         tools, self._open = list(self._open.values()), {}
@@ -123,7 +124,10 @@ class ToolCalls:
             call.args(args)
         return call
 
-    def _asked_by_name(self, name: str) -> tuple[ToolCall, Called] | None:
+    def _not_run(self, since: datetime, called: Called) -> ToolCall:
+        return self._begin(called.name, called.call_id, called.args).start_time(since)
+
+    def _asked_by_name(self, name: str) -> tuple[datetime, Called] | None:
         """Return what the model asked for, for a tool whose hooks don't tell the call id."""
         call_id = next((call_id for call_id, (_, called) in self._asked.items() if text(called.name) == name), None)
         return None if call_id is None else self._asked.pop(call_id)
