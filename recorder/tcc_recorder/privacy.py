@@ -6,7 +6,10 @@ Everything that is recorded passes through :func:`kept` on its way to a line, an
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
+
+import orjson
 
 from .complaints import complaints
 from .values import MARK
@@ -111,7 +114,7 @@ def _changed(change: Callable[[str], object], text: str) -> str:
         if isinstance(found, str):
             return str.__str__(found)
         problem = f"returned {type(found).__name__}"
-    except Exception as error:  # noqa: BLE001 -- whatever it raises; its text may hold the secret
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever it raises; its text may hold the secret
         problem = f"raised {type(error).__name__}"
     complaints.complain(
         f"a text is recorded as {MARK}: a callable of configure(redact=…) {problem}, it must return str"
@@ -126,7 +129,11 @@ def _walked(body: Body, visit: Callable[[str, bool], str], policy: Policy) -> Bo
 
     def walk(value: Any, secret: bool) -> Any:
         if type(value) is str:
-            return visit(value, secret)
+            inner = _parsed(value) if policy.secrets and not secret else None
+            if inner is None:
+                return visit(value, secret)
+            clean = walk(inner, secret)
+            return value if clean == inner else orjson.dumps(clean).decode()
         if type(value) is dict:
             return {
                 name: walk(member, secret or (policy.secrets and is_secret_name(name)))
@@ -139,6 +146,14 @@ def _walked(body: Body, visit: Callable[[str, bool], str], policy: Policy) -> Bo
         return value
 
     return {name: walk(value, secret=False) if name in _REDACTED else value for name, value in body.items()}
+
+
+def _parsed(text: str) -> Any:
+    """Return what JSON text of an object or a list says; None for any other text."""
+    if text[:1] in {"{", "["} and text[-1:] in {"}", "]"}:
+        with suppress(ValueError, RecursionError):
+            return orjson.loads(text)
+    return None
 
 
 def _with_redacted_status(bodies: list[Body]) -> tuple[list[Body], int]:

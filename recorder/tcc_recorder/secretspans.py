@@ -70,6 +70,14 @@ _BEARER: Final = re.compile(
     rb"(?:bearer|basic)\s++(?=[A-Za-z._~+/=-]{0,64}[0-9])(?P<a>[A-Za-z0-9._~+/=-]{16,}+)", re.IGNORECASE
 )
 _COOKIE: Final = re.compile(rb"cookie\s*+:\s*+(?P<a>[\w.-]++=(?!\[)[^\r\n\"'\\\xff]++)", re.IGNORECASE)
+_FLAG: Final = re.compile(
+    rb"""
+    --[\w-]{0,32}(?:password|passwd|passphrase|token|secret|api-?key)(?:\ ++|=)
+    (?=[^\s"'\xff]{0,64}[0-9])(?P<a>[^\s"'`,;&()<>\[\]{}\\$\xff-][^\s"'\xff]{3,}+)
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_ELEMENT: Final = re.compile(rb"(?:password|secret|token|key)>(?P<a>[^<>\s\[\xff][^<>\xff]{3,256})</", re.IGNORECASE)
 _SIGNATURE: Final = re.compile(rb"sig=(?P<a>[A-Za-z0-9%+/=_-]{20,}+)", re.IGNORECASE)
 _URL: Final = re.compile(rb"""://[^\s/:@"'\xff]*+:(?![\[<{$*])(?P<a>[^\s/"'<>\xff]+)@""")
 _KEY_BLOCK: Final = re.compile(
@@ -91,6 +99,8 @@ _ANCHORED: Final = (
     (b"bearer", _BEARER),
     (b"basic", _BEARER),
     (b"cookie", _COOKIE),
+    (b"--", _FLAG),
+    *((name, _ELEMENT) for name in (b"password>", b"secret>", b"token>", b"key>")),
     (b"sig=", _SIGNATURE),
     (b"://", _URL),
     (b"eyj", _JWT),
@@ -99,7 +109,9 @@ _ANCHORED: Final = (
     (b"sg.", _SENDGRID),
 )
 """What a match begins with, in lower case, and its pattern; the groups that matched are the secret."""
-_SECRET_NAME: Final = re.compile(_NAME + rb"$", re.VERBOSE | re.IGNORECASE)
+_SECRET_NAME: Final = re.compile(
+    rb"(?:%b | (?:%b)keys | secrets | passwords )$" % (_NAME, _KEYS), re.VERBOSE | re.IGNORECASE
+)
 
 
 def is_secret_name(name: str) -> bool:

@@ -50,11 +50,15 @@ FIND: Final = [
     "password: hunter2",
     f"token: {LONG}",
     f"service_{LONG}",
+    "mysql --password hunter2 -h db",
+    "<password>hunter2</password>",
 ]
 """Each loses its secret."""
 
 LEAVE: Final = [
     "password = getpass()",
+    "see the --password option, or --token-file",
+    "<token></token>",
     "token_count: 123",
     "max_tokens=500",
     "token: the unit of text",

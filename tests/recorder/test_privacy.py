@@ -81,6 +81,42 @@ def test_a_secret_behind_another_without_a_gap_is_found(before: str) -> None:
     assert second not in without_secrets([before + second])[0]
 
 
+STRUCTURED = {
+    "number": {"password": 77110011},
+    "list": {"api_keys": ["77110011", 2]},
+    "object": {"credentials": {"user": "u", "pin": 77110011}},
+    "text with room": '{"secret" :\n "77110011"}',
+    "escaped name": '{"pass\\u0077ord":"77110011"}',
+    "escaped value": '{"password":"a\\"77110011"}',
+    "text in text": {"m": '{"password": 77110011}'},
+}
+
+
+@pytest.mark.parametrize("value", STRUCTURED.values(), ids=STRUCTURED)
+def test_whatever_stands_under_a_secret_name_is_left_out(value: object) -> None:
+    """Arguments, results and everything else that is JSON text lose it, of whatever shape, and stay JSON."""
+    tcc.configure(redact="secrets")
+    with capture() as captured:
+        run = tcc.run().prompt("p").full_input(value)
+        run.tool_call("t").args(value).result(value).end()  # type: ignore[arg-type]  # any value is taken
+        run.end()
+    texts = [captured.tool_calls[0]["args"], captured.tool_calls[0]["result"], captured.runs[0]["prompt"]["full_input"]]
+    for text in texts:
+        assert "77110011" not in text
+        assert MARK in text
+        orjson.loads(text)
+
+
+def test_json_text_without_a_secret_is_left_as_it_is() -> None:
+    """Its white space and numbers are the tool's own."""
+    tcc.configure(redact="secrets")
+    with capture() as captured:
+        run = tcc.run().prompt("password=hunter2")
+        run.tool_call("t").args('{ "a" : 1.50 }').end()
+        run.end()
+    assert captured.tool_calls[0]["args"] == '{ "a" : 1.50 }'
+
+
 HOSTILE = ["a", "sk-", "-", "eyJ-", "password", "password:", 'password="', "token=\\", "://a:", "Bearer ", "cookie: a"]
 HOSTILE += ["-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nProc-Type", "sig=", "ya29."]
 
