@@ -33,7 +33,7 @@ def rows(quick: bool) -> Iterator[Row]:
             },
         )
         added = [more - least for more, least in zip(found["secrets"], found["default"], strict=True)]
-        yield row("what secrets adds to recording", ratios(added, found["limit"]), limit="L", at_most=15)
+        yield row("what secrets adds to recording", ratios(added, found["limit"]), limit="L", at_most=60)
         yield row("recording without content", ratios(found["no content"], found["limit"]), limit="L")
         yield row("status patterns over every text", ratios(found["naive"], found["limit"]), limit="L")
         use_spool(redact="status", content=True)  # seals what is open before its folder goes

@@ -110,7 +110,7 @@ _ANCHORED: Final = (
 )
 """What a match begins with, in lower case, and its pattern; the groups that matched are the secret."""
 _SECRET_NAME: Final = re.compile(
-    rb"(?:%b | (?:%b)keys | secrets | passwords )$" % (_NAME, _KEYS), re.VERBOSE | re.IGNORECASE
+    rb"(?: %b | (?:%b)keys | secrets | passwords )$" % (_NAME, _KEYS), re.VERBOSE | re.IGNORECASE
 )
 
 
