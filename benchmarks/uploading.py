@@ -17,7 +17,8 @@ from benchmarks.agent import record
 from benchmarks.standard_run import fresh_inputs
 
 import tcc_recorder as tcc
-from tcc_schemas.lines import Line, LineReader, Tally, crc_of, encode
+from tcc_schemas.lines import Line, LineReader, crc_of, encode
+from tcc_schemas.tally import Tally
 
 PROGRAM = Path(sys.executable).with_name("tcc-upload")
 _AT = "2026-01-31T12:00:00.000Z"

@@ -11,7 +11,8 @@ from agents_stories import openai_agents_error, openai_agents_handoff, openai_ag
 
 import tcc_recorder as tcc
 import tcc_recorder.segment as recorder_segment
-from tcc_schemas.lines import Line, LineReader, Tally, crc_of, encode
+from tcc_schemas.lines import Line, LineReader, crc_of, encode
+from tcc_schemas.tally import Tally
 
 HERE = Path(__file__).parent
 

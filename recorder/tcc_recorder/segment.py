@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from tcc_schemas.lines import Tally, crc_of, encode
+from tcc_schemas.lines import crc_of, encode
+from tcc_schemas.tally import Tally
 
 from .clock import now
 from .ids import new_id

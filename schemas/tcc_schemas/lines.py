@@ -57,7 +57,8 @@ runs, its last segment is enough.  A journal line has no ``path``: it is no reco
 **Seal.**  The last line of a finished segment.  Its body holds ``records``, the number of records before it;
 ``refused``, the number of records that the writer had to refuse (no room) since its previous seal; and ``crcs``, a
 CRC-32 over the ``crc`` fields of all lines before it, the first line included, as 8 hex digits each, in order.  One
-missing, extra or changed line shows (:class:`Tally`).  A segment is sealed when its last line is a valid seal.
+missing, extra or changed line shows (:mod:`tcc_schemas.tally`).  A segment is sealed when its last line is a valid
+seal.
 
 **Damage.**  A line whose ``crc`` does not match is *corrupt*; one that matches and still does not have this grammar
 is *malformed*; one of more than :data:`MAX_LINE` bytes is *oversized*.  Reading goes on behind the next LF.
@@ -79,6 +80,8 @@ _REST: Final = _CRC_END + 2
 _CRC_SEED: Final = zlib.crc32(b'{"v":1,')
 _LENGTH: Final = re.compile(rb'"n":(0|[1-9][0-9]{0,9}),')
 _BODY: Final = b',"body":'
+_REQUIRED: Final = {"kind", "id", "at"}
+_TEXTS: Final = ("kind", "id", "at", "run_id", "path", "url", "key")
 _OTHER_VERSION: Final = re.compile(rb'\{"v":([2-9]|[1-9][0-9]{1,8}),')
 
 
@@ -137,6 +140,8 @@ class LineSplitter:
     ``number`` and ``offset`` say where in the file the stream begins: how many lines and bytes lie before it.
     """
 
+    __slots__ = ("_parts", "number", "offset", "tail")
+
     def __init__(self, *, number: int = 0, offset: int = 0) -> None:
         self.number = number
         """Lines seen so far."""
@@ -144,7 +149,7 @@ class LineSplitter:
         """Where the unfinished line begins; never beyond the last LF."""
         self.tail = 0
         """Bytes of the unfinished line seen so far: the torn tail, if the file ends here."""
-        self._parts: list[bytes] = []
+        self._parts: tuple[bytes, ...] = ()  # no list of its own: a spool can hold 100,000 segments
 
     def feed(self, data: bytes) -> list[RawLine]:
         """Take the next bytes of the file; return the lines that they complete."""
@@ -160,7 +165,7 @@ class LineSplitter:
     def rewind(self) -> None:
         """Forget the unfinished line: its writer may cut it off and write another in its place.  Feed it again."""
         self.tail = 0
-        self._parts.clear()
+        self._parts = ()
 
     @property
     def rest(self) -> bytes:
@@ -169,10 +174,7 @@ class LineSplitter:
 
     def _hold(self, part: bytes) -> None:
         self.tail += len(part)
-        if self.tail > MAX_LINE:
-            self._parts.clear()
-        else:
-            self._parts.append(part)
+        self._parts = () if self.tail > MAX_LINE else (*self._parts, part)
 
     def _complete(self, last: bytes) -> RawLine:
         size = self.tail + len(last) + 1
@@ -183,7 +185,7 @@ class LineSplitter:
         line = RawLine(self.number, self.offset, size, data)
         self.offset += size
         self.tail = 0
-        self._parts.clear()
+        self._parts = ()
         return line
 
 
@@ -193,27 +195,11 @@ class LineReader(LineSplitter):
     Whatever the bytes are, no exception is raised, and cutting them differently gives the same result.
     """
 
+    __slots__ = ()
+
     def read(self, data: bytes) -> list[Line | Damage]:
         """Take the next bytes of the file; return the lines that they complete."""
         return [decode(raw) for raw in self.feed(data)]
-
-
-class Tally:
-    """What a seal witnesses: the number of records and a running CRC-32 over the lines' own ``crc`` fields."""
-
-    def __init__(self) -> None:
-        self.records = 0
-        self._crcs = 0
-
-    def add(self, crc: bytes, *, is_record: bool) -> None:
-        """Count one line, given the 8 hex digits of its ``crc``."""
-        self.records += is_record
-        self._crcs = zlib.crc32(crc, self._crcs)
-
-    @property
-    def crcs(self) -> str:
-        """The running CRC-32 as 8 hex digits."""
-        return f"{self._crcs:08x}"
 
 
 def encode(
@@ -294,10 +280,10 @@ def _members(data: bytes) -> tuple[dict[str, str], bytes] | None:
         envelope = orjson.loads(b"{" + data[length.end() : envelope_end] + b"}")
     except orjson.JSONDecodeError:
         return None
-    if not all(isinstance(envelope.get(name), str) for name in ("kind", "id", "at")):
+    if not envelope.keys() >= _REQUIRED:
         return None
-    for name in ("run_id", "path", "url", "key"):
-        if name in envelope and not isinstance(envelope[name], str):
+    for name in _TEXTS:
+        if not isinstance(envelope.get(name, ""), str):
             return None
     if envelope.pop("converted", False):
         envelope["converted"] = "true"

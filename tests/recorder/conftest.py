@@ -14,7 +14,8 @@ import pytest
 from tcc_recorder import privacy, sink
 from tcc_recorder.complaints import complaints
 from tcc_recorder.defaults import defaults
-from tcc_schemas.lines import Line, LineReader, Tally
+from tcc_schemas.lines import Line, LineReader
+from tcc_schemas.tally import Tally
 
 
 class ReadSegment(NamedTuple):

@@ -48,7 +48,7 @@ def test_every_command_of_the_page_works(shell: Shell, server: FaultServer, home
         if delivers:
             assert sorted(ids[0] for ids in server.ids[before:]) == sorted(f"r{number}" for number in range(20)), block
         printed += done.stdout
-    assert len(BLOCKS) == 11
+    assert len(BLOCKS) == 12
     assert "exit code 65" in printed
     assert not list(shell.spool.iterdir())
     assert b"runs" not in (folder / "stick" / "runs.age").read_bytes()

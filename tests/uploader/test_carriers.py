@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import json
 import subprocess
 import tarfile
 import zipfile
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from faults import FaultServer, Reply, SegmentFile, always
+from faults import FaultServer, Reply, SegmentFile, always, run_item
 from tcc_uploader.carriers import from_file
 from tcc_uploader.manifest import Manifest, SegmentEntry
 from tcc_uploader.window import HeldLines
@@ -238,4 +239,63 @@ def test_the_readers_take_what_is_no_archive_for_what_it_is(shell: Shell) -> Non
     """A file named as an archive that is none is told of, and nothing is sent."""
     path = shell.spool.parent / "runs.tar.zst"
     path.write_bytes(b"this is no archive at all\n")
-    assert "no JSON in any of its lines" in shell.run("replay", path, code=77) + shell.printed
+    assert "no JSON in any of its lines" in shell.run("replay", path, code=65) + shell.printed
+
+
+def test_a_foreign_file_becomes_a_few_letters_at_most(shell: Shell) -> None:
+    """Thousands of lines that are no records are counted as damage; the records among them arrive."""
+    path = shell.spool.parent / "items.jsonl.gz"
+    item = json.dumps(run_item("r1")).encode()
+    path.write_bytes(gzip.compress(item + b"\n" + b"{}\n" * 3000))
+    told = shell.json("replay", path, code=65)
+    assert (told["delivered"], told["dead"], told["damage"]) == (1, 20, 2980)
+    assert "20 dead" in shell.run("replay", path, code=65)
+    assert "21 records = 1 delivered + 0 pending + 20 dead" in shell.run("verify", path, code=65)
+
+
+def test_a_file_of_something_else_in_an_artifact_is_passed_over(shell: Shell) -> None:
+    """An artifact may hold other tools' JSON lines: they are no trouble of ours."""
+    path = shell.spool.parent / "artifact.zip"
+    other = b'{"score": 1}\n' * 500
+    path.write_bytes(zip_of({"evals.jsonl": other, "random.jsonl": b"\0\1" * 500, "a.jsonl": segment("r1")}))
+    told = shell.json("replay", path)
+    assert (told["delivered"], told["dead"], told["damage"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("empty.tar.zst", b"", "it is empty"),
+        ("runs.gpg", bytes(range(256)) * 40 + b"\n{\n", "an encrypted bundle?"),
+        ("endless.jsonl.gz", gzip.compress(bytes(70_000_000).replace(b"\0", b"x"), 1), "no line ends"),
+    ],
+)
+def test_what_can_be_no_carrier_is_told_of(shell: Shell, name: str, data: bytes, told: str) -> None:
+    """An empty copy, an encrypted bundle, a file without a line's end: none passes for delivered."""
+    path = shell.spool.parent / name
+    path.write_bytes(data)
+    shell.run("replay", path, code=77 if name.endswith("gpg") else 65)
+    assert told in shell.printed
+
+
+def test_a_copy_that_was_cut_is_damage_and_breaks_no_count(shell: Shell) -> None:
+    """After the whole was replayed, ``verify`` of a shorter copy says what is wrong with the copy."""
+    whole, cut = shell.spool.parent / "runs.tar", shell.spool.parent / "cut.tar"
+    data = bundle_of({"a.jsonl": segment("r1", "r2")})
+    whole.write_bytes(data)
+    cut.write_bytes(data[: data.index(b'"r2"')])
+    shell.run("replay", whole)
+    assert "cut short" in shell.run("verify", cut, code=65)
+
+
+def test_runs_without_an_end_that_wait_in_an_archive_are_told_of(shell: Shell) -> None:
+    """Whether their processes live is not known elsewhere: the operator is told how to say that they don't."""
+    file = SegmentFile().run("r1")
+    item = {"type": "run", "run_id": "open", "start_time": AT, "prompt": {"user_prompt": "p"}}
+    file.record("journal", "open", item, path=None)
+    path = shell.spool.parent / "runs.tar.gz"
+    path.write_bytes(gzip.compress(tar_of({"a.jsonl": file.data})))
+    shell.run("replay", path)
+    assert "1 journaled run without an end" in shell.printed
+    assert shell.json("replay", path)["unended"] == 1
+    assert shell.json("replay", path, "--assume-dead")["unended"] == 0

@@ -36,6 +36,7 @@ def outcome(
         unreadable=unreadable or {},
         wrong=wrong or [],
         unread=False,
+        unended=0,
         waiting=0,
         paused=paused or [],
         timed_out=False,

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BufferedWriter, FileIO, UnsupportedOperation
@@ -54,7 +54,7 @@ def plan(snapshots: Snapshots, wanted: Wanted) -> Plan:
             piece = _whole(snapshot, result) if keeps is None else _part(Excerpt(snapshot, keeps), snapshot.path)
             if piece.entry.bytes and (keeps is None or piece.entry.records):
                 name = _unused(piece.entry.name, names)
-                result.pieces.append(piece._replace(entry=piece.entry.model_copy(update={"name": name})))
+                result.pieces.append(piece._replace(entry=replace(piece.entry, name=name)))
     except OSError as error:
         raise BundleError(_gone(error)) from error
     entries = [piece.entry for piece in result.pieces]

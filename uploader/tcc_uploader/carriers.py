@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from .archives import ArchiveError, ByteStream, Member, Refused, walk
-from .formats import Format
+from .formats import Format, holds_record
 from .journal import Allowance, Journal
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
 from .reading import CHUNK, open_plainly, read_first_line, sniffed
@@ -16,6 +16,8 @@ from .segments import Identity, Segment
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
 """Bytes of a plain file in an archive: it is read whole, for its identity is the hash of its bytes."""
+_MAX_FIRST_LINE: Final = 64 * 1024 * 1024
+"""Bytes in which a member's first line must end."""
 _MAX_JOURNAL: Final = 64 * 1024 * 1024
 """Bytes of journal that may be in memory at once."""
 _NO_FILE: Final = Identity(0, 0)
@@ -61,12 +63,18 @@ class Carrier:
             self.wrong.append(f"{member.name}: {checked.error}")
 
     def _identified(self, name: str, checked: "_Checked", allowance: Allowance) -> Segment | None:
-        start = read_first_line(checked)
+        start = read_first_line(checked, most=_MAX_FIRST_LINE)
         kind, ident = sniffed(start)
+        given = name == str(self.path)  # by itself; beside others, what holds no records is somebody else's
+        if len(start) > _MAX_FIRST_LINE:
+            self.wrong.append(f"{name}: no line ends in its first {_MAX_FIRST_LINE:,} bytes: it holds no records")
+            return None
         if kind is Format.NEWER:
             self.newer.append(Path(name))
-        elif kind is Format.OTHER:
-            self.wrong.append(f"{name}: {kind.value}")
+        elif given and kind in (Format.OTHER, Format.UNKNOWN):
+            self.wrong.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
+        elif not given and kind is Format.PLAIN and not holds_record(start):
+            return None
         elif kind is Format.PLAIN:
             start += _read_at_most(checked, _MAX_PLAIN + 1 - len(start))
             if len(start) > _MAX_PLAIN:
@@ -76,7 +84,7 @@ class Carrier:
         if not ident:
             return None
         checked.put_back(start)
-        return Segment(Path(name), _NO_FILE, kind, ident, stream=checked, journal=Journal(allowance))
+        return Segment(name, _NO_FILE, kind, ident, stream=checked, journal=Journal(allowance))
 
     def _take_manifest(self, name: str, data: bytes) -> None:
         try:

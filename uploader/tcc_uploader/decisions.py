@@ -84,8 +84,9 @@ def invalid_key(raw: bytes) -> bytes:
 
 def idempotency_token(kind: str, ident: str, body: bytes) -> bytes:
     """Return the 16 bytes whose hex is sent as ``Idempotency-Key``: the same for every attempt at these bytes."""
-    head = f"{kind}\0{ident}\0".encode("utf-8", "surrogatepass")
-    return hashlib.sha256(head + body).digest()[:16]
+    token = hashlib.sha256(f"{kind}\0{ident}\0".encode("utf-8", "surrogatepass"))
+    token.update(body)
+    return token.digest()[:16]
 
 
 def digest_of(token: bytes) -> int:

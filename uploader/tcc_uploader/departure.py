@@ -43,9 +43,8 @@ def _reason_to_stay(segment: Segment, now: SegmentEntry, bundled: SegmentEntry) 
         return "it is no segment of a recorder"
     if now.sha256 != bundled.sha256:
         return "it has grown since"
-    if not segment.removable:
-        return "it is damaged" if segment.damage else "it holds runs without an end: a daemon or replay recovers them"
-    return ""
+    # runs without an end go along in the bundle's journal lines, and are recovered where it is replayed
+    return "it is damaged" if segment.damaged or segment.cut else ""
 
 
 def _remove(candidates: dict[Segment, SegmentEntry], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:

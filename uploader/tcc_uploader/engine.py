@@ -3,12 +3,10 @@
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Collection, Sequence
 from queue import Empty, SimpleQueue
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
-from .answers import Answer
 from .backlog import Backlog
 from .clock import Clock
 from .delivery import Delivery
@@ -17,6 +15,7 @@ from .fates import Fates
 from .intake import Intake
 from .lanes import Record, report_lane
 from .ledger import Ledger
+from .messages import Answered, Changed, Message, Stop
 from .outcome import Outcome
 from .recovery import Recovery
 from .removal import CLAIMS_AT_ONCE, writer_is_gone
@@ -44,28 +43,10 @@ _COMMIT_WITHIN: Final = 0.25
 """Seconds that a commit is put off at most: what is answered in them is sent twice if we are killed."""
 _DRAIN: Final = 25.0
 """Seconds to wait for answers at the end: less than what a container is given to stop."""
+_UNCOMMITTED: Final = 4096
+"""Segments with changes to commit, beyond which reading pauses: what is to be written takes memory, and time."""
 _MAX_WAITING: Final = 2_000_000
 """Records known to wait, beyond which reading pauses: 40 bytes each."""
-
-
-class Changed(NamedTuple):
-    """A file may have grown."""
-
-    path: Path
-
-
-class Answered(NamedTuple):
-    """A request has its answer."""
-
-    record: Record
-    answer: Answer
-
-
-class Stop(NamedTuple):
-    """Finish what is in flight, and end."""
-
-
-Message = Changed | Answered | Stop
 
 
 class Engine:
@@ -144,7 +125,7 @@ class Engine:
         self._drain()
 
     def run_once(self, timeout: float) -> Outcome:
-        """Deliver what is there, then end; or after ``timeout`` seconds in which nothing met a fate."""
+        """Deliver what is there, then end; or after ``timeout`` seconds without reading, and without a fate met."""
         self._requeue.send_requeued()
         self._take_requests()
         self.intake.scan()
@@ -160,9 +141,10 @@ class Engine:
                     break
                 continue
             self._wait(since + timeout)
-            if self.fates.met != progress:
+            reads_on = self._reads_on() and not self.trouble
+            if self.fates.met != progress or reads_on:
                 progress, since = self.fates.met, self.clock.monotonic()
-            timed_out = self.clock.monotonic() - since >= timeout
+            timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
         self.delivery.give_up_suspects()
         self._commit()
@@ -175,6 +157,7 @@ class Engine:
             unreadable={file_name(path): why for path, why in self.intake.unreadable.items()},
             wrong=self.intake.wrong,
             unread=not self.intake.idle,
+            unended=self.intake.unended,
             waiting=self.backlog.waiting,
             paused=[report_lane(lane, epoch) for lane in self.backlog.lanes.values() if len(lane)],
             timed_out=timed_out,
@@ -209,7 +192,9 @@ class Engine:
         intake, backlog = self.intake, self.backlog
         if intake.idle or (intake.reads_stream and not self.fates.held.has_room):
             return False
-        return backlog.ready < _READ_AHEAD and backlog.waiting < _MAX_WAITING
+        if len(self.fates.touched) >= _UNCOMMITTED or backlog.waiting >= _MAX_WAITING:
+            return False
+        return backlog.ready < _READ_AHEAD
 
     def _finished(self) -> bool:
         """Whether a one-shot run has nothing left that waiting a while could help."""
@@ -253,7 +238,7 @@ class Engine:
             self._wait(until)
         self._commit()
 
-    def _commit(self, candidates: Sequence[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
+    def _commit(self, candidates: Collection[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
         """Commit every fate; then, and only then, remove those of ``candidates`` that are done.
 
         They are those that changed, if no others are given.  Without a seal only the lock tells whether a writer is

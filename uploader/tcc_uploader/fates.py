@@ -1,7 +1,7 @@
 """What came of each record: counted on its segment, and noted for the ledger's next commit."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -58,9 +58,9 @@ class Fates:
         self._touched: set[Segment] = set()
 
     @property
-    def touched(self) -> list[Segment]:
+    def touched(self) -> Collection[Segment]:
         """Segments whose counts have changed since the last commit."""
-        return list(self._touched)
+        return self._touched
 
     @property
     def met(self) -> int:
@@ -170,7 +170,7 @@ class Fates:
             path.unlink(missing_ok=True)
         self._answered.clear()
         self._changes = Changes.none()
-        self._touched.clear()
+        self._touched = set()
 
     def answer_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note what became of a letter: sent again (its record is pending), delivered after all, or dropped."""

@@ -13,6 +13,8 @@ from tcc_schemas.items import Batch, Feedback, Item
 from tcc_schemas.lines import Damage, Line, RawLine, decode, other_version
 
 _BOM: Final = b"\xef\xbb\xbf"
+_LOOKED_AT: Final = 100
+"""Lines that tell whether a file in an archive is meant for us."""
 LINE_START: Final = b'{"v":1,"crc":"'
 """What every line of a segment begins with."""
 _SHAPE: Final = 'a line is an object with "type": "run", "step", "tool_call" or "batch"; or, for feedback, with "runId"'
@@ -26,7 +28,7 @@ class Format(Enum):
     SEGMENT = "segment"
     NEWER = "segment of a newer version"
     PLAIN = "plain JSONL"
-    OTHER = "no JSON in any of its lines"
+    OTHER = "no JSON in any of its lines (an encrypted bundle? decrypt it first)"
     LETTER = "a letter, on its way again"
 
 
@@ -56,6 +58,8 @@ def sniff(lines: Iterable[RawLine], rest: bytes) -> Format:
         if isinstance(decode(line), Line):
             return Format.SEGMENT
     start = rest if first is None else first
+    if b"\0" in start:
+        return Format.OTHER  # no text: JSON never has this byte
     if not start:
         return Format.UNKNOWN if first is None else Format.PLAIN
     if start.startswith(LINE_START) or LINE_START.startswith(start):
@@ -63,6 +67,12 @@ def sniff(lines: Iterable[RawLine], rest: bytes) -> Format:
     if other_version(start) is not None:
         return Format.NEWER
     return Format.PLAIN if any_json or not start.strip() else Format.OTHER
+
+
+def holds_record(start: bytes) -> bool:
+    """Whether one of the first lines of a plain file is a record."""
+    lines = start.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
+    return any(isinstance(plain_record(RawLine(1, 0, len(line), line)), Line) for line in lines)
 
 
 def _looks_like_json(line: bytes) -> bool:

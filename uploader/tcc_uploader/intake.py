@@ -11,7 +11,7 @@ from . import reading, removal
 from .discover import Seen, scan
 from .formats import Format
 from .ledger import Ledger
-from .rows import Counts
+from .rows import Counts, SegmentRow
 from .segments import Found, Segment
 from .sources import Sources
 
@@ -44,14 +44,14 @@ class Intake:
         """Files that went away with records pending, and how many."""
         self._ledger = ledger
         self._handles = 0
-        self._by_path: dict[Path, Segment] = {}
+        self._by_path: dict[str, Segment] = {}
         self._numbers: dict[str, int] = {}
-        self._done: dict[Path, tuple[int, int]] = {}
+        self._done: dict[str, tuple[int, int]] = {}
         """Files that need no reading while their inode and size stay."""
         self._empty: list[Path] = []
-        self._urgent: deque[Path] = deque()
-        self._backlog: deque[Path] = deque()
-        self._queued: set[Path] = set()
+        self._urgent: deque[str] = deque()
+        self._backlog: deque[str] = deque()
+        self._queued: set[str] = set()
 
     @property
     def live(self) -> list[Segment]:
@@ -74,6 +74,11 @@ class Intake:
         return [text for carrier in self._carriers for text in carrier.wrong]
 
     @property
+    def unended(self) -> int:
+        """Runs without an end whose process is not known to be gone."""
+        return sum(len(s.journal.open) for s in self._by_path.values() if s.journal.undecided and not s.seal)
+
+    @property
     def newer(self) -> list[Path]:
         """Files of a format that only a newer version can read."""
         return [*self._newer, *(path for carrier in self._carriers for path in carrier.newer)]
@@ -90,57 +95,60 @@ class Intake:
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown: it is read before the others."""
-        if path.suffix == ".jsonl" and path not in self._queued:
-            self._queued.add(path)
-            self._urgent.append(path)
+        file = str(path)
+        if path.suffix == ".jsonl" and file not in self._queued:
+            self._queued.add(file)
+            self._urgent.append(file)
 
     def scan(self) -> None:
         """Look at every file; queue those that are new or have grown, oldest first."""
-        present: set[Path] = set()
+        present: set[str] = set()
         self._empty.clear()
         for spool in self.spools:
             self.unreadable.pop(spool, None)
             try:
                 for seen in scan(spool):
-                    present.add(seen.path)
-                    self._look(seen)
+                    file = str(seen.path)
+                    present.add(file)
+                    self._look(file, seen)
             except OSError as error:
                 self._note_unreadable(spool, error)
-                present.update(path for path in (*self._by_path, *self._done) if path.parent == spool)  # not listed
-        for file in self._files:
+                known = (*self._by_path, *self._done)
+                present.update(file for file in known if Path(file).parent == spool)  # not listed
+        for file in map(str, self._files):
             present.add(file)
             if file not in self._by_path and file not in self._done:
                 self._queue(file)
-        for path in [path for path, segment in self._by_path.items() if not (segment.stream or path in present)]:
-            self.forget(self._by_path[path])
-        for path in [path for path in self._done if path not in present]:
-            del self._done[path]
-        self._newer &= present
+        for segment in [s for file, s in self._by_path.items() if not (s.stream or file in present)]:
+            self.forget(segment)
+        for file in [file for file in self._done if file not in present]:
+            del self._done[file]
+        self._newer = {path for path in self._newer if str(path) in present}
 
     def read(self) -> tuple[Segment, list[Found]] | None:
         """Read the next chunk of the next file or stream; None if there was nothing in it or the file has gone."""
         return self._read_file() if self._queued else self._read_stream()
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
-        path = self._urgent.popleft() if self._urgent else self._backlog.popleft()
-        self._queued.discard(path)
+        file = self._urgent.popleft() if self._urgent else self._backlog.popleft()
+        self._queued.discard(file)
         try:
-            segment = self._segment(path)
+            segment = self._segment(file)
             if segment is None:
                 return None
             before = segment.size
             found = reading.read_on(segment)
             self.bytes_read += segment.size - before
         except FileNotFoundError:
-            if path in self._by_path:
-                self.forget(self._by_path[path])
+            if file in self._by_path:
+                self.forget(self._by_path[file])
             return None
         except OSError as error:
-            self._note_unreadable(path, error)
+            self._note_unreadable(Path(file), error)
             return None
         if not segment.at_end:
-            self._queued.add(path)
-            self._backlog.appendleft(path)  # to its end before the next one: a file's order is kept
+            self._queued.add(file)
+            self._backlog.appendleft(file)  # to its end before the next one: a file's order is kept
         return segment, found
 
     def _read_stream(self) -> tuple[Segment, list[Found]] | None:
@@ -156,9 +164,9 @@ class Intake:
         if segment is None:
             self._streams = None
             return None
-        while segment.path in self._by_path:  # an archive may hold two members of one name
-            segment.path = segment.path.with_name(segment.path.name + "~")
-        self._take_up(segment)
+        while segment.file in self._by_path:  # an archive may hold two members of one name
+            segment.file += "~"
+        self._take_up(segment, self._ledger.segment(segment.id))
         return segment
 
     def add(self, segment: Segment) -> None:
@@ -175,14 +183,14 @@ class Intake:
         """Let go of a file that holds nothing more to do, and stays."""
         if segment.stream is None:
             size = segment.size if segment.limit is None else segment.limit
-            self._done[segment.path] = (segment.identity.inode, size)
+            self._done[segment.file] = (segment.identity.inode, size)
         self.forget(segment)
 
     def forget(self, segment: Segment) -> None:
         """Let go of a file that has gone, or has been replaced."""
         if self.by_handle.pop(segment.handle, None) is None:
             return
-        self._by_path.pop(segment.path, None)
+        self._by_path.pop(segment.file, None)
         self.finished += segment.counts
         self.finished_damage += segment.damage
         if segment.counts.pending:
@@ -211,31 +219,32 @@ class Intake:
         for path in self._empty:
             removal.remove_if_abandoned(path)
 
-    def _look(self, seen: Seen) -> None:
+    def _look(self, file: str, seen: Seen) -> None:
         if not seen.size:
             self._empty.append(seen.path)
             return
-        known = self._by_path.get(seen.path)
+        known = self._by_path.get(file)
         self.bytes_seen += seen.size if known is None else 0
         if known is None:
-            if self._done.get(seen.path) != (seen.inode, seen.size):
-                self._queue(seen.path)
+            if self._done.get(file) != (seen.inode, seen.size):
+                self._queue(file)
         elif known.identity.inode != seen.inode or seen.size < min(known.splitter.offset, known.size):
             self.forget(known)
-            self._queue(seen.path)
+            self._queue(file)
         elif seen.size != known.size and known.limit is None:
-            self._queue(seen.path)
+            self._queue(file)
 
-    def _queue(self, path: Path) -> None:
-        if path not in self._queued:
-            self._queued.add(path)
-            self._backlog.append(path)
+    def _queue(self, file: str) -> None:
+        if file not in self._queued:
+            self._queued.add(file)
+            self._backlog.append(file)
 
-    def _segment(self, path: Path) -> Segment | None:
+    def _segment(self, file: str) -> Segment | None:
         """Return what is known of a file, or look at how it begins; None if there is nothing to read in it."""
-        known = self._by_path.get(path)
+        known = self._by_path.get(file)
         if known is not None:
             return known
+        path = Path(file)
         segment = reading.identify(path)
         self.unreadable.pop(path, None)
         if segment.format is Format.NEWER:
@@ -243,22 +252,22 @@ class Intake:
         if segment.format is Format.OTHER:
             self._note_unreadable(path, OSError(segment.format.value))
         if not segment.id:
-            self._done[path] = (segment.identity.inode, path.stat().st_size)
+            self._done[file] = (segment.identity.inode, path.stat().st_size)
             return None
         row = self._ledger.segment(segment.id)
         stays = segment.format is Format.PLAIN or not self._removes or (row is not None and row.damaged)
         if row is not None and row.finished and not row.counts.pending and stays and row.size == path.stat().st_size:
             self.finished += row.counts
             self.finished_damage += row.damaged + bool(row.torn)
-            self._done[path] = (segment.identity.inode, row.size)
+            self._done[file] = (segment.identity.inode, row.size)
             return None
-        self._take_up(segment)
+        self._take_up(segment, row)
         return segment
 
-    def _take_up(self, segment: Segment) -> None:
-        segment.number = self._numbers.get(segment.id) or self._ledger.number_of(segment.id)
+    def _take_up(self, segment: Segment, row: SegmentRow | None) -> None:
+        segment.number = row.number if row else self._numbers.get(segment.id) or self._ledger.new_number()
         self._numbers[segment.id] = segment.number
-        self._by_path[segment.path] = segment
+        self._by_path[segment.file] = segment
         self.add(segment)
 
     def _note_unreadable(self, path: Path, error: OSError) -> None:

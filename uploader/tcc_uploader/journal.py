@@ -1,5 +1,7 @@
 """The runs of a segment that began and have not ended, and what a killed process left of them.  Pure."""
 
+from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -52,13 +54,30 @@ class Allowance:
         self._left += mark.size if isinstance(mark, Line) else 0
 
 
+class _Hashes:
+    """A set of texts in 8 bytes each.  It is searched from end to end: for what is seldom asked."""
+
+    __slots__ = ("_hashes",)
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._hashes = array("q", map(hash, texts))
+
+    def __contains__(self, text: str) -> bool:
+        return hash(text) in self._hashes
+
+    def add(self, text: str) -> None:
+        self._hashes.append(hash(text))
+
+
 class Journal:
     """What the journal lines of one segment say, in little memory: places, and lines only if ``allowance`` is given."""
+
+    __slots__ = ("_allowance", "decided", "known", "open")
 
     def __init__(self, allowance: Allowance | None = None) -> None:
         self._allowance = allowance
         self.open: dict[str, OpenRun] = {}
-        self.known: set[str] = set()
+        self.known: set[str] | _Hashes = set()
         """Every run that this segment tells of, ended or not."""
 
         self.decided = False
@@ -91,6 +110,10 @@ class Journal:
         self.known.add(run_id)
         for mark in (run.own, *run.children.values()) if run else ():
             self._give_back(mark)
+
+    def seal(self) -> None:
+        """Note that nothing more is expected to come: what is known is kept in less memory."""
+        self.known = _Hashes(self.known) if isinstance(self.known, set) else self.known
 
     def _mark(self, line: Line, span: Span) -> Mark:
         return line if self._allowance and self._allowance.take(line) else span

@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tcc_schemas.records import SegmentHeader
+from .segments import Writer
 
 if sys.platform != "win32":
     import fcntl
@@ -25,7 +25,7 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-def lock_proves(header: SegmentHeader | None, inode: int) -> bool:
+def lock_proves(header: Writer | None, inode: int) -> bool:
     """Whether obtaining a segment's lock here means that its writer is gone: it wrote this file, on this machine.
 
     A copy proves nothing, nor does a spool shared with another machine: their writers' locks are not seen here.
@@ -35,7 +35,7 @@ def lock_proves(header: SegmentHeader | None, inode: int) -> bool:
     return (boot_id() != "" and header.boot_id == boot_id()) or header.host == platform.node()
 
 
-def boot_is_over(header: SegmentHeader | None) -> bool:
+def boot_is_over(header: Writer | None) -> bool:
     """Whether a segment was written on this machine before it last started: then its writer is gone, copy or not."""
     if header is None or not header.boot_id or not boot_id():
         return False

@@ -20,6 +20,8 @@ class Outcome:
     """What is wrong with archives; ``damage`` counts it."""
     unread: bool
     """Whether it ended before all was read."""
+    unended: int
+    """Journaled runs without an end: whether their processes live is not known."""
     waiting: int
     """Records, and letters that were requeued, that are still to be sent."""
     paused: list[DestinationReport]

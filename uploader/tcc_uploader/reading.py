@@ -26,7 +26,7 @@ class NotAFileError(OSError):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[FileIO, os.stat_result]]:
+def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
     """Open a file of a spool for reading: no links, no devices, no waiting.  Raises OSError."""
     with FileIO(path, "rb", opener=open_plainly) as file:
         status = os.fstat(file.fileno())
@@ -48,12 +48,14 @@ def _read_at(file: FileIO, offset: int, size: int) -> bytes:
 def identify(path: Path) -> Segment:
     """Look at how a file begins.  Raises OSError."""
     with opened(path) as (file, status):
-        kind, ident = sniffed(read_first_line(file))
+        start = read_first_line(file, min(CHUNK, status.st_size))
+        kind, ident = sniffed(start)
         limit = None
         if kind is Format.PLAIN:
             limit, digest = _hash(file)
             ident = "plain-" + digest
-    return Segment(path, Identity(status.st_dev, status.st_ino), kind, ident, limit=limit)
+    whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
+    return Segment(str(path), Identity(status.st_dev, status.st_ino), kind, ident, limit=limit, whole=whole)
 
 
 def sniffed(start: bytes) -> tuple[Format, str]:
@@ -64,11 +66,11 @@ def sniffed(start: bytes) -> tuple[Format, str]:
     return kind, segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
 
 
-def read_first_line(stream: Stream) -> bytes:
-    """Read a chunk, and more if it holds no complete line."""
-    parts = [stream.read(CHUNK)]
+def read_first_line(stream: Stream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
+    """Read so many bytes, and more, up to about ``most``, if they hold no complete line."""
+    parts = [stream.read(size)]
     size = len(parts[0])
-    while b"\n" not in parts[-1] and size <= MAX_LINE and (more := stream.read(CHUNK)):
+    while b"\n" not in parts[-1] and size <= most and (more := stream.read(CHUNK)):
         parts.append(more)
         size += len(more)
     return b"".join(parts)
@@ -78,7 +80,10 @@ def read_on(segment: Segment) -> list[Found]:
     """Read the next chunk of a segment, and note what its lines say of it.  Raises OSError."""
     if segment.at_end:
         segment.splitter.rewind()  # what was a torn tail may have been cut off and written over
-    if segment.stream is None:
+    if segment.whole:
+        data, segment.whole = segment.whole, b""
+        segment.at_end = True
+    elif segment.stream is None:
         data = _read_file_on(segment)
     else:
         data = segment.stream.read(CHUNK)
@@ -91,10 +96,10 @@ def fetch(segment: Segment, place: Mark) -> Line | None:
     if isinstance(place, Line):
         return place
     if segment.stream is not None:
-        raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", str(segment.path))
-    with opened(segment.path) as (file, status):
+        raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
+    with opened(segment.file) as (file, status):
         if Identity(status.st_dev, status.st_ino) != segment.identity:
-            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(segment.path))
+            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         data = _read_at(file, place.offset, place.size)
     if segment.format is Format.LETTER:
         return letter_line(Letter.model_validate_json(data))
@@ -125,7 +130,7 @@ def open_letter(path: Path, number: int) -> tuple[Segment, Line]:
         data = file.read() or b""
     letter = Letter.model_validate_json(data)
     identity = Identity(status.st_dev, status.st_ino)
-    segment = Segment(path, identity, Format.LETTER, letter.segment, number=number, limit=len(data))
+    segment = Segment(str(path), identity, Format.LETTER, letter.segment, number=number, limit=len(data))
     return segment, letter_line(letter)._replace(size=len(data))
 
 
@@ -149,9 +154,9 @@ def letter_line(letter: Letter) -> Line:
 
 
 def _read_file_on(segment: Segment) -> bytes:
-    with opened(segment.path) as (file, status):
+    with opened(segment.file) as (file, status):
         if Identity(status.st_dev, status.st_ino) != segment.identity or status.st_size < segment.size:
-            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(segment.path))
+            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         end = status.st_size if segment.limit is None else segment.limit
         data = _read_at(file, segment.size, min(CHUNK, end - segment.size))
         segment.at_end = segment.size + len(data) >= end

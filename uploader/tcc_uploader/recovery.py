@@ -1,6 +1,7 @@
 """Runs that never ended because their process was killed: made into records, once it is sure that it was."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from . import reading
@@ -27,22 +28,17 @@ class Recovery:
 
         A segment's own records go first: one of them, or of a later segment of the same process, may be the run's end.
         """
-        for segment in candidates:
-            if not segment.journal.undecided or not segment.settled or segment.seal or not self._is_dead(segment):
+        undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
+        family = _by_process(self._intake.live) if undecided else {}
+        for segment in undecided:
+            if not self._is_dead(segment):
                 continue
-            others = self._others_of_its_process(segment)
+            others = [other for other in family.get(_process(segment), ()) if other is not segment]
             if all(other.at_end for other in others):
                 for run_id in list(segment.journal.open):
                     if not any(_tells_more(other, segment, run_id) for other in others):
                         self._recover(segment, run_id)
                 segment.journal.decided = True
-
-    def _others_of_its_process(self, segment: Segment) -> list[Segment]:
-        mine = segment.header
-        if mine is None or not mine.process:
-            return []
-        headers = [(other, other.header) for other in self._intake.live if other is not segment]
-        return [other for other, its in headers if its is not None and its.process == mine.process]
 
     def _recover(self, segment: Segment, run_id: str) -> None:
         try:
@@ -81,6 +77,19 @@ def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:
     theirs = other.journal.open.get(run_id)
     mine = segment.journal.open[run_id]
     return theirs is None or (len(theirs.children), later) > (len(mine.children), not later)
+
+
+def _by_process(segments: Iterable[Segment]) -> dict[str, list[Segment]]:
+    """Return the segments of each process that has a name."""
+    found: dict[str, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        if process := _process(segment):
+            found[process].append(segment)
+    return found
+
+
+def _process(segment: Segment) -> str:
+    return segment.header.process if segment.header else ""
 
 
 def _sequence(segment: Segment) -> int:

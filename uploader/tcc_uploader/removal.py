@@ -59,7 +59,7 @@ def _claim(segment: Segment) -> Iterator[bool]:
         return
     with ExitStack() as stack:
         try:
-            file, status = stack.enter_context(opened(segment.path))
+            file, status = stack.enter_context(opened(segment.file))
         except OSError:
             yield False
             return

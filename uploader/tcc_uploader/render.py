@@ -57,6 +57,7 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
         "newer_files": outcome.newer,
         "unreadable": outcome.unreadable,
         "archives": outcome.wrong,
+        "unended": outcome.unended,
         "timed_out": outcome.timed_out,
         "needs_operator": outcome.needs_operator,
         "trouble": outcome.trouble,
@@ -83,6 +84,11 @@ def hints(outcome: Outcome, state: Path) -> Iterator[str]:
     for path, why in outcome.unreadable.items():
         yield f"can't read {path}: {why}"
     yield from wrong_lines(outcome.wrong)
+    if outcome.unended:
+        yield (
+            f"{plural(outcome.unended, 'journaled run')} without an end: still running, as far as is known here; "
+            "if not, --assume-dead recovers what there is"
+        )
     if outcome.counts.dead:
         yield "dead letters: `tcc-upload dead list` tells why"
     if outcome.trouble:

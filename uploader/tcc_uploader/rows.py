@@ -1,6 +1,7 @@
 """What the ledger holds, as plain values."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import add
 from typing import Literal, NamedTuple, Self
 
 from .decisions import Decision, Place
@@ -34,8 +35,12 @@ class Counts:
         elif decision is Decision.DROPPED:
             self.dropped += 1
 
+    def values(self) -> tuple[int, ...]:
+        """Return the counts in the order of the fields."""
+        return self.records, self.delivered, self.duplicate, self.dead, self.dropped, self.recovered
+
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*map(add, self.values(), other.values()))
 
 
 class SegmentRow(NamedTuple):

@@ -1,14 +1,16 @@
 """One file of a spool as the uploader sees it: how far it was read, what it held, what became of it.  Pure."""
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from pydantic import ValidationError
 
-from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, Tally, decode
+from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
 from tcc_schemas.records import Seal, SegmentHeader
+from tcc_schemas.tally import Tally
 
 from .formats import Format, Invalid, plain_record
 from .journal import Journal
@@ -17,11 +19,32 @@ from .rows import Counts, SegmentRow
 Found = Line | Invalid | Damage
 
 
+MOST_INVALID: Final = 20
+"""Lines of one plain file that may become letters because they are no records."""
+
+
 class Identity(NamedTuple):
     """Which file a name stands for now."""
 
     device: int
     inode: int
+
+
+class Writer(NamedTuple):
+    """Who wrote a segment, as its first line says (:class:`tcc_schemas.records.SegmentHeader`)."""
+
+    host: str
+    boot_id: str
+    process: str
+    sequence: int
+    inode: int
+
+
+class Sealed(NamedTuple):
+    """What a valid seal says of its segment: its records, and those that its writer had to refuse."""
+
+    records: int
+    refused: int
 
 
 class Stream(Protocol):
@@ -35,7 +58,8 @@ class Stream(Protocol):
 class Segment:
     """A file with records.  Offsets and sizes are bytes."""
 
-    path: Path
+    file: str
+    """Its path, as text: there may be 100,000 segments in memory, and a Path takes five times as much."""
     identity: Identity
     format: Format
     id: str
@@ -43,23 +67,32 @@ class Segment:
     """The ledger's number for its id."""
     handle: int = 0
     """This file's number in this process: two copies of a segment share an id and a number, not a handle."""
-    header: SegmentHeader | None = None
+    header: Writer | None = None
     counts: Counts = field(default_factory=Counts)
     splitter: LineSplitter = field(default_factory=LineSplitter)
     tally: Tally = field(default_factory=Tally)
     journal: Journal = field(default_factory=Journal)
     stream: Stream | None = None
     """Where its bytes come from, if that is no file: they can't be read a second time."""
-    seal: Seal | None = None
+    seal: Sealed | None = None
     damaged: int = 0
+    invalid: int = 0
+    """Lines of a plain file that are no records, and are letters of their own."""
     skipped: int = 0
     """Lines of a kind that this version does not know and that ask for no delivery."""
     cut: bool = False
     """The seal and the lines before it do not agree."""
     limit: int | None = None
     """Where to stop reading: the bytes that a plain file's id was made from."""
+    whole: bytes = b""
+    """All of a small file, from when it was identified until it is read: it is opened once."""
     at_end: bool = False
     """Read up to where the file ended when it was last looked at."""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies; a name within an archive, for one that an archive carries."""
+        return Path(self.file)
 
     @property
     def size(self) -> int:
@@ -115,7 +148,10 @@ def take(segment: Segment, data: bytes) -> list[Found]:
     lines = segment.splitter.feed(data)
     if segment.format is Format.PLAIN:
         return _plain(segment, lines)
-    return [found for raw in lines if (found := _note(segment, decode(raw))) is not None]
+    concerned = [found for raw in lines if (found := _note(segment, decode(raw))) is not None]
+    if segment.seal and segment.at_end:
+        segment.journal.seal()
+    return concerned
 
 
 def _plain(segment: Segment, lines: list[RawLine]) -> list[Found]:
@@ -124,9 +160,17 @@ def _plain(segment: Segment, lines: list[RawLine]) -> list[Found]:
         # the last line of a hand-written file may lack its newline; one that is no record is torn
         last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
         lines += [] if isinstance(last, Invalid) else splitter.feed(b"\n")
-    found = [record for raw in lines if (record := plain_record(raw)) is not None]
+    found = [record for raw in lines if (record := plain_record(raw)) is not None and _counts(segment, record)]
     segment.counts.records += len(found)
     return list(found)
+
+
+def _counts(segment: Segment, record: Line | Invalid) -> bool:
+    """Whether what a plain line holds meets a fate: a file of something else must not become a letter for each line."""
+    if isinstance(record, Invalid):
+        segment.invalid += 1
+        segment.damaged += segment.invalid > MOST_INVALID
+    return isinstance(record, Line) or segment.invalid <= MOST_INVALID
 
 
 def _note(segment: Segment, found: Line | Damage) -> Found | None:
@@ -156,12 +200,14 @@ def _note_seal(segment: Segment, line: Line) -> None:
     except ValidationError:
         segment.damaged += 1
         return
-    segment.seal = seal
+    segment.seal = Sealed(seal.records, seal.refused)
     segment.cut = (seal.records, seal.crcs) != (segment.tally.records, segment.tally.crcs)
 
 
-def _header(body: bytes) -> SegmentHeader | None:
+def _header(body: bytes) -> Writer | None:
     try:
-        return SegmentHeader.model_validate_json(body)
+        header = SegmentHeader.model_validate_json(body)
     except ValidationError:
         return None
+    host, boot_id, process = map(sys.intern, (header.host, header.boot_id, header.process))
+    return Writer(host, boot_id, process, header.sequence, header.inode)

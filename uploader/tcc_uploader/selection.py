@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import orjson
 
-from tcc_schemas.lines import Line, LineSplitter, Tally, crc_of, decode, encode
+from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
+from tcc_schemas.tally import Tally
 
 from .formats import Format, plain_record
 from .manifest import SegmentEntry, Selection

@@ -58,7 +58,7 @@ class Snapshot:
         with self.reading() as stream:
             kind, ident = sniffed(read_first_line(stream))
         with self.reading() as stream:
-            segment = Segment(self.path, self.identity, kind, ident, stream=stream)
+            segment = Segment(str(self.path), self.identity, kind, ident, stream=stream)
             while not segment.at_end:
                 read_on(segment)
         whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may lack its newline

@@ -72,7 +72,7 @@ def _add_file(path: Path, found: Sources) -> None:
             carried = is_archive(file.read(_MAGIC_BYTES) or b"")
     except OSError:
         carried = False  # whoever reads it will tell
-    if carried:
+    if carried or path.name.endswith(_ENDINGS):
         found.carriers.append(from_file(path))
     else:
         found.files.append(path)

@@ -91,9 +91,9 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
             decision = ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)
             segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
         lines = [line for line in found if isinstance(line, Line)]
-        delivered = ledger.delivered(dedupe_key(line.kind, line.id) for line in lines)
-        for line in lines:
-            key = dedupe_key(line.kind, line.id)
+        keys = [dedupe_key(line.kind, line.id) for line in lines]
+        delivered = ledger.delivered(keys)
+        for line, key in zip(lines, keys, strict=True):
             decision = ledger.judge(segment.number, line, key, delivered.get(key), seen.get(key))
             if decision is Decision.SEND and line.path not in PATHS:
                 decision = Decision.CONFLICT

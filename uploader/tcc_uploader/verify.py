@@ -17,7 +17,7 @@ from .decisions import Known
 from .formats import LINE_START, Format
 from .ledger import Ledger
 from .rows import Counts, SegmentRow
-from .segments import Segment
+from .segments import MOST_INVALID, Segment, file_name
 from .sources import Sources, each_segment
 from .survey import Survey, examine
 
@@ -91,10 +91,9 @@ def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
         result.archives += carrier.wrong
     if whole:
         folders = {str(spool) for spool in sources.spools}
-        keys = ledger.settled_lines()
-        for row in ledger.segments():
-            if row.id not in present:
-                result.segments.append(_absent(row, keys.get(row.number, Counts()), folders))
+        absent = [row for row in ledger.segments() if row.id not in present]
+        keys = ledger.settled_lines() if absent else {}
+        result.segments += [_absent(row, keys.get(row.number, Counts()), folders) for row in absent]
     for name in ("records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"):
         result.totals[name] = sum(getattr(check, name) for check in result.segments)
     return result
@@ -110,6 +109,8 @@ def _present(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> Segm
     if segment.splitter.tail:
         torn, start = segment.splitter.tail, segment.splitter.offset
         damage.append(f"torn tail of {torn:,} bytes at byte {start:,}: {_TORN}")
+    if segment.invalid > MOST_INVALID:
+        damage.append(f"{segment.invalid - MOST_INVALID:,} more lines are no records")
     seal = segment.seal
     if seal and segment.cut:
         missing = seal.records - segment.counts.records
@@ -117,7 +118,8 @@ def _present(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> Segm
         # a damaged line explains one that is missing; what no damage explains was taken out or changed
         (damage if segment.damaged and 0 <= missing <= hidden else broken).append(text)
     if row is not None and row.counts.records > segment.counts.records + hidden:
-        broken.append(f"cut short: {row.counts.records:,} records were read here before")
+        text = f"cut short: {row.counts.records:,} records were read here before"
+        (broken if row.path == file_name(segment.path) else damage).append(text)  # a copy may be cut by itself
     elif row is not None and _as_it_was(row, segment) and row.counts != segment.counts:
         broken.append(f"the ledger's keys say {segment.counts}, its row says {row.counts}")
     check = _check(segment.id, segment.row(finished=False), damage, broken, present=True)

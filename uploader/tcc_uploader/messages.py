@@ -1,0 +1,27 @@
+"""What other threads tell the deciding one."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from .answers import Answer
+from .lanes import Record
+
+
+class Changed(NamedTuple):
+    """A file may have grown."""
+
+    path: Path
+
+
+class Answered(NamedTuple):
+    """A request has its answer."""
+
+    record: Record
+    answer: Answer
+
+
+class Stop(NamedTuple):
+    """Finish what is in flight, and end."""
+
+
+Message = Changed | Answered | Stop
