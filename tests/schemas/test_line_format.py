@@ -15,13 +15,13 @@ from tcc_schemas.lines import (
     Line,
     LineReader,
     RawLine,
-    Tally,
     crc_of,
     decode,
     encode,
     other_version,
 )
 from tcc_schemas.records import SpoolLine
+from tcc_schemas.tally import Tally
 
 SEGMENT = (
     SegmentFile("segment-1")
