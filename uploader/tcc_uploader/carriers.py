@@ -11,8 +11,9 @@ from .archives import ArchiveError, ByteStream, Member, Refused, walk
 from .formats import Format, holds_record
 from .journal import Allowance, Journal
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
-from .reading import CHUNK, open_plainly, read_first_line, sniffed
+from .reading import open_plainly, read_first_line, sniffed
 from .segments import Identity, Segment
+from .streams import read_fully
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
 """Bytes of a plain file in an archive: it is read whole, for its identity is the hash of its bytes."""
@@ -53,7 +54,7 @@ class Carrier:
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment]:
         checked = _Checked(member.stream)
         if member.name.endswith(f"/{MANIFEST}"):
-            self._take_manifest(member.name, _read_at_most(checked, MAX_MANIFEST + 1))
+            self._take_manifest(member.name, read_fully(checked, MAX_MANIFEST + 1))
         else:
             segment = self._identified(member.name, checked, allowance)
             if segment is not None:
@@ -76,7 +77,7 @@ class Carrier:
         elif not given and kind is Format.PLAIN and not holds_record(start):
             return None
         elif kind is Format.PLAIN:
-            start += _read_at_most(checked, _MAX_PLAIN + 1 - len(start))
+            start += read_fully(checked, _MAX_PLAIN + 1 - len(start))
             if len(start) > _MAX_PLAIN:
                 self.wrong.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: unpack it and give the file")
                 return None
@@ -144,14 +145,6 @@ class _Checked:
             return b""
         self._hash.update(data)
         return data
-
-
-def _read_at_most(stream: ByteStream, size: int) -> bytes:
-    parts = []
-    while size > 0 and (part := stream.read(min(size, CHUNK))):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
 
 
 def from_file(path: Path) -> Carrier:

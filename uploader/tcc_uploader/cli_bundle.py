@@ -18,6 +18,7 @@ from .compressed import ZSTD
 from .departure import remove_bundled
 from .exits import Exit
 from .packing import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file
+from .render import plural
 from .selection import STATUSES, Wanted
 from .settings import Settings
 from .snapshots import Snapshots
@@ -112,7 +113,7 @@ def _make(settings: Settings, wanted: Wanted, output: Path, ending: str) -> Plan
         else:
             with new_file(output) as file:
                 size = write(made, ending, file.fileno())
-    counts = f"{_counted(len(made.pieces), 'segment')}, {_counted(made.manifest.records, 'record')}"
+    counts = f"{plural(len(made.pieces), 'segment')}, {plural(made.manifest.records, 'record')}"
     click.echo(f"{output}: {counts}, {_size_text(size)}", err=True)
     return made
 
@@ -127,7 +128,7 @@ def _remove(settings: Settings, made: Plan, output: Path) -> None:
             staying = remove_bundled(made.pieces, output.resolve(), ledger)
         except sqlite3.OperationalError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
-    click.echo(f"removed {len(made.pieces) - len(staying):,} of {_counted(len(made.pieces), 'segment')}", err=True)
+    click.echo(f"removed {len(made.pieces) - len(staying):,} of {plural(len(made.pieces), 'segment')}", err=True)
     for path, why in staying.items():
         click.echo(f"{path} stays: {why}", err=True)
 
@@ -137,7 +138,7 @@ def _told(made: Plan) -> Exit:
     for path, why in made.unreadable.items():
         click.echo(f"can't read {path}: {why}", err=True)
     if made.damaged:
-        click.echo(f"{_counted(made.damaged, 'damaged line')} carried as they are", err=True)
+        click.echo(f"{plural(made.damaged, 'damaged line')} carried as they are", err=True)
     if made.unreadable:
         return Exit.PENDING
     return Exit.DEAD_OR_DAMAGED if made.damaged else Exit.DELIVERED
@@ -157,10 +158,6 @@ def _ending_of(output: Path) -> str:
     if output.exists() or output.is_symlink():
         raise click.UsageError(f"{output} is there already, and may be all that is left of what it holds: name another")
     return ending
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s'[: number != 1]}"
 
 
 def _size_text(size: int) -> str:

@@ -105,7 +105,6 @@ class Sender(Generic[Tag]):
         with self._lock:
             self._abandoned.add(id(tag))
             self._at_work.pop(id(tag), None)
-            self._limit += 1
             self._hand_out()
 
     def nudge(self) -> None:
@@ -138,7 +137,7 @@ class Sender(Generic[Tag]):
     def _next(self) -> tuple[Tag, Request] | None:
         """Return what a thread may begin now."""
         now = time.monotonic()
-        if not self._queued or len(self._at_work) >= self._limit - len(self._abandoned):
+        if not self._queued or len(self._at_work) >= self._limit:
             return None
         hanging = takewhile(lambda since: now - since >= _HANGS, self._at_work.values())  # the oldest come first
         if len(self._at_work) - sum(1 for _ in hanging) >= self._pace.threads:
@@ -165,7 +164,6 @@ class Sender(Generic[Tag]):
             with self._lock:
                 if id(tag) in self._abandoned:
                     self._abandoned.discard(id(tag))
-                    self._limit -= 1
                     self._threads.remove(threading.current_thread())
                     return
                 del self._at_work[id(tag)]

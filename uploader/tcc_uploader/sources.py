@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from . import reading
-from .archives import is_archive
+from .archives import START, is_archive
 from .carriers import Carrier, from_file, from_stdin
 from .discover import SUFFIX, list_files
 from .segments import Segment
 
 STDIN: Final = Path("-")
 _ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
-_MAGIC_BYTES: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def _look_into(folder: Path, found: Sources) -> None:
 def _add_file(path: Path, found: Sources) -> None:
     try:
         with reading.opened(path) as (file, _):
-            carried = is_archive(file.read(_MAGIC_BYTES) or b"")
+            carried = is_archive(file.read(START) or b"")
     except OSError:
         carried = False  # whoever reads it will tell
     if carried or path.name.endswith(_ENDINGS):

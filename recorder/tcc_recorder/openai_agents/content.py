@@ -79,13 +79,12 @@ def step_prompt(system: str | None, items: Iterable[object], cap: int | None) ->
     head = [as_json({"role": "system", "content": system})] if system else []
     parts = [as_json(item) for item in items] if not isinstance(items, str) else [as_json(items)]
     left_out = 0
-    if cap is not None:
-        room = cap - 2 - sum(len(part) + 1 for part in head)
-        sizes = [len(part) + 1 for part in parts]
-        total = sum(sizes)
-        while total > room and left_out < len(parts) - 1:
-            total -= sizes[left_out]
-            left_out += 1
+    room = cap - 2 - sum(len(part) + 1 for part in head)
+    sizes = [len(part) + 1 for part in parts]
+    total = sum(sizes)
+    while total > room and left_out < len(parts) - 1:
+        total -= sizes[left_out]
+        left_out += 1
     whole = f"[{','.join([*head, *parts[left_out:]])}]"
     return whole[:cap], left_out
 

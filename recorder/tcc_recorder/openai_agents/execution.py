@@ -63,11 +63,6 @@ class Execution:
         with guard:
             self.asked(beginning.given)
 
-    @property
-    def over(self) -> bool:
-        """Whether it has been recorded."""
-        return self._run is None
-
     def asked(self, given: object) -> None:
         """Set what the run was given: the user's words, or a list of items."""
         if self._run is None or not self.content:
