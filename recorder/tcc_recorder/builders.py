@@ -11,7 +11,7 @@ from .clock import now
 from .complaints import complaints
 from .defaults import defaults
 from .feedback import beside, submit
-from .ids import new_id
+from .ids import given_id
 from .items import NAME, OTHER, PROMPT, RESPONSE, Family, Item
 from .records import Route, item_lines, journal_lines, run_lines
 from .sink import emit, journals, note
@@ -22,10 +22,11 @@ class Run(Item):
     """One agent run.  Made by :func:`run`."""
 
     __slots__ = ("__weakref__",)
-    _label = "Run"
+    _label, _kind, _id_member = "Run", "run", "run_id"
 
     def __init__(self, run_id: str | None, session_id: str | None, conversational: bool | None, way: Route) -> None:
-        super().__init__("run", _ident(run_id), way, Family())
+        own_id = given_id(run_id)
+        super().__init__(own_id, own_id, way, Family())
         self._put("session_id", session_id)
         if conversational is not None and (flag := truth(conversational)) is not None:
             self._body["conversational"] = flag
@@ -45,12 +46,12 @@ class Run(Item):
     def step(self, step_id: str | None = None) -> "Step":
         """Begin an LLM call of this run."""
         self._seen |= OTHER
-        return Step(self._run_id, step_id, self._route, self._family)
+        return Step(self._run_id, given_id(step_id), self._route, self._family)
 
     def tool_call(self, tool_name: str | None = None, tool_call_id: str | None = None) -> "ToolCall":
         """Begin a tool call of this run."""
         self._seen |= OTHER
-        return ToolCall(self._run_id, tool_call_id, tool_name, self._route, self._family)
+        return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._family).name(tool_name)
 
     def prompt(self, user_prompt: str, system_prompt: str | None = None) -> Self:
         """Set what the run was asked."""
@@ -177,11 +178,7 @@ class Step(_Child):
     """One LLM call.  Made by :meth:`Run.step` or :func:`step`."""
 
     __slots__ = ()
-    _label = "Step"
-
-    def __init__(self, run_id: str, step_id: str | None, way: Route, family: Family) -> None:
-        super().__init__("step", run_id, way, family)
-        self._body["step_id"] = _ident(step_id)
+    _label, _kind, _id_member = "Step", "step", "step_id"
 
     def prompt(self, text: str) -> Self:
         """Set what the model was asked."""
@@ -230,7 +227,7 @@ class Step(_Child):
 
     def tool_call(self, tool_name: str | None = None, tool_call_id: str | None = None) -> "ToolCall":
         """Begin a tool call of the same run."""
-        return ToolCall(self._run_id, tool_call_id, tool_name, self._route, self._family)
+        return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._family).name(tool_name)
 
     def _check(self) -> None:
         if not self._seen & PROMPT:
@@ -243,14 +240,7 @@ class ToolCall(_Child):
     """One tool call.  Made by :meth:`Run.tool_call`, :meth:`Step.tool_call` or :func:`tool_call`."""
 
     __slots__ = ()
-    _label = "ToolCall"
-
-    def __init__(
-        self, run_id: str, tool_call_id: str | None, tool_name: str | None, way: Route, family: Family
-    ) -> None:
-        super().__init__("tool_call", run_id, way, family)
-        self._body["tool_call_id"] = _ident(tool_call_id)
-        self.name(tool_name)
+    _label, _kind, _id_member = "ToolCall", "tool_call", "tool_call_id"
 
     def name(self, tool_name: str | None) -> Self:
         """Set the tool's name."""
@@ -275,7 +265,3 @@ class ToolCall(_Child):
     def _record(self, body: dict[str, Any]) -> None:
         body["tool_name"] = body.get("tool_name") or "unknown"
         super()._record(body)
-
-
-def _ident(value: object) -> str:
-    return new_id() if value is None else text(value) or new_id()

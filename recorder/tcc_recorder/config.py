@@ -107,8 +107,7 @@ def get_url(path: str, api_key: str | None = None) -> str:
 
 def route(api_key: object, tcc_url: object) -> Route:
     """Return where an item made now is to go.  The key itself goes no further than this."""
-    key = given_text(api_key) or os.environ.get("TCC_API_KEY")
-    return Route(given_text(tcc_url) or None, _hint(key) if key else None)
+    return _route(given_text(tcc_url), given_text(api_key) or os.environ.get("TCC_API_KEY"))
 
 
 def _truth(value: str) -> bool:
@@ -116,11 +115,12 @@ def _truth(value: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _hint(key: str) -> str | None:
+def _route(url: str, key: str | None) -> Route:
     try:
-        return key_hint(key)
+        hint = key_hint(key) if key else None
     except UnicodeEncodeError:  # no header can hold such a key either
-        return None
+        hint = None
+    return Route(url or None, hint)
 
 
 def _spool_dir(environment: Mapping[str, str]) -> str:

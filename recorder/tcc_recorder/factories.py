@@ -4,6 +4,7 @@ from typing import Final
 
 from .builders import Run, Step, ToolCall
 from .config import route
+from .ids import given_id
 from .items import Family
 from .values import text
 
@@ -28,7 +29,7 @@ def run(
 
 def step(run_id: str, step_id: str | None = None, api_key: str | None = None, tcc_url: str | None = None) -> Step:
     """Begin an LLM call of a run that is known by its id alone: one of another process, or one that has ended."""
-    return Step(text(run_id), step_id, route(api_key, tcc_url), _NO_FAMILY)
+    return Step(text(run_id), given_id(step_id), route(api_key, tcc_url), _NO_FAMILY)
 
 
 def tool_call(
@@ -39,4 +40,4 @@ def tool_call(
     tcc_url: str | None = None,
 ) -> ToolCall:
     """Begin a tool call of a run that is known by its id alone: one of another process, or one that has ended."""
-    return ToolCall(text(run_id), tool_call_id, tool_name, route(api_key, tcc_url), _NO_FAMILY)
+    return ToolCall(text(run_id), given_id(tool_call_id), route(api_key, tcc_url), _NO_FAMILY).name(tool_name)

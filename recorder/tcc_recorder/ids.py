@@ -2,9 +2,18 @@
 
 import os
 import time
+from typing import Final
+
+from .values import text
+
+_AT_ONCE: Final = 64
+"""How many ids' random bits are asked of the system at once: each call costs as much as the rest of an id."""
+_VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 _millisecond = (-1, "")
 """The last millisecond that was formatted, and what ids begin with in it."""
+_tails: Final[list[str]] = []
+"""What the next ids end with.  Taken and added in single steps, so that threads need no lock."""
 
 
 def new_id() -> str:
@@ -18,6 +27,29 @@ def new_id() -> str:
     cached = _millisecond
     if cached[0] != milliseconds:
         _millisecond = cached = (milliseconds, f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7")
-    bits = os.urandom(10)
-    random = bits.hex()
-    return f"{cached[1]}{random[:3]}-{'89ab'[bits[9] & 3]}{random[3:6]}-{random[6:18]}"
+    try:
+        tail = _tails.pop()
+    except IndexError:
+        tail = _draw()
+    return cached[1] + tail
+
+
+def given_id(value: object) -> str:
+    """Return the id that a caller gave, as text; a new one for None and for an empty one."""
+    return new_id() if value is None else text(value) or new_id()
+
+
+def _draw() -> str:
+    """Ask the system for more random bits; return one tail, and keep the others."""
+    digits = os.urandom(10 * _AT_ONCE).hex()
+    drawn = [
+        f"{digits[i : i + 3]}-{_VARIANT[digits[i + 3]]}{digits[i + 4 : i + 7]}-{digits[i + 7 : i + 19]}"
+        for i in range(0, len(digits), 20)
+    ]
+    tail = drawn.pop()
+    _tails.extend(drawn)
+    return tail
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_tails.clear)  # they are the parent's

@@ -4,6 +4,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
+from math import isfinite
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
@@ -17,6 +18,9 @@ RESPONSE: Final = 2
 NAME: Final = 4
 OTHER: Final = 8
 """What was called on an item so far, as bits: ``end()`` asks for some, and a run without any is not worth a record."""
+
+
+_NOT_ENDED: Final[dict[str, Any]] = {}
 
 
 class Family:
@@ -62,14 +66,22 @@ class Item(ABC):
 
     __slots__ = ("_body", "_claim", "_clock", "_converted", "_family", "_final", "_route", "_run_id", "_seen")
     _label: ClassVar[str]
+    _kind: ClassVar[str]
+    _id_member: ClassVar[str]
+    """The wire dict's member that holds the item's own id."""
 
-    def __init__(self, kind: str, run_id: str, way: Route, family: Family) -> None:
+    def __init__(self, run_id: str, ident: str, way: Route, family: Family) -> None:
         self._claim = [True]
         started = time.time_ns()
         self._clock = started - time.monotonic_ns()
         """What turns the monotonic clock into time since the epoch."""
-        self._body: dict[str, Any] = {"type": kind, "run_id": run_id, "start_time": wire_time(started)}
-        self._final: dict[str, Any] = {}
+        self._body: dict[str, Any] = {
+            "type": self._kind,
+            "run_id": run_id,
+            self._id_member: ident,
+            "start_time": wire_time(started),
+        }
+        self._final = _NOT_ENDED
         """The wire dict, once it has ended."""
         self._run_id = run_id
         self._route = way
@@ -180,7 +192,7 @@ class Item(ABC):
 
     def _put_number(self, member: str, value: object, number: Callable[[object], float | None]) -> None:
         """Set a number, if the value is one; None leaves the member as it was."""
-        if type(value) is int:  # nearly always
+        if type(value) is int or (type(value) is float and isfinite(value)):  # nearly always
             self._body[member] = value
         elif value is not None and (found := number(value)) is not None:
             self._body[member] = found

@@ -145,7 +145,7 @@ class Segment:
         status = _fstat(self._descriptor)
         self._identity = (status.st_ino, status.st_dev)
         try:
-            self._append_line(
+            self.append(
                 encode("segment", self.id, _header(self.id, durability, status.st_ino), at=now()), is_record=False
             )
         except OSError:
@@ -154,22 +154,34 @@ class Segment:
             self.close()
             raise
 
-    def append(self, line: bytes) -> None:
-        """Write one record.
+    def append(self, line: bytes, *, is_record: bool = True) -> None:
+        """Write one line: a record, or what is none.
 
         Raises SegmentLostError if it must be written again elsewhere, OSError if it could not be written: then the
         file is as it was before, or not :attr:`intact`.
         """
-        self._append_line(line, is_record=True)
-
-    def note(self, line: bytes) -> None:
-        """Write a journal line.  Raises as :meth:`append` does."""
-        self._append_line(line, is_record=False)
+        descriptor = self._descriptor
+        if not self.intact:
+            raise SegmentLostError(errno.EINTR, "a write was interrupted")
+        if not self._is_ours(descriptor):  # a daemonizer closed it, and the number may be the agent's own file by now
+            raise SegmentLostError(errno.EBADF, "somebody closed the segment's descriptor")
+        self.intact = False  # until the books are in order again, whatever interrupts us
+        try:
+            _write_whole(descriptor, line)
+        except OSError:
+            if self._is_ours(descriptor):
+                _ftruncate(descriptor, self.size)
+                self.intact = True
+            raise
+        self._check_linked(descriptor)
+        self.size += len(line)
+        self.tally.add(crc_of(line), is_record=is_record)
+        self.intact = True
 
     def seal(self, refused: int) -> None:
         """Write the last line: what this segment holds, and how many records were ``refused`` since the last seal."""
         body = orjson.dumps({"records": self.tally.records, "refused": refused, "crcs": self.tally.crcs})
-        self._append_line(encode("seal", self.id, body, at=now()), is_record=False)
+        self.append(encode("seal", self.id, body, at=now()), is_record=False)
 
     def close(self) -> None:
         """Close the file, and thereby give up its lock (unless a forked process holds it too)."""
@@ -191,25 +203,6 @@ class Segment:
         if records > self.synced:
             del self.unsynced[: records - self.synced]
             self.synced = records
-
-    def _append_line(self, line: bytes, *, is_record: bool) -> None:
-        descriptor = self._descriptor
-        if not self.intact:
-            raise SegmentLostError(errno.EINTR, "a write was interrupted")
-        if not self._is_ours(descriptor):  # a daemonizer closed it, and the number may be the agent's own file by now
-            raise SegmentLostError(errno.EBADF, "somebody closed the segment's descriptor")
-        self.intact = False  # until the books are in order again, whatever interrupts us
-        try:
-            _write_whole(descriptor, line)
-        except OSError:
-            if self._is_ours(descriptor):
-                _ftruncate(descriptor, self.size)
-                self.intact = True
-            raise
-        self._check_linked(descriptor)
-        self.size += len(line)
-        self.tally.add(crc_of(line), is_record=is_record)
-        self.intact = True
 
     def _is_ours(self, descriptor: int) -> bool:
         try:

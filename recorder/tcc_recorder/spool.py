@@ -60,7 +60,7 @@ class Spool(Unsynced):
                     return
                 for line in lines:
                     segment = self._ready(len(line))
-                    segment.note(line)
+                    segment.append(line, is_record=False)
                     if segment.size >= SEGMENT_BYTES:
                         self._rotate(segment)
             except OSError as error:
@@ -172,7 +172,7 @@ class Spool(Unsynced):
         segment = self._segment = self._create(size)
         if self.journals:
             for line in self._unended():
-                segment.note(line)
+                segment.append(line, is_record=False)
         return segment
 
     def _replace(self, failed: Segment, *, lost: bool) -> Segment:

@@ -96,7 +96,10 @@ def string_map(data: object) -> dict[str, str] | None:
         pairs = dict(data)  # type: ignore[call-overload]  # a copy: another thread may change the caller's
     except Exception:  # noqa: BLE001 -- a value's own code may raise anything
         return None
-    return {text(key): text(value) for key, value in pairs.items()}
+    return {
+        key if type(key) is str else text(key): value if type(value) is str else text(value)
+        for key, value in pairs.items()
+    }
 
 
 def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:

@@ -216,8 +216,16 @@ def encode(
     redacted: int = 0,
 ) -> bytes:
     """Build one line, LF included.  ``body`` is JSON without a newline; texts hold no lone surrogates."""
-    texts = {"kind": kind, "id": ident, "run_id": run_id, "at": at, "path": path, "url": url, "key": key}
-    members: dict[str, str | int] = {name: text for name, text in texts.items() if text is not None}
+    members: dict[str, str | int] = {"kind": kind, "id": ident}
+    if run_id is not None:
+        members["run_id"] = run_id
+    members["at"] = at
+    if path is not None:
+        members["path"] = path
+    if url is not None:
+        members["url"] = url
+    if key is not None:
+        members["key"] = key
     if converted:
         members["converted"] = True
     if redacted:

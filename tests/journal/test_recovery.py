@@ -66,9 +66,8 @@ def journal(writer: Writer, run_id: str, *children: str) -> None:
     ]
     for item in items:
         ident = item.get("step_id", run_id)
-        writer.note(
-            encode("journal", str(ident), json.dumps(item, separators=(",", ":")).encode(), at=AT, run_id=run_id)
-        )
+        body = json.dumps(item, separators=(",", ":")).encode()
+        writer.append(encode("journal", str(ident), body, at=AT, run_id=run_id), is_record=False)
 
 
 def end(writer: Writer, run_id: str) -> None:
