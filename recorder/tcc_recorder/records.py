@@ -36,15 +36,17 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     """Return the lines of a run: one, or, if that were too large, one for each child and then the run's."""
     if not children:
         return item_lines(run, route)
-    steps = [child for child in children if child[0]["type"] == "step"]
-    tool_calls = [child for child in children if child[0]["type"] != "step"]
-    items = [run, *steps, *tool_calls]
-    bodies, redacted = kept([wire for wire, _ in items])
+    steps, tool_calls = [run[0]], []
+    was_converted = run[1]
+    for wire, converted in children:
+        (steps if wire["type"] == "step" else tool_calls).append(wire)
+        was_converted |= converted
+    bodies, redacted = kept(steps + tool_calls)
     body, converted = json_bytes({"type": "batch", "items": bodies})
     if len(body) > _LARGE:
-        return [line for item in (*items[1:], run) for line in item_lines(item, route)]
-    converted = converted or True in [was_converted for _, was_converted in items]
-    return [_item_line(run[0], body, route, converted=converted, redacted=redacted)]
+        ordered = sorted(children, key=lambda child: child[0]["type"] != "step")
+        return [line for item in (*ordered, run) for line in item_lines(item, route)]
+    return [_item_line(run[0], body, route, converted=converted or was_converted, redacted=redacted)]
 
 
 def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
@@ -53,12 +55,8 @@ def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
     for ended, was_converted in items:
         (item,), redacted = kept([ended])
         body, converted = json_bytes(item)
-        ident, run_id, url, key = item[_ID[item["type"]]], item["run_id"], route.url, route.key
-        if converted:
-            ident, run_id, url = scrubbed(ident), scrubbed(run_id), url and scrubbed(url)
-        mark = converted or was_converted
-        line = encode("journal", ident, body, at=at, run_id=run_id, url=url, key=key, converted=mark, redacted=redacted)
-        lines.append(line)
+        ident, run_id, converted = item[_ID[item["type"]]], item["run_id"], converted or was_converted
+        lines.append(_line("journal", ident, run_id, None, at, body, route, converted=converted, redacted=redacted))
     return lines
 
 
@@ -77,7 +75,16 @@ def _item_line(item: dict[str, Any], body: bytes, route: Route, *, converted: bo
 
 
 def _line(
-    kind: str, ident: str, run_id: str, path: str, at: str, body: bytes, route: Route, *, converted: bool, redacted: int
+    kind: str,
+    ident: str,
+    run_id: str,
+    path: str | None,
+    at: str,
+    body: bytes,
+    route: Route,
+    *,
+    converted: bool,
+    redacted: int,
 ) -> bytes:
     url, key = route
     if converted:  # the body's texts were scrubbed; ids and URL must still match them
