@@ -36,17 +36,18 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     """Return the lines of a run: one, or, if that were too large, one for each child and then the run's."""
     if not children:
         return item_lines(run, route)
-    steps, tool_calls = [run[0]], []
-    was_converted = run[1]
+    first, was_converted = run
+    steps: list[dict[str, Any]] = []
+    tool_calls: list[dict[str, Any]] = []
     for wire, converted in children:
         (steps if wire["type"] == "step" else tool_calls).append(wire)
         was_converted |= converted
-    bodies, redacted = kept(steps + tool_calls)
+    bodies, redacted = kept([first, *steps, *tool_calls])
     body, converted = json_bytes({"type": "batch", "items": bodies})
     if len(body) > _LARGE:
         ordered = sorted(children, key=lambda child: child[0]["type"] != "step")
         return [line for item in (*ordered, run) for line in item_lines(item, route)]
-    return [_item_line(run[0], body, route, converted=converted or was_converted, redacted=redacted)]
+    return [_item_line(first, body, route, converted=converted or was_converted, redacted=redacted)]
 
 
 def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
