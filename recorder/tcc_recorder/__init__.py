@@ -10,13 +10,14 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tcc_schemas.version import __version__
+
 from .builders import Run, Step, ToolCall
 from .config import get_api_key, get_url
 from .factories import run, step, tool_call
 from .feedback import submit_feedback
 from .posthoc import record
 from .sink import configure, flush
-from .version import __version__
 
 if TYPE_CHECKING:
     from tcc_schemas import RunRecord

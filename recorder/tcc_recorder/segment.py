@@ -14,10 +14,10 @@ import orjson
 
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
+from tcc_schemas.version import __version__
 
 from .clock import now
 from .ids import new_id
-from .version import __version__
 
 if sys.platform != "win32":
     import fcntl

@@ -48,11 +48,11 @@ from tcc_schemas.lines import encode
 from tcc_uploader import engine as engine_module
 from tcc_uploader import removal, statedir
 from tcc_uploader.answers import Answer
+from tcc_uploader.client import Request
 from tcc_uploader.clock import Clock
 from tcc_uploader.engine import Engine, Outcome
 from tcc_uploader.ledger import FILE_NAME, Ledger
 from tcc_uploader.messages import Answered
-from tcc_uploader.sender import Request
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources import Sources
 

@@ -22,7 +22,7 @@ from faults import (
     retry_after,
     truncated,
 )
-from tcc_uploader import sender
+from tcc_uploader import client
 from tcc_uploader.engine import Engine
 from uploader.rigging import Rig
 
@@ -178,7 +178,7 @@ def test_an_answer_that_drips_for_ever_costs_one_request_a_bounded_time(
     rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The body of an answer is heard for a bounded time; then the status decides."""
-    monkeypatch.setattr(sender, "ANSWER_TIMEOUT", 0.2)
+    monkeypatch.setattr(client, "ANSWER_TIMEOUT", 0.2)
     SegmentFile().run("r1").write(rig.spool)
     server.behaviour = always(drip(Reply(200, body=b"x" * 10_000), 0.05))
     assert rig.once().counts.delivered == 1

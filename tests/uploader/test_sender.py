@@ -9,8 +9,8 @@ from end_to_end_world import wait_until
 from faults import FaultServer, Reply, Request, hold
 from tcc_uploader import sender as module
 from tcc_uploader.answers import Answer
+from tcc_uploader.client import Request as Attempt
 from tcc_uploader.sender import Pace, Sender
-from tcc_uploader.sender import Request as Attempt
 
 
 @pytest.mark.parametrize(("wall", "processor", "threads"), [(0.05, 0.0005, 100), (0.0007, 0.0005, 1), (0.0, 0.0, 1)])

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from io import BufferedWriter, FileIO, UnsupportedOperation
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from tcc_schemas.version import __version__
 
 from .archives import Refused, walk
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
@@ -60,7 +61,7 @@ def plan(snapshots: Snapshots, wanted: Wanted) -> Plan:
     entries = [piece.entry for piece in result.pieces]
     result.manifest = Manifest(
         made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        made_by=f"tcc-offline {version('tcc-offline')}",
+        made_by=f"tcc-offline {__version__}",
         records=sum(entry.records or 0 for entry in entries),
         segments=entries,
         selection=wanted.told() if wanted else None,

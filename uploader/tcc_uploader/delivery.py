@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 from .answers import Answer, Verdict, classify
 from .backlog import Backlog
+from .client import Request
 from .clock import Clock
 from .decisions import Known, Place, dedupe_key, digest_of, idempotency_token
 from .destinations import backoff
 from .division import Part, divide, join
 from .fates import Cause, Fates
 from .lanes import Division, History, Lane, Record
-from .sender import OVERDUE, Request, Sender
+from .sender import OVERDUE, Sender
 from .window import Window
 
 

@@ -14,7 +14,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import httpx
 
@@ -22,6 +21,7 @@ from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
 
 from . import statedir
 from .answers import Answer, Verdict, classify
+from .client import proxy_for
 from .destinations import Router
 from .ledger import Ledger
 from .locks import try_lock
@@ -198,7 +198,7 @@ def _server(settings: Settings) -> Iterator[Finding]:
 
 def _reach(url: str, api_key: str | None) -> Iterator[Finding]:
     parts = urlsplit(url)
-    host, proxy = parts.hostname or "", getproxies().get(parts.scheme)
+    host, proxy = parts.hostname or "", proxy_for(url)
     if proxy:
         yield Finding(
             "ok", f"proxy for {host}", f"{urlsplit(proxy).hostname or 'as configured'} (from the environment)"

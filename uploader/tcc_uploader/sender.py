@@ -1,32 +1,21 @@
-"""Send request bodies from a few threads, and hand every answer back.  The only module that talks to a server."""
+"""Send request bodies from a few threads, and hand every answer back."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
-from functools import lru_cache
-from importlib.metadata import version
 from itertools import takewhile
 from queue import SimpleQueue
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, TypeVar
 
 import httpx
 
 from .answers import Answer
+from .client import ANSWER_TIMEOUT, Client, Request
 
-ANSWER_TIMEOUT: Final = 60.0
-"""Seconds from the start of a request to the end of its answer, however slowly it drips."""
 OVERDUE: Final = ANSWER_TIMEOUT + 30.0
 """Seconds after which a request is given up: headers that drip can hold a thread for days."""
-_TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
-_LIMITS: Final = httpx.Limits(keepalive_expiry=30)
-_HEADERS: Final = {
-    "User-Agent": f"tcc-upload/{version('tcc-offline')}",
-    "Accept-Encoding": "identity",  # answers are read as they come, and a 409 is judged by its text
-    "Content-Type": "application/json",
-}
-_MAX_ANSWER: Final = 64 * 1024
 _LATEST: Final = 64
 """Requests from which it is learned how many threads are of use."""
 _HANGS: Final = 0.5
@@ -36,17 +25,6 @@ _SHORTEST: Final = 1e-5
 
 
 Tag = TypeVar("Tag")
-
-
-class _NoCookies(httpx.Cookies):
-    def extract_cookies(self, response: httpx.Response) -> None:
-        """Take none."""
-
-
-class _Client(httpx.Client):
-    """A client that keeps no cookies: to look for some takes a sixth of a request's processor time."""
-
-    cookies = _NoCookies()  # type: ignore[override]  # a property there, of which only the value is used
 
 
 class Pace:
@@ -62,15 +40,6 @@ class Pace:
         self._waits.append(wall)
         self._processor += (processor - self._processor) / len(self._waits)
         self.threads = max(1, int(min(self._waits) / max(self._processor, _SHORTEST)))
-
-
-class Request(NamedTuple):
-    """One attempt: where to, with which key, which bytes; ``token`` is the idempotency key's 16 bytes."""
-
-    url: str
-    api_key: str
-    body: bytes
-    token: bytes
 
 
 class Sender(Generic[Tag]):
@@ -147,20 +116,16 @@ class Sender(Generic[Tag]):
         return work
 
     def _run(self, first: tuple[Tag, Request]) -> None:
-        # a client for each thread: a pool that many share looks at all its connections for each request
-        with _Client(verify=self._tls, timeout=_TIMEOUT, limits=_LIMITS) as client:
+        with closing(Client(self._tls)) as client:
             self._work(client, first)
 
-    def _work(self, client: httpx.Client, first: tuple[Tag, Request]) -> None:
+    def _work(self, client: Client, first: tuple[Tag, Request]) -> None:
         handed: SimpleQueue[tuple[Tag, Request] | None] = SimpleQueue()
         work: tuple[Tag, Request] | None = first
         while work is not None:
             tag, request = work
             wall, processor = time.perf_counter(), time.thread_time()
-            try:
-                answer = _send(client, request)
-            except Exception as error:  # noqa: BLE001 -- whatever happened, this attempt got no answer
-                answer = Answer(error=error)
+            answer = client.post(request)
             with self._lock:
                 if id(tag) in self._abandoned:
                     self._abandoned.discard(id(tag))
@@ -174,39 +139,3 @@ class Sender(Generic[Tag]):
                 self._hand_out()
             self._done(tag, answer)
             work = work or handed.get()
-
-
-def _send(client: httpx.Client, request: Request) -> Answer:
-    headers = {
-        **_HEADERS,
-        "Authorization": f"Bearer {request.api_key}",
-        "Idempotency-Key": request.token.hex(),
-    }
-    # made by hand, not by the client, which would parse the URL and merge the headers anew each time
-    prepared = httpx.Request("POST", _url(request.url), headers=headers, content=request.body)
-    with closing(client.send(prepared, stream=True)) as response:
-        return Answer(
-            response.status_code,
-            response.headers.get("Retry-After"),
-            response.headers.get("Location"),
-            _first_bytes(response),
-        )
-
-
-@lru_cache(maxsize=64)
-def _url(text: str) -> httpx.URL:
-    return httpx.URL(text)
-
-
-def _first_bytes(response: httpx.Response) -> bytes:
-    """Read the answer's body, up to a size and a time.  What matters is the status: a body cut short is no failure."""
-    text = b""
-    until = time.monotonic() + ANSWER_TIMEOUT
-    try:
-        for chunk in response.iter_raw():
-            text += chunk
-            if len(text) > _MAX_ANSWER or time.monotonic() > until:
-                break
-    except httpx.TransportError:
-        pass
-    return text[:_MAX_ANSWER]
