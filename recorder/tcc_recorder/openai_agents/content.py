@@ -25,9 +25,16 @@ def member(value: object, name: str) -> Any:
 def as_json(value: object) -> str:
     """Return anything as JSON text; pydantic models and dataclasses as objects of their members."""
     try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+        return _json(value).decode()
     except Exception:  # noqa: BLE001 -- whatever a value's own code raises, it is recorded as well as can be
         return json_text(value)[0]
+
+
+def _json(value: object) -> bytes:
+    try:
+        return orjson.dumps(value)  # nearly always; the option makes it slow, and each turn writes the conversation
+    except TypeError:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
 def as_text(value: object) -> str | None:
