@@ -99,6 +99,10 @@ class _Sender:
         """Have it answered."""
         self._done(tag, self.server.answer(request))
 
+    def take_back(self) -> list[Any]:
+        """Give nothing back: all was answered."""
+        return []
+
     def close(self) -> None:
         """Nothing to end."""
 

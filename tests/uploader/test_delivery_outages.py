@@ -1,5 +1,6 @@
 """An outage never loses data, and nothing blocks the queue."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ import pytest
 from faults import (
     Behaviour,
     FaultServer,
+    Misdeed,
     Reply,
     Request,
     SegmentFile,
@@ -15,6 +17,7 @@ from faults import (
     close,
     drip,
     garbage,
+    hold,
     huge,
     ok,
     redirect,
@@ -116,12 +119,37 @@ def test_while_a_destination_is_paused_one_request_at_a_time_probes_it(rig: Rig,
     server.behaviour = down
     rig.time.chance = 0.999
     rig.daemon(lambda _: len(times) >= 16, in_flight=4)
-    probes = times[4:]  # the first four were under way together
+    probes = [moment for moment in times if moment > times[0]]
+    assert len(times) - len(probes) <= 6, "what was handed out before the first answer came"
     gaps = [later - earlier for earlier, later in pairwise(probes)]
     assert all(gap > 0 for gap in gaps)
     assert gaps[0] < 20
     assert max(gaps) > 200
     assert max(gaps) <= 301
+
+
+def test_a_destination_that_pauses_gets_nothing_that_no_thread_has_begun(rig: Rig, server: FaultServer) -> None:
+    """Of the requests handed out, those that wait for a thread when the destination pauses are taken back."""
+    segment = SegmentFile()
+    for number in range(50):
+        segment.run(f"r{number}")
+    segment.write(rig.spool)
+    release = threading.Event()
+
+    def busy(_: Request) -> Reply | Misdeed:
+        # the thread begins another before anybody has heard the first answer
+        return retry_after(420) if len(server.requests) == 1 else hold(release, Reply())
+
+    def taken_back(engine: Engine) -> bool:
+        if 1 <= engine.delivery.in_flight == len(server.requests) - 1:
+            release.set()
+        return release.is_set()
+
+    server.behaviour = busy
+    engine = rig.daemon(taken_back, in_flight=32)
+    begun = len(server.requests) - 1
+    assert begun < 32
+    assert (engine.intake.counts.delivered, engine.intake.counts.pending) == (begun, 50 - begun)
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])

@@ -51,9 +51,7 @@ class Delivery:
         lane = record.lane
         if record not in self._window:
             return  # given up, and perhaps sent again since
-        self._window.remove(record)
-        self._fates.in_flight.pop(record.key, None)
-        lane.in_flight -= 1
+        self._landed(record)
         now, wall = self._clock.monotonic(), self._clock.wall()
         verdict, wait, remedy = classify(answer, datetime.fromtimestamp(wall, UTC))
         before = lane.state.pause
@@ -68,6 +66,8 @@ class Delivery:
             self._postpone(record)
         else:
             self._refused(record, answer, divisible=verdict is Verdict.REFUSED_DIVISIBLE)
+        if lane.state.pause is not None and before is None:
+            self._take_back()
         lane.state.log_change(before)
 
     def give_up_overdue(self) -> None:
@@ -98,6 +98,19 @@ class Delivery:
         state = record.lane.state
         record.sent_at = self._clock.monotonic()
         self._sender.submit(record, Request(state.destination.url, state.api_key or "", body, token))
+
+    def _landed(self, record: Record) -> None:
+        """Note that a record is not under way any more."""
+        self._window.remove(record)
+        self._fates.in_flight.pop(record.key, None)
+        record.lane.in_flight -= 1
+
+    def _take_back(self) -> None:
+        """Queue again what no thread has begun to send: a destination that just paused shall get none of it."""
+        now = self._clock.monotonic()
+        for record in self._sender.take_back():
+            self._landed(record)
+            record.lane.postpone(record.entry, record.history, now)
 
     def _succeeded(self, lane: Lane, wall: float) -> None:
         recovered = lane.state.pause is not None

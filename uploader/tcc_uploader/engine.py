@@ -70,7 +70,7 @@ class Engine:
         self.intake = Intake(ledger, sources, removes=removes)
         self.fates = Fates(ledger, settings.state_dir, self.intake.counted)
         self._sender = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
-        window = Window(settings.in_flight)
+        window = Window(settings.in_flight + settings.in_flight // 2)  # a thread that is done finds the next one ready
         self.backlog = Backlog(self.fates, Router(settings), self.intake, self.clock, window.holds_run)
         self.delivery = Delivery(self.fates, self.backlog, window, self._sender, self.clock)
         self._recovery = Recovery(self.fates, self.intake, self.backlog, is_dead)

@@ -32,14 +32,14 @@ class Pace:
 
     def __init__(self) -> None:
         self.threads = 1
-        self._waits: deque[float] = deque(maxlen=_LATEST)
-        self._processor = 0.0
+        self._walls: deque[float] = deque(maxlen=_LATEST)
+        self._processors: deque[float] = deque(maxlen=_LATEST)
 
     def note(self, wall: float, processor: float) -> None:
         """Note the seconds that a request took, and those that it needed the processor for."""
-        self._waits.append(wall)
-        self._processor += (processor - self._processor) / len(self._waits)
-        self.threads = max(1, int(min(self._waits) / max(self._processor, _SHORTEST)))
+        self._walls.append(wall)
+        self._processors.append(processor)  # the least one counts, too: a first request opens its connection
+        self.threads = max(1, int(min(self._walls) / max(min(self._processors), _SHORTEST)))
 
 
 class Sender(Generic[Tag]):
@@ -68,6 +68,13 @@ class Sender(Generic[Tag]):
         with self._lock:
             self._queued.append((tag, request))
             self._hand_out()
+
+    def take_back(self) -> list[Tag]:
+        """Send nothing of what no thread has begun; return its tags, in their order."""
+        with self._lock:
+            waiting = [tag for tag, _ in self._queued]
+            self._queued.clear()
+        return waiting
 
     def abandon(self, tag: Tag) -> None:
         """Take no notice of this request's answer any more, and let another thread take the place of its own."""
