@@ -91,7 +91,7 @@ def classify(answer: Answer, now: datetime) -> Classified:
         if any(isinstance(error, ssl.SSLCertVerificationError) for error in _chain(answer.error)):
             return Classified(Verdict.PAUSE, remedy=_CERTIFICATE_REMEDY)
         if isinstance(answer.error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
-            return Classified(Verdict.PAUSE, remedy="this key or URL can't be put into a request: check both")
+            return Classified(Verdict.PAUSE, remedy="this key, URL or proxy can't be used: check them")
         return Classified(Verdict.RETRY)
     if status in _SUCCESSES and _PAGE.match(answer.text):
         return Classified(Verdict.PAUSE, remedy=_PAGE_REMEDY)

@@ -1,0 +1,55 @@
+"""Requests go through the proxy that the environment names, as those of every other program do."""
+
+import pytest
+
+from faults import FaultServer, SegmentFile
+from tcc_uploader.client import proxy_for
+from uploader.rigging import Rig
+
+URL = "https://api.thecontext.company/v1/custom"
+
+
+@pytest.mark.parametrize(
+    ("environment", "proxy"),
+    [
+        ({}, None),
+        ({"HTTPS_PROXY": "http://p:8080"}, "http://p:8080"),
+        ({"https_proxy": "http://user:pass@p:8080"}, "http://user:pass@p:8080"),
+        ({"HTTPS_PROXY": "p:8080"}, "http://p:8080"),
+        ({"ALL_PROXY": "socks5://p:1080"}, "socks5://p:1080"),
+        ({"HTTPS_PROXY": "http://p", "ALL_PROXY": "http://q"}, "http://p"),
+        ({"HTTP_PROXY": "http://p"}, None),
+        ({"HTTPS_PROXY": "http://p", "NO_PROXY": "thecontext.company"}, None),
+        ({"HTTPS_PROXY": "http://p", "NO_PROXY": "localhost, .thecontext.company"}, None),
+        ({"HTTPS_PROXY": "http://p", "NO_PROXY": "*"}, None),
+        ({"HTTPS_PROXY": "http://p", "NO_PROXY": "context.company,localhost"}, "http://p"),
+    ],
+)
+def test_the_environment_says_which_proxy_is_used(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], proxy: str | None
+) -> None:
+    """``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` mean what they mean to curl and to Python's own urllib."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for(URL) == proxy
+
+
+def test_records_go_through_the_proxy(rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that only the proxy can reach gets its records from there, with their keys."""
+    SegmentFile().run("r1").run("r2").write(rig.spool)
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    outcome = rig.once(base_url="http://observatory.invalid")
+    assert outcome.counts.delivered == 2
+    assert {request.path for request in server.requests} == {"http://observatory.invalid/v1/custom"}
+    assert {request.headers["host"] for request in server.requests} == {"observatory.invalid"}
+
+
+def test_a_proxy_that_cannot_be_used_is_an_operators_matter(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy of a kind that nobody knows pauses the destination and says why; the record stays pending."""
+    SegmentFile().run("r1").write(rig.spool)
+    monkeypatch.setenv("HTTP_PROXY", "gopher://p")
+    outcome = rig.once(base_url="http://observatory.invalid")
+    (paused,) = outcome.paused
+    assert "gopher" in paused.reason
+    assert "proxy" in paused.remedy
+    assert outcome.counts.pending == 1
