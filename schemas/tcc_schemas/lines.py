@@ -66,7 +66,7 @@ is *malformed*; one of more than :data:`MAX_LINE` bytes is *oversized*.  Reading
 
 import re
 import zlib
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -82,6 +82,7 @@ _LENGTH: Final = re.compile(rb'"n":(0|[1-9][0-9]{0,9}),')
 _BODY: Final = b',"body":'
 _REQUIRED: Final = {"kind", "id", "at"}
 _TEXTS: Final = ("kind", "id", "at", "run_id", "path", "url", "key")
+_ONLY_TEXTS: Final = {str}
 _OTHER_VERSION: Final = re.compile(rb'\{"v":([2-9]|[1-9][0-9]{1,8}),')
 
 
@@ -264,7 +265,7 @@ def decode(raw: RawLine) -> Line | Damage:
         envelope.get("path"),
         envelope.get("url"),
         envelope.get("key"),
-        "converted" in envelope,
+        bool(envelope.get("converted")),
         body,
     )
 
@@ -275,8 +276,8 @@ def other_version(data: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def _members(data: bytes) -> tuple[dict[str, str], bytes] | None:
-    """Return the envelope's known text members and the body, or None if the grammar does not hold."""
+def _members(data: bytes) -> tuple[dict[str, Any], bytes] | None:
+    """Return the envelope and the body, or None if the grammar does not hold."""
     length = _LENGTH.match(data, _REST)
     if length is None or data[_CRC_END:_REST] != b'",':
         return None
@@ -285,14 +286,13 @@ def _members(data: bytes) -> tuple[dict[str, str], bytes] | None:
     if envelope_end < length.end() or data[envelope_end:start] != _BODY or not data.endswith(b"}"):
         return None
     try:
-        envelope = orjson.loads(b"{" + data[length.end() : envelope_end] + b"}")
+        envelope = orjson.loads(b"{%b}" % data[length.end() : envelope_end])
     except orjson.JSONDecodeError:
         return None
     if not envelope.keys() >= _REQUIRED:
         return None
-    for name in _TEXTS:
-        if not isinstance(envelope.get(name, ""), str):
-            return None
-    if envelope.pop("converted", False):
-        envelope["converted"] = "true"
+    if set(map(type, envelope.values())) != _ONLY_TEXTS and not all(
+        isinstance(envelope.get(name, ""), str) for name in _TEXTS
+    ):
+        return None
     return envelope, data[start:-1]
