@@ -163,17 +163,19 @@ class Segment:
         descriptor = self._descriptor
         if not self.intact:
             raise SegmentLostError(errno.EINTR, "a write was interrupted")
-        if not self._is_ours(descriptor):  # a daemonizer closed it, and the number may be the agent's own file by now
+        if self._links(descriptor) is None:  # a daemonizer closed it; it may be the agent's own file by now
             raise SegmentLostError(errno.EBADF, "somebody closed the segment's descriptor")
         self.intact = False  # until the books are in order again, whatever interrupts us
         try:
-            _write_whole(descriptor, line)
+            if _write(descriptor, line) != len(line):  # the rest could land behind somebody else's line
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 -- both kinds end alike
         except OSError:
-            if self._is_ours(descriptor):
+            if self._links(descriptor) is not None:
                 _ftruncate(descriptor, self.size)
                 self.intact = True
             raise
-        self._check_linked(descriptor)
+        if not self._links(descriptor):
+            raise SegmentLostError(errno.ENOENT, "somebody removed the segment, or closed its descriptor")
         self.size += len(line)
         self.tally.add(crc_of(line), is_record=is_record)
         self.intact = True
@@ -186,12 +188,12 @@ class Segment:
     def close(self) -> None:
         """Close the file, and thereby give up its lock (unless a forked process holds it too)."""
         descriptor, self._descriptor = self._descriptor, -1
-        if self._is_ours(descriptor):
+        if self._links(descriptor) is not None:
             close_quietly(descriptor)
 
     def handle(self) -> int | None:
         """Return a new descriptor of this file to sync it by; None if the file is gone: it was delivered."""
-        if self._is_ours(self._descriptor):
+        if self._links(self._descriptor) is not None:
             return os.dup(self._descriptor)
         try:
             return _open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
@@ -204,26 +206,13 @@ class Segment:
             del self.unsynced[: records - self.synced]
             self.synced = records
 
-    def _is_ours(self, descriptor: int) -> bool:
+    def _links(self, descriptor: int) -> int | None:
+        """Return how many names our file has; None if the descriptor does not stand for it any more."""
         try:
             status = _fstat(descriptor)
         except OSError:
-            return False
-        return (status.st_ino, status.st_dev) == self._identity
-
-    def _check_linked(self, descriptor: int) -> None:
-        try:
-            status = _fstat(descriptor)
-        except OSError:
-            raise SegmentLostError(errno.EBADF, "somebody closed the segment's descriptor") from None
-        if status.st_nlink == 0 or (status.st_ino, status.st_dev) != self._identity:
-            raise SegmentLostError(errno.ENOENT, "somebody removed the segment")
-
-
-def _write_whole(descriptor: int, line: bytes) -> None:
-    """Write in one call, or not at all: the rest of a short write could land behind somebody else's line."""
-    if _write(descriptor, line) != len(line):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return None
+        return status.st_nlink if (status.st_ino, status.st_dev) == self._identity else None
 
 
 def _create(directory: str, file_mode: int) -> tuple[str, int]:
