@@ -12,7 +12,7 @@ from .formats import Format, holds_record
 from .journal import Allowance, Journal
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
 from .reading import open_plainly, read_first_line, sniffed
-from .segments import Identity, Segment
+from .segments import Identity, Reader, Segment
 from .streams import read_fully
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
@@ -85,7 +85,7 @@ class Carrier:
         if not ident:
             return None
         checked.put_back(start)
-        return Segment(name, _NO_FILE, kind, ident, stream=checked, journal=Journal(allowance))
+        return Segment(name, _NO_FILE, kind, ident, stream=checked, reader=Reader(journal=Journal(allowance)))
 
     def _take_manifest(self, name: str, data: bytes) -> None:
         try:

@@ -205,5 +205,5 @@ class Fates:
         segment = self._counted(place.segment)
         if segment is not None:
             self.touch(segment)
-            if place.line <= segment.splitter.number:  # else the line counts as what it is by then, when it is read
+            if place.line <= segment.lines:  # else the line counts as what it is by then, when it is read
                 setattr(segment.counts, fate, getattr(segment.counts, fate) + by)

@@ -228,7 +228,7 @@ class Intake:
         if known is None:
             if self._done.get(file) != (seen.inode, seen.size):
                 self._queue(file)
-        elif known.identity.inode != seen.inode or seen.size < min(known.splitter.offset, known.size):
+        elif known.identity.inode != seen.inode or seen.size < min(known.offset, known.size):
             self.forget(known)
             self._queue(file)
         elif seen.size != known.size and known.limit is None:

@@ -15,7 +15,7 @@ from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
 from .formats import Format, plain_record, segment_id, sniff
 from .journal import Mark, recovered
 from .letters import Letter
-from .segments import Found, Identity, Segment, Stream, take
+from .segments import Found, Identity, Reader, Segment, Stream, take
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at once."""
@@ -78,13 +78,15 @@ def read_first_line(stream: Stream, size: int = CHUNK, most: int = MAX_LINE) -> 
 
 def read_on(segment: Segment) -> list[Found]:
     """Read the next chunk of a segment, and note what its lines say of it.  Raises OSError."""
-    if segment.at_end:
-        segment.splitter.rewind()  # what was a torn tail may have been cut off and written over
+    if segment.at_end and segment.reader:
+        segment.reader.splitter.rewind()  # what was a torn tail may have been cut off and written over
     if segment.whole:
         data, segment.whole = segment.whole, b""
         segment.at_end = True
     elif segment.stream is None:
         data = _read_file_on(segment)
+        if segment.reader is None and not data:
+            return []  # sealed, and nothing came behind the seal
     else:
         data = segment.stream.read(CHUNK)
         segment.at_end = not data
@@ -158,9 +160,22 @@ def _read_file_on(segment: Segment) -> bytes:
         if Identity(status.st_dev, status.st_ino) != segment.identity or status.st_size < segment.size:
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         end = status.st_size if segment.limit is None else segment.limit
+        if segment.reader is None and 0 < segment.size < end:
+            segment.reader = _caught_up(file, segment.size)
         data = _read_at(file, segment.size, min(CHUNK, end - segment.size))
         segment.at_end = segment.size + len(data) >= end
     return data
+
+
+def _caught_up(file: FileIO, size: int) -> Reader:
+    """Read what was read of a segment before: somebody has written behind its seal, when its reader was let go."""
+    reader = Reader()
+    file.seek(0)
+    while (left := size - reader.splitter.offset - reader.splitter.tail) and (data := file.read(min(CHUNK, left))):
+        for found in map(decode, reader.splitter.feed(data)):
+            if isinstance(found, Line):
+                reader.note(found)
+    return reader
 
 
 def _hash(file: FileIO) -> tuple[int, str]:

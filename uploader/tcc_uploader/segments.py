@@ -21,6 +21,8 @@ Found = Line | Invalid | Damage
 
 MOST_INVALID: Final = 20
 """Lines of one plain file that may become letters because they are no records."""
+FIRST: Final = 1
+"""The sequence number of a process's first segment."""
 
 
 class Identity(NamedTuple):
@@ -55,6 +57,33 @@ class Stream(Protocol):
 
 
 @dataclass(slots=True, eq=False)
+class Reader:
+    """What is known of a segment's lines for the sake of those to come."""
+
+    splitter: LineSplitter = field(default_factory=LineSplitter)
+    tally: Tally = field(default_factory=Tally)
+    journal: Journal = field(default_factory=Journal)
+    header: Writer | None = None
+    invalid: int = 0
+    """Lines of a plain file that are no records, and are letters of their own."""
+
+    @property
+    def tells_of_earlier(self) -> bool:
+        """Whether it may say what became of a run that began in an earlier segment of the same process."""
+        return self.header is not None and self.header.process != "" and self.header.sequence > FIRST
+
+    def note(self, line: Line) -> None:
+        """Take a line of a segment, in order."""
+        if line.kind == "segment" and line.number == 1:
+            self.header = _header(line.body)
+        elif line.kind == "journal":
+            self.journal.note(line)
+        elif line.kind == "run" and line.is_record:
+            self.journal.end(line.id)
+        self.tally.add(line.crc, is_record=line.is_record)
+
+
+@dataclass(slots=True, eq=False)
 class Segment:
     """A file with records.  Offsets and sizes are bytes."""
 
@@ -67,17 +96,16 @@ class Segment:
     """The ledger's number for its id."""
     handle: int = 0
     """This file's number in this process: two copies of a segment share an id and a number, not a handle."""
-    header: Writer | None = None
     counts: Counts = field(default_factory=Counts)
-    splitter: LineSplitter = field(default_factory=LineSplitter)
-    tally: Tally = field(default_factory=Tally)
-    journal: Journal = field(default_factory=Journal)
+    lines: int = 0
+    """Complete lines read so far, and where the last of them ended."""
+    offset: int = 0
+    reader: Reader | None = None
+    """Made with the first bytes, and let go at a seal: of 100,000 segments that wait, most will never grow."""
     stream: Stream | None = None
     """Where its bytes come from, if that is no file: they can't be read a second time."""
     seal: Sealed | None = None
     damaged: int = 0
-    invalid: int = 0
-    """Lines of a plain file that are no records, and are letters of their own."""
     skipped: int = 0
     """Lines of a kind that this version does not know and that ask for no delivery."""
     cut: bool = False
@@ -95,9 +123,24 @@ class Segment:
         return Path(self.file)
 
     @property
+    def header(self) -> Writer | None:
+        """Who writes it, as long as that may matter."""
+        return self.reader.header if self.reader else None
+
+    @property
+    def journal(self) -> Journal:
+        """What its journal lines say, as long as that may matter."""
+        return self.reader.journal if self.reader else Journal()
+
+    @property
+    def torn(self) -> int:
+        """Bytes of its torn tail."""
+        return self.reader.splitter.tail if self.reader else 0
+
+    @property
     def size(self) -> int:
         """Bytes read so far, the torn tail included."""
-        size = self.splitter.offset + self.splitter.tail
+        size = self.offset + self.torn
         return size if self.limit is None else min(size, self.limit)  # a newline may have been added in thought
 
     @property
@@ -119,7 +162,7 @@ class Segment:
     @property
     def damage(self) -> int:
         """Damaged lines, and one each for a torn tail and for a seal that does not match."""
-        return self.damaged + self.cut + bool(self.splitter.tail)
+        return self.damaged + self.cut + bool(self.torn)
 
     def row(self, *, finished: bool) -> SegmentRow:
         """Return what the ledger keeps of it."""
@@ -132,7 +175,7 @@ class Segment:
             finished,
             self.counts,
             self.damaged + self.cut,
-            self.splitter.tail,
+            self.torn,
             seal.refused if seal else 0,
             seal.records if seal else None,
         )
@@ -145,63 +188,61 @@ def file_name(path: Path) -> str:
 
 def take(segment: Segment, data: bytes) -> list[Found]:
     """Take a segment's next bytes: note what their lines say of it, return what concerns delivery."""
-    lines = segment.splitter.feed(data)
+    reader = segment.reader = segment.reader or Reader()
+    lines = reader.splitter.feed(data)
     if segment.format is Format.PLAIN:
-        return _plain(segment, lines)
-    concerned = [found for raw in lines if (found := _note(segment, decode(raw))) is not None]
-    if segment.seal and segment.at_end:
-        segment.journal.seal()
+        concerned = _plain(segment, reader, lines)
+    else:
+        concerned = [found for raw in lines if (found := _note(segment, reader, decode(raw))) is not None]
+    segment.lines, segment.offset = reader.splitter.number, reader.splitter.offset
+    if segment.seal and segment.at_end and not segment.torn:
+        reader.journal.seal()
+        segment.reader = reader if reader.tells_of_earlier else None
     return concerned
 
 
-def _plain(segment: Segment, lines: list[RawLine]) -> list[Found]:
-    splitter = segment.splitter
+def _plain(segment: Segment, reader: Reader, lines: list[RawLine]) -> list[Found]:
+    splitter = reader.splitter
     if segment.at_end and (rest := splitter.rest):
         # the last line of a hand-written file may lack its newline; one that is no record is torn
         last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
         lines += [] if isinstance(last, Invalid) else splitter.feed(b"\n")
-    found = [record for raw in lines if (record := plain_record(raw)) is not None and _counts(segment, record)]
+    found = [record for raw in lines if (record := plain_record(raw)) is not None and _counts(segment, reader, record)]
     segment.counts.records += len(found)
     return list(found)
 
 
-def _counts(segment: Segment, record: Line | Invalid) -> bool:
+def _counts(segment: Segment, reader: Reader, record: Line | Invalid) -> bool:
     """Whether what a plain line holds meets a fate: a file of something else must not become a letter for each line."""
     if isinstance(record, Invalid):
-        segment.invalid += 1
-        segment.damaged += segment.invalid > MOST_INVALID
-    return isinstance(record, Line) or segment.invalid <= MOST_INVALID
+        reader.invalid += 1
+        segment.damaged += reader.invalid > MOST_INVALID
+    return isinstance(record, Line) or reader.invalid <= MOST_INVALID
 
 
-def _note(segment: Segment, found: Line | Damage) -> Found | None:
+def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | None:
     """Take what a line says of its segment; return it if it concerns delivery."""
     segment.seal = None  # a seal counts only as the last line
     if isinstance(found, Damage):
         segment.damaged += 1
         return found
     if found.kind == "seal":
-        _note_seal(segment, found)
-    elif found.kind == "segment" and found.number == 1:
-        segment.header = _header(found.body)
-    elif found.kind == "journal":
-        segment.journal.note(found)
-    elif not found.is_record:
+        _note_seal(segment, reader.tally, found)
+    elif not (found.is_record or found.kind == "journal" or (found.kind == "segment" and found.number == 1)):
         segment.skipped += 1
-    elif found.kind == "run":
-        segment.journal.end(found.id)
-    segment.tally.add(found.crc, is_record=found.is_record)
+    reader.note(found)
     segment.counts.records += found.is_record
     return found if found.is_record else None
 
 
-def _note_seal(segment: Segment, line: Line) -> None:
+def _note_seal(segment: Segment, tally: Tally, line: Line) -> None:
     try:
         seal = Seal.model_validate_json(line.body)
     except ValidationError:
         segment.damaged += 1
         return
     segment.seal = Sealed(seal.records, seal.refused)
-    segment.cut = (seal.records, seal.crcs) != (segment.tally.records, segment.tally.crcs)
+    segment.cut = (seal.records, seal.crcs) != (tally.records, tally.crcs)
 
 
 def _header(body: bytes) -> Writer | None:

@@ -106,11 +106,10 @@ def _present(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> Segm
     hidden = segment.damaged + sum(map(_joined, found))
     damage = [_damage_text(damage) for damage in found]
     broken: list[str] = []
-    if segment.splitter.tail:
-        torn, start = segment.splitter.tail, segment.splitter.offset
-        damage.append(f"torn tail of {torn:,} bytes at byte {start:,}: {_TORN}")
-    if segment.invalid > MOST_INVALID:
-        damage.append(f"{segment.invalid - MOST_INVALID:,} more lines are no records")
+    if segment.torn:
+        damage.append(f"torn tail of {segment.torn:,} bytes at byte {segment.offset:,}: {_TORN}")
+    if segment.reader and segment.reader.invalid > MOST_INVALID:
+        damage.append(f"{segment.reader.invalid - MOST_INVALID:,} more lines are no records")
     seal = segment.seal
     if seal and segment.cut:
         missing = seal.records - segment.counts.records
