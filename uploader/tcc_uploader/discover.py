@@ -1,6 +1,7 @@
 """Find the files of a spool.  A scan is the truth; the watcher's events only say where to look first."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -34,17 +35,15 @@ def scan(spool: Path) -> Iterator[Seen]:
     Raises OSError if it exists and can't be read.
     """
     try:
-        with os.scandir(spool) as entries:
-            names = sorted(
-                (entry for entry in entries if entry.name.endswith(SUFFIX)),
-                key=lambda entry: entry.name,
-            )
+        with os.scandir(spool) as entries:  # an entry keeps all that was asked of it: 1 KB
+            names = sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))
     except FileNotFoundError:
         return
-    for entry in names:
+    for name in names:
+        path = spool / name
         try:
-            if entry.is_file(follow_symlinks=False):
-                status = entry.stat(follow_symlinks=False)
-                yield Seen(spool / entry.name, status.st_ino, status.st_size)
+            status = path.lstat()
         except FileNotFoundError:
             continue  # removed since it was listed
+        if stat.S_ISREG(status.st_mode):
+            yield Seen(path, status.st_ino, status.st_size)

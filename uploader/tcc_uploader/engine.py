@@ -84,7 +84,7 @@ class Engine:
         self._commit_due = 0.0
         """When to commit again while requests are under way, on the monotonic clock."""
         self._stirred: set[Segment] = set()
-        """Segments that have changed since their writers were last looked for."""
+        """Segments without a seal that have changed since their writers were last looked for."""
 
     def __enter__(self) -> Self:
         return self
@@ -251,7 +251,7 @@ class Engine:
             return
         if candidates is None:
             candidates = self.fates.touched
-            self._stirred.update(candidates)
+            self._stirred.update(segment for segment in candidates if not segment.seal)
         settled = [segment for segment in candidates if segment.settled]
         removable = [s for s in settled if self._removes and s.removable and (s.seal or writers_may_be_gone)]
         staying = [s for s in settled if s.complete and not (self._removes and s.removable)]

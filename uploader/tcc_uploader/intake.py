@@ -45,13 +45,14 @@ class Intake:
         self._ledger = ledger
         self._handles = 0
         self._by_path: dict[str, Segment] = {}
-        self._numbers: dict[str, int] = {}
         self._done: dict[str, tuple[int, int]] = {}
         """Files that need no reading while their inode and size stay."""
         self._empty: list[Path] = []
-        self._urgent: deque[str] = deque()
         self._backlog: deque[str] = deque()
-        self._queued: set[str] = set()
+        """Files to be read that the last scan found."""
+        self._urgent: deque[str] = deque()
+        """Files to be read before these, each once."""
+        self._hinted: set[str] = set()
 
     @property
     def live(self) -> list[Segment]:
@@ -86,52 +87,57 @@ class Intake:
     @property
     def reads_stream(self) -> bool:
         """Whether what is read next comes as a stream, which can't be read again."""
-        return not self._queued and self._streams is not None
+        return not self._reads_file and self._streams is not None
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to read."""
-        return not self._queued and self._streams is None
+        return not self._reads_file and self._streams is None
+
+    @property
+    def _reads_file(self) -> bool:
+        return bool(self._urgent or self._backlog)
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown: it is read before the others."""
         file = str(path)
-        if path.suffix == ".jsonl" and file not in self._queued:
-            self._queued.add(file)
+        if path.suffix == ".jsonl" and file not in self._hinted:
+            self._hinted.add(file)
             self._urgent.append(file)
 
     def scan(self) -> None:
         """Look at every file; queue those that are new or have grown, oldest first."""
-        present: set[str] = set()
+        gone = {*self._by_path, *self._done}
         self._empty.clear()
+        self._backlog.clear()
         for spool in self.spools:
             self.unreadable.pop(spool, None)
             try:
                 for seen in scan(spool):
                     file = str(seen.path)
-                    present.add(file)
+                    gone.discard(file)
                     self._look(file, seen)
             except OSError as error:
                 self._note_unreadable(spool, error)
-                known = (*self._by_path, *self._done)
-                present.update(file for file in known if Path(file).parent == spool)  # not listed
+                gone = {file for file in gone if Path(file).parent != spool}  # not listed
         for file in map(str, self._files):
-            present.add(file)
+            gone.discard(file)
             if file not in self._by_path and file not in self._done:
-                self._queue(file)
-        for segment in [s for file, s in self._by_path.items() if not (s.stream or file in present)]:
-            self.forget(segment)
-        for file in [file for file in self._done if file not in present]:
-            del self._done[file]
-        self._newer = {path for path in self._newer if str(path) in present}
+                self._backlog.append(file)
+        for file in gone:
+            self._done.pop(file, None)
+            segment = self._by_path.get(file)
+            if segment is not None and segment.stream is None:
+                self.forget(segment)
+        self._newer = {path for path in self._newer if str(path) not in gone}
 
     def read(self) -> tuple[Segment, list[Found]] | None:
         """Read the next chunk of the next file or stream; None if there was nothing in it or the file has gone."""
-        return self._read_file() if self._queued else self._read_stream()
+        return self._read_file() if self._reads_file else self._read_stream()
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
         file = self._urgent.popleft() if self._urgent else self._backlog.popleft()
-        self._queued.discard(file)
+        self._hinted.discard(file)
         try:
             segment = self._segment(file)
             if segment is None:
@@ -147,7 +153,6 @@ class Intake:
             self._note_unreadable(Path(file), error)
             return None
         if not segment.at_end:
-            self._queued.add(file)
             self._backlog.appendleft(file)  # to its end before the next one: a file's order is kept
         return segment, found
 
@@ -227,16 +232,11 @@ class Intake:
         self.bytes_seen += seen.size if known is None else 0
         if known is None:
             if self._done.get(file) != (seen.inode, seen.size):
-                self._queue(file)
+                self._backlog.append(file)
         elif known.identity.inode != seen.inode or seen.size < min(known.offset, known.size):
             self.forget(known)
-            self._queue(file)
-        elif seen.size != known.size and known.limit is None:
-            self._queue(file)
-
-    def _queue(self, file: str) -> None:
-        if file not in self._queued:
-            self._queued.add(file)
+            self._backlog.append(file)
+        elif not known.at_end or (seen.size != known.size and known.limit is None):
             self._backlog.append(file)
 
     def _segment(self, file: str) -> Segment | None:
@@ -265,8 +265,7 @@ class Intake:
         return segment
 
     def _take_up(self, segment: Segment, row: SegmentRow | None) -> None:
-        segment.number = row.number if row else self._numbers.get(segment.id) or self._ledger.new_number()
-        self._numbers[segment.id] = segment.number
+        segment.number = row.number if row else self._ledger.new_number(segment.id)
         self._by_path[segment.file] = segment
         self.add(segment)
 

@@ -59,6 +59,8 @@ class Ledger:
         self._identity = (status.st_dev, status.st_ino) if status else None
         row = database.execute("SELECT coalesce(max(number), 0) FROM segments").fetchone()
         self._last_number: int = row[0]
+        self._new_numbers: dict[str, int] = {}
+        """Numbers of segments that no commit has written yet."""
         self._has_letters = database.execute("SELECT 1 FROM letters LIMIT 1").fetchone() is not None
 
     @classmethod
@@ -112,12 +114,13 @@ class Ledger:
     def number_of(self, segment_id: str) -> int:
         """Return the number of a segment, a new one if it is not known yet."""
         row = self._database.execute("SELECT number FROM segments WHERE id = ?", (segment_id,)).fetchone()
-        return int(row[0]) if row is not None else self.new_number()
+        return int(row[0]) if row is not None else self.new_number(segment_id)
 
-    def new_number(self) -> int:
-        """Return a number that no segment has."""
-        self._last_number += 1
-        return self._last_number
+    def new_number(self, segment_id: str) -> int:
+        """Return the number of a segment that was never written: a new one, or that which it was given before."""
+        number = self._new_numbers.setdefault(segment_id, self._last_number + 1)
+        self._last_number = max(self._last_number, number)
+        return number
 
     def delivered(self, keys: Iterable[bytes]) -> dict[bytes, Known]:
         """Return what is known of those of ``keys`` that were delivered."""
@@ -228,6 +231,8 @@ class Ledger:
                 database.execute("ROLLBACK")
             raise
         self._has_letters = self._has_letters or bool(changes.letters)
+        for row in changes.segments.values():
+            self._new_numbers.pop(row.id, None)
 
 
 def _letter(row: tuple[str, bytes, int, int, int, LetterFate, str]) -> LetterRow:

@@ -48,7 +48,6 @@ def survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> S
     """
     result = Survey()
     seen: dict[bytes, Known] = {}
-    numbers: dict[str, int] = {}
     for segment in each_segment(sources, result.unreadable):
         if segment.format is Format.NEWER:
             result.newer.append(segment.path)
@@ -64,7 +63,7 @@ def survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> S
                 result.counts += row.counts
                 result.damage += row.damaged + bool(row.torn)
                 continue
-            segment.number = numbers.setdefault(segment.id, ledger.number_of(segment.id))
+            segment.number = ledger.number_of(segment.id)
             examine(segment, ledger, seen, result)
         except OSError as error:
             result.unreadable[segment.path] = error.strerror or str(error)
