@@ -24,7 +24,7 @@ from tcc_uploader.ledger import Ledger
 from tcc_uploader.letters import Letter
 from tcc_uploader.reading import opened
 from tcc_uploader.requeue import Requeue
-from tcc_uploader.segments import Identity, Segment
+from tcc_uploader.segments import Segment, identity_of
 
 Patch = pytest.MonkeyPatch
 
@@ -104,7 +104,7 @@ def claims_without(patch: Patch, *, size: bool = True, identity: bool = True) ->
     def claim(segment: Segment) -> Iterator[bool]:
         with ExitStack() as stack:
             file, status = stack.enter_context(opened(segment.path))
-            same = not identity or Identity(status.st_dev, status.st_ino) == segment.identity
+            same = not identity or identity_of(status) == segment.identity
             free = same and (segment.seal is not None or removal.try_lock(file.fileno()))
             yield free and (not size or os.fstat(file.fileno()).st_size == segment.size)
 

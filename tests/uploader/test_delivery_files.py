@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from faults import FaultServer, Reply, SegmentFile, always, batch_of, ok, run_item, step_item
+from faults import AT, FaultServer, Reply, SegmentFile, always, batch_of, ok, run_item, step_item
+from tcc_schemas.lines import crc_of, encode
+from tcc_schemas.tally import Tally
 from tcc_uploader.engine import Engine
+from tcc_uploader.ledger import Ledger
 from uploader.rigging import Rig
 
 
@@ -109,6 +112,40 @@ def test_a_plain_file_without_a_last_newline_survives_an_outage_in_a_daemon(rig:
     engine = rig.daemon(heal)
     assert not engine.intake.vanished
     assert (rig.counts().records, rig.counts().delivered, rig.counts().pending) == (2, 2, 0)
+
+
+def test_what_stands_behind_a_seal_is_read_as_if_all_had_been_there_at_once(rig: Rig, server: FaultServer) -> None:
+    """No recorder writes on behind its seal, but whoever does loses nothing, and no record is sent or counted twice."""
+    file = SegmentFile().run("r1").seal()
+    path = file.write(rig.spool)
+    rest = SegmentFile(file.id).run("r2").lines[1:]
+    tally = Tally()
+    for line in (*file.lines, *rest):
+        tally.add(crc_of(line), is_record=b'"path":' in line)
+    rest.append(encode("seal", file.id, b'{"records":2,"refused":0,"crcs":"%b"}' % tally.crcs.encode(), at=AT))
+    server.behaviour = always(Reply(503))
+
+    def grow(engine: Engine) -> bool:
+        if server.behaviour is not ok and engine.intake.counts.records == 1:
+            with path.open("ab") as opened:
+                opened.writelines(rest)
+            server.behaviour = ok
+        return not path.exists()
+
+    rig.daemon(grow)
+    assert (rig.counts().records, rig.counts().delivered) == (2, 2)
+    assert sorted(server.ids[-2:]) == [["r1"], ["r2"]]
+
+
+def test_two_copies_of_a_segment_that_no_commit_has_met_share_a_number(rig: Rig, server: FaultServer) -> None:
+    """Read together for the first time, they are one segment to the ledger, and their records are sent once."""
+    file = SegmentFile().run("r1").run("r2").seal()
+    file.write(rig.spool, "a.jsonl")
+    file.write(rig.spool, "b.jsonl")
+    rig.once()
+    with Ledger.reading(rig.state) as ledger:
+        assert len(list(ledger.segments())) == 1
+    assert server.ids == [["r1"], ["r2"]]
 
 
 def test_a_file_of_a_newer_version_is_left_pending(rig: Rig, server: FaultServer) -> None:

@@ -12,7 +12,7 @@ from .formats import Format, holds_record
 from .journal import Allowance, Journal
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
 from .reading import open_plainly, read_first_line, sniffed
-from .segments import Identity, Reader, Segment
+from .segments import Reader, Segment
 from .streams import read_fully
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
@@ -21,7 +21,7 @@ _MAX_FIRST_LINE: Final = 64 * 1024 * 1024
 """Bytes in which a member's first line must end."""
 _MAX_JOURNAL: Final = 64 * 1024 * 1024
 """Bytes of journal that may be in memory at once."""
-_NO_FILE: Final = Identity(0, 0)
+_NO_FILE: Final = 0
 
 
 class Carrier:

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from .segments import identity_of
+
 SUFFIX: Final = ".jsonl"
 
 
 class Seen(NamedTuple):
-    """A file's name in a spool and its size in bytes."""
+    """A file's name in a spool, which file it stands for (see ``identity_of``), and its size in bytes."""
 
     path: Path
-    inode: int
+    identity: int
     size: int
 
 
@@ -46,4 +48,4 @@ def scan(spool: Path) -> Iterator[Seen]:
         except FileNotFoundError:
             continue  # removed since it was listed
         if stat.S_ISREG(status.st_mode):
-            yield Seen(path, status.st_ino, status.st_size)
+            yield Seen(path, identity_of(status), status.st_size)

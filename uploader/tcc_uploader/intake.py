@@ -46,7 +46,7 @@ class Intake:
         self._handles = 0
         self._by_path: dict[str, Segment] = {}
         self._done: dict[str, tuple[int, int]] = {}
-        """Files that need no reading while their inode and size stay."""
+        """Files that need no reading while their identity and size stay."""
         self._empty: list[Path] = []
         self._backlog: deque[str] = deque()
         """Files to be read that the last scan found."""
@@ -188,7 +188,7 @@ class Intake:
         """Let go of a file that holds nothing more to do, and stays."""
         if segment.stream is None:
             size = segment.size if segment.limit is None else segment.limit
-            self._done[segment.file] = (segment.identity.inode, size)
+            self._done[segment.file] = (segment.identity, size)
         self.forget(segment)
 
     def forget(self, segment: Segment) -> None:
@@ -231,9 +231,9 @@ class Intake:
         known = self._by_path.get(file)
         self.bytes_seen += seen.size if known is None else 0
         if known is None:
-            if self._done.get(file) != (seen.inode, seen.size):
+            if self._done.get(file) != (seen.identity, seen.size):
                 self._backlog.append(file)
-        elif known.identity.inode != seen.inode or seen.size < min(known.offset, known.size):
+        elif known.identity != seen.identity or seen.size < min(known.offset, known.size):
             self.forget(known)
             self._backlog.append(file)
         elif not known.at_end or (seen.size != known.size and known.limit is None):
@@ -252,14 +252,14 @@ class Intake:
         if segment.format is Format.OTHER:
             self._note_unreadable(path, OSError(segment.format.value))
         if not segment.id:
-            self._done[file] = (segment.identity.inode, path.stat().st_size)
+            self._done[file] = (segment.identity, path.stat().st_size)
             return None
         row = self._ledger.segment(segment.id)
         stays = segment.format is Format.PLAIN or not self._removes or (row is not None and row.damaged)
         if row is not None and row.finished and not row.counts.pending and stays and row.size == path.stat().st_size:
             self.finished += row.counts
             self.finished_damage += row.damaged + bool(row.torn)
-            self._done[file] = (segment.identity.inode, row.size)
+            self._done[file] = (segment.identity, row.size)
             return None
         self._take_up(segment, row)
         return segment

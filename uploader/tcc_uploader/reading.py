@@ -15,7 +15,7 @@ from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
 from .formats import Format, plain_record, segment_id, sniff
 from .journal import Mark, recovered
 from .letters import Letter
-from .segments import Found, Identity, Reader, Segment, Stream, take
+from .segments import Found, Reader, Segment, Stream, identity_of, take
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at once."""
@@ -55,7 +55,7 @@ def identify(path: Path) -> Segment:
             limit, digest = _hash(file)
             ident = "plain-" + digest
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
-    return Segment(str(path), Identity(status.st_dev, status.st_ino), kind, ident, limit=limit, whole=whole)
+    return Segment(str(path), identity_of(status), kind, ident, limit=limit, whole=whole)
 
 
 def sniffed(start: bytes) -> tuple[Format, str]:
@@ -100,7 +100,7 @@ def fetch(segment: Segment, place: Mark) -> Line | None:
     if segment.stream is not None:
         raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
     with opened(segment.file) as (file, status):
-        if Identity(status.st_dev, status.st_ino) != segment.identity:
+        if identity_of(status) != segment.identity:
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         data = _read_at(file, place.offset, place.size)
     if segment.format is Format.LETTER:
@@ -131,7 +131,7 @@ def open_letter(path: Path, number: int) -> tuple[Segment, Line]:
     with opened(path) as (file, status):
         data = file.read() or b""
     letter = Letter.model_validate_json(data)
-    identity = Identity(status.st_dev, status.st_ino)
+    identity = identity_of(status)
     segment = Segment(str(path), identity, Format.LETTER, letter.segment, number=number, limit=len(data))
     return segment, letter_line(letter)._replace(size=len(data))
 
@@ -157,7 +157,7 @@ def letter_line(letter: Letter) -> Line:
 
 def _read_file_on(segment: Segment) -> bytes:
     with opened(segment.file) as (file, status):
-        if Identity(status.st_dev, status.st_ino) != segment.identity or status.st_size < segment.size:
+        if identity_of(status) != segment.identity or status.st_size < segment.size:
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         end = status.st_size if segment.limit is None else segment.limit
         if segment.reader is None and 0 < segment.size < end:

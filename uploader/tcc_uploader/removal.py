@@ -9,7 +9,7 @@ from typing import Final
 
 from .locks import lock_proves, try_lock
 from .reading import opened
-from .segments import Identity, Segment
+from .segments import Segment, identity_of
 
 _unlink = os.unlink
 
@@ -54,7 +54,7 @@ def remove_if_abandoned(path: Path) -> None:
 @contextmanager
 def _claim(segment: Segment) -> Iterator[bool]:
     sealed = segment.seal is not None
-    if not sealed and not lock_proves(segment.header, segment.identity.inode):
+    if not sealed and not lock_proves(segment.header, segment.inode):
         yield False
         return
     with ExitStack() as stack:
@@ -63,7 +63,7 @@ def _claim(segment: Segment) -> Iterator[bool]:
         except OSError:
             yield False
             return
-        same = Identity(status.st_dev, status.st_ino) == segment.identity
+        same = identity_of(status) == segment.identity
         free = same and (sealed or try_lock(file.fileno()))
         # a line that came since is read first; a later round removes the file
         yield free and os.fstat(file.fileno()).st_size == segment.size

@@ -3,6 +3,7 @@
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -21,15 +22,14 @@ Found = Line | Invalid | Damage
 
 MOST_INVALID: Final = 20
 """Lines of one plain file that may become letters because they are no records."""
+_INODE_BITS: Final = 64
 FIRST: Final = 1
 """The sequence number of a process's first segment."""
 
 
-class Identity(NamedTuple):
-    """Which file a name stands for now."""
-
-    device: int
-    inode: int
+def identity_of(status: os.stat_result) -> int:
+    """Return which file a name stands for now: device and inode in one number, of which 100,000 may be in memory."""
+    return status.st_dev << _INODE_BITS | status.st_ino
 
 
 class Writer(NamedTuple):
@@ -89,7 +89,8 @@ class Segment:
 
     file: str
     """Its path, as text: there may be 100,000 segments in memory, and a Path takes five times as much."""
-    identity: Identity
+    identity: int
+    """Which file it was when it was first looked at: see :func:`identity_of`."""
     format: Format
     id: str
     number: int = 0
@@ -136,6 +137,11 @@ class Segment:
     def torn(self) -> int:
         """Bytes of its torn tail."""
         return self.reader.splitter.tail if self.reader else 0
+
+    @property
+    def inode(self) -> int:
+        """Its file's inode."""
+        return self.identity & (1 << _INODE_BITS) - 1
 
     @property
     def size(self) -> int:
@@ -241,8 +247,14 @@ def _note_seal(segment: Segment, tally: Tally, line: Line) -> None:
     except ValidationError:
         segment.damaged += 1
         return
-    segment.seal = Sealed(seal.records, seal.refused)
+    segment.seal = _sealed(seal.records, seal.refused)
     segment.cut = (seal.records, seal.crcs) != (tally.records, tally.crcs)
+
+
+@lru_cache
+def _sealed(records: int, refused: int) -> Sealed:
+    """Return what many seals say alike."""
+    return Sealed(records, refused)
 
 
 def _header(body: bytes) -> Writer | None:

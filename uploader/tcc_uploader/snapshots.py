@@ -14,7 +14,7 @@ from .discover import list_files
 from .formats import Format
 from .manifest import SegmentEntry
 from .reading import opened, read_first_line, read_on, sniffed
-from .segments import Identity, Segment
+from .segments import Segment, identity_of
 
 if sys.platform != "win32":
     import resource
@@ -30,7 +30,7 @@ class Snapshot:
         """Raise OSError if the file can't be read."""
         self.path = path
         with opened(path) as (file, status):
-            self.identity = Identity(status.st_dev, status.st_ino)
+            self.identity = identity_of(status)
             self.size = status.st_size
             self._descriptor = os.dup(file.fileno()) if held else None
 
@@ -49,7 +49,7 @@ class Snapshot:
                 yield _Beginning(file, self.size)
             return
         with opened(self.path) as (file, status):
-            if Identity(status.st_dev, status.st_ino) != self.identity:
+            if identity_of(status) != self.identity:
                 raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
             yield _Beginning(file, self.size)
 
