@@ -231,6 +231,8 @@ class Ledger:
                 database.execute("ROLLBACK")
             raise
         self._has_letters = self._has_letters or bool(changes.letters)
+        if len(changes.segments) > len(changes.delivered):
+            database.execute("PRAGMA shrink_memory")  # segments that wait: their pages are not wanted again soon
         for row in changes.segments.values():
             self._new_numbers.pop(row.id, None)
 
