@@ -37,7 +37,7 @@ def rows(quick: bool) -> Iterator[Row]:
     starts = [after for _, after in rounds]
     what = f"start with {many:,} pending records of 1 KB"
     yield row(f"{what}: to the first request", [s.first_request for s in starts], unit="s", at_most=1)
-    yield row(f"{what}: memory at its peak", [s.memory / 2**20 for s in starts], unit="MiB", at_most=150)
+    yield _memory(what, starts)
     growth = ratios([s.per_record for s in starts], [before.per_record for before, _ in rounds])
     yield row(f"{what}: time per record", growth, limit=f"with {few:,} records", at_most=1.3)
 
@@ -49,7 +49,11 @@ def rows(quick: bool) -> Iterator[Row]:
     firsts = [s.first_request for s in starts]
     yield row(f"{what}: to the first request", firsts, unit="s", at_most=5)
     yield row(f"{what}: to the first request", ratios(firsts, [s.scandir for s in starts]), limit="scandir of the same")
-    yield row(f"{what}: memory at its peak", [s.memory / 2**20 for s in starts], unit="MiB", at_most=150)
+    yield _memory(what, starts)
+
+
+def _memory(what: str, starts: list[_Start]) -> Row:
+    return row(f"{what}: memory at its peak", [s.memory / 1e6 for s in starts], unit="MB", at_most=150)
 
 
 def _started(spool: Path, records: int) -> _Start:

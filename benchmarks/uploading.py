@@ -105,6 +105,8 @@ def _segment(ident: str, records: int) -> Iterator[bytes]:
         "host": "benchmark",
         "boot_id": "",
         "pid": 1,
+        "process": ident,
+        "sequence": 1,
         "sdk_version": "0",
         "durability": "process",
     }
