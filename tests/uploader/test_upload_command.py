@@ -1,5 +1,6 @@
 """The ``tcc-upload`` command, as a user runs it: real processes, their exit codes and what they print."""
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from faults import KEY, FaultServer, Reply, SegmentFile, always, ok, redirect
+from faults import KEY, FaultServer, Reply, SegmentFile, always, ok, redirect, run_item
 from tcc_schemas.endpoints import key_hint
 from uploader.shell import COMMAND, Shell, wait
 
@@ -159,6 +160,17 @@ def test_dry_run_changes_nothing(shell: Shell, server: FaultServer) -> None:
     assert path.read_bytes() == before
     shell.run("replay")
     assert "0 would be sent" in shell.run("replay", "--dry-run")
+
+
+def test_what_is_named_twice_is_counted_once(shell: Shell, server: FaultServer) -> None:
+    """A spool given twice, and a file of it besides: at the first replay as at the next, which knows it by its row."""
+    path = SegmentFile().run("r1").run("r2").seal().write(shell.spool)
+    plain = shell.spool / "mine.jsonl"
+    plain.write_text(json.dumps(run_item("r3")), encoding="utf-8")
+    for _ in range(2):
+        found = shell.json("replay", shell.spool, path, plain, shell.spool)
+        assert (found["records"], found["delivered"], found["pending"]) == (3, 3, 0)
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])

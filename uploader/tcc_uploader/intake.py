@@ -247,6 +247,9 @@ class Intake:
         path = Path(file)
         segment = reading.identify(path)
         self.unreadable.pop(path, None)
+        done = self._done.get(file)
+        if done and done == (segment.identity, path.stat().st_size):
+            return None  # a scan and a hint may both have named it
         if segment.format is Format.NEWER:
             self._newer.add(path)
         if segment.format is Format.OTHER:
