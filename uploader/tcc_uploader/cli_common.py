@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from . import render, statedir
+from . import processor, render, statedir
 from .aside import move_aside, set_aside
 from .engine import Engine
 from .exits import Exit
@@ -125,6 +125,7 @@ def deliver_once(
     is_dead: Callable[[Segment], bool] = writer_is_gone,
 ) -> Outcome:
     """Deliver what lies there, and the letters that were requeued; keep every source."""
+    processor.stay_on_one()
     with working(settings) as ledger, render.progress_bar(wanted=bar) as progress:
         report = StatusFile(settings.state_dir, os.getpid())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from . import markdown, render
+from . import markdown, processor, render
 from .aside import move_aside
 from .cli_common import (
     FOLDER,
@@ -49,6 +49,7 @@ _log = logging.getLogger(__name__)
 def daemon(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
     on_signals(sys.exit)  # nothing is in flight yet
+    processor.stay_on_one()
     settings = settings_from(options)
     while True:
         try:
