@@ -40,8 +40,6 @@ _FLAGS: Final = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_sequence: Final = count(1)
-"""Numbers this process's segments: ids made in one millisecond are in no order."""
 _NAMES: Final = 16
 """How many names are tried before somebody who locks every new file is given up on."""
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
@@ -247,14 +245,15 @@ def _lock(descriptor: int) -> bool:
 
 
 def _header(segment_id: str, durability: str, inode: int) -> bytes:
+    name, numbers = _process(os.getpid())
     return orjson.dumps(
         {
             "segment_id": segment_id,
             "host": _host(),
             "boot_id": _boot_id(),
             "pid": os.getpid(),
-            "process": _process_id(os.getpid()),
-            "sequence": next(_sequence),
+            "process": name,
+            "sequence": next(numbers),
             "inode": inode,
             "sdk_version": __version__,
             "durability": durability,
@@ -268,9 +267,12 @@ def _host() -> str:
 
 
 @cache
-def _process_id(_pid: int) -> str:
-    """Return a name for this process that no other will ever have: a forked one asks with a pid of its own."""
-    return new_id().replace("-", "")
+def _process(_pid: int) -> "tuple[str, count[int]]":
+    """Return a name for this process that no other will ever have, and what numbers its segments, from 1.
+
+    Ids made in one millisecond are in no order.  A forked process asks with a pid of its own.
+    """
+    return new_id().replace("-", ""), count(1)
 
 
 @cache

@@ -199,7 +199,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 99), place=st.integers(0, 100_000), bit=st.integers(0, 7))
     def flip(self, which: int, place: int, bit: int) -> None:
         """One bit of a segment changes."""
-        segments = [seen for seen in scan(self._rig.spool) if seen.size]
+        segments = sorted(seen for seen in scan(self._rig.spool) if seen.size)
         if not segments:
             return
         path = segments[which % len(segments)].path

@@ -96,6 +96,7 @@ def test_a_forked_child_has_its_own_segment_and_no_open_runs(
     segments = read(spool)
     assert len(segments) == len({one.header["segment_id"] for one in segments}) == 4
     assert all(one.seal for one in segments)
+    assert [one.header["sequence"] for one in segments] == [1] * 4, "each process numbers its own segments"
     found = Counter(item.get("step_id", item["run_id"]) for item in items(spool))
     children = {f"{what} {child}" for child in range(3) for what in ("child", "open in child")}
     assert found == dict.fromkeys({"before", "open", "after", "ended in the child", *children}, 1)

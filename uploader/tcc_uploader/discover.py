@@ -20,32 +20,33 @@ class Seen(NamedTuple):
 
 
 def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list[Path], dict[Path, str]]:
-    """Return the files of some spools, and single ones; and which spools can't be read, and why."""
+    """Return the files of some spools, oldest name first, and single ones; and which spools can't be read, and why."""
     found: list[Path] = []
     unreadable: dict[Path, str] = {}
     for spool in spools:
         try:
-            found += [seen.path for seen in scan(spool)]
+            found += sorted(seen.path for seen in scan(spool))
         except OSError as error:
             unreadable[spool] = error.strerror or str(error)
     return [*found, *files], unreadable
 
 
 def scan(spool: Path) -> Iterator[Seen]:
-    """Yield the regular files of a spool, oldest name first; nothing if it does not exist (yet).
+    """Yield the regular files of a spool, in no order; nothing if it does not exist (yet).
 
-    Raises OSError if it exists and can't be read.
+    Of 100,000 files that are known already nothing is kept.  Raises OSError if the spool exists and can't be read.
     """
     try:
-        with os.scandir(spool) as entries:  # an entry keeps all that was asked of it: 1 KB
-            names = sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))
+        entries = os.scandir(spool)
     except FileNotFoundError:
         return
-    for name in names:
-        path = spool / name
-        try:
-            status = path.lstat()
-        except FileNotFoundError:
-            continue  # removed since it was listed
-        if stat.S_ISREG(status.st_mode):
-            yield Seen(path, identity_of(status), status.st_size)
+    with entries:
+        for entry in entries:
+            if not entry.name.endswith(SUFFIX):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue  # removed since it was listed
+            if stat.S_ISREG(status.st_mode):
+                yield Seen(spool / entry.name, identity_of(status), status.st_size)

@@ -112,14 +112,17 @@ class Intake:
         self._backlog.clear()
         for spool in self.spools:
             self.unreadable.pop(spool, None)
+            to_read: list[str] = []
             try:
                 for seen in scan(spool):
                     file = str(seen.path)
                     gone.discard(file)
-                    self._look(file, seen)
+                    if self._wants_reading(file, seen):
+                        to_read.append(file)
             except OSError as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # not listed
+            self._backlog.extend(sorted(to_read))
         for file in map(str, self._files):
             gone.discard(file)
             if file not in self._by_path and file not in self._done:
@@ -224,20 +227,19 @@ class Intake:
         for path in self._empty:
             removal.remove_if_abandoned(path)
 
-    def _look(self, file: str, seen: Seen) -> None:
+    def _wants_reading(self, file: str, seen: Seen) -> bool:
+        """Whether a file that a scan saw is new, has grown, or is another one under a name that is known."""
         if not seen.size:
             self._empty.append(seen.path)
-            return
+            return False
         known = self._by_path.get(file)
-        self.bytes_seen += seen.size if known is None else 0
         if known is None:
-            if self._done.get(file) != (seen.identity, seen.size):
-                self._backlog.append(file)
-        elif known.identity != seen.identity or seen.size < min(known.offset, known.size):
+            self.bytes_seen += seen.size
+            return self._done.get(file) != (seen.identity, seen.size)
+        if known.identity != seen.identity or seen.size < min(known.offset, known.size):
             self.forget(known)
-            self._backlog.append(file)
-        elif not known.at_end or (seen.size != known.size and known.limit is None):
-            self._backlog.append(file)
+            return True
+        return not known.at_end or (seen.size != known.size and known.limit is None)
 
     def _segment(self, file: str) -> Segment | None:
         """Return what is known of a file, or look at how it begins; None if there is nothing to read in it."""
