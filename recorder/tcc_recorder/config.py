@@ -35,7 +35,7 @@ def checked_arguments(
     """
     given: dict[str, Any] = {}
     if spool_dir is not None:
-        given["spool_dir"] = os.fspath(default_spool_dir({"TCC_SPOOL_DIR": os.fspath(spool_dir)}))
+        given["spool_dir"] = default_spool_dir({"TCC_SPOOL_DIR": os.fspath(spool_dir)})
     if durability is not None:
         given["durability"] = _checked_durability(durability)
     if max_bytes is not None:
@@ -125,10 +125,10 @@ def _route(url: str, key: str | None) -> Route:
 
 def _spool_dir(environment: Mapping[str, str]) -> str:
     try:
-        return os.fspath(default_spool_dir(environment))
+        return default_spool_dir(environment)
     except (OSError, RuntimeError) as error:  # no such home, or no current directory
         complaints.complain(f"TCC_SPOOL_DIR is ignored: {error}")
-        return os.fspath(default_spool_dir({}))
+        return default_spool_dir({})
 
 
 def _checked_durability(value: str) -> Durability:

@@ -1,36 +1,44 @@
-"""Where the spool and the uploader's state lie if nobody says otherwise."""
+"""Where the spool and the uploader's state lie if nobody says otherwise.
+
+With ``os.path`` throughout: pathlib would be a tenth of what it costs to import the recorder.
+"""
 
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 
-def spool_dir(environment: Mapping[str, str]) -> Path:
-    """Return ``TCC_SPOOL_DIR``, else ``tcc/spool`` in the user's state directory."""
+def spool_dir(environment: Mapping[str, str]) -> str:
+    """Return ``TCC_SPOOL_DIR``, else ``tcc/spool`` in the user's state directory.
+
+    Raises RuntimeError if it names a home that is not known, OSError if there is no current directory.
+    """
     return _place(environment, "TCC_SPOOL_DIR", "spool")
 
 
-def state_dir(environment: Mapping[str, str]) -> Path:
-    """Return ``TCC_STATE_DIR``, else ``tcc/state`` in the user's state directory."""
+def state_dir(environment: Mapping[str, str]) -> str:
+    """Return ``TCC_STATE_DIR``, else ``tcc/state`` in the user's state directory.  Raises as :func:`spool_dir` does."""
     return _place(environment, "TCC_STATE_DIR", "state")
 
 
-def _place(environment: Mapping[str, str], variable: str, name: str) -> Path:
+def _place(environment: Mapping[str, str], variable: str, name: str) -> str:
     configured = environment.get(variable)
-    if configured:
-        return Path(configured).expanduser().absolute()
-    return _user_state(environment) / "tcc" / name
+    if not configured:
+        return os.path.join(_user_state(environment), "tcc", name)
+    expanded = os.path.expanduser(configured)
+    if expanded.startswith("~"):
+        raise RuntimeError(f"no home directory is known for {configured}")
+    return os.path.join(os.getcwd(), expanded) if not os.path.isabs(expanded) else expanded
 
 
-def _user_state(environment: Mapping[str, str]) -> Path:
+def _user_state(environment: Mapping[str, str]) -> str:
     """Return the user's state directory (platformdirs knows it too, and costs an agent 8 ms at import)."""
     configured = environment.get("XDG_STATE_HOME")
-    if configured and Path(configured).is_absolute():
-        return Path(configured)
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 -- Path.home() raises where no home is known
+    if configured and os.path.isabs(configured):
+        return configured
+    home = os.path.expanduser("~")
     if sys.platform == "darwin":
-        return home / "Library" / "Application Support"
+        return os.path.join(home, "Library", "Application Support")
     if sys.platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    return home / ".local" / "state"
+        return environment.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+    return os.path.join(home, ".local", "state")

@@ -12,6 +12,7 @@ import pytest
 
 import tcc_recorder as tcc
 from tcc_recorder import segment, sink
+from tcc_recorder.spool import SEGMENT_BYTES
 from tcc_schemas.lines import Line
 
 Records = Callable[[Path], list[Line]]
@@ -147,6 +148,24 @@ def test_a_removed_file_is_noticed_even_after_the_write(
     monkeypatch.setattr(segment, "_write", write)
     record("b")
     assert [line.id for line in records(spool)] == ["b"]
+
+
+@pytest.mark.parametrize("size", [1, SEGMENT_BYTES - 1000])
+def test_a_removed_file_is_noticed_by_the_record_that_fills_it(
+    spool: Path, records: Records, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A segment that vanishes under its last record, and is sealed at once, costs nothing of that record either."""
+    record("before", size)
+
+    def write(descriptor: int, line: bytes, real: Callable[..., int] = os.write) -> int:
+        monkeypatch.setattr(segment, "_write", real)
+        for path in spool.iterdir():
+            path.unlink()
+        return real(descriptor, line)
+
+    monkeypatch.setattr(segment, "_write", write)
+    record("last", 1000)
+    assert [line.id for line in records(spool)] == ["last"]
 
 
 @pytest.mark.parametrize("reused", [False, True])

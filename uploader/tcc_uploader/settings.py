@@ -106,13 +106,13 @@ def load(
 def _spools(given: Sequence[Path], environment: Mapping[str, str], toml: TomlFile) -> tuple[Path, ...]:
     if not given and not environment.get("TCC_SPOOL_DIR") and toml.spools:
         given = [Path(spool).expanduser() for spool in toml.spools]
-    return tuple(spool.absolute() for spool in given) or (spool_dir(environment),)
+    return tuple(spool.absolute() for spool in given) or (Path(spool_dir(environment)),)
 
 
 def _toml_state(environment: Mapping[str, str], toml: TomlFile) -> Path:
     if toml.state_dir and not environment.get("TCC_STATE_DIR"):
         return Path(toml.state_dir).expanduser()
-    return state_dir(environment)
+    return Path(state_dir(environment))
 
 
 def _default_config(environment: Mapping[str, str]) -> Path | None:
