@@ -36,8 +36,11 @@ class Policy(NamedTuple):
 
 _DEFAULT: Final = Policy()
 _arguments: Final[dict[str, Any]] = {}
-_current: Policy | None = None
-"""Made anew, from arguments and environment, when the first record after :func:`configure` needs it."""
+_current: list[Policy] = []
+"""Holds what is in effect, once the first record after :func:`configure` has made it of arguments and environment.
+
+Another list after each :func:`configure`: a thread that makes an old policy meanwhile puts it where nobody looks.
+"""
 
 
 def configure(redact: Redact | None, content: bool | None) -> None:
@@ -50,7 +53,7 @@ def configure(redact: Redact | None, content: bool | None) -> None:
         _arguments["redact"] = _checked(redact)
     if content is not None:
         _arguments["content"] = bool(content)
-    _current = None
+    _current = []
 
 
 def reset() -> None:
@@ -61,10 +64,10 @@ def reset() -> None:
 
 def kept(bodies: list[Body]) -> tuple[list[Body], int]:
     """Return what may be written of these wire items, and how many replacements were made.  They are not changed."""
-    global _current  # noqa: PLW0603 -- see configure
-    policy = _current
-    if policy is None:
-        policy = _current = _policy(os.environ)
+    present = _current
+    if not present:
+        present.append(_policy(os.environ))
+    policy = present[0]
     if policy is _DEFAULT:
         for body in bodies:
             if "status_message" in body:

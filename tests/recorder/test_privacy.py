@@ -1,6 +1,6 @@
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import tcc_recorder as tcc
 from recorder.redaction_corpus import FIND, LEAVE, LONG
+from tcc_recorder import privacy
 from tcc_recorder.secretspans import without_secrets
 from tcc_recorder.testing import capture
 from tcc_recorder.values import MARK
@@ -90,6 +91,24 @@ STRUCTURED = {
     "escaped value": '{"password":"a\\"77110011"}',
     "text in text": {"m": '{"password": 77110011}'},
 }
+
+
+def test_a_record_that_is_on_its_way_undoes_no_configure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ``configure()`` asks for while another thread's record makes the former policy holds from then on."""
+    made = privacy._policy
+
+    def meanwhile(environment: Mapping[str, str]) -> privacy.Policy:
+        policy = made(environment)
+        monkeypatch.setattr(privacy, "_policy", made)
+        tcc.configure(redact="secrets")
+        return policy
+
+    tcc.configure(redact="status")
+    monkeypatch.setattr(privacy, "_policy", meanwhile)
+    with capture() as captured:
+        tcc.run().prompt("first").end()
+        tcc.run().prompt(SECRET).end()
+    assert PASSWORD not in captured.runs[1]["prompt"]["user_prompt"]
 
 
 @pytest.mark.parametrize("value", STRUCTURED.values(), ids=STRUCTURED)
