@@ -202,7 +202,7 @@ class Machine(RuleBasedStateMachine):
         segments = sorted(seen for seen in scan(self._rig.spool) if seen.size)
         if not segments:
             return
-        path = segments[which % len(segments)].path
+        path = Path(segments[which % len(segments)].file)
         data = path.read_bytes()
         place %= len(data)
         before = {_key(line): line for line in LineReader().read(data) if isinstance(line, Line) and line.is_record}

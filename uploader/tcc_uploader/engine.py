@@ -82,7 +82,9 @@ class Engine:
         self._told = told
         self._stopping = False
         self._commit_due = 0.0
-        """When to commit again while requests are under way, on the monotonic clock."""
+        """When to commit while requests are under way, on the monotonic clock."""
+        self._commit_pause = 0.0
+        """Seconds that a commit waits for more answers after the first."""
         self._stirred: set[Segment] = set()
         """Segments without a seal that have changed since their writers were last looked for."""
 
@@ -174,6 +176,8 @@ class Engine:
 
     def _step(self) -> None:
         """Read and send as far as there is room; commit what was answered, and remove what is done."""
+        if not self.fates.touched:
+            self._commit_due = self.clock.monotonic() + _COMMIT_WITHIN
         if self.fates.adjusts:
             self._commit()
         if not self.trouble:
@@ -185,8 +189,7 @@ class Engine:
         began = self.clock.monotonic()
         if self.trouble or not self.delivery.in_flight or began >= self._commit_due:
             self._commit()
-            ended = self.clock.monotonic()
-            self._commit_due = ended + min(_APART * (ended - began), _COMMIT_WITHIN)
+            self._commit_pause = min(_APART * (self.clock.monotonic() - began), _COMMIT_WITHIN)
 
     def _reads_on(self) -> bool:
         intake, backlog = self.intake, self.backlog
@@ -228,6 +231,7 @@ class Engine:
             self.intake.hint(message.path)
         elif isinstance(message, Answered):
             self.delivery.take_answer(message.record, message.answer)
+            self._commit_due = min(self._commit_due, self.clock.monotonic() + self._commit_pause)
         else:
             self._stopping = True
 

@@ -115,10 +115,9 @@ class Intake:
             to_read: list[str] = []
             try:
                 for seen in scan(spool):
-                    file = str(seen.path)
-                    gone.discard(file)
-                    if self._wants_reading(file, seen):
-                        to_read.append(file)
+                    gone.discard(seen.file)
+                    if self._wants_reading(seen):
+                        to_read.append(seen.file)
             except OSError as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # not listed
@@ -227,15 +226,15 @@ class Intake:
         for path in self._empty:
             removal.remove_if_abandoned(path)
 
-    def _wants_reading(self, file: str, seen: Seen) -> bool:
+    def _wants_reading(self, seen: Seen) -> bool:
         """Whether a file that a scan saw is new, has grown, or is another one under a name that is known."""
         if not seen.size:
-            self._empty.append(seen.path)
+            self._empty.append(Path(seen.file))
             return False
-        known = self._by_path.get(file)
+        known = self._by_path.get(seen.file)
         if known is None:
             self.bytes_seen += seen.size
-            return self._done.get(file) != (seen.identity, seen.size)
+            return self._done.get(seen.file) != (seen.identity, seen.size)
         if known.identity != seen.identity or seen.size < min(known.offset, known.size):
             self.forget(known)
             return True

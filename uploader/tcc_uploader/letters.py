@@ -13,7 +13,7 @@ from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Line, RawLine
 
 from .formats import plain_record
-from .statedir import make_durably, write_durably
+from .statedir import make_durably, write_whole
 
 FOLDER: Final = "dead"
 
@@ -64,7 +64,7 @@ def write(state: Path, letter: Letter) -> None:
     """Write a letter so that it is whole on disk, or not there: temp, fsync, rename, fsync of the folder."""
     path = path_of(state, letter.id)
     make_durably(path.parent)
-    write_durably(path, letter.model_dump_json(indent=1).encode() + b"\n")
+    write_whole(path, letter.model_dump_json(indent=1).encode() + b"\n")
 
 
 def path_of(state: Path, ident: str) -> Path:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from .statedir import make_durably, write_durably
+from .statedir import make_durably, write_whole
 
 FOLDER: Final = "requests"
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def ask(state: Path, request: LetterRequest) -> None:
     """Leave a request.  Raises OSError."""
     folder = state / FOLDER
     make_durably(folder)
-    write_durably(folder / f"{request.letter}.json", request.model_dump_json().encode())
+    write_whole(folder / f"{request.letter}.json", request.model_dump_json().encode())
 
 
 def waiting(state: Path) -> Iterator[tuple[Path, LetterRequest]]:

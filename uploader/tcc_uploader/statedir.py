@@ -81,20 +81,23 @@ def holder(state: Path) -> int | None:
         os.close(descriptor)
 
 
-def write_durably(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
     """Replace a file's content: after a crash the old or the new one is there, whole.  Raises OSError.
 
     Temporary file, write, fsync, rename, fsync of the folder: without the first fsync the new name could stand for
-    an empty file, without the second the rename could be undone.
+    an empty file, without the second the rename could be undone, by a loss of power.  What is not worth that is not
+    ``synced``.
     """
     temporary = path.with_suffix(".tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        _fsync(descriptor)
+        if synced:
+            _fsync(descriptor)
     _replace(temporary, path)
-    sync_folder(path.parent)
+    if synced:
+        sync_folder(path.parent)
 
 
 def make_durably(folder: Path) -> None:

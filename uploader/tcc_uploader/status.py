@@ -58,6 +58,7 @@ class StatusFile:
         self._pid = pid
         self._last = float("-inf")
         self._first_success = True
+        self._written: ProcessReport | None = None
         told = _told(state)
         self._earlier = told.last_success if told else None
 
@@ -68,14 +69,17 @@ class StatusFile:
             self.write(engine)
 
     def write(self, engine: Engine) -> None:
-        """Write the file.  A failure is logged: the report must not stop the work."""
+        """Write the file, if there is news.  A failure is logged: the report must not stop the work."""
         self._last = engine.clock.monotonic()
+        report = report_of(engine, self._pid, self._earlier)
+        if self._written and report.model_copy(update={"updated": self._written.updated}) == self._written:
+            return
         try:
-            statedir.write_durably(
-                self._path, report_of(engine, self._pid, self._earlier).model_dump_json(indent=1).encode()
-            )
+            statedir.write_whole(self._path, report.model_dump_json(indent=1).encode(), synced=False)
         except OSError as error:
             _log.warning("can't write %s: %s", self._path, error)
+        else:
+            self._written = report
 
 
 def report_of(engine: Engine, pid: int, earlier: float | None) -> ProcessReport:
