@@ -20,10 +20,10 @@ def test_a_crash_at_any_point_breaks_no_promise(tmp_path: Path, scenario: Scenar
 @pytest.mark.parametrize("play", PLAYS, ids=lambda it: it.__name__)
 def test_no_change_of_turns_loses_a_record(tmp_path: Path, play: campaign.Play) -> None:
     """Wherever a recorder and the uploader interrupt each other, every record is taken and arrives once."""
-    assert campaign.take_turns(tmp_path / "world", play) > 80
+    assert campaign.take_turns(tmp_path / "world", play) > 70
 
 
 def test_two_uploaders_never_work_on_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever the second is started, it leaves the work to the first."""
     monkeypatch.setattr(statedir, "_lock_soon", statedir.try_lock)
-    assert campaign.take_turns(tmp_path / "world", campaign.two_uploaders) > 10
+    assert campaign.take_turns(tmp_path / "world", campaign.two_uploaders) >= 10
