@@ -1,0 +1,26 @@
+"""What a daemon says of itself, for ``tcc-upload status``."""
+
+import json
+
+from faults import SegmentFile
+from tcc_uploader.engine import Engine
+from tcc_uploader.status import FILE_NAME, StatusFile
+from uploader.rigging import Rig
+
+
+def test_a_daemon_without_news_writes_nothing(rig: Rig) -> None:
+    """The report is written when something has changed, and not once a second on a host that is idle."""
+    SegmentFile().run("r1").write(rig.spool)
+    report = StatusFile(rig.state, 1)
+    written: list[tuple[float, int]] = []
+
+    def watched(engine: Engine) -> bool:
+        report.tell(engine)
+        path = rig.state / FILE_NAME
+        if path.exists():
+            written.append((rig.time.now, path.stat().st_mtime_ns))
+        return rig.time.now > 1_200
+
+    rig.daemon(watched, removes=False)
+    assert len({at for moment, at in written if moment > 1_010}) == 1
+    assert json.loads((rig.state / FILE_NAME).read_bytes())["last_success"]
