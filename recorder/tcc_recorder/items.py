@@ -4,7 +4,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime
-from math import isfinite
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
@@ -192,7 +191,7 @@ class Item(ABC):
 
     def _put_number(self, member: str, value: object, number: Callable[[object], float | None]) -> None:
         """Set a number, if the value is one; None leaves the member as it was."""
-        if type(value) is int or (type(value) is float and isfinite(value)):  # nearly always
+        if type(value) is int:  # nearly always
             self._body[member] = value
         elif value is not None and (found := number(value)) is not None:
             self._body[member] = found

@@ -200,3 +200,16 @@ def test_conversion_keeps_what_it_can() -> None:
         "self": "<cycle>",
     }
     assert orjson.dumps(orjson.loads(values.json_bytes(deep())[0])).count(b"[") == 200
+
+
+def test_counts_of_tokens_are_whole_numbers() -> None:
+    """A fraction of a token is cut off: the server counts whole ones; a cost keeps its fraction."""
+    with capture() as captured:
+        run = tcc.run().prompt("p")
+        run.step().prompt("p").response("r").tokens(1.7, 2.0, 3).cost(0.25).end()  # type: ignore[arg-type]
+        run.end()
+    (step,) = captured.steps
+    counts = [step[f"{name}_tokens"] for name in ("prompt_uncached", "prompt_cached", "completion")]
+    assert counts == [1, 2, 3]
+    assert all(type(count) is int for count in counts)
+    assert step["real_total_cost"] == 0.25
