@@ -11,6 +11,7 @@ import pytest
 
 from faults import FaultServer, SegmentFile
 from tcc_uploader import watch
+from tcc_uploader.discover import Done, entries, scan
 from tcc_uploader.engine import Engine
 from tcc_uploader.watch import Watcher
 from uploader.rigging import Rig
@@ -114,6 +115,25 @@ def test_without_any_watcher_the_scans_deliver(rig: Rig, server: FaultServer, mo
 
     rig.daemon(late, removes=False)
     assert modes == {"scanning"}
+
+
+def test_a_scan_does_not_look_at_a_file_that_was_sealed_and_done(tmp_path: Path) -> None:
+    """Its name and its inode tell that it is the same; another file under the name, or one without a seal, is seen."""
+    file, other = tmp_path / "a.jsonl", tmp_path / "b"
+    file.write_bytes(b"x")
+    other.write_bytes(b"other")
+    (seen,) = scan(tmp_path)
+    done = Done()
+    done.add(seen, sealed=False)
+    assert not any(map(done.holds_sealed, entries(tmp_path)))
+    assert done.holds(seen)
+    done.add(seen, sealed=True)
+    assert all(map(done.holds_sealed, entries(tmp_path)))
+    other.rename(file)
+    assert not any(map(done.holds_sealed, entries(tmp_path)))
+    assert not any(map(done.holds, scan(tmp_path)))
+    done.drop(str(file))
+    assert not done.files
 
 
 def test_a_spool_that_is_not_there_is_waited_for(tmp_path: Path) -> None:

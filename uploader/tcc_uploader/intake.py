@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from . import reading, removal
-from .discover import Seen, scan
+from .discover import Done, Seen, entries, look
 from .formats import Format
 from .ledger import Ledger
 from .rows import Counts, SegmentRow
@@ -45,8 +45,7 @@ class Intake:
         self._ledger = ledger
         self._handles = 0
         self._by_path: dict[str, Segment] = {}
-        self._done: dict[str, tuple[int, int]] = {}
-        """Files that need no reading while their identity and size stay."""
+        self._done = Done()
         self._empty: list[Path] = []
         self._backlog: deque[str] = deque()
         """Files to be read that the last scan found."""
@@ -107,31 +106,36 @@ class Intake:
 
     def scan(self) -> None:
         """Look at every file; queue those that are new or have grown, oldest first."""
-        gone = {*self._by_path, *self._done}
+        gone = {*self._by_path, *self._done.files}
         self._empty.clear()
         self._backlog.clear()
         for spool in self.spools:
             self.unreadable.pop(spool, None)
-            to_read: list[str] = []
             try:
-                for seen in scan(spool):
-                    gone.discard(seen.file)
-                    if self._wants_reading(seen):
-                        to_read.append(seen.file)
+                self._backlog.extend(sorted(self._files_to_read(spool, gone)))
             except OSError as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # not listed
-            self._backlog.extend(sorted(to_read))
         for file in map(str, self._files):
             gone.discard(file)
-            if file not in self._by_path and file not in self._done:
+            if file not in self._by_path and file not in self._done.files:
                 self._backlog.append(file)
         for file in gone:
-            self._done.pop(file, None)
+            self._done.drop(file)
             segment = self._by_path.get(file)
             if segment is not None and segment.stream is None:
                 self.forget(segment)
         self._newer = {path for path in self._newer if str(path) not in gone}
+
+    def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
+        """Yield a spool's files that are to be read; take those that are there out of ``gone``."""
+        for entry in entries(spool):
+            if self._done.holds_sealed(entry):
+                gone.discard(entry.path)
+            elif (seen := look(entry)) is not None:
+                gone.discard(seen.file)
+                if self._wants_reading(seen):
+                    yield seen.file
 
     def read(self) -> tuple[Segment, list[Found]] | None:
         """Read the next chunk of the next file or stream; None if there was nothing in it or the file has gone."""
@@ -190,7 +194,7 @@ class Intake:
         """Let go of a file that holds nothing more to do, and stays."""
         if segment.stream is None:
             size = segment.size if segment.limit is None else segment.limit
-            self._done[segment.file] = (segment.identity, size)
+            self._done.add(Seen(segment.file, segment.identity, size), sealed=segment.seal is not None)
         self.forget(segment)
 
     def forget(self, segment: Segment) -> None:
@@ -234,7 +238,7 @@ class Intake:
         known = self._by_path.get(seen.file)
         if known is None:
             self.bytes_seen += seen.size
-            return self._done.get(seen.file) != (seen.identity, seen.size)
+            return not self._done.holds(seen)
         if known.identity != seen.identity or seen.size < min(known.offset, known.size):
             self.forget(known)
             return True
@@ -248,22 +252,21 @@ class Intake:
         path = Path(file)
         segment = reading.identify(path)
         self.unreadable.pop(path, None)
-        done = self._done.get(file)
-        if done and done == (segment.identity, path.stat().st_size):
+        if self._done.holds(Seen(file, segment.identity, path.stat().st_size)):
             return None  # a scan and a hint may both have named it
         if segment.format is Format.NEWER:
             self._newer.add(path)
         if segment.format is Format.OTHER:
             self._note_unreadable(path, OSError(segment.format.value))
         if not segment.id:
-            self._done[file] = (segment.identity, path.stat().st_size)
+            self._done.add(Seen(file, segment.identity, path.stat().st_size), sealed=False)
             return None
         row = self._ledger.segment(segment.id)
         stays = segment.format is Format.PLAIN or not self._removes or (row is not None and row.damaged)
         if row is not None and row.finished and not row.counts.pending and stays and row.size == path.stat().st_size:
             self.finished += row.counts
             self.finished_damage += row.damaged + bool(row.torn)
-            self._done[file] = (segment.identity, row.size)
+            self._done.add(Seen(file, segment.identity, row.size), sealed=row.sealed is not None)
             return None
         self._take_up(segment, row)
         return segment

@@ -32,6 +32,11 @@ def identity_of(status: os.stat_result) -> int:
     return status.st_dev << _INODE_BITS | status.st_ino
 
 
+def inode_of(identity: int) -> int:
+    """Return the inode in what :func:`identity_of` returned."""
+    return identity & (1 << _INODE_BITS) - 1
+
+
 class Writer(NamedTuple):
     """Who wrote a segment, as its first line says (:class:`tcc_schemas.records.SegmentHeader`)."""
 
@@ -141,7 +146,7 @@ class Segment:
     @property
     def inode(self) -> int:
         """Its file's inode."""
-        return self.identity & (1 << _INODE_BITS) - 1
+        return inode_of(self.identity)
 
     @property
     def size(self) -> int:

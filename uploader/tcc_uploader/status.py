@@ -16,8 +16,8 @@ from .sources import Sources
 from .survey import survey
 
 FILE_NAME: Final = "status.json"
-_EVERY: Final = 1.0
-"""Seconds between two writings of the file, at least."""
+_EVERY: Final = 5.0
+"""Seconds between two writings of the file, at least: at one record a second, each costs a tenth of all the work."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,7 +51,7 @@ class StatusReport(BaseModel):
 
 
 class StatusFile:
-    """Writes ``status.json`` as the engine goes on, at most once a second."""
+    """Writes ``status.json`` as the engine goes on, at most every five seconds."""
 
     def __init__(self, state: Path, pid: int) -> None:
         self._path = state / FILE_NAME
@@ -63,7 +63,7 @@ class StatusFile:
         self._earlier = told.last_success if told else None
 
     def tell(self, engine: Engine) -> None:
-        """Write the file if it is time: every second, and at the first success."""
+        """Write the file if it is time: every few seconds, and at the first success."""
         if engine.clock.monotonic() - self._last >= _EVERY or (self._first_success and engine.fates.total.delivered):
             self._first_success = not engine.fates.total.delivered
             self.write(engine)
