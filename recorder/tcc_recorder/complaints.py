@@ -3,15 +3,43 @@
 An agent that records a thousand runs a second into a full disk must not fill its log with it as well.
 """
 
-import logging
+import sys
 import time
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    import logging
+
+LOGGER: Final = "tcc_recorder"
 _PERIOD: Final = 60.0
 """Seconds."""
+_DEBUG: Final = 10
+"""The level, as ``logging`` has it."""
+_loggers: Final[list["logging.Logger"]] = []
+"""Ours, once it was asked for."""
 
-logger = logging.getLogger("tcc_recorder")
+
+def find_logger() -> "logging.Logger | None":
+    """Return our logger; None if ``logging`` can't be read any more: no descriptor is left, or no right to.
+
+    It is imported when there is something to say: that would be a tenth of what the first record costs.
+    """
+    if not _loggers:
+        try:
+            import logging  # noqa: PLC0415 -- see above
+
+            _loggers.append(logging.getLogger(LOGGER))
+        except Exception:  # noqa: BLE001 -- an import may fail in many ways, and the agent must not suffer
+            return None
+    return _loggers[0]
+
+
+def debug_logger() -> "logging.Logger | None":
+    """Return our logger if it lets debug messages through; before ``logging`` is there, nobody can have told it to."""
+    logger = find_logger() if "logging" in sys.modules else None
+    return logger if logger is not None and logger.isEnabledFor(_DEBUG) else None
 
 
 class Complaints:
@@ -33,7 +61,12 @@ class Complaints:
         self._said[reason] = now
         self._unsaid[reason] = 0
         times = "" if count == 1 else f" ({count} times since this was last logged)"
-        logger.warning("%s%s", reason, times)
+        logger = find_logger()
+        if logger is not None:
+            logger.warning("%s%s", reason, times)
+        else:
+            with suppress(Exception):
+                sys.stderr.write(f"{reason}{times}\n")  # as ``logging`` does for a program that does not set it up
 
 
 complaints = Complaints()

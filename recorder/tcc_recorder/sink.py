@@ -4,13 +4,12 @@ There is one sink per process: its spool, made when the first record needs it, o
 """
 
 import atexit
-import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from . import privacy, unended
-from .complaints import complaints, logger
+from .complaints import LOGGER, complaints, debug_logger
 from .config import checked_arguments, checked_metadata, debug_wanted, settings
 from .defaults import defaults
 from .spool import Spool
@@ -38,7 +37,7 @@ def emit(build: Callable[..., list[bytes]], *args: object, done: Callable[[], ob
     try:
         lines = build(*args)
         kept = _current().record(lines, done)
-        if logger.isEnabledFor(logging.DEBUG):
+        if (logger := debug_logger()) is not None:
             for line in lines:
                 logger.debug("%s %.200s", "recorded" if kept else "could not record", line.decode())
     except Exception as error:  # noqa: BLE001 -- the agent must not suffer, whatever is wrong with us
@@ -117,6 +116,9 @@ def _current() -> Sink:
 
 def _make() -> Spool:
     if debug_wanted(os.environ):
+        import logging  # noqa: PLC0415 -- see find_logger
+
+        logger = logging.getLogger(LOGGER)
         logger.setLevel(logging.DEBUG)
         if not logger.handlers:
             logger.addHandler(logging.StreamHandler())

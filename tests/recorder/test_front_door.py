@@ -22,7 +22,7 @@ def test_the_version_is_the_package_s() -> None:
 
 
 def test_recording_imports_nothing_heavy(python: Python) -> None:
-    """Neither the import nor recording a run with everything in it loads pydantic or a library of the uploader."""
+    """Neither the import nor recording a run with everything in it loads a library of the uploader, or what is slow."""
     python("""
         run = tcc.run().prompt("p").metadata(a="b")
         run.step().prompt("p").response("r").end()
@@ -30,9 +30,9 @@ def test_recording_imports_nothing_heavy(python: Python) -> None:
         run.error("x")
         run.feedback("thumbs_up")
         tcc.flush()
-        heavy = {"pydantic", "httpx", "watchdog", "click", "rich", "importlib.metadata", "socket", "uuid"}
-        heavy.add("pathlib")
-        loaded = heavy & set(sys.modules) - {"uuid"}
+        heavy = {"pydantic", "httpx", "watchdog", "click", "rich"}
+        heavy |= {"importlib.metadata", "logging", "pathlib", "socket"}
+        loaded = heavy & set(sys.modules)
         assert not loaded, loaded
     """)
 
@@ -43,6 +43,8 @@ def test_debug_lines_only_if_asked_for(python: Python) -> None:
     assert python(code, TCC_DEBUG="1").stderr.count('"id":"run-1"') == 1
     assert python(code, TCC_DEBUG="false").stderr == ""
     assert python(code, TCC_DEBUG="0").stderr == ""
+    asked = f"import logging; logging.basicConfig(level='DEBUG'); {code}"
+    assert python(asked).stderr.count('"id":"run-1"') == 1, "a program's own logging may ask for them, too"
 
 
 def test_a_wrong_argument_is_refused_and_a_wrong_environment_ignored(

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar
 
-from tcc_recorder.complaints import complaints, logger
+from tcc_recorder.complaints import complaints, debug_logger
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,7 +48,8 @@ class Guard:
         try:
             # The message may quote what was being recorded: it is for those who ask for debug lines.
             complaints.complain(f"recording an agent's run failed: {type(error).__name__} in {_place(trace)}")
-            logger.debug("recording an agent's run failed", exc_info=error)
+            if (logger := debug_logger()) is not None:
+                logger.debug("recording an agent's run failed", exc_info=error)
         except Exception:  # noqa: BLE001 -- a logging handler of the program's own may raise anything
             return True
         return True

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 import tcc_recorder
-from tcc_recorder.complaints import logger
+from tcc_recorder.complaints import LOGGER
 from tcc_recorder.defaults import scoped
 from tcc_schemas import RunRecord
 
@@ -42,7 +42,7 @@ class Recording(logging.Handler):
         self._environment = pytest.MonkeyPatch()
         self._environment.setenv("TCC_SPOOL_DIR", directory)
         tcc_recorder.configure()  # what is recorded from now on goes there
-        logger.addHandler(self)
+        logging.getLogger(LOGGER).addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Remember what the recorder complains of."""
@@ -109,7 +109,7 @@ class Recording(logging.Handler):
             self._leave()
             self._environment.undo()
             tcc_recorder.configure()
-            logger.removeHandler(self)
+            logging.getLogger(LOGGER).removeHandler(self)
 
     def _leave(self) -> None:
         self._reports = []
