@@ -78,9 +78,8 @@ _START: Final = b'{"v":1,"crc":"'
 _CRC_END: Final = len(_START) + 8
 _REST: Final = _CRC_END + 2
 _CRC_SEED: Final = zlib.crc32(b'{"v":1,')
-_LENGTH: Final = re.compile(rb'"n":(0|[1-9][0-9]{0,9}),')
+_LENGTH: Final = re.compile(rb'","n":(0|[1-9][0-9]{0,9}),')
 _BODY: Final = b',"body":'
-_REQUIRED: Final = {"kind", "id", "at"}
 _TEXTS: Final = ("kind", "id", "at", "run_id", "path", "url", "key")
 _ONLY_TEXTS: Final = {str}
 _OTHER_VERSION: Final = re.compile(rb'\{"v":([2-9]|[1-9][0-9]{1,8}),')
@@ -243,31 +242,13 @@ def crc_of(line: bytes) -> bytes:
 
 def decode(raw: RawLine) -> Line | Damage:
     """Verify one line."""
-    data = raw.data
+    number, offset, size, data = raw
     if data is None:
-        return Damage(raw.number, raw.offset, raw.size, "oversized", b"")
+        return Damage(number, offset, size, "oversized", b"")
     crc = data[len(_START) : _CRC_END]
     if not data.startswith(_START) or b"%08x" % zlib.crc32(memoryview(data)[_REST:], _CRC_SEED) != crc:
-        return Damage(raw.number, raw.offset, raw.size, "corrupt", data)
-    members = _members(data)
-    if members is None:
-        return Damage(raw.number, raw.offset, raw.size, "malformed", data)
-    envelope, body = members
-    return Line(
-        raw.number,
-        raw.offset,
-        raw.size,
-        crc,
-        envelope["kind"],
-        envelope["id"],
-        envelope.get("run_id"),
-        envelope["at"],
-        envelope.get("path"),
-        envelope.get("url"),
-        envelope.get("key"),
-        bool(envelope.get("converted")),
-        body,
-    )
+        return Damage(number, offset, size, "corrupt", data)
+    return _line(number, offset, size, crc, data) or Damage(number, offset, size, "malformed", data)
 
 
 def other_version(data: bytes) -> int | None:
@@ -276,23 +257,23 @@ def other_version(data: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def _members(data: bytes) -> tuple[dict[str, Any], bytes] | None:
-    """Return the envelope and the body, or None if the grammar does not hold."""
-    length = _LENGTH.match(data, _REST)
-    if length is None or data[_CRC_END:_REST] != b'",':
+def _line(number: int, offset: int, size: int, crc: bytes, data: bytes) -> Line | None:
+    """Return what the bytes of a line say, or None if the grammar does not hold."""
+    length = _LENGTH.match(data, _CRC_END)
+    if length is None:
         return None
     start = len(data) - 1 - int(length[1])
     envelope_end = start - len(_BODY)
     if envelope_end < length.end() or data[envelope_end:start] != _BODY or not data.endswith(b"}"):
         return None
     try:
-        envelope = orjson.loads(b"{%b}" % data[length.end() : envelope_end])
-    except orjson.JSONDecodeError:
+        envelope: dict[str, Any] = orjson.loads(b"{%b}" % data[length.end() : envelope_end])
+        kind, ident, at = envelope["kind"], envelope["id"], envelope["at"]
+    except (orjson.JSONDecodeError, KeyError):
         return None
-    if not envelope.keys() >= _REQUIRED:
+    get = envelope.get
+    if set(map(type, envelope.values())) != _ONLY_TEXTS and not all(isinstance(get(name, ""), str) for name in _TEXTS):
         return None
-    if set(map(type, envelope.values())) != _ONLY_TEXTS and not all(
-        isinstance(envelope.get(name, ""), str) for name in _TEXTS
-    ):
-        return None
-    return envelope, data[start:-1]
+    converted = bool(get("converted"))
+    run_id, path, url, key = get("run_id"), get("path"), get("url"), get("key")
+    return Line(number, offset, size, crc, kind, ident, run_id, at, path, url, key, converted, data[start:-1])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tcc_schemas.lines import Line
 from tcc_uploader.decisions import Known, Place
 from tcc_uploader.ledger import Ledger
 from tcc_uploader.rows import Changes, Counts, Delivered, LetterRow, SegmentRow
@@ -13,7 +14,13 @@ from tcc_uploader.tables import LedgerTooNewError
 
 ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None)  # noqa: FBT003 -- a row
 LETTER = LetterRow("abc", b"k" * 16, 9, Place(1, 3), "dead", "refused")
+LINE = Line(0, 0, 0, b"", "run", "r", "r", "", "/v1/custom", None, None, converted=False, body=b"{}")
 CHANGES = replace(Changes.none(), delivered=[Delivered(b"d" * 16, 7, Place(1, 2))], letters=[LETTER], segments={1: ROW})
+
+
+def line_at(number: int) -> Line:
+    """Return a record that stands on this line."""
+    return LINE._replace(number=number)
 
 
 def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -26,6 +33,21 @@ def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
     assert ledger.letters(b"k" * 16) == [LETTER]
     assert list(ledger.segments()) == [ROW] == [ledger.segment("s1")]
     assert (ledger.number_of("s1"), ledger.number_of("s2"), ledger.number_of("s3")) == (1, 2, 3)
+    ledger.close()
+
+
+def test_only_what_was_not_delivered_from_where_it_stands_is_left_to_judge(tmp_path: Path) -> None:
+    """A record needs no judgement if its key was delivered from its very line and has no letter; all others do."""
+    there, elsewhere, unknown, other_segment = ((bytes([byte]) * 16) for byte in range(4))
+    delivered = [Delivered(key, 7, Place(1, line)) for line, key in enumerate((there, elsewhere, LETTER.key), 2)]
+    ledger = Ledger.open(tmp_path)
+    ledger.commit(replace(CHANGES, delivered=[*delivered, Delivered(other_segment, 7, Place(2, 6))]))
+    many = [(line_at(number), number.to_bytes(16)) for number in range(1000, 1200)]
+    found = [(line_at(2), there), (line_at(9), elsewhere), (line_at(4), LETTER.key), (line_at(5), unknown)]
+    found += [*many, (line_at(6), other_segment)]
+    assert ledger.to_judge(1, found) == found[1:]
+    assert ledger.to_judge(2, found[-1:]) == []
+    assert ledger.to_judge(1, [(line_at(2), there), (line_at(8), there)]) == [(line_at(2), there), (line_at(8), there)]
     ledger.close()
 
 

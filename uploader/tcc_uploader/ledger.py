@@ -7,7 +7,7 @@ and every commit is synced: what the ledger says was delivered stays said after 
 import contextlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Final, Self
@@ -135,6 +135,26 @@ class Ledger:
             )
             found.update({key: Known(digest, Place(segment, line)) for key, digest, segment, line in rows})
         return found
+
+    def to_judge(self, segment: int, found: Sequence[tuple[Line, bytes]]) -> list[tuple[Line, bytes]]:
+        """Return those of a segment's records, given with their keys, that :meth:`judge` is needed for.
+
+        All others have no letter and were delivered from where they stand: of a spool that was delivered, none is left
+        to be looked up one by one.
+        """
+        doubtful: set[bytes] = set()
+        for start in range(0, len(found), _LOOKUP_AT_ONCE):
+            some = [part for line, key in found[start : start + _LOOKUP_AT_ONCE] for part in (key, line.number)]
+            marks = ",".join(["(?,?)"] * (len(some) // 2))
+            rows = self._database.execute(
+                f"WITH here (key, line) AS (VALUES {marks}) SELECT here.key FROM here "  # noqa: S608 -- marks only
+                "LEFT JOIN delivered ON delivered.key = here.key "
+                "WHERE delivered.line IS NOT here.line OR delivered.segment IS NOT ? "
+                "OR EXISTS (SELECT 1 FROM letters WHERE letters.key = here.key)",
+                (*some, segment),
+            )
+            doubtful.update(key for (key,) in rows)
+        return [(line, key) for line, key in found if key in doubtful] if doubtful else []
 
     def letters(self, key: bytes) -> list[LetterRow]:
         """Return the letters under a record's key."""

@@ -237,13 +237,14 @@ def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | Non
     if isinstance(found, Damage):
         segment.damaged += 1
         return found
+    is_record = found.is_record
     if found.kind == "seal":
         _note_seal(segment, reader.tally, found)
-    elif not (found.is_record or found.kind == "journal" or (found.kind == "segment" and found.number == 1)):
+    elif not (is_record or found.kind == "journal" or (found.kind == "segment" and found.number == 1)):
         segment.skipped += 1
     reader.note(found)
-    segment.counts.records += found.is_record
-    return found if found.is_record else None
+    segment.counts.records += is_record
+    return found if is_record else None
 
 
 def _note_seal(segment: Segment, tally: Tally, line: Line) -> None:

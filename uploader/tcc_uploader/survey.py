@@ -89,10 +89,11 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
         for invalid in (other for other in found if isinstance(other, Invalid)):
             decision = ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)
             segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
-        lines = [line for line in found if isinstance(line, Line)]
-        keys = [dedupe_key(line.kind, line.id) for line in lines]
-        delivered = ledger.delivered(keys)
-        for line, key in zip(lines, keys, strict=True):
+        lines = [(line, dedupe_key(line.kind, line.id)) for line in found if isinstance(line, Line)]
+        to_judge = ledger.to_judge(segment.number, lines)
+        segment.counts.delivered += len(lines) - len(to_judge)
+        delivered = ledger.delivered(key for _, key in to_judge)
+        for line, key in to_judge:
             decision = ledger.judge(segment.number, line, key, delivered.get(key), seen.get(key))
             if decision is Decision.SEND and line.path not in PATHS:
                 decision = Decision.CONFLICT
