@@ -19,6 +19,8 @@ from benchmarks.standard_run import fresh_inputs
 import tcc_recorder as tcc
 
 THREADS, PROCESSES = 8, 4
+_PATIENCE = 120.0
+"""Seconds that a process waits for the others."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
@@ -103,13 +105,15 @@ def _processes(repetitions: int, runs: int, folder: str) -> Iterator[Row]:
 def _seconds_in_processes(processes: int, runs: int, repetition: int, folder: str) -> tuple[float, float]:
     """Return the seconds of all processes together for L, and for recording."""
     context = multiprocessing.get_context("spawn")
-    barrier, results = context.Barrier(processes), context.SimpleQueue()
+    barrier, results = context.Barrier(processes, timeout=_PATIENCE), context.SimpleQueue()
     arguments = (barrier, results, runs, repetition, folder)
     started = [context.Process(target=_one_process, args=arguments) for _ in range(processes)]
     for process in started:
         process.start()
     for process in started:
         process.join()
+    if any(process.exitcode for process in started):
+        raise RuntimeError("a process that records could not begin, or failed: see what it said")
     found = [results.get() for _ in started]
     return sum(limit for limit, _ in found), sum(recording for _, recording in found)
 
