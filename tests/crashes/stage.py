@@ -170,16 +170,16 @@ class Uploader:
             self._held.__exit__(None, None, None)
 
     def round(self) -> None:
-        """Do what the daemon does between two scans, the scan first."""
+        """Do what the daemon does between two regular scans, the scan first."""
         engine = self.engine
         engine._take_requests()
-        engine.intake.scan()
-        engine._settle(engine.intake.live)
-        engine.intake.sweep()
+        self._scan()
         for _ in range(1000):
             engine._step()
             heard = self._hear()
-            if not heard and not engine._reads_on():
+            if not heard and not engine._reads_on() and engine._rescan <= self._moment[0]:
+                self._scan()
+            elif not heard and not engine._reads_on():
                 due = engine.delivery.next_due()
                 if due is None or engine.trouble:
                     break
@@ -189,6 +189,13 @@ class Uploader:
         else:
             raise AssertionError("the engine does not come to rest")
         self._moment[0] += 60.0
+
+    def _scan(self) -> None:
+        engine = self.engine
+        engine._rescan = self._moment[0] + engine_module.RESCAN
+        engine.intake.scan()
+        engine._settle(engine.intake.live)
+        engine.intake.sweep()
 
     def once(self) -> Outcome:
         """Do what a one-shot command does."""

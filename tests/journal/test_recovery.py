@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from end_to_end_world import World, stop, wait_until
-from faults import FaultServer, Reply
+from faults import FaultServer, Reply, run_item
 from tcc_recorder.segment import Segment as Writer
 from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.journal import DIED
 from tcc_uploader.removal import writer_is_gone
+from tcc_uploader.segments import Segment
 from uploader.rigging import Rig
 
 AT = "2026-01-31T12:00:00.123Z"
@@ -217,6 +218,43 @@ def test_a_process_killed_while_it_took_a_run_over_loses_no_child(
         segment.close()
     rig.daemon(lambda _: not list(rig.spool.iterdir()))
     assert server.ids == [["open", "s1", "s2"]]
+
+
+def test_a_process_that_went_on_to_another_segment_while_we_looked_is_recovered_once(
+    rig: Rig, server: FaultServer, writer: Writer
+) -> None:
+    """A segment that its writer made between our scan and its death is read before what it may tell is decided."""
+    journal(writer, "open", "s1")
+
+    def goes_on_and_dies(segment: Segment) -> bool:
+        if len(list(rig.spool.iterdir())) == 1:
+            later = Writer(str(rig.spool), 0o600, "process")
+            journal(later, "open", "s1", "s2")
+            for one in (writer, later):
+                one.close()
+        return writer_is_gone(segment)
+
+    rig.once(is_dead=goes_on_and_dies)
+    assert server.ids == [["open", "s1", "s2"]]
+    assert (rig.counts().recovered, rig.counts().dead) == (1, 0)
+
+
+def test_nothing_is_recovered_while_files_are_unread(
+    rig: Rig, server: FaultServer, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the daemon scans meanwhile: a file that is read later may tell more of the same run."""
+    monkeypatch.setattr("tcc_uploader.engine.RESCAN", 0.0)
+    monkeypatch.setattr("tcc_uploader.engine._READ_AHEAD", 1)
+    journal(writer, "open", "s1")
+    later = Writer(str(rig.spool), 0o600, "process")
+    journal(later, "open", "s1", "s2")
+    for name, one in (("a.jsonl", writer), ("c.jsonl", later)):
+        Path(one.path).rename(rig.spool / name)
+        one.close()
+    (rig.spool / "b.jsonl").write_text("\n".join(json.dumps(run_item(f"r{number}")) for number in range(5)))
+    rig.daemon(lambda _: [file.name for file in rig.spool.iterdir()] == ["b.jsonl"])
+    assert [ids for ids in server.ids if "open" in ids] == [["open", "s1", "s2"]]
+    assert not rig.letters()
 
 
 def test_a_crash_between_recovery_and_commit_sends_the_same_bytes(

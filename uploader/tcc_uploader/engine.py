@@ -81,6 +81,7 @@ class Engine:
         self._removes = removes
         self._told = told
         self._stopping = False
+        self._rescan = 0.0  # when to scan next, on the monotonic clock
         self._commit_due = 0.0
         """When to commit while requests are under way, on the monotonic clock."""
         self._commit_pause = 0.0
@@ -103,27 +104,27 @@ class Engine:
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop`."""
         self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(Changed(path)))
-        rescan = tick = self.clock.monotonic()
+        tick = self.clock.monotonic()
         self._requeue.send_requeued()
         while not self._stopping:
             now = self.clock.monotonic()
             if now >= tick:
                 tick = now + _TICK
-                rescan = now if self.watcher.check() else rescan
+                self._rescan = now if self.watcher.check() else self._rescan
                 self._ledger.check()
                 self._take_requests()
                 self.delivery.give_up_overdue()
                 if self._stirred and self.intake.idle and not self.delivery.in_flight:
                     self._settle(list(self._stirred))
-            if now >= rescan:
-                rescan = now + RESCAN
+            if now >= self._rescan:
+                self._rescan = now + RESCAN
                 self.intake.scan()
                 self._settle(self.intake.live)
                 if self._removes:
                     self.intake.sweep()
             self._step()
             self._tell()
-            self._wait(min(tick, rescan))
+            self._wait(min(tick, self._rescan))
         self._drain()
 
     def run_once(self, timeout: float) -> Outcome:
@@ -138,8 +139,9 @@ class Engine:
             self._tell()
             if self._finished():
                 self.delivery.give_up_suspects()  # feedback that waited for one of them goes now
-                self._recovery.recover(self.intake.live)
-                if self._finished():
+                if self._recovery.recover(self.intake.live) and self.intake.idle:
+                    self.intake.scan()
+                elif self._finished():
                     break
                 continue
             self._wait(since + timeout)
@@ -272,8 +274,9 @@ class Engine:
 
     def _settle(self, segments: Sequence[Segment]) -> None:
         """Recover what their dead writers left without an end, and remove those that are done."""
-        self._stirred.clear()
-        self._recovery.recover(segments)
+        self._stirred = set(self._recovery.recover(segments))
+        if self._stirred and self.intake.idle:
+            self._rescan = self.clock.monotonic()  # it is a scan that they wait for
         self._commit(segments, writers_may_be_gone=True)
 
     def _write(self, finished: list[Segment]) -> bool:

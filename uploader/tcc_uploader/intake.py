@@ -33,6 +33,8 @@ class Intake:
         """Files of a format that only a newer version can read."""
         self.unreadable: dict[Path, str] = {}
         """Why a file or a spool can't be read."""
+        self.scans = 0
+        """How often the spools were scanned."""
         self.by_handle: dict[int, Segment] = {}
         self.finished = Counts()
         """The fates of the records of files that are finished, removed or kept."""
@@ -106,6 +108,7 @@ class Intake:
 
     def scan(self) -> None:
         """Look at every file; queue those that are new or have grown, oldest first."""
+        self.scans += 1
         gone = {*self._by_path, *self._done.files}
         self._empty.clear()
         self._backlog.clear()
@@ -237,8 +240,9 @@ class Intake:
             return False
         known = self._by_path.get(seen.file)
         if known is None:
-            self.bytes_seen += seen.size
-            return not self._done.holds(seen)
+            is_done = self._done.holds(seen)
+            self.bytes_seen += 0 if is_done else seen.size
+            return not is_done
         if known.identity != seen.identity or seen.size < min(known.offset, known.size):
             self.forget(known)
             return True

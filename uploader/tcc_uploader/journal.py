@@ -72,14 +72,15 @@ class _Hashes:
 class Journal:
     """What the journal lines of one segment say, in little memory: places, and lines only if ``allowance`` is given."""
 
-    __slots__ = ("_allowance", "decided", "known", "open")
+    __slots__ = ("_allowance", "decided", "known", "open", "orphaned")
 
     def __init__(self, allowance: Allowance | None = None) -> None:
         self._allowance = allowance
         self.open: dict[str, OpenRun] = {}
         self.known: set[str] | _Hashes = set()
         """Every run that this segment tells of, ended or not."""
-
+        self.orphaned: int | None = None
+        """How many scans of the spools there had been when its writer was first found to be gone."""
         self.decided = False
         """Whether the open runs were recovered, or are another segment's matter."""
 

@@ -23,15 +23,25 @@ class Recovery:
         self._backlog = backlog
         self._is_dead = is_dead
 
-    def recover(self, candidates: Iterable[Segment]) -> None:
-        """Queue a record for every run without an end whose process is gone.
+    def recover(self, candidates: Iterable[Segment]) -> list[Segment]:
+        """Queue a record for every run without an end whose process is gone; return the segments that have to wait.
 
         A segment's own records go first: one of them, or of a later segment of the same process, may be the run's end.
+        Such a later one may be unread.  It may also have been made after the last scan: so a scan must follow the
+        moment in which the process was found to be gone.
         """
         undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
+        if not self._intake.idle:
+            return undecided
+        waiting = []
         family = _by_process(self._intake.live) if undecided else {}
         for segment in undecided:
             if not self._is_dead(segment):
+                continue
+            if segment.journal.orphaned is None:
+                segment.journal.orphaned = self._intake.scans
+            if segment.journal.orphaned == self._intake.scans:
+                waiting.append(segment)
                 continue
             others = [other for other in family.get(_process(segment), ()) if other is not segment]
             if all(other.at_end for other in others):
@@ -39,6 +49,7 @@ class Recovery:
                     if not any(_tells_more(other, segment, run_id) for other in others):
                         self._recover(segment, run_id)
                 segment.journal.decided = True
+        return waiting
 
     def _recover(self, segment: Segment, run_id: str) -> None:
         try:
