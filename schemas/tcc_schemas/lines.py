@@ -89,7 +89,8 @@ class Line(NamedTuple):
     """A verified line.
 
     ``number`` counts from 1; ``offset`` is where the line starts in its file, ``size`` its length with LF, both in
-    bytes; ``crc`` is the field as it stands.  The other members are those of the format above.
+    bytes; ``crc`` is the field as it stands.  ``data`` is what the body lies in, from ``body_start`` to ``body_end``.
+    The other members are those of the format above.
     """
 
     number: int
@@ -104,7 +105,14 @@ class Line(NamedTuple):
     url: str | None
     key: str | None
     converted: bool
-    body: bytes
+    data: bytes
+    body_start: int = 0
+    body_end: int | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The request body, verbatim: a copy each time, as most lines that are read again are never sent."""
+        return self.data[self.body_start : self.body_end]
 
     @property
     def is_record(self) -> bool:
@@ -276,4 +284,4 @@ def _line(number: int, offset: int, size: int, crc: bytes, data: bytes) -> Line 
         return None
     converted = bool(get("converted"))
     run_id, path, url, key = get("run_id"), get("path"), get("url"), get("key")
-    return Line(number, offset, size, crc, kind, ident, run_id, at, path, url, key, converted, data[start:-1])
+    return Line(number, offset, size, crc, kind, ident, run_id, at, path, url, key, converted, data, start, -1)

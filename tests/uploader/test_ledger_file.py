@@ -14,7 +14,7 @@ from tcc_uploader.tables import LedgerTooNewError
 
 ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None)  # noqa: FBT003 -- a row
 LETTER = LetterRow("abc", b"k" * 16, 9, Place(1, 3), "dead", "refused")
-LINE = Line(0, 0, 0, b"", "run", "r", "r", "", "/v1/custom", None, None, converted=False, body=b"{}")
+LINE = Line(0, 0, 0, b"", "run", "r", "r", "", "/v1/custom", None, None, converted=False, data=b"{}")
 CHANGES = replace(Changes.none(), delivered=[Delivered(b"d" * 16, 7, Place(1, 2))], letters=[LETTER], segments={1: ROW})
 
 

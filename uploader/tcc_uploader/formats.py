@@ -110,7 +110,7 @@ def plain_record(raw: RawLine) -> Line | Invalid | None:
     path = FEEDBACK_PATH if kind == "feedback" else CUSTOM_PATH
     ident = ident or hashlib.sha256(body).hexdigest()
     return Line(
-        raw.number, raw.offset, raw.size, b"", kind, ident, run_id, at, path, None, None, converted=False, body=body
+        raw.number, raw.offset, raw.size, b"", kind, ident, run_id, at, path, None, None, converted=False, data=body
     )
 
 

@@ -146,5 +146,7 @@ def recovered(place: Span, run: Line, children: list[Line]) -> Line:
         run_id=run_id,
         at=at,
         path=CUSTOM_PATH,
-        body=body,
+        data=body,
+        body_start=0,
+        body_end=None,
     )

@@ -151,7 +151,7 @@ def letter_line(letter: Letter) -> Line:
         url=letter.record_url,
         key=letter.key,
         converted=False,
-        body=letter.body_bytes,
+        data=letter.body_bytes,
     )
 
 

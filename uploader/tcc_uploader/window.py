@@ -35,12 +35,12 @@ class Window:
     def add(self, record: Record) -> None:
         """Note that a record is under way."""
         self._records.add(record)
-        self._bytes += len(record.line.body)
+        self._bytes += len(record.line.data)
 
     def remove(self, record: Record) -> None:
         """Note that a record has its answer."""
         self._records.remove(record)
-        self._bytes -= len(record.line.body)
+        self._bytes -= len(record.line.data)
 
     def sent_before(self, moment: float) -> list[Record]:
         """Return the records that have been under way since before a moment on the monotonic clock."""
