@@ -1,11 +1,12 @@
 """A ledger of many keys, beside one of few."""
 
+import hashlib
 import os
 import random
 import sqlite3
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.harness import Row, interleaved, ratios, row, seconds_of
@@ -17,8 +18,8 @@ from tcc_uploader.rows import Changes, Delivered
 
 _AT_ONCE = 32
 """Keys of a lookup and of a commit: what a full flight of requests brings."""
-_KNOWN = 1000
-"""One of so many keys is kept, to be looked up."""
+_TIME = 6
+"""Bytes that a key of the recorder's own ids begins with: its time."""
 _SEGMENT = 1000
 """Records of a segment."""
 
@@ -32,8 +33,10 @@ def rows(quick: bool) -> Iterator[Row]:
         found = interleaved(
             repetitions,
             {
-                "lookup few": lambda _: small.lookup(times),
-                "lookup many": lambda _: large.lookup(times),
+                "lookup few": lambda _: small.lookup(times, small.together),
+                "lookup many": lambda _: large.lookup(times, large.together),
+                "anywhere few": lambda _: small.lookup(times, small.anywhere),
+                "anywhere many": lambda _: large.lookup(times, large.anywhere),
                 "insert few": lambda _: small.insert(times),
                 "insert many": lambda _: large.insert(times),
             },
@@ -42,9 +45,13 @@ def rows(quick: bool) -> Iterator[Row]:
         large.ledger.close()
     limit = f"{few:,} keys"
     yield row(f"{many:,} keys: bytes on disk per key", [large.bytes / many], unit="", at_most=45)
-    for what in ("lookup", "insert"):
-        figures = ratios(found[f"{what} many"], found[f"{what} few"])
-        yield row(f"{many:,} keys: {what} of {_AT_ONCE}", figures, limit=limit, at_most=1.5)
+    for name, what in (
+        ("lookup", f"lookup of {_AT_ONCE} that were made one after the other, half of them delivered"),
+        ("anywhere", f"lookup of {_AT_ONCE} from anywhere, half of them delivered"),
+        ("insert", f"insert of {_AT_ONCE}"),
+    ):
+        figures = ratios(found[f"{name} many"], found[f"{name} few"])
+        yield row(f"{many:,} keys: {what}", figures, limit=limit, at_most=1.5)
 
 
 class _Full:
@@ -54,7 +61,6 @@ class _Full:
         state.mkdir()
         Ledger.open(state).close()
         self._keys = 0
-        self._known: list[bytes] = []
         database = sqlite3.connect(state / FILE_NAME, isolation_level=None)
         database.execute("PRAGMA synchronous=OFF")
         database.execute("BEGIN")
@@ -65,11 +71,20 @@ class _Full:
         self.bytes = (state / FILE_NAME).stat().st_size
         self.ledger = Ledger.open(state)
 
-    def lookup(self, times: int) -> float:
-        """Return the median seconds of looking up keys of which half are there."""
+    def lookup(self, times: int, keys: Callable[[], list[bytes]]) -> float:
+        """Return the median seconds of looking up what ``keys`` returns."""
+        return statistics.median(seconds_of(self.ledger.delivered, [keys() for _ in range(times)]))
+
+    def together(self) -> list[bytes]:
+        """Return keys of one time, as a segment's records have them: half of them are there."""
+        first = random.randrange(1, self._keys - _AT_ONCE)
+        there = [_key(number) for number in range(first, first + _AT_ONCE // 2)]
+        return [*there, *(key[:_TIME] + os.urandom(10) for key in there)]
+
+    def anywhere(self) -> list[bytes]:
+        """Return keys of any time, as ids that an agent makes up have them: half of them are there."""
         half = _AT_ONCE // 2
-        wanted = [[*random.choices(self._known, k=half), *(os.urandom(16) for _ in range(half))] for _ in range(times)]
-        return statistics.median(seconds_of(self.ledger.delivered, wanted))
+        return [*map(_key, random.choices(range(1, self._keys), k=half)), *(os.urandom(16) for _ in range(half))]
 
     def insert(self, times: int) -> float:
         """Return the median seconds of committing new keys."""
@@ -78,7 +93,10 @@ class _Full:
 
     def _next(self, _: int) -> Delivered:
         self._keys += 1
-        key = self._keys.to_bytes(6) + os.urandom(10)
-        if self._keys % _KNOWN == 1:
-            self._known.append(key)
+        key = _key(self._keys)
         return Delivered(key, int.from_bytes(key[-6:]), Place(self._keys // _SEGMENT, self._keys % _SEGMENT))
+
+
+def _key(number: int) -> bytes:
+    time = number.to_bytes(_TIME)
+    return time + hashlib.sha256(time).digest()[:10]

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.agent import begun, record
-from benchmarks.harness import Row, interleaved, ratios, row, seconds_of
+from benchmarks.harness import Row, interleaved, ratios, row, seconds_of, unmeasured
 from benchmarks.limit import finished_runs, write_finished
 from benchmarks.standard_run import fresh_inputs
 
@@ -69,14 +69,29 @@ def _tail(repetitions: int, runs: int) -> Row:
 
 
 def _threads(repetitions: int, runs: int, limit: Callable[[Any], None]) -> Iterator[Row]:
+    against = "the ratio of one thread"
+    what = f"{THREADS} threads on one recorder: the ratio to L, with L in as many threads"
+    yield row(what, _with_threads(repetitions, runs, limit), limit=against, at_most=1.3)
+    if not hasattr(os, "sched_setaffinity"):
+        yield unmeasured("the same, all on one processor", "this system does not say where threads run")
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield row("the same, all on one processor", _with_threads(repetitions, runs, limit), limit=against)
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def _with_threads(repetitions: int, runs: int, limit: Callable[[Any], None]) -> list[float]:
+    """Return each repetition's ratio to L in several threads, divided by that in one."""
     single, several = [], []
     for n in range(repetitions):
         for threads, found in ((1, single), (THREADS, several)):
             limits = _seconds_in_threads(limit, finished_runs(runs, n), threads)
             recordings = _seconds_in_threads(partial(record, tcc), fresh_inputs(runs, n * runs), threads)
             found.append(recordings / limits)
-    what = f"{THREADS} threads on one recorder: the ratio to L, with L in as many threads"
-    yield row(what, ratios(several, single), limit="the ratio of one thread", at_most=1.3)
+    return ratios(several, single)
 
 
 def _seconds_in_threads(call: Callable[[Any], None], inputs: list[Any], threads: int) -> float:
