@@ -1,5 +1,6 @@
 """``verify``, ``dead`` and ``doctor``, as an operator runs them."""
 
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -225,10 +226,12 @@ def test_a_running_daemon_takes_the_requests(shell: Shell, server: FaultServer) 
 
 
 def test_a_requeued_letter_survives_a_restart(shell: Shell, server: FaultServer) -> None:
-    """A letter that could not be sent at once is pending, also for the next process."""
+    """A letter that could not be sent at once is pending, also for the next process, and if its segment has gone."""
     ident = one_dead(shell, server)
     server.behaviour = always(Reply(503))
     shell.run("dead", "requeue", ident, "--timeout", "0", code=75)
+    assert "2 delivered + 1 pending + 0 dead" in shell.run("verify")
+    shutil.rmtree(shell.spool)
     assert "2 delivered + 1 pending + 0 dead" in shell.run("verify")
     server.behaviour = ok
     shell.run("replay")

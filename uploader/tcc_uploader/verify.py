@@ -5,6 +5,7 @@ seal, in which the recorder counted its records and chained its lines' CRCs; and
 when it was read.
 """
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -93,7 +94,8 @@ def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
         folders = {str(spool) for spool in sources.spools}
         absent = [row for row in ledger.segments() if row.id not in present]
         keys = ledger.settled_lines() if absent else {}
-        result.segments += [_absent(row, keys.get(row.number, Counts()), folders) for row in absent]
+        again = Counter(letter.place.segment for letter in ledger.letters_with("requeued"))
+        result.segments += [_absent(row, keys.get(row.number, Counts()), again[row.number], folders) for row in absent]
     for name in ("records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"):
         result.totals[name] = sum(getattr(check, name) for check in result.segments)
     return result
@@ -125,8 +127,8 @@ def _present(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> Segm
     return check.model_copy(update={"skipped": segment.skipped})
 
 
-def _absent(row: SegmentRow, keys: Counts, folders: set[str]) -> SegmentCheck:
-    """Check a segment by its row, its seal's count in that row, and the keys."""
+def _absent(row: SegmentRow, keys: Counts, again: int, folders: set[str]) -> SegmentCheck:
+    """Check a segment by its row, its seal's count in that row, and the keys; ``again`` of its letters are requeued."""
     damage = [f"{row.damaged:,} damaged lines"] if row.damaged else []
     damage += [f"torn tail of {row.torn:,} bytes: {_TORN}"] if row.torn else []
     broken = []
@@ -135,7 +137,7 @@ def _absent(row: SegmentRow, keys: Counts, folders: set[str]) -> SegmentCheck:
             broken.append(f"missing: it has gone with {row.counts.pending:,} records pending")
         else:
             damage.append(f"not in sight, with {row.counts.pending:,} records pending: replay it again")
-    if row.finished and row.counts.pending:
+    if row.finished and row.counts.pending > again:
         broken.append(f"finished with {row.counts.pending:,} records pending")
     if row.finished and row.sealed is not None and row.sealed != row.counts.records and not row.damaged:
         broken.append(f"the seal counts {row.sealed:,} records, {row.counts.records:,} were read")
