@@ -42,6 +42,17 @@ def debug_logger() -> "logging.Logger | None":
     return logger if logger is not None and logger.isEnabledFor(_DEBUG) else None
 
 
+def log_debug_lines() -> None:
+    """Let debug messages through, to stderr if nobody handles them; nothing if there is no logger to be had."""
+    logger = find_logger()
+    if logger is not None:
+        import logging  # noqa: PLC0415 -- see find_logger
+
+        logger.setLevel(logging.DEBUG)
+        if not logger.handlers:
+            logger.addHandler(logging.StreamHandler())
+
+
 class Complaints:
     """``clock`` gives seconds that never go back."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from . import privacy, unended
-from .complaints import LOGGER, complaints, debug_logger
+from .complaints import complaints, debug_logger, log_debug_lines
 from .config import checked_arguments, checked_metadata, debug_wanted, settings
 from .defaults import defaults
 from .spool import Spool
@@ -116,12 +116,7 @@ def _current() -> Sink:
 
 def _make() -> Spool:
     if debug_wanted(os.environ):
-        import logging  # noqa: PLC0415 -- see find_logger
-
-        logger = logging.getLogger(LOGGER)
-        logger.setLevel(logging.DEBUG)
-        if not logger.handlers:
-            logger.addHandler(logging.StreamHandler())
+        log_debug_lines()
     return _spools.setdefault("current", Spool(settings(_arguments, os.environ), unended.journal))
 
 
