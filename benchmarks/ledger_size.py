@@ -12,8 +12,8 @@ from pathlib import Path
 from benchmarks.harness import Row, interleaved, ratios, row, seconds_of
 
 from tcc_uploader.aside import FILE_NAME
-from tcc_uploader.decisions import Place
 from tcc_uploader.ledger import Ledger
+from tcc_uploader.model.fate import Place
 from tcc_uploader.rows import Changes, Delivered
 
 _AT_ONCE = 32

@@ -1,7 +1,5 @@
 """Every state of every story, one after the other; and the same with a mutation of the product."""
 
-# ruff: noqa: D401 -- a story's docstring is its title
-
 import itertools
 import logging
 import os
@@ -16,7 +14,10 @@ from crashes.disk import Disk, Operation, crashes
 from crashes.reopening import Reopening, Violation
 from crashes.scenarios import REFUSED, Scenario
 from crashes.stage import Stage
-from tcc_uploader.statedir import StateHeldError
+from tcc_uploader.state import StateHeldError
+
+# ruff: noqa: D401 -- a story's docstring is its title
+
 
 THOROUGH: Final = bool(os.environ.get("TCC_TORTURE"))
 """Whether a long campaign is wanted: every state, every pair of turns."""

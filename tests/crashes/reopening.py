@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from crashes.disk import ROOT, State, Stored
 from crashes.stage import SPOOL, STATE, Server, Uploader, committed_digests, items_of
+from tcc_uploader import files, removal
 from tcc_uploader import ledger as ledger_module
-from tcc_uploader import removal, statedir
-from tcc_uploader.decisions import digest_of
 from tcc_uploader.ledger import FILE_NAME, Ledger
 from tcc_uploader.letters import Letter
+from tcc_uploader.model.keys import digest_of
 from tcc_uploader.sources import Sources
 from tcc_uploader.verify import Verification, verify
 
@@ -41,8 +41,8 @@ class Reopening:
             return database
 
         patch.setattr(ledger_module, "_connect", unsynced)
-        patch.setattr(statedir, "_fsync", lambda _: None)
-        patch.setattr(statedir, "_replace", os.replace)
+        patch.setattr(files, "_fsync", lambda _: None)
+        patch.setattr(files, "_replace", os.replace)
         patch.setattr(removal, "_unlink", os.unlink)
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
 

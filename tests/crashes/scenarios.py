@@ -1,13 +1,14 @@
 """Small stories that are cut off at every point.  Each takes a stage, and plays on it to its end."""
 
-# ruff: noqa: D401 -- a story's docstring is its title
-
 from collections.abc import Callable
 from typing import Final
 
 from crashes.stage import Stage
 from tcc_uploader import requests
 from tcc_uploader.requests import LetterRequest
+
+# ruff: noqa: D401 -- a story's docstring is its title
+
 
 REFUSED: Final = frozenset({"bad", "bad-step"})
 """Items that the server of every story refuses."""

@@ -40,13 +40,13 @@ from crashes.disk import (
 )
 from faults import AT, KEY, batch_of, run_item, step_item
 from tcc_recorder import ids
-from tcc_recorder import segment as files
+from tcc_recorder import segment as segment_file
 from tcc_recorder.config import settings as recorder_settings
 from tcc_recorder.spool import Spool
 from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
 from tcc_uploader import engine as engine_module
-from tcc_uploader import removal, statedir
+from tcc_uploader import files, removal
 from tcc_uploader.answers import Answer
 from tcc_uploader.client import Request
 from tcc_uploader.clock import Clock
@@ -55,6 +55,7 @@ from tcc_uploader.ledger import FILE_NAME, Ledger
 from tcc_uploader.messages import Answered
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources import Sources
+from tcc_uploader.state import held
 
 URL = "http://127.0.0.1:9"
 SPOOL, STATE = "spool", "state"
@@ -146,7 +147,7 @@ class Uploader:
             allowed_origins=frozenset({origin_of(URL)}),
             in_flight=4,
         )
-        self._held = statedir.held(root / STATE)
+        self._held = held(root / STATE)
         self._held.__enter__()
         self.ledger = Ledger.open(root / STATE)
         sender = type("BoundSender", (_Sender,), {"server": server})
@@ -333,7 +334,7 @@ class Stage:
         return self.trace
 
     def _install(self, patch: pytest.MonkeyPatch) -> None:
-        lock, try_lock, commit = files._lock, removal.try_lock, Ledger.commit
+        lock, try_lock, commit = segment_file._lock, removal.try_lock, Ledger.commit
 
         def at_seam(call: Callable[..., Any]) -> Callable[..., Any]:
             def seam(*args: Any) -> Any:
@@ -347,21 +348,21 @@ class Stage:
             commit(ledger, changes)
             self._log_ledger(ledger)
 
-        patch.setattr(files, "_open", at_seam(self._open))
-        patch.setattr(files, "_write", at_seam(self._write))
-        patch.setattr(files, "_ftruncate", at_seam(self._ftruncate))
-        patch.setattr(files, "_fdatasync", at_seam(self._fdatasync))
-        patch.setattr(files, "_fsync", at_seam(self._fsync))
-        patch.setattr(files, "_unlink", at_seam(self._unlink))
-        patch.setattr(files, "_lock", at_seam(lock))
-        header = files._header
+        patch.setattr(segment_file, "_open", at_seam(self._open))
+        patch.setattr(segment_file, "_write", at_seam(self._write))
+        patch.setattr(segment_file, "_ftruncate", at_seam(self._ftruncate))
+        patch.setattr(segment_file, "_fdatasync", at_seam(self._fdatasync))
+        patch.setattr(segment_file, "_fsync", at_seam(self._fsync))
+        patch.setattr(segment_file, "_unlink", at_seam(self._unlink))
+        patch.setattr(segment_file, "_lock", at_seam(lock))
+        header = segment_file._header
         # a state is judged on files that were put back, and so have other inodes
-        patch.setattr(files, "_header", lambda *args: orjson.dumps(orjson.loads(header(*args)) | {"inode": 0}))
+        patch.setattr(segment_file, "_header", lambda *args: orjson.dumps(orjson.loads(header(*args)) | {"inode": 0}))
         patch.setattr(removal, "_unlink", at_seam(self._unlink))
         patch.setattr(removal, "try_lock", at_seam(try_lock))
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
-        patch.setattr(statedir, "_fsync", at_seam(self._fsync))
-        patch.setattr(statedir, "_replace", at_seam(self._replace))
+        patch.setattr(files, "_fsync", at_seam(self._fsync))
+        patch.setattr(files, "_replace", at_seam(self._replace))
         patch.setattr(Ledger, "commit", committed)
         patch.setattr(files.os, "urandom", self._urandom)
         patch.setattr(ids, "_tails", [])  # what is left of an earlier run's chance

@@ -6,7 +6,7 @@ import pytest
 
 from crashes import campaign
 from crashes.scenarios import SCENARIOS, Scenario
-from tcc_uploader import statedir
+from tcc_uploader import state
 
 PLAYS = (campaign.dying_writer, campaign.sealing_writer, campaign.forking_writer)
 
@@ -25,5 +25,5 @@ def test_no_change_of_turns_loses_a_record(tmp_path: Path, play: campaign.Play) 
 
 def test_two_uploaders_never_work_on_one_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whenever the second is started, it leaves the work to the first."""
-    monkeypatch.setattr(statedir, "_lock_soon", statedir.try_lock)
+    monkeypatch.setattr(state, "_lock_soon", state.try_lock)
     assert campaign.take_turns(tmp_path / "world", campaign.two_uploaders) >= 10

@@ -14,17 +14,17 @@ import pytest
 
 from crashes import campaign, scenarios
 from crashes.reopening import Violation
-from tcc_recorder import segment as files
+from tcc_recorder import segment as segment_file
 from tcc_recorder.spool import Spool
+from tcc_uploader import files, letters, removal, requests, state
 from tcc_uploader import ledger as ledger_module
-from tcc_uploader import letters, removal, requests, statedir
 from tcc_uploader.engine import Engine
 from tcc_uploader.fates import Fates
+from tcc_uploader.files import identity_of, opened
 from tcc_uploader.ledger import Ledger
 from tcc_uploader.letters import Letter
-from tcc_uploader.reading import opened
 from tcc_uploader.requeue import Requeue
-from tcc_uploader.segments import Segment, identity_of
+from tcc_uploader.segments import Segment
 
 Patch = pytest.MonkeyPatch
 
@@ -34,7 +34,7 @@ Patch = pytest.MonkeyPatch
 
 def writers_do_not_lock(patch: Patch) -> None:
     """Nobody can tell that the writer of an unsealed segment lives."""
-    patch.setattr(files, "_lock", lambda _: True)
+    patch.setattr(segment_file, "_lock", lambda _: True)
 
 
 def locked_is_not_looked_at_again(patch: Patch) -> None:
@@ -43,33 +43,33 @@ def locked_is_not_looked_at_again(patch: Patch) -> None:
     def create(directory: str, mode: int) -> tuple[str, int]:
         while True:
             path = os.path.join(directory, f"{os.urandom(8).hex()}.jsonl")  # noqa: PTH118 -- as the original
-            descriptor = files._open(path, files._FLAGS, mode)
-            if files._lock(descriptor):
+            descriptor = segment_file._open(path, segment_file._FLAGS, mode)
+            if segment_file._lock(descriptor):
                 return path, descriptor
             os.close(descriptor)
 
-    patch.setattr(files, "_create", create)
+    patch.setattr(segment_file, "_create", create)
 
 
 def written_is_not_looked_at_again(patch: Patch) -> None:
     """A file that somebody removed goes on to be written."""
-    links = files.Segment._links
-    patch.setattr(files.Segment, "_links", lambda *place: None if links(*place) is None else 1)
+    links = segment_file.Segment._links
+    patch.setattr(segment_file.Segment, "_links", lambda *place: None if links(*place) is None else 1)
 
 
 def records_are_not_synced(patch: Patch) -> None:
     """``power`` without fdatasync."""
-    patch.setattr(files, "sync", lambda _: None)
+    patch.setattr(segment_file, "sync", lambda _: None)
 
 
 def names_are_not_synced(patch: Patch) -> None:
     """``power`` without an fsync of the spool's directory."""
-    patch.setattr(files, "sync_directory", lambda _: None)
+    patch.setattr(segment_file, "sync_directory", lambda _: None)
 
 
 def short_writes_stay(patch: Patch) -> None:
     """What a short write left stands before the next record."""
-    patch.setattr(files, "_ftruncate", lambda *_: None)
+    patch.setattr(segment_file, "_ftruncate", lambda *_: None)
 
 
 def failed_syncs_are_tried_again(patch: Patch) -> None:
@@ -79,14 +79,14 @@ def failed_syncs_are_tried_again(patch: Patch) -> None:
 
 def children_unlock(patch: Patch) -> None:
     """A forked child unlocks what it closes: the open file, and its lock, are the parent's too."""
-    close = files.Segment.close
+    close = segment_file.Segment.close
 
-    def unlock(segment: files.Segment) -> None:
+    def unlock(segment: segment_file.Segment) -> None:
         if segment._descriptor >= 0:
             fcntl.flock(segment._descriptor, fcntl.LOCK_UN)
         close(segment)
 
-    patch.setattr(files.Segment, "close", unlock)
+    patch.setattr(segment_file.Segment, "close", unlock)
 
 
 # --- the uploader ---
@@ -169,21 +169,21 @@ def the_state_s_name_is_not_synced(patch: Patch) -> None:
     def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
-    patch.setattr(statedir, "make_durably", make)
+    patch.setattr(state, "make_durably", make)
     patch.setattr(letters, "make_durably", make)
     patch.setattr(requests, "make_durably", make)
 
 
 def unsynced(patch: Patch, *, folders: bool) -> None:
     """Leave out one of the two fsyncs of a durable write."""
-    fsync = statedir._fsync
+    fsync = files._fsync
 
     def some(descriptor: int) -> None:
         is_folder = os.path.isdir(f"/dev/fd/{descriptor}")  # noqa: PTH112 -- a descriptor
         if is_folder != folders:
             fsync(descriptor)
 
-    patch.setattr(statedir, "_fsync", some)
+    patch.setattr(files, "_fsync", some)
 
 
 def letters_are_not_synced(patch: Patch) -> None:
@@ -245,7 +245,7 @@ def removed_segments_are_not_finished(patch: Patch) -> None:
 
 def anybody_gets_the_state(patch: Patch) -> None:
     """A second uploader works on the same state."""
-    patch.setattr(statedir, "_lock_soon", lambda _: True)
+    patch.setattr(state, "_lock_soon", lambda _: True)
 
 
 class Hunt(NamedTuple):

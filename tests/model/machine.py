@@ -1,7 +1,5 @@
 """Everything that may happen to recorders, spools, the server and the uploader, in any order; and what must hold."""
 
-# ruff: noqa: D401 -- a rule's docstring says what happens
-
 import copy
 import os
 import shutil
@@ -30,6 +28,9 @@ from tcc_uploader.requests import LetterRequest
 from tcc_uploader.sources import Sources
 from tcc_uploader.verify import verify
 from uploader.rigging import Rig, Time
+
+# ruff: noqa: D401 -- a rule's docstring says what happens
+
 
 Behaviour = Callable[[Request], Reply | Misdeed]
 BEHAVIOURS: Final[dict[str, Behaviour]] = {

@@ -15,7 +15,7 @@ from end_to_end_world import TCC_UPLOAD
 from faults import KEY, FaultServer, Reply, Request, SegmentFile
 from tcc_recorder import budget, sink
 from tcc_schemas.lines import Line, LineReader
-from tcc_uploader import statedir
+from tcc_uploader import files
 from tcc_uploader.engine import Engine
 from uploader.rigging import Rig
 
@@ -146,7 +146,7 @@ def test_a_sync_that_fails_under_a_dead_letter_delays_it(
             raise OSError(errno.EIO, "injected")
         os.fsync(descriptor)
 
-    monkeypatch.setattr(statedir, "_fsync", fsync)
+    monkeypatch.setattr(files, "_fsync", fsync)
     server.behaviour = lambda request: Reply(400 if request.ids == ["r1"] else 200)
     runs(3).write(rig.spool)
     rig.daemon(lambda engine: engine.fates.total.dead and not engine.trouble)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tcc_schemas.lines import Line
-from tcc_uploader.decisions import Known, Place
 from tcc_uploader.ledger import Ledger
+from tcc_uploader.model.fate import Known, Place
 from tcc_uploader.rows import Changes, Counts, Delivered, LetterRow, SegmentRow
 from tcc_uploader.tables import LedgerTooNewError
 

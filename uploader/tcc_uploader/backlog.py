@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Damage, Line
+from tcc_uploader.model.fate import Decision
+from tcc_uploader.model.keys import dedupe_key, idempotency_token
 
 from . import reading
 from .clock import Clock
-from .decisions import Decision, dedupe_key, idempotency_token
 from .destinations import Destination, Router, backoff
 from .entries import Entry, run_mark
 from .fates import Cause, Fates

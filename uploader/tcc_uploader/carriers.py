@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from .archives import ArchiveError, ByteStream, Member, Refused, walk
+from .files import open_plainly
 from .formats import Format, holds_record
 from .journal import Allowance, Journal
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
-from .reading import open_plainly, read_first_line, sniffed
+from .reading import read_first_line, sniffed
 from .segments import Reader, Segment
 from .streams import read_fully
 

@@ -22,7 +22,7 @@ from .render import plural
 from .selection import STATUSES, Wanted
 from .settings import Settings
 from .snapshots import Snapshots
-from .statedir import StateHeldError, watched_alone
+from .state import StateHeldError, watched_alone
 
 _STDOUT: Final = Path("-")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -8,24 +8,15 @@ from typing import Any
 import click
 
 from . import doctor as examination
-from . import letters, render, requests, statedir
+from . import letters, render, requests
 from . import verify as verification
-from .cli_common import (
-    PATHS,
-    PLACES,
-    SENDING,
-    SPOOLS,
-    deliver_once,
-    fail,
-    reading,
-    settings_from,
-    with_options,
-)
+from .cli_common import PATHS, PLACES, SENDING, SPOOLS, deliver_once, fail, reading, settings_from, with_options
 from .exits import Exit, exit_of
 from .letters import Letter
 from .requests import LetterRequest
 from .settings import Settings
 from .sources import Sources, sources_of
+from .state import holder
 from .status import status_report
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -126,7 +117,7 @@ def requeue(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **
     settings = settings_from(options)
     for letter in _chosen(settings, ids, every=every):
         requests.ask(settings.state_dir, _requeue_request(letter, edit=edit))
-    if pid := statedir.holder(settings.state_dir):
+    if pid := holder(settings.state_dir):
         click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
     outcome = deliver_once(settings, Sources(), timeout=timeout, bar=True)
@@ -151,7 +142,7 @@ def drop(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> Non
         click.confirm(f"Drop {render.plural(len(chosen), 'letter')} for good?", abort=True)
     for letter in chosen:
         requests.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
-    if not statedir.holder(settings.state_dir):
+    if not holder(settings.state_dir):
         deliver_once(settings, Sources(), timeout=0, bar=False)
 
 

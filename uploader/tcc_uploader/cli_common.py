@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from . import processor, render, statedir
+from . import processor, render
 from .aside import move_aside, set_aside
 from .engine import Engine
 from .exits import Exit
@@ -21,6 +21,7 @@ from .removal import writer_is_gone
 from .segments import Segment
 from .settings import Settings, SettingsError, load
 from .sources import Sources
+from .state import StateHeldError, held
 from .status import StatusFile
 from .tables import LedgerTooNewError
 
@@ -78,9 +79,9 @@ def working(settings: Settings) -> Iterator[Ledger]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(statedir.held(settings.state_dir))
+            stack.enter_context(held(settings.state_dir))
             ledger = Ledger.open(settings.state_dir)
-        except statedir.StateHeldError as error:
+        except StateHeldError as error:
             fail(str(error), Exit.STATE_HELD)
         except (LedgerTooNewError, sqlite3.OperationalError, OSError) as error:
             fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)

@@ -36,7 +36,7 @@ from .sandbox import Receipts, Sandbox
 from .segments import Segment
 from .settings import Settings
 from .sources import Sources, sources_of
-from .statedir import StateHeldError, watched_alone
+from .state import StateHeldError, watched_alone
 from .status import StatusFile
 from .survey import survey
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from tcc_uploader.model.fate import Known, Place
+from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+
 from .answers import Answer, Verdict, classify
 from .backlog import Backlog
 from .client import Request
 from .clock import Clock
-from .decisions import Known, Place, dedupe_key, digest_of, idempotency_token
 from .destinations import backoff
 from .division import Part, divide, join
 from .fates import Cause, Fates

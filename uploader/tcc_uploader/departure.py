@@ -5,11 +5,12 @@ from pathlib import Path
 
 from . import removal
 from .bundles import Piece
+from .files import file_name
 from .formats import Format
 from .ledger import Ledger
 from .manifest import SegmentEntry
 from .rows import Changes
-from .segments import Segment, file_name
+from .segments import Segment
 from .snapshots import Snapshot
 
 

@@ -19,14 +19,14 @@ import httpx
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
 
-from . import statedir
 from .answers import Answer, Verdict, classify
 from .client import proxy_for
 from .destinations import Router
+from .files import try_lock
 from .ledger import Ledger
-from .locks import try_lock
 from .settings import Settings
 from .sources import Sources
+from .state import holder
 from .survey import survey
 from .watch import Watcher
 
@@ -94,7 +94,7 @@ def _spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
 
 def _state(state: Path) -> Iterator[Finding]:
     subject = f"state {state}"
-    pid = statedir.holder(state)
+    pid = holder(state)
     if not state.exists():
         yield Finding("ok", subject, "does not exist yet")
         return

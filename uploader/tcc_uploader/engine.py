@@ -12,6 +12,7 @@ from .clock import Clock
 from .delivery import Delivery
 from .destinations import Router
 from .fates import Fates
+from .files import file_name
 from .intake import Intake
 from .lanes import Record, report_lane
 from .ledger import Ledger
@@ -20,7 +21,7 @@ from .outcome import Outcome
 from .recovery import Recovery
 from .removal import CLAIMS_AT_ONCE, writer_is_gone
 from .requeue import Requeue
-from .segments import Segment, file_name
+from .segments import Segment
 from .sender import Sender
 from .settings import Settings
 from .sources import Sources

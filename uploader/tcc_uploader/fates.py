@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tcc_schemas.lines import Line
+from tcc_uploader.model.fate import Decision, Known, Place
+from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
 
 from . import letters
 from .answers import Answer
-from .decisions import Decision, Known, Place, dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
+from .files import file_name
 from .formats import Format, Invalid
 from .ledger import Ledger
 from .letters import Letter, letter_id
 from .rows import Adjustment, Changes, Counts, Delivered, LetterFate, LetterRow
-from .segments import Segment, file_name
+from .segments import Segment
 from .window import HeldLines
 
 _log = logging.getLogger(__name__)

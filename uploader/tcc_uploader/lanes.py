@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel
 
 from tcc_schemas.lines import Line
+from tcc_uploader.model.fate import Place
 
 from .answers import Answer
-from .decisions import Place
 from .destinations import DestinationState, Route
 from .division import Part
 from .entries import Entry, EntryQueue

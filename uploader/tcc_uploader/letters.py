@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Line, RawLine
 
+from .files import make_durably, write_whole
 from .formats import plain_record
-from .statedir import make_durably, write_whole
 
 FOLDER: Final = "dead"
 

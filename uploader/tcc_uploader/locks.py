@@ -8,21 +8,7 @@ from pathlib import Path
 from .segments import Writer
 
 if sys.platform != "win32":
-    import fcntl
-
-
-def try_lock(descriptor: int) -> bool:
-    """Take the lock of an open file if nobody holds it; it is held until the file is closed.
-
-    On Windows no lock is ever obtained, so only sealed segments are removed.
-    """
-    if sys.platform == "win32":
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held by another, or a file system without locks
-        return False
-    return True
+    pass
 
 
 def lock_proves(header: Writer | None, inode: int) -> bool:

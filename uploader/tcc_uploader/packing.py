@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from .compressed import ZSTD
-from .statedir import sync_folder
+from .files import sync_folder
 from .tars import BLOCK
 
 _fsync = os.fsync

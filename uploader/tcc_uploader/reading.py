@@ -2,42 +2,20 @@
 
 import errno
 import hashlib
-import os
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 from typing import Final
 
 from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
 
+from .files import identity_of, opened
 from .formats import Format, plain_record, segment_id, sniff
 from .journal import Mark, recovered
 from .letters import Letter
-from .segments import Found, Reader, Segment, Stream, identity_of, take
+from .segments import Found, Reader, Segment, Stream, take
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at once."""
-
-
-class NotAFileError(OSError):
-    """The name stands for a link, a device or a folder: it is left alone."""
-
-
-@contextmanager
-def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
-    """Open a file of a spool for reading: no links, no devices, no waiting.  Raises OSError."""
-    with FileIO(path, "rb", opener=open_plainly) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise NotAFileError(errno.EINVAL, "no regular file", str(path))
-        yield file, status
-
-
-def open_plainly(path: str, flags: int) -> int:
-    """Open without following a link, and without waiting for a pipe's other end."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
 
 
 def _read_at(file: FileIO, offset: int, size: int) -> bytes:

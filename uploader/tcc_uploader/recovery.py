@@ -4,9 +4,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
+from tcc_uploader.model.fate import Decision
+from tcc_uploader.model.keys import dedupe_key
+
 from . import reading
 from .backlog import Backlog
-from .decisions import Decision, dedupe_key
 from .fates import Fates
 from .intake import Intake
 from .segments import Segment

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from .locks import lock_proves, try_lock
-from .reading import opened
-from .segments import Segment, identity_of
+from .files import identity_of, opened, try_lock
+from .locks import lock_proves
+from .segments import Segment
 
 _unlink = os.unlink
 

@@ -3,9 +3,11 @@
 import logging
 from pathlib import Path
 
+from tcc_uploader.model.fate import Place
+from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+
 from . import letters, requests
 from .backlog import Backlog
-from .decisions import Place, dedupe_key, digest_of, idempotency_token
 from .fates import Fates
 from .intake import Intake
 from .letters import Letter

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import Literal, NamedTuple, Self
 
-from .decisions import Decision, Place
+from tcc_uploader.model.fate import Decision, Place
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """One file of a spool as the uploader sees it: how far it was read, what it held, what became of it.  Pure."""
 
-import os
 import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +12,7 @@ from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.tally import Tally
 
+from .files import file_name, inode_of
 from .formats import Format, Invalid, plain_record
 from .journal import Journal
 from .rows import Counts, SegmentRow
@@ -22,19 +22,8 @@ Found = Line | Invalid | Damage
 
 MOST_INVALID: Final = 20
 """Lines of one plain file that may become letters because they are no records."""
-_INODE_BITS: Final = 64
 FIRST: Final = 1
 """The sequence number of a process's first segment."""
-
-
-def identity_of(status: os.stat_result) -> int:
-    """Return which file a name stands for now: device and inode in one number, of which 100,000 may be in memory."""
-    return status.st_dev << _INODE_BITS | status.st_ino
-
-
-def inode_of(identity: int) -> int:
-    """Return the inode in what :func:`identity_of` returned."""
-    return identity & (1 << _INODE_BITS) - 1
 
 
 class Writer(NamedTuple):
@@ -190,11 +179,6 @@ class Segment:
             seal.refused if seal else 0,
             seal.records if seal else None,
         )
-
-
-def file_name(path: Path) -> str:
-    """Return a path as text that UTF-8 can hold, whatever bytes it is made of."""
-    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def take(segment: Segment, data: bytes) -> list[Found]:

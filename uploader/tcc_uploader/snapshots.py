@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from .discover import list_files
+from .files import identity_of, opened
 from .formats import Format
 from .manifest import SegmentEntry
-from .reading import opened, read_first_line, read_on, sniffed
-from .segments import Segment, identity_of
+from .reading import read_first_line, read_on, sniffed
+from .segments import Segment
 
 if sys.platform != "win32":
     import resource

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from . import reading
+from . import files, reading
 from .archives import START, is_archive
 from .carriers import Carrier, from_file, from_stdin
 from .discover import SUFFIX, list_files
@@ -56,18 +56,18 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
 
 def _look_into(folder: Path, found: Sources) -> None:
     found.spools.append(folder)
-    for root, folders, files in os.walk(folder):
+    for root, folders, names in os.walk(folder):
         folders.sort()
-        if Path(root) != folder and any(name.endswith(SUFFIX) for name in files):
+        if Path(root) != folder and any(name.endswith(SUFFIX) for name in names):
             found.spools.append(Path(root))
-        for name in sorted(files):
+        for name in sorted(names):
             if name.endswith(_ENDINGS):
                 found.carriers.append(from_file(Path(root, name)))
 
 
 def _add_file(path: Path, found: Sources) -> None:
     try:
-        with reading.opened(path) as (file, _):
+        with files.opened(path) as (file, _):
             carried = is_archive(file.read(START) or b"")
     except OSError:
         carried = False  # whoever reads it will tell

@@ -7,12 +7,13 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from . import statedir
+from . import files
 from .discover import list_files
 from .engine import Engine
 from .lanes import DestinationReport, report_lane
 from .ledger import Ledger
 from .sources import Sources
+from .state import holder
 from .survey import survey
 
 FILE_NAME: Final = "status.json"
@@ -75,7 +76,7 @@ class StatusFile:
         if self._written and report.model_copy(update={"updated": self._written.updated}) == self._written:
             return
         try:
-            statedir.write_whole(self._path, report.model_dump_json(indent=1).encode(), synced=False)
+            files.write_whole(self._path, report.model_dump_json(indent=1).encode(), synced=False)
         except OSError as error:
             _log.warning("can't write %s: %s", self._path, error)
         else:
@@ -112,7 +113,7 @@ def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> Stat
     counts = sum((row.counts for row in gone), seen.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
-        running_pid=statedir.holder(state),
+        running_pid=holder(state),
         watcher=told.watcher if told else "none",
         spools=words,
         state_dir=str(state),

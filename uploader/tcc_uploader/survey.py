@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tcc_schemas.endpoints import PATHS, key_hint
 from tcc_schemas.lines import Damage, Line
+from tcc_uploader.model.fate import Decision, Known, Place
+from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 
 from . import reading
-from .decisions import Decision, Known, Place, dedupe_key, digest_of, idempotency_token
 from .formats import Format, Invalid
 from .ledger import Ledger
 from .rows import Counts

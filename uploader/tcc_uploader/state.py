@@ -7,10 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from .locks import try_lock
-
-_fsync = os.fsync
-_replace = os.replace
+from .files import make_durably, try_lock
 
 LOCK_NAME: Final = "uploader.lock"
 
@@ -79,44 +76,6 @@ def holder(state: Path) -> int | None:
         return None if try_lock(descriptor) else _pid(descriptor)
     finally:
         os.close(descriptor)
-
-
-def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
-    """Replace a file's content: after a crash the old or the new one is there, whole.  Raises OSError.
-
-    Temporary file, write, fsync, rename, fsync of the folder: without the first fsync the new name could stand for
-    an empty file, without the second the rename could be undone, by a loss of power.  What is not worth that is not
-    ``synced``.
-    """
-    temporary = path.with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        if synced:
-            _fsync(descriptor)
-    _replace(temporary, path)
-    if synced:
-        sync_folder(path.parent)
-
-
-def make_durably(folder: Path) -> None:
-    """Make a folder (0700) and those above it, if need be, so that no power loss takes its name.  Raises OSError."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in missing:
-        sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder survive a power loss.  Raises OSError."""
-    if os.name != "posix":
-        return  # a folder can't be opened on Windows
-    folder = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        _fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _pid(descriptor: int) -> int:
