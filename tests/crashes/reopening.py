@@ -14,8 +14,8 @@ from crashes.stage import SPOOL, STATE, Server, Uploader, committed_digests, ite
 from tcc_uploader import files, removal
 from tcc_uploader import ledger as ledger_module
 from tcc_uploader.ledger import FILE_NAME, Ledger
-from tcc_uploader.letters import Letter
 from tcc_uploader.model.keys import digest_of
+from tcc_uploader.model.letter import Letter
 from tcc_uploader.sources import Sources
 from tcc_uploader.verify import Verification, verify
 

@@ -1,7 +1,5 @@
 """The states of a crash are worth trying only if they find what they are for: here the product lacks one thing each."""
 
-# ruff: noqa: D401 -- a mutation's docstring says what is wrong then
-
 import fcntl
 import os
 import sqlite3
@@ -22,9 +20,12 @@ from tcc_uploader.engine import Engine
 from tcc_uploader.fates import Fates
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.ledger import Ledger
-from tcc_uploader.letters import Letter
+from tcc_uploader.model.letter import Letter
 from tcc_uploader.requeue import Requeue
 from tcc_uploader.segments import Segment
+
+# ruff: noqa: D401 -- a mutation's docstring says what is wrong then
+
 
 Patch = pytest.MonkeyPatch
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Damage, Line
+from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key, idempotency_token
 
@@ -13,7 +14,7 @@ from .clock import Clock
 from .destinations import Destination, Router, backoff
 from .entries import Entry, run_mark
 from .fates import Cause, Fates
-from .formats import Format, Invalid
+from .formats import Format
 from .intake import Intake
 from .journal import Span
 from .lanes import History, Lane, Record

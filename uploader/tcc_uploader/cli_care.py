@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
+from tcc_uploader.model.letter import Letter, with_body
+
 from . import doctor as examination
 from . import letters, render, requests
 from . import verify as verification
 from .cli_common import PATHS, PLACES, SENDING, SPOOLS, deliver_once, fail, reading, settings_from, with_options
 from .exits import Exit, exit_of
-from .letters import Letter
 from .requests import LetterRequest
 from .settings import Settings
 from .sources import Sources, sources_of
@@ -180,7 +181,7 @@ def _requeue_request(letter: Letter, *, edit: bool) -> LetterRequest:
     text = letter.body_bytes.decode(errors="replace")
     edited = click.edit(text, extension=".json") if edit else None
     try:
-        changed = letters.with_body(letter, (edited if edited is not None else text).strip().encode())
+        changed = with_body(letter, (edited if edited is not None else text).strip().encode())
     except ValueError as error:
         fail(f"letter {letter.id} can't be sent like this: {error}; it stays as it was (try --edit)", Exit.USAGE)
     return LetterRequest(action="requeue", letter=letter.id, letter_json=changed.model_dump_json())

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tcc_schemas.lines import Line
-from tcc_uploader.model.fate import Decision, Known, Place
+from tcc_schemas.plain import Invalid
+from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
+from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
 
 from . import letters
 from .answers import Answer
 from .files import file_name
-from .formats import Format, Invalid
+from .formats import Format
 from .ledger import Ledger
-from .letters import Letter, letter_id
-from .rows import Adjustment, Changes, Counts, Delivered, LetterFate, LetterRow
+from .rows import Adjustment, Changes, Delivered, LetterFate, LetterRow
 from .segments import Segment
 from .window import HeldLines
 
@@ -119,8 +120,8 @@ class Fates:
             path=line.path or "",
             record_url=line.url,
             key=line.key,
-            died_at=letters.now_text(),
-            body=letters.body_text(cause.body),
+            died_at=now_text(),
+            body=body_text(cause.body),
         )
         self._burials.append(_Burial(segment, letter, key, token))
 
@@ -137,8 +138,8 @@ class Fates:
             segment=segment.id,
             source=file_name(segment.path),
             line=invalid.number,
-            died_at=letters.now_text(),
-            body=letters.body_text(invalid.raw),
+            died_at=now_text(),
+            body=body_text(invalid.raw),
         )
         self._burials.append(_Burial(segment, letter, invalid_key(invalid.raw), invalid_token(invalid.raw)))
 

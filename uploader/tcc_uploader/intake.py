@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+from tcc_uploader.model.fate import Counts
+
 from . import reading, removal
 from .discover import Done, Seen, entries, look
 from .formats import Format
 from .ledger import Ledger
-from .rows import Counts, SegmentRow
+from .rows import SegmentRow
 from .segments import Found, Segment
 from .sources import Sources
 

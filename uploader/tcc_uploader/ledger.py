@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final, Self
 
 from tcc_schemas.lines import Line
-from tcc_uploader.model.fate import Decision, Known, Place, decide
+from tcc_uploader.model.fate import Counts, Decision, Known, Place, decide
 from tcc_uploader.model.keys import digest_of, idempotency_token, invalid_key
 
 from .aside import FILE_NAME, move_aside
-from .rows import Changes, Counts, LetterFate, LetterRow, SegmentRow
+from .rows import Changes, LetterFate, LetterRow, SegmentRow
 from .tables import connect as _connect
 from .tables import connect_reading as _connect_reading
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from tcc_uploader.model.fate import Counts
+
 from .lanes import DestinationReport
-from .rows import Counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
+from tcc_schemas.plain import plain_record
+from tcc_uploader.model.letter import Letter
 
 from .files import identity_of, opened
-from .formats import Format, plain_record, segment_id, sniff
+from .formats import Format, segment_id, sniff
 from .journal import Mark, recovered
-from .letters import Letter
 from .segments import Found, Reader, Segment, Stream, take
 
 CHUNK: Final = 1024 * 1024

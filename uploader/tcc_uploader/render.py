@@ -12,12 +12,13 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tcc_uploader.model.fate import Counts
+from tcc_uploader.model.letter import Letter
+
 from .doctor import Finding
 from .engine import Engine
 from .lanes import DestinationReport
-from .letters import Letter
 from .outcome import Outcome
-from .rows import Counts
 from .status import StatusReport
 from .survey import Survey
 from .verify import Verification

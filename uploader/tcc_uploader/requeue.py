@@ -5,12 +5,12 @@ from pathlib import Path
 
 from tcc_uploader.model.fate import Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.model.letter import Letter
 
 from . import letters, requests
 from .backlog import Backlog
 from .fates import Fates
 from .intake import Intake
-from .letters import Letter
 from .reading import open_letter
 from .requests import LetterRequest
 from .rows import LetterRow

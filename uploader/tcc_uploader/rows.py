@@ -1,46 +1,9 @@
 """What the ledger holds, as plain values."""
 
 from dataclasses import dataclass
-from operator import add
 from typing import Literal, NamedTuple, Self
 
-from tcc_uploader.model.fate import Decision, Place
-
-
-@dataclass(slots=True)
-class Counts:
-    """How many records of a segment met which fate; what is neither is pending."""
-
-    records: int = 0
-    delivered: int = 0
-    duplicate: int = 0
-    dead: int = 0
-    dropped: int = 0
-    recovered: int = 0
-    """How many of these records were made from the journal of a process that died."""
-
-    @property
-    def pending(self) -> int:
-        """Records that have met no fate yet."""
-        return self.records - self.delivered - self.duplicate - self.dead - self.dropped
-
-    def add(self, decision: Decision) -> None:
-        """Count a record that met its fate; one that is still to be sent is not counted."""
-        if decision is Decision.DELIVERED:
-            self.delivered += 1
-        elif decision is Decision.DUPLICATE:
-            self.duplicate += 1
-        elif decision in (Decision.DEAD, Decision.CONFLICT):
-            self.dead += 1
-        elif decision is Decision.DROPPED:
-            self.dropped += 1
-
-    def values(self) -> tuple[int, ...]:
-        """Return the counts in the order of the fields."""
-        return self.records, self.delivered, self.duplicate, self.dead, self.dropped, self.recovered
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*map(add, self.values(), other.values()))
+from tcc_uploader.model.fate import Counts, Place
 
 
 class SegmentRow(NamedTuple):

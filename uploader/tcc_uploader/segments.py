@@ -9,13 +9,15 @@ from typing import Final, NamedTuple, Protocol
 from pydantic import ValidationError
 
 from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
+from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.tally import Tally
+from tcc_uploader.model.fate import Counts
 
 from .files import file_name, inode_of
-from .formats import Format, Invalid, plain_record
+from .formats import Format
 from .journal import Journal
-from .rows import Counts, SegmentRow
+from .rows import SegmentRow
 
 Found = Line | Invalid | Damage
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 import orjson
 
 from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
+from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
 
-from .formats import Format, plain_record
+from .formats import Format
 from .manifest import SegmentEntry, Selection
 from .reading import CHUNK, read_first_line, sniffed
 from .snapshots import Snapshot

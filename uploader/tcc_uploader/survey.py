@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tcc_schemas.endpoints import PATHS, key_hint
 from tcc_schemas.lines import Damage, Line
-from tcc_uploader.model.fate import Decision, Known, Place
+from tcc_schemas.plain import Invalid
+from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 
 from . import reading
-from .formats import Format, Invalid
+from .formats import Format
 from .ledger import Ledger
-from .rows import Counts
 from .segments import Segment
 from .settings import Settings
 from .sources import Sources, each_segment

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from .rows import Counts
+from tcc_uploader.model.fate import Counts
 
 
 class LedgerTooNewError(Exception):

@@ -13,12 +13,12 @@ from typing import Final
 from pydantic import BaseModel
 
 from tcc_schemas.lines import Damage
-from tcc_uploader.model.fate import Known
+from tcc_uploader.model.fate import Counts, Known
 
 from .files import file_name
 from .formats import LINE_START, Format
 from .ledger import Ledger
-from .rows import Counts, SegmentRow
+from .rows import SegmentRow
 from .segments import MOST_INVALID, Segment
 from .sources import Sources, each_segment
 from .survey import Survey, examine

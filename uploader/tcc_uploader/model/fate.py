@@ -1,6 +1,8 @@
 """What to do with a record, decided from what is known of its key.  Pure."""
 
+from dataclasses import dataclass
 from enum import Enum
+from operator import add
 from typing import NamedTuple
 
 
@@ -53,3 +55,39 @@ def decide(
                 return Decision.DELIVERED if known is delivered else Decision.DUPLICATE
             return Decision.DUPLICATE if known.digest == digest else Decision.CONFLICT
     return Decision.DUPLICATE if letter is not None and letter.digest == digest else Decision.SEND
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many records of a segment met which fate; what is neither is pending."""
+
+    records: int = 0
+    delivered: int = 0
+    duplicate: int = 0
+    dead: int = 0
+    dropped: int = 0
+    recovered: int = 0
+    """How many of these records were made from the journal of a process that died."""
+
+    @property
+    def pending(self) -> int:
+        """Records that have met no fate yet."""
+        return self.records - self.delivered - self.duplicate - self.dead - self.dropped
+
+    def add(self, decision: Decision) -> None:
+        """Count a record that met its fate; one that is still to be sent is not counted."""
+        if decision is Decision.DELIVERED:
+            self.delivered += 1
+        elif decision is Decision.DUPLICATE:
+            self.duplicate += 1
+        elif decision in (Decision.DEAD, Decision.CONFLICT):
+            self.dead += 1
+        elif decision is Decision.DROPPED:
+            self.dropped += 1
+
+    def values(self) -> tuple[int, ...]:
+        """Return the counts in the order of the fields."""
+        return self.records, self.delivered, self.duplicate, self.dead, self.dropped, self.recovered
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*map(add, self.values(), other.values()))
