@@ -25,8 +25,8 @@ from faults import (
     retry_after,
     truncated,
 )
-from tcc_uploader import client
 from tcc_uploader.engine import Engine
+from tcc_uploader.transport import client
 from uploader.rigging import Rig
 
 OUTAGES = [

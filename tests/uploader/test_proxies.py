@@ -3,7 +3,7 @@
 import pytest
 
 from faults import FaultServer, SegmentFile
-from tcc_uploader.client import proxy_for
+from tcc_uploader.transport.client import proxy_for
 from uploader.rigging import Rig
 
 URL = "https://api.thecontext.company/v1/custom"

@@ -7,10 +7,10 @@ import pytest
 
 from end_to_end_world import wait_until
 from faults import FaultServer, Reply, Request, hold
-from tcc_uploader import sender as module
-from tcc_uploader.answers import Answer
-from tcc_uploader.client import Request as Attempt
-from tcc_uploader.sender import Pace, Sender
+from tcc_uploader.transport import pool as module
+from tcc_uploader.transport.answers import Answer
+from tcc_uploader.transport.client import Request as Attempt
+from tcc_uploader.transport.pool import Pace, Sender
 
 
 @pytest.mark.parametrize(("wall", "processor", "threads"), [(0.05, 0.0005, 100), (0.0007, 0.0005, 1), (0.0, 0.0, 1)])

@@ -5,16 +5,16 @@ from datetime import UTC, datetime
 
 from tcc_uploader.model.fate import Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.transport.answers import Answer, Verdict, classify
+from tcc_uploader.transport.client import Request
+from tcc_uploader.transport.pool import OVERDUE, Sender
 
-from .answers import Answer, Verdict, classify
 from .backlog import Backlog
-from .client import Request
 from .clock import Clock
 from .destinations import backoff
 from .division import Part, divide, join
 from .fates import Cause, Fates
 from .lanes import Division, History, Lane, Record
-from .sender import OVERDUE, Sender
 from .window import Window
 
 

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
+from tcc_uploader.transport.answers import Answer, Verdict, classify
+from tcc_uploader.transport.client import proxy_for
 
-from .answers import Answer, Verdict, classify
-from .client import proxy_for
 from .destinations import Router
 from .files import try_lock
 from .ledger import Ledger

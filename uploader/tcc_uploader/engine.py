@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Self
 
+from tcc_uploader.transport.pool import Sender
+
 from .backlog import Backlog
 from .clock import Clock
 from .delivery import Delivery
@@ -22,7 +24,6 @@ from .recovery import Recovery
 from .removal import CLAIMS_AT_ONCE, writer_is_gone
 from .requeue import Requeue
 from .segments import Segment
-from .sender import Sender
 from .settings import Settings
 from .sources import Sources
 from .watch import Watcher

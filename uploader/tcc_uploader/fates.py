@@ -10,9 +10,9 @@ from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
+from tcc_uploader.transport.answers import Answer
 
 from . import letters
-from .answers import Answer
 from .files import file_name
 from .formats import Format
 from .ledger import Ledger

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from tcc_schemas.lines import Line
 from tcc_uploader.model.fate import Place
+from tcc_uploader.transport.answers import Answer
 
-from .answers import Answer
 from .destinations import DestinationState, Route
 from .division import Part
 from .entries import Entry, EntryQueue

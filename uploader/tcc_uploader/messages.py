@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from .answers import Answer
+from tcc_uploader.transport.answers import Answer
+
 from .lanes import Record
 
 

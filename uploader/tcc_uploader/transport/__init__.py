@@ -1,0 +1,1 @@
+"""Bytes to a server, and what its answer means."""
