@@ -14,7 +14,7 @@ from crashes import campaign, scenarios
 from crashes.reopening import Violation
 from tcc_recorder import segment as segment_file
 from tcc_recorder.spool import Spool
-from tcc_uploader import files, letters, removal, requests, state
+from tcc_uploader import files, letters, requests, state
 from tcc_uploader import ledger as ledger_module
 from tcc_uploader.engine import Engine
 from tcc_uploader.fates import Fates
@@ -22,7 +22,8 @@ from tcc_uploader.files import identity_of, opened
 from tcc_uploader.ledger import Ledger
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.requeue import Requeue
-from tcc_uploader.segments import Segment
+from tcc_uploader.spool import removal
+from tcc_uploader.spool.segment import Segment
 
 # ruff: noqa: D401 -- a mutation's docstring says what is wrong then
 
@@ -99,7 +100,7 @@ def anybody_gets_the_lock(patch: Patch) -> None:
 
 
 def claims_without(patch: Patch, *, size: bool = True, identity: bool = True) -> None:
-    """Claim as :mod:`tcc_uploader.removal` does, but without one of its looks."""
+    """Claim as :mod:`tcc_uploader.spool.removal` does, but without one of its looks."""
 
     @contextmanager
     def claim(segment: Segment) -> Iterator[bool]:

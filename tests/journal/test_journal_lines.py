@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from tcc_schemas.lines import Line, LineReader, encode
 from tcc_schemas.records import SpoolLine
-from tcc_uploader.journal import DIED, Journal, recovered
+from tcc_uploader.spool.journal import DIED, Journal, recovered
 
 AT = "2026-01-31T12:00:0{}.123Z"
 

@@ -7,8 +7,8 @@ import pytest
 
 from end_to_end_world import wait_until
 from faults import FaultServer, SegmentFile
-from tcc_uploader import watch
 from tcc_uploader.engine import RESCAN, Engine
+from tcc_uploader.spool import watch
 from torture.bursts import Burst, burst
 from torture.stations import BECOME, DAEMON, Station
 from uploader.rigging import Rig

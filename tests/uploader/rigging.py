@@ -17,11 +17,11 @@ from tcc_uploader.ledger import Ledger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.outcome import Outcome
-from tcc_uploader.removal import writer_is_gone
 from tcc_uploader.rows import SegmentRow
-from tcc_uploader.segments import Segment
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources import Sources
+from tcc_uploader.spool.removal import writer_is_gone
+from tcc_uploader.spool.segment import Segment
 
 
 class Time:

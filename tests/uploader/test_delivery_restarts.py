@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from faults import FaultServer, Reply, SegmentFile, always, run_item
-from tcc_uploader import removal
 from tcc_uploader.engine import Engine
 from tcc_uploader.ledger import Ledger
+from tcc_uploader.spool import removal
 from uploader.rigging import Rig
 
 

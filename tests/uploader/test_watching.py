@@ -10,10 +10,10 @@ from queue import SimpleQueue
 import pytest
 
 from faults import FaultServer, SegmentFile
-from tcc_uploader import watch
-from tcc_uploader.discover import Done, entries, scan
 from tcc_uploader.engine import Engine
-from tcc_uploader.watch import Watcher
+from tcc_uploader.spool import watch
+from tcc_uploader.spool.scan import Done, entries, scan
+from tcc_uploader.spool.watch import Watcher
 from uploader.rigging import Rig
 
 

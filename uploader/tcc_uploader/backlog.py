@@ -8,17 +8,18 @@ from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key, idempotency_token
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.journal import Span
+from tcc_uploader.spool.segment import Found, Segment
 
-from . import reading
+from . import letters
 from .clock import Clock
 from .destinations import Destination, Router, backoff
 from .entries import Entry, run_mark
 from .fates import Cause, Fates
-from .formats import Format
 from .intake import Intake
-from .journal import Span
 from .lanes import History, Lane, Record
-from .segments import Found, Segment
+from .spool import reader
 from .window import KeptLines
 
 _log = logging.getLogger(__name__)
@@ -137,7 +138,8 @@ class Backlog:
         if held is not None:
             return held
         try:
-            return reading.fetch(segment, Span(entry.line, entry.offset, entry.size))
+            fetch = letters.fetch if segment.format is Format.LETTER else reader.fetch
+            return fetch(segment, Span(entry.line, entry.offset, entry.size))
         except FileNotFoundError:
             self._intake.forget(segment)
             return None

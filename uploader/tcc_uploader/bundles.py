@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tcc_schemas.version import __version__
+from tcc_uploader.spool.reader import CHUNK
 
 from .archives import Refused, walk
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
 from .packing import packing
-from .reading import CHUNK
 from .selection import Excerpt, Wanted
 from .snapshots import Snapshot, Snapshots
 from .streams import ArchiveError, Budget, Section

@@ -7,13 +7,14 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from tcc_uploader.spool.format import Format, holds_record
+from tcc_uploader.spool.journal import Allowance, Journal
+from tcc_uploader.spool.reader import read_first_line, sniffed
+from tcc_uploader.spool.segment import Reader, Segment
+
 from .archives import ArchiveError, ByteStream, Member, Refused, walk
 from .files import open_plainly
-from .formats import Format, holds_record
-from .journal import Allowance, Journal
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
-from .reading import read_first_line, sniffed
-from .segments import Reader, Segment
 from .streams import read_fully
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024

@@ -11,14 +11,15 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from tcc_uploader.spool.removal import writer_is_gone
+from tcc_uploader.spool.segment import Segment
+
 from . import processor, render
 from .aside import move_aside, set_aside
 from .engine import Engine
 from .exits import Exit
 from .ledger import Ledger
 from .outcome import Outcome
-from .removal import writer_is_gone
-from .segments import Segment
 from .settings import Settings, SettingsError, load
 from .sources import Sources
 from .state import StateHeldError, held

@@ -11,6 +11,10 @@ from typing import Any
 
 import click
 
+from tcc_uploader.spool.removal import writer_is_gone
+from tcc_uploader.spool.segment import Segment
+from tcc_uploader.spool.writer_lock import boot_is_over
+
 from . import markdown, processor, render
 from .aside import move_aside
 from .cli_common import (
@@ -29,11 +33,8 @@ from .cli_common import (
 from .engine import Engine
 from .exits import FAIL_ON, Exit, FailOn, exit_of, softened
 from .ledger import LedgerLostError
-from .locks import boot_is_over
 from .outcome import Outcome
-from .removal import writer_is_gone
 from .sandbox import Receipts, Sandbox
-from .segments import Segment
 from .settings import Settings
 from .sources import Sources, sources_of
 from .state import StateHeldError, watched_alone

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import removal
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.segment import Segment
+
 from .bundles import Piece
 from .files import file_name
-from .formats import Format
 from .ledger import Ledger
 from .manifest import SegmentEntry
 from .rows import Changes
-from .segments import Segment
 from .snapshots import Snapshot
+from .spool import removal
 
 
 def remove_bundled(pieces: Sequence[Piece], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:

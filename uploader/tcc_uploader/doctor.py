@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
+from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import proxy_for
 
@@ -28,7 +29,6 @@ from .settings import Settings
 from .sources import Sources
 from .state import holder
 from .survey import survey
-from .watch import Watcher
 
 _LEAST_FREE: Final = 256 * 1024 * 1024
 _MOST_SKEW: Final = 60.0

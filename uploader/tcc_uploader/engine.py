@@ -7,6 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Self
 
+from tcc_uploader.spool.removal import CLAIMS_AT_ONCE, writer_is_gone
+from tcc_uploader.spool.segment import Segment
+from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.transport.pool import Sender
 
 from .backlog import Backlog
@@ -21,12 +24,9 @@ from .ledger import Ledger
 from .messages import Answered, Changed, Message, Stop
 from .outcome import Outcome
 from .recovery import Recovery
-from .removal import CLAIMS_AT_ONCE, writer_is_gone
 from .requeue import Requeue
-from .segments import Segment
 from .settings import Settings
 from .sources import Sources
-from .watch import Watcher
 from .window import Window
 
 _log = logging.getLogger(__name__)

@@ -10,14 +10,14 @@ from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.segment import Segment
 from tcc_uploader.transport.answers import Answer
 
 from . import letters
 from .files import file_name
-from .formats import Format
 from .ledger import Ledger
 from .rows import Adjustment, Changes, Delivered, LetterFate, LetterRow
-from .segments import Segment
 from .window import HeldLines
 
 _log = logging.getLogger(__name__)

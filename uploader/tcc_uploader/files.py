@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 if sys.platform != "win32":
     import fcntl
@@ -104,3 +104,10 @@ def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
 def open_plainly(path: str, flags: int) -> int:
     """Open without following a link, and without waiting for a pipe's other end."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+class Stream(Protocol):
+    """Bytes that come once, in order."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes, at most ``size``; none at the end."""

@@ -8,14 +8,14 @@ from itertools import chain
 from pathlib import Path
 
 from tcc_uploader.model.fate import Counts
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.scan import Done, Seen, entries, look
+from tcc_uploader.spool.segment import Found, Segment
 
-from . import reading, removal
-from .discover import Done, Seen, entries, look
-from .formats import Format
 from .ledger import Ledger
 from .rows import SegmentRow
-from .segments import Found, Segment
 from .sources import Sources
+from .spool import reader, removal
 
 _log = logging.getLogger(__name__)
 
@@ -154,7 +154,7 @@ class Intake:
             if segment is None:
                 return None
             before = segment.size
-            found = reading.read_on(segment)
+            found = reader.read_on(segment)
             self.bytes_read += segment.size - before
         except FileNotFoundError:
             if file in self._by_path:
@@ -171,7 +171,7 @@ class Intake:
         segment = self._streaming or self._next_stream()
         if segment is None:
             return None
-        found = reading.read_on(segment)
+        found = reader.read_on(segment)
         self._streaming = None if segment.at_end else segment
         return segment, found
 
@@ -256,7 +256,7 @@ class Intake:
         if known is not None:
             return known
         path = Path(file)
-        segment = reading.identify(path)
+        segment = reader.identify(path)
         self.unreadable.pop(path, None)
         if self._done.holds(Seen(file, segment.identity, path.stat().st_size)):
             return None  # a scan and a hint may both have named it

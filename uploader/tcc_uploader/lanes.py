@@ -8,12 +8,12 @@ from pydantic import BaseModel
 
 from tcc_schemas.lines import Line
 from tcc_uploader.model.fate import Place
+from tcc_uploader.spool.segment import Segment
 from tcc_uploader.transport.answers import Answer
 
 from .destinations import DestinationState, Route
 from .division import Part
 from .entries import Entry, EntryQueue
-from .segments import Segment
 
 _AT_ONCE: Final = 64
 """Records whose keys are looked up together."""

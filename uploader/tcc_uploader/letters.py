@@ -3,9 +3,14 @@
 from pathlib import Path
 from typing import Final
 
+from tcc_schemas.lines import Line
 from tcc_uploader.model.letter import Letter
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.journal import Span
+from tcc_uploader.spool.reader import read_again
+from tcc_uploader.spool.segment import Segment
 
-from .files import make_durably, write_whole
+from .files import identity_of, make_durably, opened, write_whole
 
 FOLDER: Final = "dead"
 
@@ -25,3 +30,40 @@ def path_of(state: Path, ident: str) -> Path:
 def read(path: Path) -> Letter:
     """Read a letter.  Raises OSError, or ValueError if it is none."""
     return Letter.model_validate_json(path.read_bytes())
+
+
+def open_letter(path: Path, number: int) -> tuple[Segment, Line]:
+    """Take a letter as a file with one record, which counts in the segment with this number.
+
+    Raises OSError, or ValueError if it is no letter.
+    """
+    with opened(path) as (file, status):
+        data = file.read() or b""
+    letter = Letter.model_validate_json(data)
+    identity = identity_of(status)
+    segment = Segment(str(path), identity, Format.LETTER, letter.segment, number=number, limit=len(data))
+    return segment, letter_line(letter)._replace(size=len(data))
+
+
+def fetch(segment: Segment, place: Span) -> Line:
+    """Read a letter's record again.  Raises OSError, ValueError if it is no letter any more."""
+    return letter_line(Letter.model_validate_json(read_again(segment, place)))
+
+
+def letter_line(letter: Letter) -> Line:
+    """Return the record that a letter stands for."""
+    return Line(
+        number=letter.line,
+        offset=0,
+        size=0,
+        crc=b"",
+        kind=letter.kind,
+        id=letter.record_id,
+        run_id=letter.run_id,
+        at=letter.died_at,
+        path=letter.path,
+        url=letter.record_url,
+        key=letter.key,
+        converted=False,
+        data=letter.body_bytes,
+    )

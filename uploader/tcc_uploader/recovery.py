@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
+from tcc_uploader.spool.segment import Segment
 
-from . import reading
 from .backlog import Backlog
 from .fates import Fates
 from .intake import Intake
-from .segments import Segment
+from .spool import reader
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Recovery:
 
     def _recover(self, segment: Segment, run_id: str) -> None:
         try:
-            line = reading.recover(segment, run_id)
+            line = reader.recover(segment, run_id)
         except (OSError, ValueError) as error:
             _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
             return

@@ -11,7 +11,7 @@ from . import letters, requests
 from .backlog import Backlog
 from .fates import Fates
 from .intake import Intake
-from .reading import open_letter
+from .letters import open_letter
 from .requests import LetterRequest
 from .rows import LetterRow
 

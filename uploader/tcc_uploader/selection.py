@@ -11,10 +11,10 @@ import orjson
 from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.reader import CHUNK, read_first_line, sniffed
 
-from .formats import Format
 from .manifest import SegmentEntry, Selection
-from .reading import CHUNK, read_first_line, sniffed
 from .snapshots import Snapshot
 
 STATUSES: Final = {"success": 0, "partial": 1, "error": 2}

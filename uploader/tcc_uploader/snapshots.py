@@ -10,12 +10,13 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, Self
 
-from .discover import list_files
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.reader import read_first_line, read_on, sniffed
+from tcc_uploader.spool.scan import list_files
+from tcc_uploader.spool.segment import Segment
+
 from .files import identity_of, opened
-from .formats import Format
 from .manifest import SegmentEntry
-from .reading import read_first_line, read_on, sniffed
-from .segments import Segment
 
 if sys.platform != "win32":
     import resource

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from . import files, reading
+from tcc_uploader.spool.scan import SUFFIX, list_files
+from tcc_uploader.spool.segment import Segment
+
+from . import files
 from .archives import START, is_archive
 from .carriers import Carrier, from_file, from_stdin
-from .discover import SUFFIX, list_files
-from .segments import Segment
+from .spool import reader
 
 STDIN: Final = Path("-")
 _ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
@@ -47,7 +49,7 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
     unreadable |= why
     for path in files:
         try:
-            yield reading.identify(path)
+            yield reader.identify(path)
         except OSError as error:
             unreadable[path] = error.strerror or str(error)
     for carrier in sources.carriers:

@@ -7,8 +7,9 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from tcc_uploader.spool.scan import list_files
+
 from . import files
-from .discover import list_files
 from .engine import Engine
 from .lanes import DestinationReport, report_lane
 from .ledger import Ledger

@@ -9,13 +9,13 @@ from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.segment import Segment
 
-from . import reading
-from .formats import Format
 from .ledger import Ledger
-from .segments import Segment
 from .settings import Settings
 from .sources import Sources, each_segment
+from .spool import reader
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
     """
     damage: list[Damage] = []
     while not segment.at_end:
-        found = reading.read_on(segment)
+        found = reader.read_on(segment)
         damage += [other for other in found if isinstance(other, Damage)]
         for invalid in (other for other in found if isinstance(other, Invalid)):
             decision = ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)

@@ -14,12 +14,12 @@ from pydantic import BaseModel
 
 from tcc_schemas.lines import Damage
 from tcc_uploader.model.fate import Counts, Known
+from tcc_uploader.spool.format import LINE_START, Format
+from tcc_uploader.spool.segment import MOST_INVALID, Segment
 
 from .files import file_name
-from .formats import LINE_START, Format
 from .ledger import Ledger
 from .rows import SegmentRow
-from .segments import MOST_INVALID, Segment
 from .sources import Sources, each_segment
 from .survey import Survey, examine
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .files import identity_of, inode_of
+from tcc_uploader.files import identity_of, inode_of
 
 SUFFIX: Final = ".jsonl"
 

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -12,12 +12,12 @@ from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
 from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.tally import Tally
+from tcc_uploader.files import Stream, file_name, inode_of
 from tcc_uploader.model.fate import Counts
+from tcc_uploader.rows import SegmentRow
 
-from .files import file_name, inode_of
-from .formats import Format
+from .format import Format
 from .journal import Journal
-from .rows import SegmentRow
 
 Found = Line | Invalid | Damage
 
@@ -43,13 +43,6 @@ class Sealed(NamedTuple):
 
     records: int
     refused: int
-
-
-class Stream(Protocol):
-    """Bytes that come once, in order."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes, at most ``size``; none at the end."""
 
 
 @dataclass(slots=True, eq=False)

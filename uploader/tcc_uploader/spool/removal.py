@@ -7,9 +7,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from .files import identity_of, opened, try_lock
-from .locks import lock_proves
-from .segments import Segment
+from tcc_uploader.files import identity_of, opened, try_lock
+
+from .segment import Segment
+from .writer_lock import lock_proves
 
 _unlink = os.unlink
 

@@ -8,12 +8,11 @@ from typing import Final
 
 from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
 from tcc_schemas.plain import plain_record
-from tcc_uploader.model.letter import Letter
+from tcc_uploader.files import Stream, identity_of, opened
 
-from .files import identity_of, opened
-from .formats import Format, segment_id, sniff
-from .journal import Mark, recovered
-from .segments import Found, Reader, Segment, Stream, take
+from .format import Format, segment_id, sniff
+from .journal import Mark, Span, recovered
+from .segment import Found, Reader, Segment, take
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at once."""
@@ -76,17 +75,19 @@ def fetch(segment: Segment, place: Mark) -> Line | None:
     """Read one line again; None if it can't be read as it was.  Raises OSError, FileNotFoundError if it has gone."""
     if isinstance(place, Line):
         return place
+    raw = RawLine(place.number, place.offset, place.size, read_again(segment, place).removesuffix(b"\n"))
+    found = plain_record(raw) if segment.format is Format.PLAIN else decode(raw)
+    return found if isinstance(found, Line) else None
+
+
+def read_again(segment: Segment, place: Span) -> bytes:
+    """Read the bytes at a place of a segment's file.  Raises OSError, FileNotFoundError if the file has gone."""
     if segment.stream is not None:
         raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
     with opened(segment.file) as (file, status):
         if identity_of(status) != segment.identity:
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
-        data = _read_at(file, place.offset, place.size)
-    if segment.format is Format.LETTER:
-        return letter_line(Letter.model_validate_json(data))
-    raw = RawLine(place.number, place.offset, place.size, data.removesuffix(b"\n"))
-    found = plain_record(raw) if segment.format is Format.PLAIN else decode(raw)
-    return found if isinstance(found, Line) else None
+        return _read_at(file, place.offset, place.size)
 
 
 def recover(segment: Segment, run_id: str) -> Line | None:
@@ -100,38 +101,6 @@ def recover(segment: Segment, run_id: str) -> Line | None:
         return None
     children = [fetch(segment, child) for child in run.children.values()]
     return recovered(run.place, own, [child for child in children if child is not None])
-
-
-def open_letter(path: Path, number: int) -> tuple[Segment, Line]:
-    """Take a letter as a file with one record, which counts in the segment with this number.
-
-    Raises OSError, or ValueError if it is no letter.
-    """
-    with opened(path) as (file, status):
-        data = file.read() or b""
-    letter = Letter.model_validate_json(data)
-    identity = identity_of(status)
-    segment = Segment(str(path), identity, Format.LETTER, letter.segment, number=number, limit=len(data))
-    return segment, letter_line(letter)._replace(size=len(data))
-
-
-def letter_line(letter: Letter) -> Line:
-    """Return the record that a letter stands for."""
-    return Line(
-        number=letter.line,
-        offset=0,
-        size=0,
-        crc=b"",
-        kind=letter.kind,
-        id=letter.record_id,
-        run_id=letter.run_id,
-        at=letter.died_at,
-        path=letter.path,
-        url=letter.record_url,
-        key=letter.key,
-        converted=False,
-        data=letter.body_bytes,
-    )
 
 
 def _read_file_on(segment: Segment) -> bytes:

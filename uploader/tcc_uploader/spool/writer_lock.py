@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from .segments import Writer
+from .segment import Writer
 
 if sys.platform != "win32":
     pass
