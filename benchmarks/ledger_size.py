@@ -11,10 +11,10 @@ from pathlib import Path
 
 from benchmarks.harness import Row, interleaved, ratios, row, seconds_of
 
-from tcc_uploader.aside import FILE_NAME
-from tcc_uploader.ledger import Ledger
+from tcc_uploader.ledger.quarantine import FILE_NAME
+from tcc_uploader.ledger.rows import Changes, Delivered
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Place
-from tcc_uploader.rows import Changes, Delivered
 
 _AT_ONCE = 32
 """Keys of a lookup and of a commit: what a full flight of requests brings."""

@@ -49,10 +49,10 @@ from tcc_uploader import engine as engine_module
 from tcc_uploader import files
 from tcc_uploader.clock import Clock
 from tcc_uploader.engine import Engine, Outcome
-from tcc_uploader.ledger import FILE_NAME, Ledger
+from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
 from tcc_uploader.messages import Answered
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources import Sources
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal
 from tcc_uploader.state import held
 from tcc_uploader.transport.answers import Answer

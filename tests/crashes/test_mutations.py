@@ -15,11 +15,11 @@ from crashes.reopening import Violation
 from tcc_recorder import segment as segment_file
 from tcc_recorder.spool import Spool
 from tcc_uploader import files, letters, requests, state
-from tcc_uploader import ledger as ledger_module
 from tcc_uploader.engine import Engine
 from tcc_uploader.fates import Fates
 from tcc_uploader.files import identity_of, opened
-from tcc_uploader.ledger import Ledger
+from tcc_uploader.ledger import sqlite as ledger_module
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.requeue import Requeue
 from tcc_uploader.spool import removal

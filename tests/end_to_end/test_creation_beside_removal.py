@@ -9,8 +9,8 @@ import pytest
 
 from tcc_schemas.lines import Line
 from tcc_uploader.intake import Intake
-from tcc_uploader.ledger import Ledger
-from tcc_uploader.sources import Sources
+from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal
 
 # A new segment for each record, left without a seal as a killed process leaves it.  Both sides dawdle at the seams,

@@ -22,9 +22,9 @@ from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader import requests
 from tcc_uploader.clock import Clock
 from tcc_uploader.division import divide
-from tcc_uploader.ledger import Ledger
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.requests import LetterRequest
-from tcc_uploader.sources import Sources
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import scan
 from tcc_uploader.verify import verify
 from uploader.rigging import Rig, Time

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from faults import FaultServer, Reply, Request, SegmentFile, step_item, tool_call_item
 from tcc_uploader import verify
-from tcc_uploader.ledger import Ledger
-from tcc_uploader.sources import Sources
+from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.sources.given import Sources
 from uploader.rigging import Rig
 
 AT_ONCE = 400

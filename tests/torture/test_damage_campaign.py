@@ -4,7 +4,7 @@ from pathlib import Path
 
 from faults import FaultServer, SegmentFile
 from tcc_uploader import verify
-from tcc_uploader.sources import Sources
+from tcc_uploader.sources.given import Sources
 from torture.damage import run_damage
 from uploader.rigging import Rig
 

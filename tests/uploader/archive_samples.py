@@ -15,7 +15,7 @@ from typing import BinaryIO
 import pytest
 from backports import zstd
 
-from tcc_uploader.archives import ArchiveError, Refused, walk
+from tcc_uploader.sources.walk import ArchiveError, Refused, walk
 
 LINES = b'{"type":"run"}\n' * 40
 NOISE = random.Random(7).randbytes(900)  # noqa: S311 -- any bytes do

@@ -10,16 +10,16 @@ import pytest
 
 from faults import KEY, FaultServer
 from tcc_schemas.endpoints import origin_of
-from tcc_uploader.carriers import Carrier
 from tcc_uploader.clock import Clock
 from tcc_uploader.engine import Engine
-from tcc_uploader.ledger import Ledger
+from tcc_uploader.ledger.rows import SegmentRow
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.outcome import Outcome
-from tcc_uploader.rows import SegmentRow
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources import Sources
+from tcc_uploader.sources.carried import Carrier
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 

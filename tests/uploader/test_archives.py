@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from tcc_uploader.archives import START, Member, is_archive, walk
+from tcc_uploader.sources.walk import START, Member, is_archive, walk
 from uploader.archive_samples import LINES, NOISE, PACKERS, WHOLE, Pipe, empty_folder, found, tar, zipped
 
 __all__ = ["empty_folder"]
@@ -113,7 +113,7 @@ def test_without_the_extra_zstd_says_what_to_install(tmp_path: Path) -> None:
     program = (
         "import io, sys\n"
         "sys.modules['backports.zstd'] = sys.modules['compression.zstd'] = None\n"
-        "from tcc_uploader.archives import walk\n"
+        "from tcc_uploader.sources.walk import walk\n"
         "print([item.why for item in walk('x', io.BytesIO(b'\\x28\\xb5\\x2f\\xfd' + bytes(20)))])\n"
         "print([item.stream.read(9) for item in walk('x', io.BytesIO(sys.stdin.buffer.read()))])\n"
     )

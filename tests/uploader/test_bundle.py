@@ -16,9 +16,9 @@ from end_to_end_world import wait_until
 from faults import AT, FaultServer, SegmentFile
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader import bundles
-from tcc_uploader.manifest import Manifest
 from tcc_uploader.selection import Wanted
 from tcc_uploader.snapshots import Snapshots
+from tcc_uploader.sources.manifest import Manifest
 from uploader.shell import COMMAND, Shell
 
 EVERYTHING = Wanted(None, frozenset(), frozenset())

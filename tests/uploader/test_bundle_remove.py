@@ -12,10 +12,10 @@ from end_to_end_world import wait_until
 from faults import FaultServer, Reply, SegmentFile, always
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader import bundles, packing
-from tcc_uploader.archives import Member, walk
 from tcc_uploader.departure import remove_bundled
 from tcc_uploader.selection import Wanted
 from tcc_uploader.snapshots import Snapshots
+from tcc_uploader.sources.walk import Member, walk
 from uploader.shell import COMMAND, Shell
 
 EVERYTHING = Wanted(None, frozenset(), frozenset())

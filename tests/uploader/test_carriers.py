@@ -14,8 +14,8 @@ import pytest
 from backports import zstd
 
 from faults import FaultServer, Reply, SegmentFile, always, run_item
-from tcc_uploader.carriers import from_file
-from tcc_uploader.manifest import Manifest, SegmentEntry
+from tcc_uploader.sources.carried import from_file
+from tcc_uploader.sources.manifest import Manifest, SegmentEntry
 from tcc_uploader.window import HeldLines
 from uploader.rigging import Rig
 from uploader.shell import COMMAND, Shell

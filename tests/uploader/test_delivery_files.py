@@ -10,7 +10,7 @@ from faults import AT, FaultServer, Reply, SegmentFile, always, batch_of, ok, ru
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
 from tcc_uploader.engine import Engine
-from tcc_uploader.ledger import Ledger
+from tcc_uploader.ledger.sqlite import Ledger
 from uploader.rigging import Rig
 
 

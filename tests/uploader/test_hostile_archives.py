@@ -15,8 +15,9 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcc_uploader import streams, zips
-from tcc_uploader.archives import ArchiveError, Member, Refused, is_archive, walk
+from tcc_uploader.sources import streams
+from tcc_uploader.sources import zip as zip_module
+from tcc_uploader.sources.walk import ArchiveError, Member, Refused, is_archive, walk
 from uploader.archive_samples import LINES, NOISE, WHOLE, Pipe, empty_folder, found, header, tar, zipped
 
 __all__ = ["empty_folder"]
@@ -246,9 +247,9 @@ def test_a_zip_with_a_huge_directory_is_refused(monkeypatch: pytest.MonkeyPatch)
     """A directory that would fill the memory is not read; the reader is told what to do instead."""
     data = zipped({"a.jsonl": LINES})
     directory = len(data) - data.rindex(b"PK\1\2") - 22
-    monkeypatch.setattr(zips, "MAX_DIRECTORY", directory)
+    monkeypatch.setattr(zip_module, "MAX_DIRECTORY", directory)
     assert found(data) == ({"x/a.jsonl": LINES}, {})
-    monkeypatch.setattr(zips, "MAX_DIRECTORY", directory - 1)
+    monkeypatch.setattr(zip_module, "MAX_DIRECTORY", directory - 1)
     good, bad = found(data)
     assert not good
     assert "give the folder instead" in bad["x"]

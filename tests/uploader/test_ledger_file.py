@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tcc_schemas.lines import Line
-from tcc_uploader.ledger import Ledger
+from tcc_uploader.ledger.rows import Changes, Delivered, LetterRow, SegmentRow
+from tcc_uploader.ledger.schema import LedgerTooNewError
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Known, Place
-from tcc_uploader.rows import Changes, Delivered, LetterRow, SegmentRow
-from tcc_uploader.tables import LedgerTooNewError
 
 ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None)  # noqa: FBT003 -- a row
 LETTER = LetterRow("abc", b"k" * 16, 9, Place(1, 3), "dead", "refused")

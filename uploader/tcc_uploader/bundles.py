@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tcc_schemas.version import __version__
-from tcc_uploader.spool.reader import CHUNK
+from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
+from tcc_uploader.sources.streams import ArchiveError, Budget, Section
+from tcc_uploader.sources.walk import Refused, walk
 
-from .archives import Refused, walk
-from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
+from .files import CHUNK
 from .packing import packing
 from .selection import Excerpt, Wanted
 from .snapshots import Snapshot, Snapshots
-from .streams import ArchiveError, Budget, Section
 
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]")
 

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import click
 
-from .aside import FILE_NAME
+from tcc_uploader.ledger.quarantine import FILE_NAME
+from tcc_uploader.sources.decompress import ZSTD
+
 from .bundles import BundleError, Plan, plan, read_back, write
 from .cli_common import PLACES, fail, on_signals, settings_from, with_options, working
-from .compressed import ZSTD
 from .departure import remove_bundled
 from .exits import Exit
 from .packing import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from tcc_uploader.model.letter import Letter, with_body
+from tcc_uploader.sources.given import Sources, sources_of
 
 from . import doctor as examination
 from . import letters, render, requests
@@ -16,7 +17,6 @@ from .cli_common import PATHS, PLACES, SENDING, SPOOLS, deliver_once, fail, read
 from .exits import Exit, exit_of
 from .requests import LetterRequest
 from .settings import Settings
-from .sources import Sources, sources_of
 from .state import holder
 from .status import status_report
 

@@ -11,20 +11,20 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from tcc_uploader.ledger.quarantine import move_aside, set_aside
+from tcc_uploader.ledger.schema import LedgerTooNewError
+from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 
 from . import processor, render
-from .aside import move_aside, set_aside
 from .engine import Engine
 from .exits import Exit
-from .ledger import Ledger
 from .outcome import Outcome
 from .settings import Settings, SettingsError, load
-from .sources import Sources
 from .state import StateHeldError, held
 from .status import StatusFile
-from .tables import LedgerTooNewError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -11,12 +11,14 @@ from typing import Any
 
 import click
 
+from tcc_uploader.ledger.quarantine import move_aside
+from tcc_uploader.ledger.sqlite import LedgerLostError
+from tcc_uploader.sources.given import Sources, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
 
 from . import markdown, processor, render
-from .aside import move_aside
 from .cli_common import (
     FOLDER,
     PATHS,
@@ -32,11 +34,9 @@ from .cli_common import (
 )
 from .engine import Engine
 from .exits import FAIL_ON, Exit, FailOn, exit_of, softened
-from .ledger import LedgerLostError
 from .outcome import Outcome
 from .sandbox import Receipts, Sandbox
 from .settings import Settings
-from .sources import Sources, sources_of
 from .state import StateHeldError, watched_alone
 from .status import StatusFile
 from .survey import survey

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tcc_uploader.ledger.rows import Changes
+from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.sources.manifest import SegmentEntry
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
 from .bundles import Piece
 from .files import file_name
-from .ledger import Ledger
-from .manifest import SegmentEntry
-from .rows import Changes
 from .snapshots import Snapshot
 from .spool import removal
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Self
 
+from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import CLAIMS_AT_ONCE, writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.watch import Watcher
@@ -20,13 +22,11 @@ from .fates import Fates
 from .files import file_name
 from .intake import Intake
 from .lanes import Record, report_lane
-from .ledger import Ledger
 from .messages import Answered, Changed, Message, Stop
 from .outcome import Outcome
 from .recovery import Recovery
 from .requeue import Requeue
 from .settings import Settings
-from .sources import Sources
 from .window import Window
 
 _log = logging.getLogger(__name__)

@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.ledger.rows import Adjustment, Changes, Delivered, LetterFate, LetterRow
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
@@ -16,8 +18,6 @@ from tcc_uploader.transport.answers import Answer
 
 from . import letters
 from .files import file_name
-from .ledger import Ledger
-from .rows import Adjustment, Changes, Delivered, LetterFate, LetterRow
 from .window import HeldLines
 
 _log = logging.getLogger(__name__)

@@ -13,8 +13,18 @@ from typing import Final, Protocol
 if sys.platform != "win32":
     import fcntl
 
+CHUNK: Final = 1024 * 1024
+"""Bytes read at once."""
+
 _fsync = os.fsync
 _replace = os.replace
+
+
+class ByteStream(Protocol):
+    """What bytes are read from, once, from the beginning to the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, ``b""`` at the end.  Raises OSError."""
 
 
 def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
@@ -104,10 +114,3 @@ def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
 def open_plainly(path: str, flags: int) -> int:
     """Open without following a link, and without waiting for a pipe's other end."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-
-
-class Stream(Protocol):
-    """Bytes that come once, in order."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes, at most ``size``; none at the end."""

@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
+from tcc_uploader.ledger.rows import SegmentRow
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import Done, Seen, entries, look
 from tcc_uploader.spool.segment import Found, Segment
 
-from .ledger import Ledger
-from .rows import SegmentRow
-from .sources import Sources
 from .spool import reader, removal
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from .compressed import ZSTD
+from tcc_uploader.sources.decompress import ZSTD
+from tcc_uploader.sources.tar import BLOCK
+
 from .files import sync_folder
-from .tars import BLOCK
 
 _fsync = os.fsync
 

@@ -3,6 +3,7 @@
 import logging
 from pathlib import Path
 
+from tcc_uploader.ledger.rows import LetterRow
 from tcc_uploader.model.fate import Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.model.letter import Letter
@@ -13,7 +14,6 @@ from .fates import Fates
 from .intake import Intake
 from .letters import open_letter
 from .requests import LetterRequest
-from .rows import LetterRow
 
 _log = logging.getLogger(__name__)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from tcc_schemas.endpoints import PATHS, key_hint
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
-from .ledger import Ledger
 from .settings import Settings
-from .sources import Sources, each_segment
 from .spool import reader
 
 

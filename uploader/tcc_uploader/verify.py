@@ -13,14 +13,14 @@ from typing import Final
 from pydantic import BaseModel
 
 from tcc_schemas.lines import Damage
+from tcc_uploader.ledger.rows import SegmentRow
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Known
+from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool.format import LINE_START, Format
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
 
 from .files import file_name
-from .ledger import Ledger
-from .rows import SegmentRow
-from .sources import Sources, each_segment
 from .survey import Survey, examine
 
 _TORN: Final = "a write that was cut short, and never recorded; or a copy that was"

@@ -4,18 +4,14 @@ import errno
 import hashlib
 from io import FileIO
 from pathlib import Path
-from typing import Final
 
 from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
 from tcc_schemas.plain import plain_record
-from tcc_uploader.files import Stream, identity_of, opened
+from tcc_uploader.files import CHUNK, ByteStream, identity_of, opened
 
 from .format import Format, segment_id, sniff
 from .journal import Mark, Span, recovered
 from .segment import Found, Reader, Segment, take
-
-CHUNK: Final = 1024 * 1024
-"""Bytes read at once."""
 
 
 def _read_at(file: FileIO, offset: int, size: int) -> bytes:
@@ -44,7 +40,7 @@ def sniffed(start: bytes) -> tuple[Format, str]:
     return kind, segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
 
 
-def read_first_line(stream: Stream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
+def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
     """Read so many bytes, and more, up to about ``most``, if they hold no complete line."""
     parts = [stream.read(size)]
     size = len(parts[0])

@@ -12,9 +12,9 @@ from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
 from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.tally import Tally
-from tcc_uploader.files import Stream, file_name, inode_of
+from tcc_uploader.files import ByteStream, file_name, inode_of
+from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.model.fate import Counts
-from tcc_uploader.rows import SegmentRow
 
 from .format import Format
 from .journal import Journal
@@ -92,7 +92,7 @@ class Segment:
     offset: int = 0
     reader: Reader | None = None
     """Made with the first bytes, and let go at a seal: of 100,000 segments that wait, most will never grow."""
-    stream: Stream | None = None
+    stream: ByteStream | None = None
     """Where its bytes come from, if that is no file: they can't be read a second time."""
     seal: Sealed | None = None
     damaged: int = 0

@@ -6,7 +6,9 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from .streams import ArchiveError, Budget, ByteStream, Section, read_fully, skip
+from tcc_uploader.files import ByteStream
+
+from .streams import ArchiveError, Budget, Section, read_fully, skip
 
 BLOCK: Final = 512
 MAX_HEADER: Final = 1024 * 1024

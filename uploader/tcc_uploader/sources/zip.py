@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
-from .compressed import Decompressed, bzip2
-from .streams import CHUNK, ArchiveError, Budget, ByteStream, Metered
-from .tars import Entry
+from tcc_uploader.files import CHUNK, ByteStream
+
+from .decompress import Decompressed, bzip2
+from .streams import ArchiveError, Budget, Metered
+from .tar import Entry
 
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
 """Bytes of an archive's directory, which :mod:`zipfile` holds whole, 10 times over: some 150,000 members."""

@@ -7,15 +7,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from tcc_uploader.files import open_plainly
 from tcc_uploader.spool.format import Format, holds_record
 from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line, sniffed
 from tcc_uploader.spool.segment import Reader, Segment
 
-from .archives import ArchiveError, ByteStream, Member, Refused, walk
-from .files import open_plainly
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
 from .streams import read_fully
+from .walk import ArchiveError, ByteStream, Member, Refused, walk
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
 """Bytes of a plain file in an archive: it is read whole, for its identity is the hash of its bytes."""

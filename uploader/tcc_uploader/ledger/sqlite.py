@@ -16,10 +16,10 @@ from tcc_schemas.lines import Line
 from tcc_uploader.model.fate import Counts, Decision, Known, Place, decide
 from tcc_uploader.model.keys import digest_of, idempotency_token, invalid_key
 
-from .aside import FILE_NAME, move_aside
+from .quarantine import FILE_NAME, move_aside
 from .rows import Changes, LetterFate, LetterRow, SegmentRow
-from .tables import connect as _connect
-from .tables import connect_reading as _connect_reading
+from .schema import connect as _connect
+from .schema import connect_reading as _connect_reading
 
 _LOOKUP_AT_ONCE: Final = 100
 

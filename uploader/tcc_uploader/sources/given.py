@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tcc_uploader import files
+from tcc_uploader.spool import reader
 from tcc_uploader.spool.scan import SUFFIX, list_files
 from tcc_uploader.spool.segment import Segment
 
-from . import files
-from .archives import START, is_archive
-from .carriers import Carrier, from_file, from_stdin
-from .spool import reader
+from .carried import Carrier, from_file, from_stdin
+from .walk import START, is_archive
 
 STDIN: Final = Path("-")
 _ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Final, Protocol
 
-from .streams import CHUNK, ArchiveError, ByteStream
+from tcc_uploader.files import CHUNK, ByteStream
+
+from .streams import ArchiveError
 
 _XZ_MEMORY: Final = 256 * 1024 * 1024
 """Bytes that an xz stream may ask for."""

@@ -1,9 +1,9 @@
 """Byte streams that archives are read through: what they may cost, looked at and cut to length.  Nothing is written."""
 
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
-CHUNK: Final = 256 * 1024
-"""Bytes read at once."""
+from tcc_uploader.files import CHUNK, ByteStream
+
 MAX_MEMBERS: Final = 1_000_000
 """Members of all archives in one source, headers that only describe others included."""
 FREE_BYTES: Final = 64 * 1024 * 1024
@@ -16,13 +16,6 @@ MAX_HELD: Final = 256 * 1024 * 1024
 
 class ArchiveError(OSError):
     """An archive, or the rest of one, can't be read; the text says why, and what to do."""
-
-
-class ByteStream(Protocol):
-    """What bytes are read from, once, from the beginning to the end."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most ``size`` bytes, ``b""`` at the end.  Raises :class:`ArchiveError`."""
 
 
 class Budget:

@@ -1,7 +1,7 @@
 """Records inside of archives, however they are wrapped: found by what the bytes are, not by what a name says.
 
 Everything is streamed, nothing is written anywhere, links are never followed, and what an archive may cost is
-limited: see :mod:`tcc_uploader.streams`.
+limited: see :mod:`tcc_uploader.sources.streams`.
 """
 
 import re
@@ -10,10 +10,14 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, NamedTuple
 
-from . import tars, zips
-from .compressed import Decompressed, bzip2, gzip, xz, zstd
+from tcc_uploader.files import CHUNK, ByteStream
+
+from .decompress import Decompressed, bzip2, gzip, xz, zstd
 from .manifest import MANIFEST
-from .streams import CHUNK, ArchiveError, Budget, ByteStream, Metered, Peeked, Source
+from .streams import ArchiveError, Budget, Metered, Peeked, Source
+from .tar import Entry
+from .tar import entries as tar_members
+from .zip import entries as zip_members
 
 __all__ = ["START", "ArchiveError", "ByteStream", "Member", "Refused", "is_archive", "walk"]
 
@@ -82,7 +86,7 @@ class _Walk:
             elif start.startswith(_ZIP):
                 yield from self._open_zip(name, stream, depth=depth)
             elif _is_tar(start):
-                yield from self._inside(name, tars.entries(stream, self._budget), depth)
+                yield from self._inside(name, tar_members(stream, self._budget), depth)
             else:
                 make = next(make for magic, make in _COMPRESSED.items() if start.startswith(magic))
                 unpacked = Metered(Decompressed(stream, make), self._budget)
@@ -94,7 +98,7 @@ class _Walk:
         """Yield what a zip file holds, which is read from its end."""
         if depth == 0 and self._file.seekable():
             self._budget.take(self._file.seek(0, 2))
-            yield from self._inside(name, zips.entries(self._file, self._budget), depth)
+            yield from self._inside(name, zip_members(self._file, self._budget), depth)
             return
         before = self._budget.held
         try:
@@ -102,11 +106,11 @@ class _Walk:
             while data := stream.read(CHUNK):
                 self._budget.hold(len(data))
                 whole.write(data)
-            yield from self._inside(name, zips.entries(whole, self._budget), depth)
+            yield from self._inside(name, zip_members(whole, self._budget), depth)
         finally:
             self._budget.held = before
 
-    def _inside(self, name: str, entries: Iterable[tars.Entry], depth: int) -> Iterator[Member | Refused]:
+    def _inside(self, name: str, entries: Iterable[Entry], depth: int) -> Iterator[Member | Refused]:
         for entry in entries:
             path = PurePosixPath(entry.name.replace("\\", "/"))
             if "__MACOSX" in path.parts or path.name.startswith("._"):
