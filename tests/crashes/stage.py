@@ -45,12 +45,12 @@ from tcc_recorder.config import settings as recorder_settings
 from tcc_recorder.spool import Spool
 from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
-from tcc_uploader import engine as engine_module
 from tcc_uploader import files
 from tcc_uploader.clock import Clock
-from tcc_uploader.engine import Engine, Outcome
+from tcc_uploader.delivery import engine as engine_module
+from tcc_uploader.delivery.engine import Engine, Outcome
+from tcc_uploader.delivery.events import Answered
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
-from tcc_uploader.messages import Answered
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal

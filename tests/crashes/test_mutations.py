@@ -14,14 +14,15 @@ from crashes import campaign, scenarios
 from crashes.reopening import Violation
 from tcc_recorder import segment as segment_file
 from tcc_recorder.spool import Spool
-from tcc_uploader import files, letters, requests, state
-from tcc_uploader.engine import Engine
-from tcc_uploader.fates import Fates
+from tcc_uploader import files, state
+from tcc_uploader.dead import mailbox, store
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.requeue import Requeue
+from tcc_uploader.delivery.settlement import Fates
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.ledger import sqlite as ledger_module
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.letter import Letter
-from tcc_uploader.requeue import Requeue
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.segment import Segment
 
@@ -172,8 +173,8 @@ def the_state_s_name_is_not_synced(patch: Patch) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
     patch.setattr(state, "make_durably", make)
-    patch.setattr(letters, "make_durably", make)
-    patch.setattr(requests, "make_durably", make)
+    patch.setattr(store, "make_durably", make)
+    patch.setattr(mailbox, "make_durably", make)
 
 
 def unsynced(patch: Patch, *, folders: bool) -> None:
@@ -200,7 +201,7 @@ def letters_names_are_not_synced(patch: Patch) -> None:
 
 def letters_come_after_the_commit(patch: Patch) -> None:
     """The ledger says dead before a letter holds the record."""
-    write, commit = letters.write, Ledger.commit
+    write, commit = store.write, Ledger.commit
     late: list[tuple[Path, Letter]] = []
 
     def committed(ledger: Ledger, changes: Any) -> None:
@@ -208,7 +209,7 @@ def letters_come_after_the_commit(patch: Patch) -> None:
         while late:
             write(*late.pop())
 
-    patch.setattr(letters, "write", lambda state, letter: late.append((state, letter)))
+    patch.setattr(store, "write", lambda state, letter: late.append((state, letter)))
     patch.setattr(Ledger, "commit", committed)
 
 
@@ -229,11 +230,11 @@ def requests_go_before_the_commit(patch: Patch) -> None:
     take = Requeue.take_requests
 
     def hasty(requeue: Requeue) -> None:
-        waiting = list(requests.waiting(requeue._state))
+        waiting = list(mailbox.waiting(requeue._state))
         for file, _ in waiting:
             file.unlink()
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(requests, "waiting", lambda _: waiting)
+            inner.setattr(mailbox, "waiting", lambda _: waiting)
             take(requeue)
 
     patch.setattr(Requeue, "take_requests", hasty)

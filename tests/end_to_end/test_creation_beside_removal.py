@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tcc_schemas.lines import Line
-from tcc_uploader.intake import Intake
+from tcc_uploader.delivery.intake import Intake
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal

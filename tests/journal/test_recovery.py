@@ -243,8 +243,8 @@ def test_nothing_is_recovered_while_files_are_unread(
     rig: Rig, server: FaultServer, writer: Writer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often the daemon scans meanwhile: a file that is read later may tell more of the same run."""
-    monkeypatch.setattr("tcc_uploader.engine.RESCAN", 0.0)
-    monkeypatch.setattr("tcc_uploader.engine._READ_AHEAD", 1)
+    monkeypatch.setattr("tcc_uploader.delivery.engine.RESCAN", 0.0)
+    monkeypatch.setattr("tcc_uploader.delivery.engine._READ_AHEAD", 1)
     journal(writer, "open", "s1")
     later = Writer(str(rig.spool), 0o600, "process")
     journal(later, "open", "s1", "s2")

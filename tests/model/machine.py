@@ -19,11 +19,11 @@ from tcc_recorder.config import settings as recorder_settings
 from tcc_recorder.spool import Spool
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import Line, LineReader, encode
-from tcc_uploader import requests
 from tcc_uploader.clock import Clock
-from tcc_uploader.division import divide
+from tcc_uploader.dead import mailbox
+from tcc_uploader.dead.mailbox import LetterRequest
+from tcc_uploader.delivery.batch import divide
 from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.requests import LetterRequest
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import scan
 from tcc_uploader.verify import verify
@@ -222,7 +222,7 @@ class Machine(RuleBasedStateMachine):
         letters = self._rig.letters()
         if letters:
             letter = letters[which % len(letters)]
-            requests.ask(self._rig.state, LetterRequest(action="requeue", letter=letter.id))
+            mailbox.ask(self._rig.state, LetterRequest(action="requeue", letter=letter.id))
 
     @invariant()
     def every_body_is_what_was_recorded(self) -> None:

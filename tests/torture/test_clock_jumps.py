@@ -12,7 +12,7 @@ from faults import FaultServer, Reply, SegmentFile, retry_after
 from tcc_recorder import sink
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.clock import Clock
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from uploader.rigging import Rig, Time
 
 DECADE = 10 * 365 * 86_400

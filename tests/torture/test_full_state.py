@@ -16,7 +16,7 @@ from faults import KEY, FaultServer, Reply, Request, SegmentFile
 from tcc_recorder import budget, sink
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader import files
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from uploader.rigging import Rig
 
 

@@ -4,7 +4,7 @@ import random
 
 from faults import KEY, FaultServer, Reply, Request, SegmentFile
 from tcc_schemas.endpoints import key_hint
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from uploader.rigging import Rig
 
 

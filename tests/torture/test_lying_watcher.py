@@ -7,7 +7,7 @@ import pytest
 
 from end_to_end_world import wait_until
 from faults import FaultServer, SegmentFile
-from tcc_uploader.engine import RESCAN, Engine
+from tcc_uploader.delivery.engine import RESCAN, Engine
 from tcc_uploader.spool import watch
 from torture.bursts import Burst, burst
 from torture.stations import BECOME, DAEMON, Station

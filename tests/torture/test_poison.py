@@ -1,7 +1,7 @@
 """Bodies too large for the server, and records that aim where they should not."""
 
 from faults import FaultServer, Reply, Request, SegmentFile, ids_of, run_item, step_item
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from uploader.rigging import Rig
 
 LIMIT = 1_000_000

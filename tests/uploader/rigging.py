@@ -11,12 +11,12 @@ import pytest
 from faults import KEY, FaultServer
 from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.result import Outcome
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
-from tcc_uploader.outcome import Outcome
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.carried import Carrier
 from tcc_uploader.sources.given import Sources

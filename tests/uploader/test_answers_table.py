@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcc_uploader.destinations import Destination, DestinationState, backoff
+from tcc_uploader.delivery.health import DestinationState, backoff
+from tcc_uploader.delivery.routing import Destination
 from tcc_uploader.transport.answers import Answer, Classified, Verdict, classify
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)

@@ -15,9 +15,9 @@ from backports import zstd
 from end_to_end_world import wait_until
 from faults import AT, FaultServer, SegmentFile
 from tcc_schemas.lines import Line, LineReader
-from tcc_uploader import bundles
-from tcc_uploader.selection import Wanted
-from tcc_uploader.snapshots import Snapshots
+from tcc_uploader.bundle import build
+from tcc_uploader.bundle.filter import Wanted
+from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.sources.manifest import Manifest
 from uploader.shell import COMMAND, Shell
 
@@ -209,12 +209,12 @@ def test_what_is_delivered_meanwhile_is_in_the_bundle(tmp_path: Path) -> None:
     """A daemon may take segments away, and writers may add to them, while they are bundled."""
     paths = [SegmentFile().run(f"r{number}").write(tmp_path / "spool") for number in range(5)]
     with Snapshots([tmp_path / "spool"]) as snapshots:
-        plan = bundles.plan(snapshots, EVERYTHING)
+        plan = build.plan(snapshots, EVERYTHING)
         paths[0].unlink()
         with paths[1].open("ab") as file:
             file.write(SegmentFile().run("later").lines[1])
         with (tmp_path / "x.zip").open("wb") as file:
-            bundles.write(plan, ".zip", file.fileno())
+            build.write(plan, ".zip", file.fileno())
     assert sorted(record_ids(contents(tmp_path / "x.zip")[1])) == [f"r{number}" for number in range(5)]
 
 
@@ -222,11 +222,11 @@ def test_a_segment_that_changes_on_the_way_stops_the_bundle(tmp_path: Path) -> N
     """What the manifest says of a segment holds, or there is no bundle."""
     path = SegmentFile().run("r1").write(tmp_path / "spool")
     with Snapshots([tmp_path / "spool"]) as snapshots:
-        plan = bundles.plan(snapshots, EVERYTHING)
+        plan = build.plan(snapshots, EVERYTHING)
         with path.open("r+b") as file:
             file.write(b"[")
-        with (tmp_path / "x.zip").open("wb") as file, pytest.raises(bundles.BundleError, match="run it again"):
-            bundles.write(plan, ".zip", file.fileno())
+        with (tmp_path / "x.zip").open("wb") as file, pytest.raises(build.BundleError, match="run it again"):
+            build.write(plan, ".zip", file.fileno())
 
 
 def test_more_segments_than_descriptors(shell: Shell, tmp_path: Path) -> None:

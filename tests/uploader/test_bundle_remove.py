@@ -11,10 +11,10 @@ import pytest
 from end_to_end_world import wait_until
 from faults import FaultServer, Reply, SegmentFile, always
 from tcc_schemas.lines import Line, LineReader
-from tcc_uploader import bundles, packing
-from tcc_uploader.departure import remove_bundled
-from tcc_uploader.selection import Wanted
-from tcc_uploader.snapshots import Snapshots
+from tcc_uploader.bundle import build, pack
+from tcc_uploader.bundle.filter import Wanted
+from tcc_uploader.bundle.remove import remove_bundled
+from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.sources.walk import Member, walk
 from uploader.shell import COMMAND, Shell
 
@@ -70,8 +70,8 @@ def test_what_grew_since_it_was_bundled_stays(tmp_path: Path) -> None:
     path = SegmentFile().run("r1").write(tmp_path / "spool")
     bundle = tmp_path / "x.zip"
     with Snapshots([tmp_path / "spool"]) as snapshots, bundle.open("wb") as file:
-        plan = bundles.plan(snapshots, EVERYTHING)
-        bundles.write(plan, ".zip", file.fileno())
+        plan = build.plan(snapshots, EVERYTHING)
+        build.write(plan, ".zip", file.fileno())
     with path.open("ab") as growing:
         growing.write(SegmentFile().run("later").lines[1])
     assert remove_bundled(plan.pieces, bundle, None) == {path: "it has grown since"}
@@ -82,22 +82,22 @@ def test_a_bundle_that_can_t_be_read_back_removes_nothing(tmp_path: Path) -> Non
     """Whatever byte the disk got wrong, the spool stays as it is."""
     SegmentFile().run("r1").seal().write(tmp_path / "spool")
     with Snapshots([tmp_path / "spool"]) as snapshots:
-        plan = bundles.plan(snapshots, EVERYTHING)
-        for ending in packing.ENDINGS:
+        plan = build.plan(snapshots, EVERYTHING)
+        for ending in pack.ENDINGS:
             bundle = tmp_path / f"x{ending}"
             with bundle.open("wb") as file:
-                bundles.write(plan, ending, file.fileno())
-            bundles.read_back(bundle, plan.manifest)
+                build.write(plan, ending, file.fileno())
+            build.read_back(bundle, plan.manifest)
             good = bundle.read_bytes()
             for bad in (good[: len(good) // 2], good[:-100] + bytes(100), b""):
                 bundle.write_bytes(bad)
-                with pytest.raises(bundles.BundleError, match="nothing was removed"):
-                    bundles.read_back(bundle, plan.manifest)
+                with pytest.raises(build.BundleError, match="nothing was removed"):
+                    build.read_back(bundle, plan.manifest)
     other = tmp_path / "other.zip"
     with Snapshots([tmp_path / "nowhere"]) as snapshots, other.open("wb") as file:
-        bundles.write(bundles.plan(snapshots, EVERYTHING), ".zip", file.fileno())
-    with pytest.raises(bundles.BundleError, match="does not hold"):
-        bundles.read_back(other, plan.manifest)
+        build.write(build.plan(snapshots, EVERYTHING), ".zip", file.fileno())
+    with pytest.raises(build.BundleError, match="does not hold"):
+        build.read_back(other, plan.manifest)
 
 
 def test_a_watching_daemon_keeps_its_spool(shell: Shell, tmp_path: Path) -> None:

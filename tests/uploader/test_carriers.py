@@ -14,9 +14,9 @@ import pytest
 from backports import zstd
 
 from faults import FaultServer, Reply, SegmentFile, always, run_item
+from tcc_uploader.delivery.line_cache import HeldLines
 from tcc_uploader.sources.carried import from_file
 from tcc_uploader.sources.manifest import Manifest, SegmentEntry
-from tcc_uploader.window import HeldLines
 from uploader.rigging import Rig
 from uploader.shell import COMMAND, Shell
 
@@ -204,7 +204,7 @@ def test_what_waits_for_an_operator_does_not_stop_a_stream(
     rig: Rig, server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With little memory, and a key that is not held under most records: all others arrive, these stay pending."""
-    monkeypatch.setattr("tcc_uploader.window._HELD_BYTES", 20_000)
+    monkeypatch.setattr("tcc_uploader.delivery.line_cache._HELD_BYTES", 20_000)
     strange = {f"{n}.jsonl": SegmentFile().run(key_hint="00000000").seal().data for n in range(100)}
     path = tmp_path / "runs.tar"
     path.write_bytes(tar_of({**strange, "good.jsonl": segment(*(f"r{n}" for n in range(50)))}))
@@ -216,7 +216,7 @@ def test_a_server_that_is_away_stops_a_stream_and_not_the_memory(
     rig: Rig, server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream is read no further than what may be held; when it ends in vain, the exit says that more is pending."""
-    monkeypatch.setattr("tcc_uploader.window._HELD_BYTES", 20_000)
+    monkeypatch.setattr("tcc_uploader.delivery.line_cache._HELD_BYTES", 20_000)
     most = 0
     hold = HeldLines.hold
 

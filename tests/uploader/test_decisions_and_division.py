@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from faults import batch_of, run_item, step_item, tool_call_item
-from tcc_uploader.division import divide, join
-from tcc_uploader.entries import Entry, EntryQueue, run_mark
+from tcc_uploader.delivery.batch import divide, join
+from tcc_uploader.delivery.compact_queue import Entry, EntryQueue, run_mark
 from tcc_uploader.model.fate import Decision, Known, Place, decide
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 

@@ -9,7 +9,7 @@ import pytest
 from faults import AT, FaultServer, Reply, SegmentFile, always, batch_of, ok, run_item, step_item
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.sqlite import Ledger
 from uploader.rigging import Rig
 

@@ -25,7 +25,7 @@ from faults import (
     retry_after,
     truncated,
 )
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.transport import client
 from uploader.rigging import Rig
 

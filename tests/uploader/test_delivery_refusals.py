@@ -19,7 +19,7 @@ from faults import (
     step_item,
     tool_call_item,
 )
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from uploader.rigging import Rig
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults import FaultServer, Reply, SegmentFile, always, run_item
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.spool import removal
 from uploader.rigging import Rig

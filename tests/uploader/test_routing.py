@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from faults import KEY, FaultServer, SegmentFile
 from tcc_schemas.endpoints import OFFICIAL_ORIGINS, key_hint, origin_of
-from tcc_uploader.destinations import Router
+from tcc_uploader.delivery.routing import Router
 from tcc_uploader.settings import Settings
 from uploader.rigging import Rig
 

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import pytest
 
 from faults import FaultServer, SegmentFile
-from tcc_uploader.engine import Engine
+from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.spool import watch
 from tcc_uploader.spool.scan import Done, entries, scan
 from tcc_uploader.spool.watch import Watcher

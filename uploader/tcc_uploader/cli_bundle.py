@@ -11,18 +11,18 @@ from typing import Any, Final
 
 import click
 
+from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
+from tcc_uploader.bundle.filter import STATUSES, Wanted
+from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file
+from tcc_uploader.bundle.remove import remove_bundled
+from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.sources.decompress import ZSTD
 
-from .bundles import BundleError, Plan, plan, read_back, write
 from .cli_common import PLACES, fail, on_signals, settings_from, with_options, working
-from .departure import remove_bundled
 from .exits import Exit
-from .packing import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file
 from .render import plural
-from .selection import STATUSES, Wanted
 from .settings import Settings
-from .snapshots import Snapshots
 from .state import StateHeldError, watched_alone
 
 _STDOUT: Final = Path("-")

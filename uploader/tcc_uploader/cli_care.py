@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
+from tcc_uploader.dead.mailbox import LetterRequest
 from tcc_uploader.model.letter import Letter, with_body
 from tcc_uploader.sources.given import Sources, sources_of
 
 from . import doctor as examination
-from . import letters, render, requests
+from . import render
 from . import verify as verification
 from .cli_common import PATHS, PLACES, SENDING, SPOOLS, deliver_once, fail, reading, settings_from, with_options
+from .dead import mailbox, store
 from .exits import Exit, exit_of
-from .requests import LetterRequest
 from .settings import Settings
 from .state import holder
 from .status import status_report
@@ -117,7 +118,7 @@ def requeue(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **
     """Send letters once more, whatever the ledger says of their keys."""
     settings = settings_from(options)
     for letter in _chosen(settings, ids, every=every):
-        requests.ask(settings.state_dir, _requeue_request(letter, edit=edit))
+        mailbox.ask(settings.state_dir, _requeue_request(letter, edit=edit))
     if pid := holder(settings.state_dir):
         click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
@@ -142,7 +143,7 @@ def drop(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> Non
     if not yes:
         click.confirm(f"Drop {render.plural(len(chosen), 'letter')} for good?", abort=True)
     for letter in chosen:
-        requests.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
+        mailbox.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
     if not holder(settings.state_dir):
         deliver_once(settings, Sources(), timeout=0, bar=False)
 
@@ -151,9 +152,9 @@ def _dead(settings: Settings) -> list[Letter]:
     """Return the letters that are dead: not those on their way again, or answered."""
     with reading(settings) as ledger:
         found = []
-        for path in sorted((settings.state_dir / letters.FOLDER).glob("*.json")):
+        for path in sorted((settings.state_dir / store.FOLDER).glob("*.json")):
             try:
-                letter = letters.read(path)
+                letter = store.read(path)
             except (OSError, ValueError) as error:
                 click.echo(f"{path} can't be read: {error}", err=True)
                 continue

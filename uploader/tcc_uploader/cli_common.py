@@ -11,6 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.result import Outcome
 from tcc_uploader.ledger.quarantine import move_aside, set_aside
 from tcc_uploader.ledger.schema import LedgerTooNewError
 from tcc_uploader.ledger.sqlite import Ledger
@@ -19,9 +21,7 @@ from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 
 from . import processor, render
-from .engine import Engine
 from .exits import Exit
-from .outcome import Outcome
 from .settings import Settings, SettingsError, load
 from .state import StateHeldError, held
 from .status import StatusFile

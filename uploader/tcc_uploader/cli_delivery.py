@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.result import Outcome
 from tcc_uploader.ledger.quarantine import move_aside
 from tcc_uploader.ledger.sqlite import LedgerLostError
 from tcc_uploader.sources.given import Sources, sources_of
@@ -32,9 +34,7 @@ from .cli_common import (
     with_options,
     working,
 )
-from .engine import Engine
 from .exits import FAIL_ON, Exit, FailOn, exit_of, softened
-from .outcome import Outcome
 from .sandbox import Receipts, Sandbox
 from .settings import Settings
 from .state import StateHeldError, watched_alone

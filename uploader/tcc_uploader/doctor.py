@@ -18,13 +18,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
+from tcc_uploader.delivery.routing import Router
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import proxy_for
 
-from .destinations import Router
 from .files import try_lock
 from .settings import Settings
 from .state import holder

@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final, Literal, get_args
 
-from .outcome import Outcome
+from tcc_uploader.delivery.result import Outcome
 
 FailOn = Literal["pending", "dead", "never"]
 """What of the records' fates makes a replay fail."""

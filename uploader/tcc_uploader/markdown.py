@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from .lanes import DestinationReport
-from .outcome import Outcome
+from tcc_uploader.delivery.queue import DestinationReport
+from tcc_uploader.delivery.result import Outcome
+
 from .render import plural
 
 _MOST_LINES: Final = 20

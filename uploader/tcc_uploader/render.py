@@ -12,13 +12,13 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.queue import DestinationReport
+from tcc_uploader.delivery.result import Outcome
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
 
 from .doctor import Finding
-from .engine import Engine
-from .lanes import DestinationReport
-from .outcome import Outcome
 from .status import StatusReport
 from .survey import Survey
 from .verify import Verification

@@ -7,13 +7,13 @@ from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.queue import DestinationReport, report_lane
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
 
 from . import files
-from .engine import Engine
-from .lanes import DestinationReport, report_lane
 from .state import holder
 from .survey import survey
 

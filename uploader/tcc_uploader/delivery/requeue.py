@@ -3,23 +3,23 @@
 import logging
 from pathlib import Path
 
+from tcc_uploader.dead import mailbox, store
+from tcc_uploader.dead.mailbox import LetterRequest
+from tcc_uploader.dead.store import open_letter
 from tcc_uploader.ledger.rows import LetterRow
 from tcc_uploader.model.fate import Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.model.letter import Letter
 
-from . import letters, requests
 from .backlog import Backlog
-from .fates import Fates
 from .intake import Intake
-from .letters import open_letter
-from .requests import LetterRequest
+from .settlement import Fates
 
 _log = logging.getLogger(__name__)
 
 
 class Requeue:
-    """Takes requests, and queues the letters that are to be sent.  Runs in the deciding thread."""
+    """Takes mailbox, and queues the letters that are to be sent.  Runs in the deciding thread."""
 
     def __init__(self, state: Path, fates: Fates, intake: Intake, backlog: Backlog) -> None:
         self._state = state
@@ -31,7 +31,7 @@ class Requeue:
     def take_requests(self) -> None:
         """Do what was asked for, and commit it; then the request may be forgotten."""
         taken = []
-        for file, request in requests.waiting(self._state):
+        for file, request in mailbox.waiting(self._state):
             self._take(request)
             taken.append(file)
         if taken:
@@ -46,7 +46,7 @@ class Requeue:
             if row.id in self._queued:
                 continue
             try:
-                segment, line = open_letter(letters.path_of(self._state, row.id), row.place.segment)
+                segment, line = open_letter(store.path_of(self._state, row.id), row.place.segment)
             except (OSError, ValueError) as error:
                 _log.error("letter %s was to be sent again, and can't be read: %s", row.id, error)
                 continue
@@ -55,9 +55,9 @@ class Requeue:
             self._backlog.send(segment, line)
 
     def _take(self, request: LetterRequest) -> None:
-        path = letters.path_of(self._state, request.letter)
+        path = store.path_of(self._state, request.letter)
         try:
-            letter = letters.read(path)
+            letter = store.read(path)
         except (OSError, ValueError) as error:
             _log.warning("there is no letter %s to %s: %s", request.letter, request.action, error)
             return
@@ -68,7 +68,7 @@ class Requeue:
             self._fates.answer_letter(row, "dropped")
             return
         if request.letter_json is not None:
-            letters.write(self._state, Letter.model_validate_json(request.letter_json))
+            store.write(self._state, Letter.model_validate_json(request.letter_json))
         self._queued.discard(letter.id)
         self._fates.answer_letter(row, "requeued")
 

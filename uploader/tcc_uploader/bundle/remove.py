@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import Changes
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.manifest import SegmentEntry
+from tcc_uploader.spool import removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
-from .bundles import Piece
-from .files import file_name
-from .snapshots import Snapshot
-from .spool import removal
+from .build import Piece
+from .snapshot import Snapshot
 
 
 def remove_bundled(pieces: Sequence[Piece], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:

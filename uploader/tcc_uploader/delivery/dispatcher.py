@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from tcc_uploader.clock import Clock
 from tcc_uploader.model.fate import Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
@@ -10,12 +11,12 @@ from tcc_uploader.transport.client import Request
 from tcc_uploader.transport.pool import OVERDUE, Sender
 
 from .backlog import Backlog
-from .clock import Clock
-from .destinations import backoff
-from .division import Part, divide, join
-from .fates import Cause, Fates
-from .lanes import Division, History, Lane, Record
-from .window import Window
+from .batch import Part, divide, join
+from .health import backoff
+from .in_flight import Window
+from .queue import Lane
+from .record import Division, History, Record
+from .settlement import Cause, Fates
 
 
 class Delivery:

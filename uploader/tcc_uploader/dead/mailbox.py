@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
-from .files import make_durably, write_whole
+from tcc_uploader.files import make_durably, write_whole
 
 FOLDER: Final = "requests"
 _log = logging.getLogger(__name__)

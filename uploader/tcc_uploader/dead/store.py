@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Final
 
 from tcc_schemas.lines import Line
+from tcc_uploader.files import identity_of, make_durably, opened, write_whole
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.reader import read_again
 from tcc_uploader.spool.segment import Segment
-
-from .files import identity_of, make_durably, opened, write_whole
 
 FOLDER: Final = "dead"
 

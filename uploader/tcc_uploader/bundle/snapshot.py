@@ -10,13 +10,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Final, Self
 
+from tcc_uploader.files import identity_of, opened
 from tcc_uploader.sources.manifest import SegmentEntry
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.reader import read_first_line, read_on, sniffed
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
-
-from .files import identity_of, opened
 
 if sys.platform != "win32":
     import resource

@@ -7,7 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Self
 
+from tcc_uploader.clock import Clock
+from tcc_uploader.files import file_name
 from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import CLAIMS_AT_ONCE, writer_is_gone
 from tcc_uploader.spool.segment import Segment
@@ -15,19 +18,17 @@ from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.transport.pool import Sender
 
 from .backlog import Backlog
-from .clock import Clock
-from .delivery import Delivery
-from .destinations import Router
-from .fates import Fates
-from .files import file_name
+from .dispatcher import Delivery
+from .events import Answered, Changed, Message, Stop
+from .in_flight import Window
 from .intake import Intake
-from .lanes import Record, report_lane
-from .messages import Answered, Changed, Message, Stop
-from .outcome import Outcome
+from .queue import report_lane
+from .record import Record
 from .recovery import Recovery
 from .requeue import Requeue
-from .settings import Settings
-from .window import Window
+from .result import Outcome
+from .routing import Router
+from .settlement import Fates
 
 _log = logging.getLogger(__name__)
 

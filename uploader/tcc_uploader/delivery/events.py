@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tcc_uploader.transport.answers import Answer
 
-from .lanes import Record
+from .record import Record
 
 
 class Changed(NamedTuple):

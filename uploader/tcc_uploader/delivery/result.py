@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tcc_uploader.model.fate import Counts
 
-from .lanes import DestinationReport
+from .queue import DestinationReport
 
 
 @dataclass(frozen=True, slots=True)

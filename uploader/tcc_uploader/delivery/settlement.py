@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.dead import store
+from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import Adjustment, Changes, Delivered, LetterFate, LetterRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
@@ -16,9 +18,7 @@ from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.transport.answers import Answer
 
-from . import letters
-from .files import file_name
-from .window import HeldLines
+from .line_cache import HeldLines
 
 _log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ class Fates:
         """Write the letters of dead records.  Raises OSError; nothing is lost then, call it again later."""
         while self._burials:
             segment, letter, key, token = self._burials[0]
-            letters.write(self._state, letter)
+            store.write(self._state, letter)
             self._burials.pop(0)
             place = Place(segment.number, letter.line)
             self._changes.letters.append(LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason))
@@ -183,7 +183,7 @@ class Fates:
         if fate == "dropped":
             self._adjust(row.place, "dropped", 1)
         if fate != "requeued":
-            self._answered.append(letters.path_of(self._state, row.id))
+            self._answered.append(store.path_of(self._state, row.id))
 
     def _count(self, segment: Segment, number: int, decision: Decision) -> None:
         """Count a fate on the segment that the record came from."""

@@ -11,12 +11,12 @@ import orjson
 from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
+from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import SegmentEntry, Selection
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.reader import read_first_line, sniffed
 
-from .files import CHUNK
-from .snapshots import Snapshot
+from .snapshot import Snapshot
 
 STATUSES: Final = {"success": 0, "partial": 1, "error": 2}
 """A run's status, as it is told on the wire."""

@@ -6,21 +6,23 @@ from collections.abc import Callable, Iterable, Iterator
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.clock import Clock
+from tcc_uploader.dead import store
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key, idempotency_token
+from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.segment import Found, Segment
 
-from . import letters
-from .clock import Clock
-from .destinations import Destination, Router, backoff
-from .entries import Entry, run_mark
-from .fates import Cause, Fates
+from .compact_queue import Entry, run_mark
+from .health import backoff
 from .intake import Intake
-from .lanes import History, Lane, Record
-from .spool import reader
-from .window import KeptLines
+from .line_cache import KeptLines
+from .queue import Lane
+from .record import History, Record
+from .routing import Destination, Router
+from .settlement import Cause, Fates
 
 _log = logging.getLogger(__name__)
 
@@ -138,7 +140,7 @@ class Backlog:
         if held is not None:
             return held
         try:
-            fetch = letters.fetch if segment.format is Format.LETTER else reader.fetch
+            fetch = store.fetch if segment.format is Format.LETTER else reader.fetch
             return fetch(segment, Span(entry.line, entry.offset, entry.size))
         except FileNotFoundError:
             self._intake.forget(segment)

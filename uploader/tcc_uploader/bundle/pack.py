@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from tcc_uploader.files import sync_folder
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.sources.tar import BLOCK
-
-from .files import sync_folder
 
 _fsync = os.fsync
 

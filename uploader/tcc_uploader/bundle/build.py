@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tcc_schemas.version import __version__
+from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
 from tcc_uploader.sources.streams import ArchiveError, Budget, Section
 from tcc_uploader.sources.walk import Refused, walk
 
-from .files import CHUNK
-from .packing import packing
-from .selection import Excerpt, Wanted
-from .snapshots import Snapshot, Snapshots
+from .filter import Excerpt, Wanted
+from .pack import packing
+from .snapshot import Snapshot, Snapshots
 
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]")
 

@@ -11,11 +11,10 @@ from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool import reader, removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import Done, Seen, entries, look
 from tcc_uploader.spool.segment import Found, Segment
-
-from .spool import reader, removal
 
 _log = logging.getLogger(__name__)
 

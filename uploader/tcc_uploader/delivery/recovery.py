@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
+from tcc_uploader.spool import reader
 from tcc_uploader.spool.segment import Segment
 
 from .backlog import Backlog
-from .fates import Fates
 from .intake import Intake
-from .spool import reader
+from .settlement import Fates
 
 _log = logging.getLogger(__name__)
 
