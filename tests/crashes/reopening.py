@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from crashes.disk import ROOT, State, Stored
 from crashes.stage import SPOOL, STATE, Server, Uploader, committed_digests, items_of
 from tcc_uploader import files
+from tcc_uploader.inspect.verify import Verification, verify
 from tcc_uploader.ledger import sqlite as ledger_module
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
 from tcc_uploader.model.keys import digest_of
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal
-from tcc_uploader.verify import Verification, verify
 
 _LETTERS = f"{STATE}/dead"
 

@@ -11,8 +11,8 @@ import pytest
 
 import tcc_recorder
 from end_to_end_world import World
-from tcc_uploader.cli import cli
-from tcc_uploader.cli_care import dead
+from tcc_uploader.cli.dead import dead
+from tcc_uploader.cli.main import cli
 from tcc_uploader.settings import TomlFile
 
 ROOT = Path(__file__).parents[2]

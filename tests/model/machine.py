@@ -23,10 +23,10 @@ from tcc_uploader.clock import Clock
 from tcc_uploader.dead import mailbox
 from tcc_uploader.dead.mailbox import LetterRequest
 from tcc_uploader.delivery.batch import divide
+from tcc_uploader.inspect.verify import verify
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import scan
-from tcc_uploader.verify import verify
 from uploader.rigging import Rig, Time
 
 # ruff: noqa: D401 -- a rule's docstring says what happens

@@ -8,7 +8,7 @@ from end_to_end_world import wait_until
 from faults import FaultServer, SegmentFile
 from torture.stations import Station
 
-_DAEMON = "from tcc_uploader.cli import main; main()"
+_DAEMON = "from tcc_uploader.cli.main import main; main()"
 """With its own scans, every 30 s: a scan of so many files takes a while."""
 
 

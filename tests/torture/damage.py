@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faults import FaultServer, Reply, Request, SegmentFile, step_item, tool_call_item
-from tcc_uploader import verify
+from tcc_uploader.inspect import verify
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
 from uploader.rigging import Rig

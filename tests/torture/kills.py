@@ -25,7 +25,7 @@ DAEMON = """
 from tcc_uploader import engine, removal
 engine.RESCAN = 0.3
 removal.ABANDONED_AFTER = 5.0
-from tcc_uploader.cli import main
+from tcc_uploader.cli.main import main
 main()
 """
 NOWHERE = "http://127.0.0.1:9"

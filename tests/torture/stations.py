@@ -15,14 +15,14 @@ DAEMON = """
 from tcc_uploader import engine, removal
 engine.RESCAN = 0.3
 removal.ABANDONED_AFTER = 5.0
-from tcc_uploader.cli import main
+from tcc_uploader.cli.main import main
 main()
 """
 """Scans that follow each other closely."""
 
 BECOME = """
 import os, sys
-import httpx, tcc_recorder, tcc_uploader.cli
+import httpx, tcc_recorder, tcc_uploader.cli.main
 import watchdog.observers.inotify, watchdog.observers.polling
 import encodings.ascii, encodings.idna, encodings.latin_1
 httpx.Client().close()  # what is loaded late may lie where nobody else may read

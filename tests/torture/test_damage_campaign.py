@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from faults import FaultServer, SegmentFile
-from tcc_uploader import verify
+from tcc_uploader.inspect import verify
 from tcc_uploader.sources.given import Sources
 from torture.damage import run_damage
 from uploader.rigging import Rig

@@ -8,10 +8,10 @@ from markdown_it import MarkdownIt
 
 from end_to_end_world import wait_until
 from faults import KEY, FaultServer, Reply, SegmentFile, always, ok
+from tcc_uploader.cli.exit_codes import FAIL_ON, Exit, softened
+from tcc_uploader.cli.markdown import summary
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import Outcome
-from tcc_uploader.exits import FAIL_ON, Exit, softened
-from tcc_uploader.markdown import summary
 from tcc_uploader.model.fate import Counts
 from uploader.shell import Shell
 

@@ -4,7 +4,7 @@ import json
 
 from faults import SegmentFile
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.status import FILE_NAME, StatusFile
+from tcc_uploader.ops.status_file import FILE_NAME, StatusFile
 from uploader.rigging import Rig
 
 

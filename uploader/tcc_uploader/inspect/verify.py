@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from tcc_schemas.lines import Damage
+from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Known
@@ -20,7 +21,6 @@ from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool.format import LINE_START, Format
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
 
-from .files import file_name
 from .survey import Survey, examine
 
 _TORN: Final = "a write that was cut short, and never recorded; or a copy that was"

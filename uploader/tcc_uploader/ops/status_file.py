@@ -1,21 +1,17 @@
-"""What ``tcc-upload status`` tells: the ledger's counts, the spools' files, and what the uploader last said itself."""
+"""s"""
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
+from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.queue import DestinationReport, report_lane
-from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.sources.given import Sources
-from tcc_uploader.spool.scan import list_files
 
-from . import files
-from .state import holder
-from .survey import survey
+_log = logging.getLogger(__name__)
+
 
 FILE_NAME: Final = "status.json"
 _EVERY: Final = 5.0
@@ -34,24 +30,6 @@ class ProcessReport(BaseModel):
     trouble: str
 
 
-class StatusReport(BaseModel):
-    """Everything that ``status --json`` prints."""
-
-    running_pid: int | None
-    watcher: str
-    spools: dict[str, str]
-    state_dir: str
-    counts: dict[str, int]
-    oldest_pending: str | None
-    damage: int
-    newer_files: list[str]
-    unreadable: dict[str, str]
-    not_in_sight: int
-    destinations: list[DestinationReport]
-    last_success: float | None
-    trouble: str
-
-
 class StatusFile:
     """Writes ``status.json`` as the engine goes on, at most every five seconds."""
 
@@ -61,7 +39,7 @@ class StatusFile:
         self._last = float("-inf")
         self._first_success = True
         self._written: ProcessReport | None = None
-        told = _told(state)
+        told = read_report(state)
         self._earlier = told.last_success if told else None
 
     def tell(self, engine: Engine) -> None:
@@ -99,44 +77,7 @@ def report_of(engine: Engine, pid: int, earlier: float | None) -> ProcessReport:
     )
 
 
-def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
-    """Put the report together, with or without a running uploader.  Raises :class:`sqlite3.Error`."""
-    told = _told(state)
-    words: dict[str, str] = {}
-    for spool in spools:
-        found, unreadable = list_files([spool])
-        if unreadable:
-            words[str(spool)] = f"can't be read: {unreadable[spool]}"
-        else:
-            words[str(spool)] = f"{len(found):,} file{'s'[: len(found) != 1]}" if found else _nothing_in(spool)
-    seen = survey(Sources(list(spools)), ledger, trust_ledger=True)
-    gone = [row for row in ledger.segments() if row.id not in seen.segment_ids]
-    counts = sum((row.counts for row in gone), seen.counts)
-    not_in_sight = sum(row.counts.pending for row in gone)
-    return StatusReport(
-        running_pid=holder(state),
-        watcher=told.watcher if told else "none",
-        spools=words,
-        state_dir=str(state),
-        counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
-        oldest_pending=seen.oldest_pending,
-        damage=seen.damage + sum(row.damaged + bool(row.torn) for row in gone),
-        newer_files=[str(path) for path in seen.newer],
-        unreadable={str(path): why for path, why in seen.unreadable.items()},
-        not_in_sight=not_in_sight,
-        destinations=told.destinations if told else [],
-        last_success=told.last_success if told else None,
-        trouble=told.trouble if told else "",
-    )
-
-
-def _nothing_in(spool: Path) -> str:
-    if not spool.exists():
-        return "does not exist: the agent's default spool lies in its own user's home; set TCC_SPOOL_DIR for both"
-    return "holds nothing: everything was delivered, or the agent records somewhere else"
-
-
-def _told(state: Path) -> ProcessReport | None:
+def read_report(state: Path) -> ProcessReport | None:
     try:
         return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes())
     except (OSError, ValidationError):

@@ -2,81 +2,25 @@
 
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import click
 
+from tcc_uploader.dead import mailbox, store
 from tcc_uploader.dead.mailbox import LetterRequest
 from tcc_uploader.model.letter import Letter, with_body
-from tcc_uploader.sources.given import Sources, sources_of
+from tcc_uploader.settings import Settings
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.state import holder
 
-from . import doctor as examination
-from . import render
-from . import verify as verification
-from .cli_common import PATHS, PLACES, SENDING, SPOOLS, deliver_once, fail, reading, settings_from, with_options
-from .dead import mailbox, store
-from .exits import Exit, exit_of
-from .settings import Settings
-from .state import holder
-from .status import status_report
+from . import text
+from .exit_codes import Exit, exit_of
+from .options import PLACES, SENDING, settings_from, with_options
+from .session import deliver_once, fail, reading
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 _ALL = click.option("--all", "every", is_flag=True, help="Every dead letter.")
 _IDS = click.argument("ids", nargs=-1, metavar="[ID]...")
-
-
-@click.command()
-@with_options(SPOOLS, *PLACES)
-@_AS_JSON
-def status(*, as_json: bool, **options: Any) -> None:
-    """Tell what is pending and delivered, and how each destination does."""
-    settings = settings_from(options)
-    with reading(settings) as ledger:
-        report = status_report(settings.spools, settings.state_dir, ledger)
-    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(render.status_lines(report)))
-
-
-@click.command()
-@PATHS
-@with_options(SPOOLS, *PLACES)
-@_AS_JSON
-def verify(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
-
-    Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or
-    missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed.
-    """
-    settings = settings_from(options)
-    sources = sources_of(paths) if paths else Sources(list(settings.spools))
-    with reading(settings) as ledger:
-        report = verification.verify(sources, ledger, whole=not paths)
-    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(render.verification_lines(report)))
-    if report.newer and not report.broken:
-        sys.exit(Exit.PENDING)
-    sys.exit(Exit.BROKEN if report.broken else Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED)
-
-
-@click.command()
-@with_options(SPOOLS, *SENDING)
-@_AS_JSON
-def doctor(*, as_json: bool, **options: Any) -> None:
-    """Try everything that delivery stands on: folders, locks, events, keys, name, TLS, proxy, clock.
-
-    Works offline.  Exit codes: 0 nothing is wrong; 77 something needs you.
-    """
-    settings = settings_from({**options, "after": None})
-    failed = False
-    with reading(settings) as ledger:
-        findings = []
-        for finding in examination.examine(settings, ledger):
-            failed |= finding.level == "fail"
-            findings.append(finding._asdict())
-            if not as_json:
-                click.echo("\n".join(render.finding_lines(finding)))
-    if as_json:
-        click.echo(render.json_text(findings))
-    sys.exit(Exit.OPERATOR_NEEDED if failed else Exit.DELIVERED)
 
 
 @click.group()
@@ -91,9 +35,9 @@ def list_(*, as_json: bool, **options: Any) -> None:
     """Tell in one line each why they died."""
     found = _dead(settings_from(options))
     if as_json:
-        click.echo(render.json_text([letter.model_dump() for letter in found]))
+        click.echo(text.json_text([letter.model_dump() for letter in found]))
     else:
-        click.echo("\n".join(render.letter_line(letter) for letter in found) or "no dead letters")
+        click.echo("\n".join(text.letter_line(letter) for letter in found) or "no dead letters")
 
 
 @dead.command()
@@ -103,7 +47,7 @@ def list_(*, as_json: bool, **options: Any) -> None:
 def show(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
     """Show letters in full: reason, status, the server's answer, where they came from, the bytes."""
     for letter in _chosen(settings_from(options), ids, every=every):
-        click.echo("\n".join(render.letter_lines(letter)))
+        click.echo("\n".join(text.letter_lines(letter)))
 
 
 @dead.command()
@@ -123,8 +67,8 @@ def requeue(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **
         click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
     outcome = deliver_once(settings, Sources(), timeout=timeout, bar=True)
-    click.echo(f"{render.plural(outcome.sent.delivered, 'letter')} delivered, {outcome.sent.dead} dead again")
-    for line in render.hints(outcome, settings.state_dir):
+    click.echo(f"{text.plural(outcome.sent.delivered, 'letter')} delivered, {outcome.sent.dead} dead again")
+    for line in text.hints(outcome, settings.state_dir):
         click.echo(line, err=True)
     sys.exit(exit_of(outcome))
 
@@ -139,9 +83,9 @@ def drop(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> Non
     settings = settings_from(options)
     chosen = _chosen(settings, ids, every=every)
     for letter in chosen:
-        click.echo(render.letter_line(letter))
+        click.echo(text.letter_line(letter))
     if not yes:
-        click.confirm(f"Drop {render.plural(len(chosen), 'letter')} for good?", abort=True)
+        click.confirm(f"Drop {text.plural(len(chosen), 'letter')} for good?", abort=True)
     for letter in chosen:
         mailbox.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
     if not holder(settings.state_dir):

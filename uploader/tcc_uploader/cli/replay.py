@@ -1,72 +1,27 @@
 """The commands that deliver: ``daemon``, ``replay``; and ``sandbox`` to deliver to."""
 
 import logging
-import os
-import sqlite3
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.result import Outcome
-from tcc_uploader.ledger.quarantine import move_aside
-from tcc_uploader.ledger.sqlite import LedgerLostError
+from tcc_uploader.inspect.survey import survey
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
 
-from . import markdown, processor, render
-from .cli_common import (
-    FOLDER,
-    PATHS,
-    SENDING,
-    SPOOLS,
-    deliver_once,
-    fail,
-    on_signals,
-    reading,
-    settings_from,
-    with_options,
-    working,
-)
-from .exits import FAIL_ON, Exit, FailOn, exit_of, softened
-from .sandbox import Receipts, Sandbox
-from .settings import Settings
-from .state import StateHeldError, watched_alone
-from .status import StatusFile
-from .survey import survey
+from . import markdown, text
+from .exit_codes import FAIL_ON, Exit, FailOn, exit_of, softened
+from .options import PATHS, SENDING, settings_from, with_options
+from .session import deliver_once, reading
 
 _log = logging.getLogger(__name__)
-
-
-@click.command()
-@with_options(SPOOLS, *SENDING)
-@click.option("--after", type=click.Choice(["delete", "keep"]), help="What becomes of delivered segments [delete].")
-def daemon(**options: Any) -> None:
-    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
-    on_signals(sys.exit)  # nothing is in flight yet
-    processor.stay_on_one()
-    settings = settings_from(options)
-    while True:
-        try:
-            with watched_alone(settings.spools):
-                _watch(settings)
-        except StateHeldError as error:
-            fail(str(error), Exit.STATE_HELD)
-        except LedgerLostError as error:
-            _log.error("%s; starting anew in %s, which may cost duplicates", error, settings.state_dir)
-        except sqlite3.OperationalError as error:
-            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
-        except sqlite3.DatabaseError as error:
-            _log.error("the ledger is damaged: %s", error)
-            move_aside(settings.state_dir)
-        else:
-            return
 
 
 @click.command()
@@ -111,39 +66,15 @@ def replay(
     # a lock proves nothing about a spool that may be a copy
     is_dead = (lambda _: True) if assume_dead else _boot_is_over if paths else writer_is_gone
     outcome = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_dead=is_dead)
-    click.echo(render.json_text(render.outcome_json(outcome)) if as_json else render.outcome_line(outcome))
+    click.echo(text.json_text(text.outcome_json(outcome)) if as_json else text.outcome_line(outcome))
     if not as_json:
         if not outcome.counts.records:
             click.echo(f"nothing to deliver in {sources}", err=True)
-        for line in render.hints(outcome, settings.state_dir):
+        for line in text.hints(outcome, settings.state_dir):
             click.echo(line, err=True)
     if summary:
         _summarize(summary, outcome, settings)
     sys.exit(softened(exit_of(outcome), outcome, fail_on))
-
-
-@click.command()
-@click.option("--port", type=int, default=0, help="Port on 127.0.0.1 [default: a free one].")
-@click.option("--db", type=FOLDER, help="SQLite file for the receipts [default: in memory].")
-@click.option("--key", help="The only key to accept [default: any].")
-def sandbox(*, port: int, db: Path | None, key: str | None) -> None:
-    """Run a stand-in for Observatory on loopback: it checks, keeps and counts what it receives.
-
-    Prints its URL for TCC_BASE_URL; GET / shows the receipts; Ctrl-C prints them and ends.
-    """
-    try:
-        receipts = Receipts(db or ":memory:")
-        server = Sandbox(port, receipts, key)
-    except (OSError, sqlite3.Error) as error:
-        fail(f"can't start the sandbox: {error}", Exit.USAGE)
-    with server:
-        click.echo(server.url)
-        sys.stdout.flush()
-        # shutdown() waits for serve_forever(), which runs in this thread
-        on_signals(lambda: threading.Thread(target=server.shutdown).start())
-        server.serve_forever()
-        click.echo(receipts.table())
-    receipts.close()
 
 
 def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
@@ -152,14 +83,14 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
         found = survey(sources, ledger)
     unheld = found.unheld(settings)
     if as_json:
-        click.echo(render.json_text({**render.survey_json(found), "keys_not_held": unheld}))
+        click.echo(text.json_text({**text.survey_json(found), "keys_not_held": unheld}))
     else:
-        click.echo(render.survey_line(found))
+        click.echo(text.survey_line(found))
         for hint, number in unheld.items():
             click.echo(f"{number:,} of them would wait: no key with the hint {hint} is held", err=True)
         for path, why in found.unreadable.items():
             click.echo(f"can't read {path}: {why}", err=True)
-        for line in render.wrong_lines(found.wrong):
+        for line in text.wrong_lines(found.wrong):
             click.echo(line, err=True)
     if unheld or found.unreadable:
         return Exit.OPERATOR_NEEDED
@@ -181,15 +112,3 @@ def _summarize(file: Path, outcome: Outcome, settings: Settings) -> None:
 
 def _boot_is_over(segment: Segment) -> bool:
     return boot_is_over(segment.header)
-
-
-def _watch(settings: Settings) -> None:
-    """Deliver until a signal comes.  Raises :class:`sqlite3.DatabaseError` if the ledger is lost on the way."""
-    with working(settings) as ledger:
-        _log.info("watching %s", ", ".join(map(str, settings.spools)))
-        report = StatusFile(settings.state_dir, os.getpid())
-        removes = settings.after == "delete"
-        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=report.tell) as engine:
-            on_signals(engine.stop)
-            engine.run_for_ever()
-            report.write(engine)

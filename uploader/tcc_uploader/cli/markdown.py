@@ -12,7 +12,7 @@ from typing import Final
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import Outcome
 
-from .render import plural
+from .text import plural
 
 _MOST_LINES: Final = 20
 """Lines of one list: what a person would still read, whatever an archive has to tell."""

@@ -17,13 +17,14 @@ from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.ledger.quarantine import FILE_NAME
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
+from tcc_uploader.state import StateHeldError, watched_alone
 
-from .cli_common import PLACES, fail, on_signals, settings_from, with_options, working
-from .exits import Exit
-from .render import plural
-from .settings import Settings
-from .state import StateHeldError, watched_alone
+from .exit_codes import Exit
+from .options import PLACES, settings_from, with_options
+from .session import fail, on_signals, working
+from .text import plural
 
 _STDOUT: Final = Path("-")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -1,4 +1,4 @@
-"""What the commands share: options, settings, the state they work in, and how they fail."""
+"""cli.session"""
 
 import os
 import signal
@@ -6,8 +6,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 import click
 
@@ -16,60 +15,16 @@ from tcc_uploader.delivery.result import Outcome
 from tcc_uploader.ledger.quarantine import move_aside, set_aside
 from tcc_uploader.ledger.schema import LedgerTooNewError
 from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ops import process
+from tcc_uploader.ops.status_file import StatusFile
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
+from tcc_uploader.state import StateHeldError, held
 
-from . import processor, render
-from .exits import Exit
-from .settings import Settings, SettingsError, load
-from .state import StateHeldError, held
-from .status import StatusFile
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-FOLDER = click.Path(path_type=Path)
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-PLACES = (
-    click.option("--state-dir", "state", type=FOLDER, help="Where the ledger lies [env: TCC_STATE_DIR]."),
-    click.option("--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG]."),
-)
-SENDING = (
-    *PLACES,
-    click.option("--api-key-file", type=FILE, help="A file of API keys, the default key first."),
-    click.option("--adopt", multiple=True, metavar="HINT", help="Send records of this key hint with the default key."),
-    click.option(
-        "--allow-origin",
-        "allow_origins",
-        multiple=True,
-        metavar="URL",
-        help="Let records ask for this origin [env: TCC_ALLOW_ORIGINS].",
-    ),
-    click.option("--in-flight", type=int, help="Requests under way at once [env: TCC_IN_FLIGHT; default: 32]."),
-)
-PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
-SPOOLS = click.option(
-    "--spool", "spools", multiple=True, type=FOLDER, help="A spool; repeat for more [env: TCC_SPOOL_DIR]."
-)
-
-
-def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """Give a command these options, in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-def settings_from(options: dict[str, Any]) -> Settings:
-    """Return the settings; what is wrong with them is a usage error."""
-    try:
-        return load(os.environ, **options)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+from .exit_codes import Exit
+from .progress import progress_bar
 
 
 @contextmanager
@@ -127,8 +82,8 @@ def deliver_once(
     is_dead: Callable[[Segment], bool] = writer_is_gone,
 ) -> Outcome:
     """Deliver what lies there, and the letters that were requeued; keep every source."""
-    processor.stay_on_one()
-    with working(settings) as ledger, render.progress_bar(wanted=bar) as progress:
+    process.stay_on_one()
+    with working(settings) as ledger, progress_bar(wanted=bar) as progress:
         report = StatusFile(settings.state_dir, os.getpid())
 
         def tell(engine: Engine) -> None:

@@ -10,12 +10,11 @@ from tcc_schemas.plain import Invalid
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
+from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
-
-from .settings import Settings
-from .spool import reader
 
 
 @dataclass(slots=True)

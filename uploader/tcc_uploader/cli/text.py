@@ -1,27 +1,21 @@
 """Reports as text, for people."""
 
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import Outcome
+from tcc_uploader.inspect.doctor import Finding
+from tcc_uploader.inspect.status import StatusReport
+from tcc_uploader.inspect.survey import Survey
+from tcc_uploader.inspect.verify import Verification
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
-
-from .doctor import Finding
-from .status import StatusReport
-from .survey import Survey
-from .verify import Verification
 
 _MOST_WRONG: Final = 20
 """Lines about archives that a person would still read."""
@@ -217,40 +211,3 @@ def _destination_lines(destination: DestinationReport) -> Iterator[str]:
 
 def _moment(seconds: float | None) -> str:
     return "never" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-
-
-@contextmanager
-def progress_bar(*, wanted: bool) -> Iterator["ReplayProgress"]:
-    """Show a bar on the terminal while a replay runs, if that is wanted and standard error is one."""
-    console = Console(file=sys.stderr)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not (wanted and console.is_terminal),
-    ) as progress:
-        yield ReplayProgress(progress)
-
-
-class ReplayProgress:
-    """The bar of one replay: bytes read of bytes there, and the fates so far."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("replay", total=None, text="")
-        self._next = 0.0
-
-    def tell(self, engine: Engine) -> None:
-        """Show how far the engine has come."""
-        now = engine.clock.monotonic()
-        if self._progress.disable or now < self._next:
-            return
-        self._next = now + 0.1
-        counts = engine.intake.counts
-        text = f"{counts.records - counts.pending:,} of {counts.records:,} records"
-        if any(lane.state.pause for lane in engine.backlog.lanes.values()):
-            text += ", waiting for the server"
-        self._progress.update(self._task, total=engine.intake.bytes_seen, completed=engine.intake.bytes_read, text=text)

@@ -19,15 +19,15 @@ import httpx
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
 from tcc_uploader.delivery.routing import Router
+from tcc_uploader.files import try_lock
 from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.watch import Watcher
+from tcc_uploader.state import holder
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import proxy_for
 
-from .files import try_lock
-from .settings import Settings
-from .state import holder
 from .survey import survey
 
 _LEAST_FREE: Final = 256 * 1024 * 1024

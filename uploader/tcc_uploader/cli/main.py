@@ -5,9 +5,14 @@ import os
 
 import click
 
-from .cli_bundle import bundle
-from .cli_care import dead, doctor, status, verify
-from .cli_delivery import daemon, replay, sandbox
+from .bundle import bundle
+from .daemon import daemon
+from .dead import dead
+from .doctor import doctor
+from .replay import replay
+from .sandbox import sandbox
+from .status import status
+from .verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,61 @@
+"""cli.daemon"""
+
+import logging
+import os
+import sqlite3
+import sys
+from typing import Any
+
+import click
+
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.ledger.quarantine import move_aside
+from tcc_uploader.ledger.sqlite import LedgerLostError
+from tcc_uploader.ops import process
+from tcc_uploader.ops.status_file import StatusFile
+from tcc_uploader.settings import Settings
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.state import StateHeldError, watched_alone
+
+from .exit_codes import Exit
+from .options import SENDING, SPOOLS, settings_from, with_options
+from .session import fail, on_signals, working
+
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+@with_options(SPOOLS, *SENDING)
+@click.option("--after", type=click.Choice(["delete", "keep"]), help="What becomes of delivered segments [delete].")
+def daemon(**options: Any) -> None:
+    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
+    on_signals(sys.exit)  # nothing is in flight yet
+    process.stay_on_one()
+    settings = settings_from(options)
+    while True:
+        try:
+            with watched_alone(settings.spools):
+                _watch(settings)
+        except StateHeldError as error:
+            fail(str(error), Exit.STATE_HELD)
+        except LedgerLostError as error:
+            _log.error("%s; starting anew in %s, which may cost duplicates", error, settings.state_dir)
+        except sqlite3.OperationalError as error:
+            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
+        except sqlite3.DatabaseError as error:
+            _log.error("the ledger is damaged: %s", error)
+            move_aside(settings.state_dir)
+        else:
+            return
+
+
+def _watch(settings: Settings) -> None:
+    """Deliver until a signal comes.  Raises :class:`sqlite3.DatabaseError` if the ledger is lost on the way."""
+    with working(settings) as ledger:
+        _log.info("watching %s", ", ".join(map(str, settings.spools)))
+        report = StatusFile(settings.state_dir, os.getpid())
+        removes = settings.after == "delete"
+        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=report.tell) as engine:
+            on_signals(engine.stop)
+            engine.run_for_ever()
+            report.write(engine)

@@ -1,0 +1,36 @@
+"""cli.doctor"""
+
+import sys
+from typing import Any
+
+import click
+
+from tcc_uploader.inspect import doctor as examination
+
+from . import text
+from .dead import _AS_JSON
+from .exit_codes import Exit
+from .options import SENDING, SPOOLS, settings_from, with_options
+from .session import reading
+
+
+@click.command()
+@with_options(SPOOLS, *SENDING)
+@_AS_JSON
+def doctor(*, as_json: bool, **options: Any) -> None:
+    """Try everything that delivery stands on: folders, locks, events, keys, name, TLS, proxy, clock.
+
+    Works offline.  Exit codes: 0 nothing is wrong; 77 something needs you.
+    """
+    settings = settings_from({**options, "after": None})
+    failed = False
+    with reading(settings) as ledger:
+        findings = []
+        for finding in examination.examine(settings, ledger):
+            failed |= finding.level == "fail"
+            findings.append(finding._asdict())
+            if not as_json:
+                click.echo("\n".join(text.finding_lines(finding)))
+    if as_json:
+        click.echo(text.json_text(findings))
+    sys.exit(Exit.OPERATOR_NEEDED if failed else Exit.DELIVERED)

@@ -1,0 +1,55 @@
+"""What the commands share: options, settings, the state they work in, and how they fail."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tcc_uploader.settings import Settings, SettingsError, load
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FOLDER = click.Path(path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PLACES = (
+    click.option("--state-dir", "state", type=FOLDER, help="Where the ledger lies [env: TCC_STATE_DIR]."),
+    click.option("--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG]."),
+)
+SENDING = (
+    *PLACES,
+    click.option("--api-key-file", type=FILE, help="A file of API keys, the default key first."),
+    click.option("--adopt", multiple=True, metavar="HINT", help="Send records of this key hint with the default key."),
+    click.option(
+        "--allow-origin",
+        "allow_origins",
+        multiple=True,
+        metavar="URL",
+        help="Let records ask for this origin [env: TCC_ALLOW_ORIGINS].",
+    ),
+    click.option("--in-flight", type=int, help="Requests under way at once [env: TCC_IN_FLIGHT; default: 32]."),
+)
+PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
+SPOOLS = click.option(
+    "--spool", "spools", multiple=True, type=FOLDER, help="A spool; repeat for more [env: TCC_SPOOL_DIR]."
+)
+
+
+def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Give a command these options, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def settings_from(options: dict[str, Any]) -> Settings:
+    """Return the settings; what is wrong with them is a usage error."""
+    try:
+        return load(os.environ, **options)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error

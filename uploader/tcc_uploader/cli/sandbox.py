@@ -1,0 +1,38 @@
+"""cli.sandbox"""
+
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from tcc_uploader.sandbox import Receipts, Sandbox
+
+from .exit_codes import Exit
+from .options import FOLDER
+from .session import fail, on_signals
+
+
+@click.command()
+@click.option("--port", type=int, default=0, help="Port on 127.0.0.1 [default: a free one].")
+@click.option("--db", type=FOLDER, help="SQLite file for the receipts [default: in memory].")
+@click.option("--key", help="The only key to accept [default: any].")
+def sandbox(*, port: int, db: Path | None, key: str | None) -> None:
+    """Run a stand-in for Observatory on loopback: it checks, keeps and counts what it receives.
+
+    Prints its URL for TCC_BASE_URL; GET / shows the receipts; Ctrl-C prints them and ends.
+    """
+    try:
+        receipts = Receipts(db or ":memory:")
+        server = Sandbox(port, receipts, key)
+    except (OSError, sqlite3.Error) as error:
+        fail(f"can't start the sandbox: {error}", Exit.USAGE)
+    with server:
+        click.echo(server.url)
+        sys.stdout.flush()
+        # shutdown() waits for serve_forever(), which runs in this thread
+        on_signals(lambda: threading.Thread(target=server.shutdown).start())
+        server.serve_forever()
+        click.echo(receipts.table())
+    receipts.close()

@@ -1,0 +1,23 @@
+"""cli.status"""
+
+from typing import Any
+
+import click
+
+from tcc_uploader.inspect.status import status_report
+
+from . import text
+from .dead import _AS_JSON
+from .options import PLACES, SPOOLS, settings_from, with_options
+from .session import reading
+
+
+@click.command()
+@with_options(SPOOLS, *PLACES)
+@_AS_JSON
+def status(*, as_json: bool, **options: Any) -> None:
+    """Tell what is pending and delivered, and how each destination does."""
+    settings = settings_from(options)
+    with reading(settings) as ledger:
+        report = status_report(settings.spools, settings.state_dir, ledger)
+    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(text.status_lines(report)))

@@ -1,0 +1,36 @@
+"""cli.verify"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tcc_uploader.inspect import verify as verification
+from tcc_uploader.sources.given import Sources, sources_of
+
+from . import text
+from .dead import _AS_JSON
+from .exit_codes import Exit
+from .options import PATHS, PLACES, SPOOLS, settings_from, with_options
+from .session import reading
+
+
+@click.command()
+@PATHS
+@with_options(SPOOLS, *PLACES)
+@_AS_JSON
+def verify(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+    """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
+
+    Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or
+    missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed.
+    """
+    settings = settings_from(options)
+    sources = sources_of(paths) if paths else Sources(list(settings.spools))
+    with reading(settings) as ledger:
+        report = verification.verify(sources, ledger, whole=not paths)
+    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(text.verification_lines(report)))
+    if report.newer and not report.broken:
+        sys.exit(Exit.PENDING)
+    sys.exit(Exit.BROKEN if report.broken else Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED)
