@@ -38,7 +38,7 @@ from crashes.disk import (
     Waived,
     Write,
 )
-from faults import AT, KEY, batch_of, run_item, step_item
+from support.faults import AT, KEY, batch_of, run_item, step_item
 from tcc_recorder import ids
 from tcc_recorder import segment as segment_file
 from tcc_recorder.config import settings as recorder_settings
@@ -48,7 +48,7 @@ from tcc_schemas.lines import encode
 from tcc_uploader import files
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery import engine as engine_module
-from tcc_uploader.delivery.engine import Engine, Outcome
+from tcc_uploader.delivery.engine import Engine, ReplayResult
 from tcc_uploader.delivery.events import Answered
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
 from tcc_uploader.settings import Settings
@@ -199,7 +199,7 @@ class Uploader:
         engine._settle(engine.intake.live)
         engine.intake.sweep()
 
-    def once(self) -> Outcome:
+    def once(self) -> ReplayResult:
         """Do what a one-shot command does."""
         return self.engine.run_once(60.0)
 

@@ -18,7 +18,7 @@ from tcc_uploader import files, state
 from tcc_uploader.dead import mailbox, store
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.requeue import Requeue
-from tcc_uploader.delivery.settlement import Fates
+from tcc_uploader.delivery.settlement import Settlement
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.ledger import sqlite as ledger_module
 from tcc_uploader.ledger.sqlite import Ledger
@@ -215,14 +215,14 @@ def letters_come_after_the_commit(patch: Patch) -> None:
 
 def answered_letters_go_before_the_commit(patch: Patch) -> None:
     """A letter that was sent again is removed before the ledger knows that it was delivered."""
-    commit = Fates.commit
+    commit = Settlement.commit
 
-    def hasty(fates: Fates, finished: Iterable[Segment] = ()) -> None:
-        for path in fates._answered:
+    def hasty(settlement: Settlement, finished: Iterable[Segment] = ()) -> None:
+        for path in settlement._answered:
             path.unlink(missing_ok=True)
-        commit(fates, finished)
+        commit(settlement, finished)
 
-    patch.setattr(Fates, "commit", hasty)
+    patch.setattr(Settlement, "commit", hasty)
 
 
 def requests_go_before_the_commit(patch: Patch) -> None:
@@ -241,9 +241,9 @@ def requests_go_before_the_commit(patch: Patch) -> None:
 
 
 def removed_segments_are_not_finished(patch: Patch) -> None:
-    """The commit while a segment is claimed is left out: the one before it has its fates."""
-    commit = Fates.commit
-    patch.setattr(Fates, "commit", lambda fates, finished=(): commit(fates) if not finished else None)
+    """The commit while a segment is claimed is left out: the one before it has its settlement."""
+    commit = Settlement.commit
+    patch.setattr(Settlement, "commit", lambda settlement, finished=(): commit(settlement) if not finished else None)
 
 
 def anybody_gets_the_state(patch: Patch) -> None:

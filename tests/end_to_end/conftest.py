@@ -1,5 +1,5 @@
 """Fixtures that end-to-end tests share."""
 
-from end_to_end_world import world
+from support.worlds import world
 
 __all__ = ["world"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from end_to_end_world import World
+from support.worlds import World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text()
 BLOCKS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)]

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterable
 
-from end_to_end_world import World, stop, wait_until
+from support.worlds import World, stop, wait_until
 
 # prints each run's id once its prompt() has returned; threads and a forked child record too
 AGENT = """

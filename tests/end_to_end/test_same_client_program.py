@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from faults import FaultServer
+from support.faults import FaultServer
 
 TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 

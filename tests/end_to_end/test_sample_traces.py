@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end_world import World
+from support.worlds import World
 
 FOLDER = Path(__file__).parents[2] / "sample_traces"
 ROW = re.compile(r"^\| `(\w+\.jsonl)` \|.*\| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", re.MULTILINE)

@@ -14,7 +14,8 @@ import orjson
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from faults import AT, FaultServer, Misdeed, Reply, Request, batch_of, ids_of, ok, reset, run_item, step_item
+from support.faults import AT, FaultServer, Misdeed, Reply, Request, batch_of, ids_of, ok, reset, run_item, step_item
+from support.rigging import Rig, Time
 from tcc_recorder.config import settings as recorder_settings
 from tcc_recorder.spool import Spool
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
@@ -22,12 +23,11 @@ from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead import mailbox
 from tcc_uploader.dead.mailbox import LetterRequest
-from tcc_uploader.delivery.batch import divide
+from tcc_uploader.delivery.batch import split_batch
 from tcc_uploader.inspect.verify import verify
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import scan
-from uploader.rigging import Rig, Time
 
 # ruff: noqa: D401 -- a rule's docstring says what happens
 
@@ -230,7 +230,7 @@ class Machine(RuleBasedStateMachine):
         received = self._server.requests
         for request in received[self._checked :]:
             recorded = self._recorded.values()
-            parts = [part.body for part in divide(request.body)] or [request.body]
+            parts = [part.body for part in split_batch(request.body)] or [request.body]
             assert request.body in recorded or all(any(part in body for body in recorded) for part in parts)
         self._checked = len(received)
         tokens: dict[str, bytes] = {}

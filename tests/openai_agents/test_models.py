@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from faults import FaultServer, Reply, Request
 from openai_agents.world import APIS, Script, adrive, agents, drive
+from support.faults import FaultServer, Reply, Request
 from tcc_recorder.testing import Captured
 
 openai = pytest.importorskip("openai", reason="comes with openai-agents")

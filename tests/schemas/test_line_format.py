@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from faults import AT, SegmentFile, step_item, tool_call_item
+from support.faults import AT, SegmentFile, step_item, tool_call_item
 from tcc_schemas import lines
 from tcc_schemas.lines import (
     Damage,

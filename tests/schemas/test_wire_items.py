@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 import tcc_schemas
-from faults import AT, batch_of, run_item, step_item, tool_call_item
+from support.faults import AT, batch_of, run_item, step_item, tool_call_item
 from tcc_schemas import Batch, Feedback, RunItem, RunRecord, StepItem
 from tcc_schemas.generate import schemas
 

@@ -4,11 +4,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from end_to_end_world import wait_until
-from faults import FaultServer, SegmentFile
+from support.faults import FaultServer, SegmentFile
+from support.worlds import wait_until
 from torture.stations import Station
 
-_DAEMON = "from tcc_uploader.cli.main import main; main()"
+_DAEMON = "from tcc_uploader.cli.main import run; run()"
 """With its own scans, every 30 s: a scan of so many files takes a while."""
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from uploader.conftest import _bare_environment, rig, server
+from support.environment import bare_environment
+from support.rigging import rig, server
 
-__all__ = ["_bare_environment", "open_folder", "rig", "server", "small_disk"]
+__all__ = ["bare_environment", "open_folder", "rig", "server", "small_disk"]
 
 
 @pytest.fixture

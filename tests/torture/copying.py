@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from end_to_end_world import wait_until
-from faults import FaultServer
+from support.faults import FaultServer
+from support.rigging import Rig
+from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
-from uploader.rigging import Rig
 
 # tells, in a file of its own, of each run whose end() has returned
 WRITER = """

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from faults import FaultServer, Reply, Request, SegmentFile, step_item, tool_call_item
+from support.faults import FaultServer, Reply, Request, SegmentFile, step_item, tool_call_item
+from support.rigging import Rig
 from tcc_uploader.inspect import verify
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
-from uploader.rigging import Rig
 
 AT_ONCE = 400
 

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from end_to_end_world import TCC_UPLOAD, wait_until
-from faults import KEY, FaultServer
+from support.faults import KEY, FaultServer
+from support.worlds import TCC_UPLOAD, wait_until
 from torture.observatory import MODES, Key, Observatory, served, unexplained
 
 KILLER = Path(__file__).with_name("killer.py")
@@ -25,8 +25,8 @@ DAEMON = """
 from tcc_uploader import engine, removal
 engine.RESCAN = 0.3
 removal.ABANDONED_AFTER = 5.0
-from tcc_uploader.cli.main import main
-main()
+from tcc_uploader.cli.main import run
+run()
 """
 NOWHERE = "http://127.0.0.1:9"
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from faults import (
+from support.faults import (
     Behaviour,
     FaultServer,
     Misdeed,

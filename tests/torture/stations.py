@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from end_to_end_world import TCC_UPLOAD
-from faults import KEY, FaultServer
+from support.faults import KEY, FaultServer
+from support.worlds import TCC_UPLOAD
 
 DAEMON = """
 from tcc_uploader import engine, removal
 engine.RESCAN = 0.3
 removal.ABANDONED_AFTER = 5.0
-from tcc_uploader.cli.main import main
-main()
+from tcc_uploader.cli.main import run
+run()
 """
 """Scans that follow each other closely."""
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from end_to_end_world import wait_until
-from faults import FaultServer
+from support.faults import FaultServer
+from support.worlds import wait_until
 from torture.stations import Station
 
 # as PEP 3143 has it: fork, setsid, fork, close everything, /dev/null for the first three; other files take our numbers

@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 import tcc_recorder as tcc
-from faults import FaultServer, Reply, SegmentFile, retry_after
+from support.faults import FaultServer, Reply, SegmentFile, retry_after
+from support.rigging import Rig, Time
 from tcc_recorder import sink
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery.engine import Engine
-from uploader.rigging import Rig, Time
 
 DECADE = 10 * 365 * 86_400
 
@@ -44,7 +44,7 @@ def test_no_jump_of_the_clock_holds_delivery_up_for_long(rig: Rig, server: Fault
         return Reply()
 
     server.behaviour = answer
-    rig.daemon(lambda engine: engine.fates.total.delivered == 6 and not list(rig.spool.iterdir()))
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 6 and not list(rig.spool.iterdir()))
     assert rig.time.now - began < 7_300
     assert len(server.requests) == 8
 
@@ -80,7 +80,7 @@ def test_segments_whose_names_go_back_in_time_are_all_delivered(rig: Rig, server
         SegmentFile().run(f"r{number}").seal().write(rig.spool, f"{name}.jsonl")
 
     def until(engine: Engine) -> object:
-        return engine.fates.total.delivered == 3 and not list(rig.spool.iterdir())
+        return engine.settlement.total.delivered == 3 and not list(rig.spool.iterdir())
 
     rig.daemon(until)
     assert sorted(server.ids) == [["r0"], ["r1"], ["r2"]]

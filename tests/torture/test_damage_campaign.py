@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from faults import FaultServer, SegmentFile
+from support.faults import FaultServer, SegmentFile
+from support.rigging import Rig
 from tcc_uploader.inspect import verify
 from tcc_uploader.sources.given import Sources
 from torture.damage import run_damage
-from uploader.rigging import Rig
 
 
 def test_damage_costs_the_record_that_it_touches(tmp_path: Path) -> None:

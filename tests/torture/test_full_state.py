@@ -11,13 +11,13 @@ import orjson
 import pytest
 
 import tcc_recorder as tcc
-from end_to_end_world import TCC_UPLOAD
-from faults import KEY, FaultServer, Reply, Request, SegmentFile
+from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
+from support.rigging import Rig
+from support.worlds import TCC_UPLOAD
 from tcc_recorder import budget, sink
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
-from uploader.rigging import Rig
 
 
 def runs(number: int) -> SegmentFile:
@@ -65,7 +65,7 @@ class Flood:
             if len(self.requests) == 10:
                 assert list(self.rig.spool.iterdir()), "a segment was removed that the ledger knows nothing of"
                 self.ballast.unlink()
-        return not engine.trouble and engine.fates.met >= self.records and not list(self.rig.spool.iterdir())
+        return not engine.trouble and engine.settlement.met >= self.records and not list(self.rig.spool.iterdir())
 
 
 def test_a_full_disk_under_the_ledger_stops_sending_and_loses_nothing(
@@ -149,7 +149,7 @@ def test_a_sync_that_fails_under_a_dead_letter_delays_it(
     monkeypatch.setattr(files, "_fsync", fsync)
     server.behaviour = lambda request: Reply(400 if request.ids == ["r1"] else 200)
     runs(3).write(rig.spool)
-    rig.daemon(lambda engine: engine.fates.total.dead and not engine.trouble)
+    rig.daemon(lambda engine: engine.settlement.total.dead and not engine.trouble)
     assert not failures
     assert [letter.record_id for letter in rig.letters()] == ["r1"]
     assert (rig.counts().delivered, rig.counts().dead) == (2, 1)
@@ -178,7 +178,7 @@ def test_a_disk_that_is_full_when_a_segment_is_sealed_costs_the_seal_alone(
     reader = LineReader()
     assert [found.kind for found in reader.read(before) if isinstance(found, Line)] == ["segment", "run", "run"]
     assert reader.tail == 0
-    rig.daemon(lambda engine: engine.fates.total.delivered == 2 and not list(rig.spool.iterdir()))
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 2 and not list(rig.spool.iterdir()))
     assert server.ids == [["r0"], ["r1"]]
 
 
@@ -198,6 +198,6 @@ def test_a_spool_that_became_read_only_hurts_no_agent_and_is_delivered(
         sink._spools.pop("current").close()
         sink._arguments.clear()
     rounds: list[int] = []
-    rig.daemon(lambda engine: rounds.append(engine.fates.total.delivered) or rounds.count(1) > 100)
+    rig.daemon(lambda engine: rounds.append(engine.settlement.total.delivered) or rounds.count(1) > 100)
     assert server.ids == [["r0"]]
     assert len(list(rig.spool.iterdir())) == 1

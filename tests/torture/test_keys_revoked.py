@@ -2,10 +2,10 @@
 
 import random
 
-from faults import KEY, FaultServer, Reply, Request, SegmentFile
+from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
+from support.rigging import Rig
 from tcc_schemas.endpoints import key_hint
 from tcc_uploader.delivery.engine import Engine
-from uploader.rigging import Rig
 
 
 def test_a_key_revoked_in_the_middle_and_restored_loses_nothing(rig: Rig, server: FaultServer) -> None:
@@ -31,8 +31,8 @@ def test_a_key_revoked_in_the_middle_and_restored_loses_nothing(rig: Rig, server
     reasons: set[str] = set()
 
     def until(engine: Engine) -> object:
-        reasons.update(lane.state.pause.reason for lane in engine.backlog.lanes.values() if lane.state.pause)
-        return engine.fates.total.delivered == 300 and not list(rig.spool.iterdir())
+        reasons.update(queue.state.pause.reason for queue in engine.backlog.queues.values() if queue.state.pause)
+        return engine.settlement.total.delivered == 300 and not list(rig.spool.iterdir())
 
     rig.daemon(until, in_flight=16)
     assert revoked["since"] >= 5

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from end_to_end_world import wait_until
-from faults import FaultServer, SegmentFile
+from support.faults import FaultServer, SegmentFile
+from support.worlds import wait_until
 from torture.stations import Station
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end_world import wait_until
-from faults import FaultServer, SegmentFile
+from support.faults import FaultServer, SegmentFile
+from support.rigging import Rig
+from support.worlds import wait_until
 from tcc_uploader.delivery.engine import RESCAN, Engine
 from tcc_uploader.spool import watch
 from torture.bursts import Burst, burst
 from torture.stations import BECOME, DAEMON, Station
-from uploader.rigging import Rig
 
 
 def test_a_burst_of_segments_arrives_whole(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_handler_that_raises_costs_time_alone(rig: Rig, server: FaultServer, m
             for number in range(20):
                 SegmentFile().run(f"r{number}").seal().write(rig.spool)
             wait_until(lambda: raised and not watching[0].is_alive(), "the thread's death by an event")
-        return engine.fates.total.delivered == 20
+        return engine.settlement.total.delivered == 20
 
     rig.daemon(until, in_flight=4)
     assert rig.time.now - wrote <= RESCAN + 5
@@ -58,10 +58,10 @@ def test_a_watcher_that_tells_nothing_costs_one_scan_s_time(
     written: list[float] = []
 
     def until(engine: Engine) -> object:
-        if engine.fates.total.delivered == len(written):
+        if engine.settlement.total.delivered == len(written):
             written.append(rig.time.now)
             SegmentFile().run(f"r{len(written)}").seal().write(rig.spool)
-        return engine.fates.total.delivered == 5
+        return engine.settlement.total.delivered == 5
 
     rig.daemon(until)
     assert rig.time.now - written[0] <= 5 * (RESCAN + 2)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end_world import wait_until
-from faults import FaultServer, SegmentFile
+from support.faults import FaultServer, SegmentFile
+from support.worlds import wait_until
 from torture.stations import Station
 
 

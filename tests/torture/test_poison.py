@@ -1,8 +1,8 @@
 """Bodies too large for the server, and records that aim where they should not."""
 
-from faults import FaultServer, Reply, Request, SegmentFile, ids_of, run_item, step_item
+from support.faults import FaultServer, Reply, Request, SegmentFile, ids_of, run_item, step_item
+from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
-from uploader.rigging import Rig
 
 LIMIT = 1_000_000
 

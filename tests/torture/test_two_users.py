@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end_world import wait_until
-from faults import FaultServer
+from support.faults import FaultServer
+from support.worlds import wait_until
 from torture.stations import BECOME, DAEMON, Station
 
 AGENT = f"""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from faults import AT, batch_of, run_item, step_item
+from support.faults import AT, batch_of, run_item, step_item
 from tcc_uploader.sandbox import Receipts, Sandbox
 
 

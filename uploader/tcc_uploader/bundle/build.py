@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from tcc_schemas.version import __version__
 from tcc_uploader.files import CHUNK
-from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
+from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
 from tcc_uploader.sources.streams import ArchiveError, Budget, Section
 from tcc_uploader.sources.walk import Refused, walk
 
@@ -30,7 +30,7 @@ class Piece(NamedTuple):
     """One member of a bundle: where it comes from, what the manifest says of it, and its bytes."""
 
     path: Path
-    entry: SegmentEntry
+    entry: ManifestEntry
     content: Callable[[], Iterator[bytes]]
 
 

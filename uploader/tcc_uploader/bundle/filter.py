@@ -12,7 +12,7 @@ from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
 from tcc_uploader.files import CHUNK
-from tcc_uploader.sources.manifest import SegmentEntry, Selection
+from tcc_uploader.sources.manifest import ManifestEntry, Selection
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.reader import read_first_line, sniffed
 
@@ -112,14 +112,14 @@ class Excerpt:
         seal = {"records": tally.records, "refused": 0, "crcs": tally.crcs}
         yield encode("seal", self.id, orjson.dumps(seal), at=at)
 
-    def entry(self) -> SegmentEntry:
+    def entry(self) -> ManifestEntry:
         """Return what a manifest says of it.  Raises OSError."""
         digest = hashlib.sha256()
         size = 0
         for chunk in self.content():
             digest.update(chunk)
             size += len(chunk)
-        return SegmentEntry(
+        return ManifestEntry(
             name=f"{self._snapshot.path.stem}-{digest.hexdigest()[:8]}.jsonl",
             id=self.id,
             records=self.records,

@@ -6,7 +6,7 @@ from pathlib import Path
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import Changes
 from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.sources.manifest import SegmentEntry
+from tcc_uploader.sources.manifest import ManifestEntry
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
@@ -23,7 +23,7 @@ def remove_bundled(pieces: Sequence[Piece], bundle: Path, ledger: Ledger | None)
     """
     staying: dict[Path, str] = {}
     for start in range(0, len(pieces), removal.CLAIMS_AT_ONCE):
-        candidates: dict[Segment, SegmentEntry] = {}
+        candidates: dict[Segment, ManifestEntry] = {}
         for piece in pieces[start : start + removal.CLAIMS_AT_ONCE]:
             try:
                 segment, entry = Snapshot(piece.path, held=False).examine()
@@ -40,7 +40,7 @@ def remove_bundled(pieces: Sequence[Piece], bundle: Path, ledger: Ledger | None)
     return staying
 
 
-def _reason_to_stay(segment: Segment, now: SegmentEntry, bundled: SegmentEntry) -> str:
+def _reason_to_stay(segment: Segment, now: ManifestEntry, bundled: ManifestEntry) -> str:
     if segment.format is not Format.SEGMENT:
         return "it is no segment of a recorder"
     if now.sha256 != bundled.sha256:
@@ -49,7 +49,7 @@ def _reason_to_stay(segment: Segment, now: SegmentEntry, bundled: SegmentEntry) 
     return "it is damaged" if segment.damaged or segment.cut else ""
 
 
-def _remove(candidates: dict[Segment, SegmentEntry], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
+def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
     """Remove those whose writer is gone for sure; return those that stay, and why."""
     with removal.claimed(candidates) as claimed:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(claimed)}

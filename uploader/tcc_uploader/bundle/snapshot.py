@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tcc_uploader.files import identity_of, opened
-from tcc_uploader.sources.manifest import SegmentEntry
+from tcc_uploader.sources.manifest import ManifestEntry
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.reader import read_first_line, read_on, sniffed
 from tcc_uploader.spool.scan import list_files
@@ -54,7 +54,7 @@ class Snapshot:
                 raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
             yield _Beginning(file, self.size)
 
-    def examine(self) -> tuple[Segment, SegmentEntry]:
+    def examine(self) -> tuple[Segment, ManifestEntry]:
         """Read it to its end: what it holds, and how a bundle's manifest tells of it.  Raises OSError."""
         with self.reading() as stream:
             kind, ident = sniffed(read_first_line(stream))
@@ -65,7 +65,7 @@ class Snapshot:
         whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may lack its newline
         digest = (stream.hash if whole else stream.hash_of_lines).hexdigest()
         segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
-        entry = SegmentEntry(
+        entry = ManifestEntry(
             name=self.path.name,
             id=segment.id,
             records=segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None,

@@ -22,7 +22,7 @@ from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.state import StateHeldError, watched_alone
 
 from .exit_codes import Exit
-from .options import PLACES, settings_from, with_options
+from .options import STATE_OPTIONS, settings_from, with_options
 from .session import fail, on_signals, working
 from .text import plural
 
@@ -44,7 +44,7 @@ def _moment(_context: click.Context, _option: click.Parameter, text: str | None)
         raise click.BadParameter(advice) from None
 
 
-@click.command()
+@click.command("bundle")
 @click.argument("spools", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "-o",
@@ -68,8 +68,8 @@ def _moment(_context: click.Context, _option: click.Parameter, text: str | None)
     help="Only runs that ended so; repeat for more.",
 )
 @click.option("--remove", is_flag=True, help="Remove from the spool what was bundled and can't grow any more.")
-@with_options(*PLACES)
-def bundle(
+@with_options(*STATE_OPTIONS)
+def bundle_command(
     *,
     spools: tuple[Path, ...],
     output: Path,

@@ -1,4 +1,4 @@
-"""cli.daemon"""
+"""``tcc-upload daemon``: watch spools, and deliver until a signal comes."""
 
 import logging
 import os
@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.ledger.quarantine import move_aside
+from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.ledger.sqlite import LedgerLostError
 from tcc_uploader.ops import process
 from tcc_uploader.ops.status_file import StatusFile
@@ -18,16 +18,16 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import StateHeldError, watched_alone
 
 from .exit_codes import Exit
-from .options import SENDING, SPOOLS, settings_from, with_options
+from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
 from .session import fail, on_signals, working
 
 _log = logging.getLogger(__name__)
 
 
-@click.command()
-@with_options(SPOOLS, *SENDING)
+@click.command("daemon")
+@with_options(SPOOLS, *SENDING_OPTIONS)
 @click.option("--after", type=click.Choice(["delete", "keep"]), help="What becomes of delivered segments [delete].")
-def daemon(**options: Any) -> None:
+def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
     on_signals(sys.exit)  # nothing is in flight yet
     process.stay_on_one()
@@ -44,7 +44,7 @@ def daemon(**options: Any) -> None:
             fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
         except sqlite3.DatabaseError as error:
             _log.error("the ledger is damaged: %s", error)
-            move_aside(settings.state_dir)
+            quarantine_ledger(settings.state_dir)
         else:
             return
 

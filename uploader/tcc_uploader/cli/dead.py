@@ -1,4 +1,4 @@
-"""The commands that look and mend: ``status``, ``verify``, ``dead``, ``doctor``."""
+"""``tcc-upload dead``: look after dead letters."""
 
 import sys
 from collections.abc import Iterable
@@ -15,23 +15,22 @@ from tcc_uploader.state import holder
 
 from . import text
 from .exit_codes import Exit, exit_of
-from .options import PLACES, SENDING, settings_from, with_options
+from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import deliver_once, fail, reading
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 _ALL = click.option("--all", "every", is_flag=True, help="Every dead letter.")
 _IDS = click.argument("ids", nargs=-1, metavar="[ID]...")
 
 
-@click.group()
-def dead() -> None:
+@click.group("dead")
+def dead_command() -> None:
     """Look after dead letters: records that can't be delivered as they are."""
 
 
-@dead.command("list")
-@with_options(*PLACES)
-@_AS_JSON
-def list_(*, as_json: bool, **options: Any) -> None:
+@dead_command.command("list")
+@with_options(*STATE_OPTIONS)
+@AS_JSON
+def list_command(*, as_json: bool, **options: Any) -> None:
     """Tell in one line each why they died."""
     found = _dead(settings_from(options))
     if as_json:
@@ -40,25 +39,23 @@ def list_(*, as_json: bool, **options: Any) -> None:
         click.echo("\n".join(text.letter_line(letter) for letter in found) or "no dead letters")
 
 
-@dead.command()
+@dead_command.command("show")
 @_IDS
 @_ALL
-@with_options(*PLACES)
-def show(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
+@with_options(*STATE_OPTIONS)
+def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
     """Show letters in full: reason, status, the server's answer, where they came from, the bytes."""
     for letter in _chosen(settings_from(options), ids, every=every):
         click.echo("\n".join(text.letter_lines(letter)))
 
 
-@dead.command()
+@dead_command.command("requeue")
 @_IDS
 @_ALL
 @click.option("--edit", is_flag=True, help="Edit the JSON in $EDITOR first.")
-@with_options(*SENDING)
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds without progress to give up after."
-)
-def requeue(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **options: Any) -> None:
+@with_options(*SENDING_OPTIONS)
+@TIMEOUT
+def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **options: Any) -> None:
     """Send letters once more, whatever the ledger says of their keys."""
     settings = settings_from(options)
     for letter in _chosen(settings, ids, every=every):
@@ -73,12 +70,12 @@ def requeue(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **
     sys.exit(exit_of(outcome))
 
 
-@dead.command()
+@dead_command.command("drop")
 @_IDS
 @_ALL
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@with_options(*PLACES)
-def drop(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> None:
+@with_options(*STATE_OPTIONS)
+def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> None:
     """Give letters up for good; asks first."""
     settings = settings_from(options)
     chosen = _chosen(settings, ids, every=every)

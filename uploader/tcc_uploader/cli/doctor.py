@@ -1,4 +1,4 @@
-"""cli.doctor"""
+"""``tcc-upload doctor``: try everything that delivery needs."""
 
 import sys
 from typing import Any
@@ -8,16 +8,15 @@ import click
 from tcc_uploader.inspect import doctor as examination
 
 from . import text
-from .dead import _AS_JSON
 from .exit_codes import Exit
-from .options import SENDING, SPOOLS, settings_from, with_options
+from .options import AS_JSON, SENDING_OPTIONS, SPOOLS, settings_from, with_options
 from .session import reading
 
 
-@click.command()
-@with_options(SPOOLS, *SENDING)
-@_AS_JSON
-def doctor(*, as_json: bool, **options: Any) -> None:
+@click.command("doctor")
+@with_options(SPOOLS, *SENDING_OPTIONS)
+@AS_JSON
+def doctor_command(*, as_json: bool, **options: Any) -> None:
     """Try everything that delivery stands on: folders, locks, events, keys, name, TLS, proxy, clock.
 
     Works offline.  Exit codes: 0 nothing is wrong; 77 something needs you.

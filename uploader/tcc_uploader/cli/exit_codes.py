@@ -3,7 +3,7 @@
 from enum import IntEnum
 from typing import Final, Literal, get_args
 
-from tcc_uploader.delivery.result import Outcome
+from tcc_uploader.delivery.result import ReplayResult
 
 FailOn = Literal["pending", "dead", "never"]
 """What of the records' fates makes a replay fail."""
@@ -27,7 +27,7 @@ class Exit(IntEnum):
     """Some records wait for a person: a wrong key, a wrong URL, a certificate."""
 
 
-def exit_of(outcome: Outcome) -> Exit:
+def exit_of(outcome: ReplayResult) -> Exit:
     """Return the exit code of a one-shot run."""
     waits = outcome.counts.pending or outcome.waiting or outcome.unread
     if waits or outcome.newer or outcome.unreadable or outcome.trouble:
@@ -35,7 +35,7 @@ def exit_of(outcome: Outcome) -> Exit:
     return Exit.DEAD_OR_DAMAGED if outcome.has_losses else Exit.DELIVERED
 
 
-def softened(code: Exit, outcome: Outcome, fail_on: FailOn) -> Exit:
+def softened(code: Exit, outcome: ReplayResult, fail_on: FailOn) -> Exit:
     """Return what ``--fail-on`` makes of a one-shot run's exit code.
 
     A ledger that can't be written is no fate of a record: that fails always.

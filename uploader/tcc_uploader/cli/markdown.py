@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final
 
 from tcc_uploader.delivery.queue import DestinationReport
-from tcc_uploader.delivery.result import Outcome
+from tcc_uploader.delivery.result import ReplayResult
 
 from .text import plural
 
@@ -23,7 +23,7 @@ _HEAD: Final = """
 """
 
 
-def summary(outcome: Outcome, letters: Mapping[str, int]) -> str:
+def summary(outcome: ReplayResult, letters: Mapping[str, int]) -> str:
     """Return the summary, less than 256 KiB of ASCII.
 
     ``letters`` are the dead letters that the state holds, also those of earlier replays, by their reasons.
@@ -31,11 +31,18 @@ def summary(outcome: Outcome, letters: Mapping[str, int]) -> str:
     return "\n".join(_sections(outcome, letters)) + "\n"
 
 
-def _sections(outcome: Outcome, letters: Mapping[str, int]) -> Iterator[str]:
+def _sections(outcome: ReplayResult, letters: Mapping[str, int]) -> Iterator[str]:
     counts = outcome.counts
-    fates = (counts.delivered, outcome.sent.delivered, counts.duplicate, counts.dead, counts.pending, counts.dropped)
+    settlement = (
+        counts.delivered,
+        outcome.sent.delivered,
+        counts.duplicate,
+        counts.dead,
+        counts.pending,
+        counts.dropped,
+    )
     yield "### Replay of recorded runs"
-    yield _HEAD + "".join(f"| {number:,} " for number in (counts.records, *fates)) + "|"
+    yield _HEAD + "".join(f"| {number:,} " for number in (counts.records, *settlement)) + "|"
     yield from _list("Records wait", map(_destination, outcome.paused), len(outcome.paused))
     if outcome.timed_out:
         yield "\nGiven up after no progress: run it again."

@@ -1,4 +1,4 @@
-"""What the commands share: options, settings, the state they work in, and how they fail."""
+"""Options that several commands share, and the settings made from them."""
 
 import os
 from collections.abc import Callable
@@ -13,12 +13,12 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-PLACES = (
+STATE_OPTIONS = (
     click.option("--state-dir", "state", type=FOLDER, help="Where the ledger lies [env: TCC_STATE_DIR]."),
     click.option("--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG]."),
 )
-SENDING = (
-    *PLACES,
+SENDING_OPTIONS = (
+    *STATE_OPTIONS,
     click.option("--api-key-file", type=FILE, help="A file of API keys, the default key first."),
     click.option("--adopt", multiple=True, metavar="HINT", help="Send records of this key hint with the default key."),
     click.option(
@@ -29,6 +29,10 @@ SENDING = (
         help="Let records ask for this origin [env: TCC_ALLOW_ORIGINS].",
     ),
     click.option("--in-flight", type=int, help="Requests under way at once [env: TCC_IN_FLIGHT; default: 32]."),
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+TIMEOUT = click.option(
+    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds without progress to give up after."
 )
 PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
 SPOOLS = click.option(

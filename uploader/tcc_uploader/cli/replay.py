@@ -1,4 +1,4 @@
-"""The commands that deliver: ``daemon``, ``replay``; and ``sandbox`` to deliver to."""
+"""``tcc-upload replay``: deliver what is there, once."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tcc_uploader.delivery.result import Outcome
+from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.inspect.survey import survey
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, sources_of
@@ -18,19 +18,17 @@ from tcc_uploader.spool.writer_lock import boot_is_over
 
 from . import markdown, text
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of, softened
-from .options import PATHS, SENDING, settings_from, with_options
+from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import deliver_once, reading
 
 _log = logging.getLogger(__name__)
 
 
-@click.command()
+@click.command("replay")
 @PATHS
-@with_options(*SENDING)
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds without progress to give up after."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@with_options(*SENDING_OPTIONS)
+@TIMEOUT
+@AS_JSON
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
 @click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")
 @click.option(
@@ -40,7 +38,7 @@ _log = logging.getLogger(__name__)
     help="Fail for pending records, dead letters and damage (pending, the default), for the last two (dead), or never.",
 )
 @click.option("--summary", type=click.Path(path_type=Path), help="Append the result to this file as Markdown.")
-def replay(
+def replay_command(
     *,
     paths: tuple[Path, ...],
     timeout: float,
@@ -66,7 +64,7 @@ def replay(
     # a lock proves nothing about a spool that may be a copy
     is_dead = (lambda _: True) if assume_dead else _boot_is_over if paths else writer_is_gone
     outcome = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_dead=is_dead)
-    click.echo(text.json_text(text.outcome_json(outcome)) if as_json else text.outcome_line(outcome))
+    click.echo(text.json_text(text.result_json(outcome)) if as_json else text.result_line(outcome))
     if not as_json:
         if not outcome.counts.records:
             click.echo(f"nothing to deliver in {sources}", err=True)
@@ -99,7 +97,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     return Exit.DEAD_OR_DAMAGED if found.counts.dead or found.damage else Exit.DELIVERED
 
 
-def _summarize(file: Path, outcome: Outcome, settings: Settings) -> None:
+def _summarize(file: Path, outcome: ReplayResult, settings: Settings) -> None:
     """Append the summary to a file; one that can't be written is no failure of the delivery."""
     with reading(settings) as ledger:
         letters = Counter(row.reason for row in ledger.letters_with("dead"))

@@ -1,4 +1,4 @@
-"""cli.sandbox"""
+"""``tcc-upload sandbox``: a stand-in for Observatory."""
 
 import sqlite3
 import sys
@@ -14,11 +14,11 @@ from .options import FOLDER
 from .session import fail, on_signals
 
 
-@click.command()
+@click.command("sandbox")
 @click.option("--port", type=int, default=0, help="Port on 127.0.0.1 [default: a free one].")
 @click.option("--db", type=FOLDER, help="SQLite file for the receipts [default: in memory].")
 @click.option("--key", help="The only key to accept [default: any].")
-def sandbox(*, port: int, db: Path | None, key: str | None) -> None:
+def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
     """Run a stand-in for Observatory on loopback: it checks, keeps and counts what it receives.
 
     Prints its URL for TCC_BASE_URL; GET / shows the receipts; Ctrl-C prints them and ends.

@@ -1,4 +1,4 @@
-"""cli.session"""
+"""Work on the state: open the ledger, deliver once, and end the command with a word and an exit code."""
 
 import os
 import signal
@@ -11,8 +11,8 @@ from typing import NoReturn
 import click
 
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.result import Outcome
-from tcc_uploader.ledger.quarantine import move_aside, set_aside
+from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined
 from tcc_uploader.ledger.schema import LedgerTooNewError
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.ops import process
@@ -56,7 +56,7 @@ def reading(settings: Settings) -> Iterator[Ledger]:
         except sqlite3.DatabaseError as error:
             advice = "the next daemon or replay sets it aside and starts a new one, which may cost duplicates"
             fail(f"the ledger in {settings.state_dir} is damaged ({error}): {advice}", Exit.PENDING)
-        for file in set_aside(settings.state_dir):
+        for file in quarantined(settings.state_dir):
             click.echo(f"{file} is a damaged ledger that was set aside: what it knew is not counted", err=True)
         yield ledger
 
@@ -80,7 +80,7 @@ def deliver_once(
     timeout: float,
     bar: bool,
     is_dead: Callable[[Segment], bool] = writer_is_gone,
-) -> Outcome:
+) -> ReplayResult:
     """Deliver what lies there, and the letters that were requeued; keep every source."""
     process.stay_on_one()
     with working(settings) as ledger, progress_bar(wanted=bar) as progress:
@@ -98,6 +98,6 @@ def deliver_once(
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            move_aside(settings.state_dir)
+            quarantine_ledger(settings.state_dir)
             fail(f"the ledger was corrupt ({error}) and is moved aside: run it again", Exit.PENDING)
     return outcome

@@ -1,4 +1,4 @@
-"""cli.status"""
+"""``tcc-upload status``: what is pending and delivered, and how each destination does."""
 
 from typing import Any
 
@@ -7,15 +7,14 @@ import click
 from tcc_uploader.inspect.status import status_report
 
 from . import text
-from .dead import _AS_JSON
-from .options import PLACES, SPOOLS, settings_from, with_options
+from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading
 
 
-@click.command()
-@with_options(SPOOLS, *PLACES)
-@_AS_JSON
-def status(*, as_json: bool, **options: Any) -> None:
+@click.command("status")
+@with_options(SPOOLS, *STATE_OPTIONS)
+@AS_JSON
+def status_command(*, as_json: bool, **options: Any) -> None:
     """Tell what is pending and delivered, and how each destination does."""
     settings = settings_from(options)
     with reading(settings) as ledger:

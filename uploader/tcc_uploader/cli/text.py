@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from tcc_uploader.delivery.queue import DestinationReport
-from tcc_uploader.delivery.result import Outcome
+from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.inspect.doctor import Finding
 from tcc_uploader.inspect.status import StatusReport
 from tcc_uploader.inspect.survey import Survey
@@ -26,7 +26,7 @@ def plural(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def outcome_line(outcome: Outcome) -> str:
+def result_line(outcome: ReplayResult) -> str:
     """Return a one-shot run in one line."""
     before = outcome.counts.delivered - outcome.sent.delivered
     known = f" ({before:,} of them before)" if before else ""
@@ -40,7 +40,7 @@ def survey_line(found: Survey) -> str:
     )
 
 
-def outcome_json(outcome: Outcome) -> dict[str, object]:
+def result_json(outcome: ReplayResult) -> dict[str, object]:
     """Return a one-shot run for machines."""
     return {
         **_counts_json(outcome.counts),
@@ -72,7 +72,7 @@ def wrong_lines(wrong: list[str]) -> Iterator[str]:
         yield f"and {len(wrong) - _MOST_WRONG:,} more"
 
 
-def hints(outcome: Outcome, state: Path) -> Iterator[str]:
+def hints(outcome: ReplayResult, state: Path) -> Iterator[str]:
     """Yield what a person should know or do after a one-shot run."""
     for report in outcome.paused:
         yield from _destination_lines(report)
@@ -138,8 +138,8 @@ def verification_lines(report: Verification) -> Iterator[str]:
     for path in report.newer:
         yield f"newer    {path}: upgrade tcc-upload"
     total = report.totals
-    fates = ("delivered", "pending", "dead", "duplicate", "dropped")
-    yield f"{total['records']:,} records = " + " + ".join(f"{total[fate]:,} {fate}" for fate in fates)
+    settlement = ("delivered", "pending", "dead", "duplicate", "dropped")
+    yield f"{total['records']:,} records = " + " + ".join(f"{total[fate]:,} {fate}" for fate in settlement)
     if total["recovered"]:
         yield f"{total['recovered']:,} of them were recovered from processes that died"
     if total["refused"]:
@@ -181,8 +181,8 @@ def status_lines(report: StatusReport) -> Iterator[str]:
         yield f"unreadable  {path}: {why}"
     for path in report.newer_files:
         yield f"newer       {path}: written by a newer recorder; upgrade tcc-upload"
-    fates = {fate: number for fate, number in report.counts.items() if fate not in ("records", "recovered")}
-    yield "records     " + ", ".join(f"{number:,} {fate}" for fate, number in fates.items())
+    settlement = {fate: number for fate, number in report.counts.items() if fate not in ("records", "recovered")}
+    yield "records     " + ", ".join(f"{number:,} {fate}" for fate, number in settlement.items())
     if report.counts["recovered"]:
         yield f"            {report.counts['recovered']:,} of them recovered from processes that died"
     if report.oldest_pending:

@@ -1,4 +1,4 @@
-"""cli.verify"""
+"""``tcc-upload verify``: check that the counts add up."""
 
 import sys
 from pathlib import Path
@@ -10,17 +10,16 @@ from tcc_uploader.inspect import verify as verification
 from tcc_uploader.sources.given import Sources, sources_of
 
 from . import text
-from .dead import _AS_JSON
 from .exit_codes import Exit
-from .options import PATHS, PLACES, SPOOLS, settings_from, with_options
+from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading
 
 
-@click.command()
+@click.command("verify")
 @PATHS
-@with_options(SPOOLS, *PLACES)
-@_AS_JSON
-def verify(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+@with_options(SPOOLS, *STATE_OPTIONS)
+@AS_JSON
+def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
 
     Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or

@@ -1,1 +1,4 @@
-"""d"""
+"""Dead letters: a file for each record that can't be delivered as it is, and the requests to send or drop one.
+
+Imports ``spool``, ``model`` and ``files``.  Begin with ``store``.
+"""

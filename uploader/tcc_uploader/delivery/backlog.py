@@ -15,59 +15,59 @@ from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.segment import Found, Segment
 
-from .compact_queue import Entry, run_mark
+from .compact_queue import Entry, run_fingerprint
 from .health import backoff
 from .intake import Intake
 from .line_cache import KeptLines
-from .queue import Lane
+from .queue import DestinationQueue
 from .record import History, Record
 from .routing import Destination, Router
-from .settlement import Cause, Fates
+from .settlement import Cause, Settlement
 
 _log = logging.getLogger(__name__)
 
 
 class Backlog:
-    """What waits.  ``run_in_flight`` tells whether a run with a mark is under way."""
+    """What waits.  ``run_in_flight`` tells whether a run with a fingerprint is under way."""
 
     def __init__(
-        self, fates: Fates, router: Router, intake: Intake, clock: Clock, run_in_flight: Callable[[int], bool]
+        self, settlement: Settlement, router: Router, intake: Intake, clock: Clock, run_in_flight: Callable[[int], bool]
     ) -> None:
-        self.lanes: dict[Destination, Lane] = {}
-        self._fates = fates
+        self.queues: dict[Destination, DestinationQueue] = {}
+        self._settlement = settlement
         self._router = router
         self._intake = intake
         self._clock = clock
         self._run_in_flight = run_in_flight
         self._kept = KeptLines()
-        self._waiting: dict[int, list[tuple[Lane, Entry]]] = {}
+        self._waiting: dict[int, list[tuple[DestinationQueue, Entry]]] = {}
         """Feedback that waits for its run, by the run's mark."""
 
     @property
     def ready(self) -> int:
         """Records that wait for a destination that is up."""
-        return sum(len(lane) for lane in self.lanes.values() if lane.state.pause is None)
+        return sum(len(queue) for queue in self.queues.values() if queue.state.pause is None)
 
     @property
     def waiting(self) -> int:
         """Records that wait for a destination, whatever its state."""
-        return sum(len(lane) + len(lane.suspects) for lane in self.lanes.values())
+        return sum(len(queue) + len(queue.undecided) for queue in self.queues.values())
 
     def admit(self, segment: Segment, found: list[Found]) -> None:
         """Take what was read from a file: queue what is new, settle what is known."""
-        self._fates.touch(segment)
+        self._settlement.touch(segment)
         lines = [line for line in found if isinstance(line, Line)]
         keys = [dedupe_key(line.kind, line.id) for line in lines]
-        delivered = self._fates.ledger.delivered(keys)
+        delivered = self._settlement.ledger.delivered(keys)
         for line, key in zip(lines, keys, strict=True):
-            decision = self._fates.ledger.judge(segment.number, line, key, delivered.get(key))
+            decision = self._settlement.ledger.judge(segment.number, line, key, delivered.get(key))
             if decision is Decision.SEND:
                 self.send(segment, line)
             else:
                 self._conclude(segment, line, decision)
         for other in found:
             if isinstance(other, Invalid):
-                self._fates.bury_invalid(segment, other)
+                self._settlement.dead_letter_invalid(segment, other)
             elif isinstance(other, Damage):
                 _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
 
@@ -75,36 +75,36 @@ class Backlog:
         """Queue a record for its destination, whatever the ledger says of it."""
         path = line.path or ""
         if path not in PATHS:
-            self.bury(segment, line, Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body))
+            self.dead_letter(segment, line, Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body))
             return
         route = self._router.route(path, line.url, line.key)
-        lane = self.lanes.get(route.destination)
-        if lane is None:
-            lane = self.lanes[route.destination] = Lane(route, self._clock.wall())
-        mark = run_mark(segment.handle, line.id) if line.kind == "run" else 0
+        queue = self.queues.get(route.destination)
+        if queue is None:
+            queue = self.queues[route.destination] = DestinationQueue(route, self._clock.wall())
+        fingerprint = run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0
         if segment.stream is not None:
-            if self._fates.held.half_full and lane.state.pause and lane.state.pause.needs_operator:
+            if self._settlement.held.half_full and queue.state.pause and queue.state.pause.needs_operator:
                 return  # it stays pending, for the next replay: the rest of the stream must not wait for it
-            self._fates.held.hold(segment.handle, line)
-        elif lane.state.pause is None:
+            self._settlement.held.hold(segment.handle, line)
+        elif queue.state.pause is None:
             self._kept.keep(segment.handle, line)
-        lane.append(Entry(segment.handle, line.number, line.offset, line.size, mark))
+        queue.append(Entry(segment.handle, line.number, line.offset, line.size, fingerprint))
 
-    def in_hand(self, lane: Lane, taken: Iterable[tuple[Entry, History]]) -> Iterator[Record]:
+    def in_hand(self, queue: DestinationQueue, taken: Iterable[tuple[Entry, History]]) -> Iterator[Record]:
         """Yield the records to send: not those that met another fate, must wait, or are not there any more.
 
         Each must be under way before the next is asked for: of two with one key, one waits for the other.
         """
-        found = [record for place in taken if (record := self._find(lane, *place)) is not None]
-        delivered = self._fates.ledger.delivered(record.key for record in found)
+        found = [record for place in taken if (record := self._find(queue, *place)) is not None]
+        delivered = self._settlement.ledger.delivered(record.key for record in found)
         for record in found:
             segment, line = record.segment, record.line
-            if line.kind == "feedback" and self._waits_for_run(lane, segment, line, record.entry):
+            if line.kind == "feedback" and self._waits_for_run(queue, segment, line, record.entry):
                 continue
             decision = Decision.SEND
             if segment.format is not Format.LETTER:
-                in_flight = self._fates.in_flight.get(record.key)
-                decision = self._fates.ledger.judge(
+                in_flight = self._settlement.in_flight.get(record.key)
+                decision = self._settlement.ledger.judge(
                     segment.number, line, record.key, delivered.get(record.key), in_flight
                 )
             if decision is Decision.SEND:
@@ -112,7 +112,7 @@ class Backlog:
             else:
                 self._conclude(segment, line, decision)
 
-    def _find(self, lane: Lane, entry: Entry, history: History) -> Record | None:
+    def _find(self, queue: DestinationQueue, entry: Entry, history: History) -> Record | None:
         """Return the record that an entry stands for, or None if it is not there any more, or not now."""
         segment = self._intake.by_handle.get(entry.handle)
         line = self._kept.take(entry) or (self._line_of(segment, entry) if segment else None)
@@ -120,23 +120,23 @@ class Backlog:
             self.release_feedback(entry.run)
             return None
         if line is None:
-            lane.postpone(entry, history, self._clock.monotonic() + backoff(history.failures + 1, 1.0))
+            queue.postpone(entry, history, self._clock.monotonic() + backoff(history.failures + 1, 1.0))
             return None
         token = idempotency_token(line.kind, line.id, line.body)
-        return Record(lane, segment, line, entry, history, dedupe_key(line.kind, line.id), token)
+        return Record(queue, segment, line, entry, history, dedupe_key(line.kind, line.id), token)
 
-    def bury(self, segment: Segment, line: Line, cause: Cause) -> None:
+    def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
-        self._fates.bury(segment, line, cause)
-        self.release_feedback(run_mark(segment.handle, line.id) if line.kind == "run" else 0)
+        self._settlement.dead_letter(segment, line, cause)
+        self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)
 
-    def release_feedback(self, mark: int) -> None:
+    def release_feedback(self, fingerprint: int) -> None:
         """Let feedback go that waited for the run with this mark."""
-        for lane, entry in self._waiting.pop(mark, []) if mark else []:
-            lane.append(entry)
+        for queue, entry in self._waiting.pop(fingerprint, []) if fingerprint else []:
+            queue.append(entry)
 
     def _line_of(self, segment: Segment, entry: Entry) -> Line | None:
-        held = self._fates.held.get(entry.handle, entry.line)
+        held = self._settlement.held.get(entry.handle, entry.line)
         if held is not None:
             return held
         try:
@@ -149,12 +149,12 @@ class Backlog:
             _log.warning("can't read %s again: %s", segment.path, error)
             return None
 
-    def _waits_for_run(self, lane: Lane, segment: Segment, line: Line, entry: Entry) -> bool:
+    def _waits_for_run(self, queue: DestinationQueue, segment: Segment, line: Line, entry: Entry) -> bool:
         """Put feedback aside if its run is pending in the same segment: the server should know the run first."""
-        mark = run_mark(segment.handle, line.run_id or "")
-        pending = any(other.holds_run(mark) for other in self.lanes.values())
-        if pending or self._run_in_flight(mark):
-            self._waiting.setdefault(mark, []).append((lane, entry))
+        fingerprint = run_fingerprint(segment.handle, line.run_id or "")
+        pending = any(other.holds_run(fingerprint) for other in self.queues.values())
+        if pending or self._run_in_flight(fingerprint):
+            self._waiting.setdefault(fingerprint, []).append((queue, entry))
             return True
         return False
 
@@ -162,7 +162,7 @@ class Backlog:
         """Settle a record without sending it."""
         if decision is Decision.CONFLICT:
             detail = f"other bytes were delivered, or are under way, for {line.kind} {line.id[:100]}"
-            self.bury(segment, line, Cause("conflict", detail, line.body))
+            self.dead_letter(segment, line, Cause("conflict", detail, line.body))
             return
-        self._fates.settle(segment, line.number, decision)
-        self.release_feedback(run_mark(segment.handle, line.id) if line.kind == "run" else 0)
+        self._settlement.settle(segment, line.number, decision)
+        self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)

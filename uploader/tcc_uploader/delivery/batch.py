@@ -15,7 +15,7 @@ class Part(NamedTuple):
     body: bytes
 
 
-def divide(body: bytes) -> list[Part]:
+def split_batch(body: bytes) -> list[Part]:
     """Return the items of a batch in the official order, children before their run; empty if it is no batch."""
     try:
         text = body.decode()
@@ -68,8 +68,8 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _past(text: str, position: int, mark: str) -> int:
+def _past(text: str, position: int, expected: str) -> int:
     position = _skip(text, position)
-    if text[position] != mark:
-        raise ValueError(f"no {mark} at {position}")
+    if text[position] != expected:
+        raise ValueError(f"no {expected} at {position}")
     return position + 1

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Entry(NamedTuple):
     """A pending record's place: the file's handle in this process, the line, where it lies (bytes).
 
-    ``run`` marks a run in its file (see :func:`run_mark`); 0 for every other kind.
+    ``run`` marks a run in its file (see :func:`run_fingerprint`); 0 for every other kind.
     """
 
     handle: int
@@ -18,12 +18,12 @@ class Entry(NamedTuple):
     run: int
 
 
-def run_mark(handle: int, run_id: str) -> int:
+def run_fingerprint(handle: int, run_id: str) -> int:
     """Return a number for a run in a file.  Two runs may share one: feedback then waits for both."""
     return (handle << 32) | zlib.crc32(run_id.encode("utf-8", "surrogatepass"))
 
 
-class EntryQueue:
+class CompactQueue:
     """First in, first out; 40 bytes per entry."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class EntryQueue:
         return entry
 
     def holds_run(self, run: int) -> bool:
-        """Whether a run with this mark waits here."""
+        """Whether a run with this fingerprint waits here."""
         try:
             self._columns[-1].index(run, self._head)
         except ValueError:

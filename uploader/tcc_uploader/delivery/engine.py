@@ -19,16 +19,16 @@ from tcc_uploader.transport.pool import Sender
 
 from .backlog import Backlog
 from .dispatcher import Delivery
-from .events import Answered, Changed, Message, Stop
-from .in_flight import Window
+from .events import Answered, Changed, Event, Stop
+from .in_flight import InFlight
 from .intake import Intake
-from .queue import report_lane
+from .queue import report_of_queue
 from .record import Record
 from .recovery import Recovery
 from .requeue import Requeue
-from .result import Outcome
+from .result import ReplayResult
 from .routing import Router
-from .settlement import Fates
+from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
 
@@ -69,15 +69,17 @@ class Engine:
         self.settings = settings
         self.clock = clock or Clock()
         self._ledger = ledger
-        self.inbox: SimpleQueue[Message] = SimpleQueue()
+        self.inbox: SimpleQueue[Event] = SimpleQueue()
         self.intake = Intake(ledger, sources, removes=removes)
-        self.fates = Fates(ledger, settings.state_dir, self.intake.counted)
+        self.settlement = Settlement(ledger, settings.state_dir, self.intake.counted)
         self._sender = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
-        window = Window(settings.in_flight + settings.in_flight // 2)  # a thread that is done finds the next one ready
-        self.backlog = Backlog(self.fates, Router(settings), self.intake, self.clock, window.holds_run)
-        self.delivery = Delivery(self.fates, self.backlog, window, self._sender, self.clock)
-        self._recovery = Recovery(self.fates, self.intake, self.backlog, is_dead)
-        self._requeue = Requeue(settings.state_dir, self.fates, self.intake, self.backlog)
+        window = InFlight(
+            settings.in_flight + settings.in_flight // 2
+        )  # a thread that is done finds the next one ready
+        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.clock, window.holds_run)
+        self.delivery = Delivery(self.settlement, self.backlog, window, self._sender, self.clock)
+        self._recovery = Recovery(self.settlement, self.intake, self.backlog, is_dead)
+        self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
         self.watcher: Watcher | None = None
         self.trouble = ""
         """Why the ledger can't be written now; empty if it can."""
@@ -130,18 +132,18 @@ class Engine:
             self._wait(min(tick, self._rescan))
         self._drain()
 
-    def run_once(self, timeout: float) -> Outcome:
+    def run_once(self, timeout: float) -> ReplayResult:
         """Deliver what is there, then end; or after ``timeout`` seconds without reading, and without a fate met."""
         self._requeue.send_requeued()
         self._take_requests()
         self.intake.scan()
-        progress, since = self.fates.met, self.clock.monotonic()
+        progress, since = self.settlement.met, self.clock.monotonic()
         timed_out = False
         while not self._stopping and not timed_out:
             self._step()
             self._tell()
             if self._finished():
-                self.delivery.give_up_suspects()  # feedback that waited for one of them goes now
+                self.delivery.give_up_undecided()  # feedback that waited for one of them goes now
                 if self._recovery.recover(self.intake.live) and self.intake.idle:
                     self.intake.scan()
                 elif self._finished():
@@ -149,16 +151,16 @@ class Engine:
                 continue
             self._wait(since + timeout)
             reads_on = self._reads_on() and not self.trouble
-            if self.fates.met != progress or reads_on:
-                progress, since = self.fates.met, self.clock.monotonic()
+            if self.settlement.met != progress or reads_on:
+                progress, since = self.settlement.met, self.clock.monotonic()
             timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
-        self.delivery.give_up_suspects()
+        self.delivery.give_up_undecided()
         self._commit()
         epoch = self.clock.wall() - self.clock.monotonic()
-        return Outcome(
+        return ReplayResult(
             counts=self.intake.counts,
-            sent=self.fates.total,
+            sent=self.settlement.total,
             damage=self.intake.damage,
             newer=len(self.intake.newer),
             unreadable={file_name(path): why for path, why in self.intake.unreadable.items()},
@@ -166,7 +168,7 @@ class Engine:
             unread=not self.intake.idle,
             unended=self.intake.unended,
             waiting=self.backlog.waiting,
-            paused=[report_lane(lane, epoch) for lane in self.backlog.lanes.values() if len(lane)],
+            paused=[report_of_queue(queue, epoch) for queue in self.backlog.queues.values() if len(queue)],
             timed_out=timed_out,
             trouble=self.trouble,
         )
@@ -181,9 +183,9 @@ class Engine:
 
     def _step(self) -> None:
         """Read and send as far as there is room; commit what was answered, and remove what is done."""
-        if not self.fates.touched:
+        if not self.settlement.touched:
             self._commit_due = self.clock.monotonic() + _COMMIT_WITHIN
-        if self.fates.adjusts:
+        if self.settlement.adjusts:
             self._commit()
         if not self.trouble:
             while self._reads_on():
@@ -198,9 +200,9 @@ class Engine:
 
     def _reads_on(self) -> bool:
         intake, backlog = self.intake, self.backlog
-        if intake.idle or (intake.reads_stream and not self.fates.held.has_room):
+        if intake.idle or (intake.reads_stream and not self.settlement.held.has_room):
             return False
-        if len(self.fates.touched) >= _UNCOMMITTED or backlog.waiting >= _MAX_WAITING:
+        if len(self.settlement.touched) >= _UNCOMMITTED or backlog.waiting >= _MAX_WAITING:
             return False
         return backlog.ready < _READ_AHEAD
 
@@ -208,8 +210,8 @@ class Engine:
         """Whether a one-shot run has nothing left that waiting a while could help."""
         if self.delivery.in_flight or self._reads_on() or self.trouble:
             return False
-        lanes = self.backlog.lanes.values()
-        return not any(len(lane) and not (lane.state.pause and lane.state.pause.needs_operator) for lane in lanes)
+        queues = self.backlog.queues.values()
+        return not any(len(queue) and not (queue.state.pause and queue.state.pause.needs_operator) for queue in queues)
 
     def _wait(self, until: float) -> None:
         """Wait for news until a moment on the monotonic clock, then take all there is."""
@@ -220,7 +222,7 @@ class Engine:
             until = now
         elif (due := self.delivery.next_due()) is not None:
             until = min(until, due)
-        if self.fates.touched:
+        if self.settlement.touched:
             until = min(until, max(now, self._commit_due))
         try:
             self._take(self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait())
@@ -231,7 +233,7 @@ class Engine:
         except Empty:
             pass
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Event) -> None:
         if isinstance(message, Changed):
             self.intake.hint(message.path)
         elif isinstance(message, Answered):
@@ -254,12 +256,12 @@ class Engine:
         gone: that is tried when ``writers_may_be_gone``.
         """
         try:
-            self.fates.write_letters()
+            self.settlement.write_letters()
         except OSError as error:
             self._note_trouble(error)
             return
         if candidates is None:
-            candidates = self.fates.touched
+            candidates = self.settlement.touched
             self._stirred.update(segment for segment in candidates if not segment.seal)
         settled = [segment for segment in candidates if segment.settled]
         removable = [s for s in settled if self._removes and s.removable and (s.seal or writers_may_be_gone)]
@@ -284,7 +286,7 @@ class Engine:
 
     def _write(self, finished: list[Segment]) -> bool:
         try:
-            self.fates.commit(finished)
+            self.settlement.commit(finished)
         except sqlite3.OperationalError as error:
             self._note_trouble(error)
             return False

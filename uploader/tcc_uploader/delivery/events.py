@@ -25,4 +25,4 @@ class Stop(NamedTuple):
     """Finish what is in flight, and end."""
 
 
-Message = Changed | Answered | Stop
+Event = Changed | Answered | Stop

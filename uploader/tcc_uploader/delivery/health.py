@@ -1,4 +1,4 @@
-"""h"""
+"""Whether a destination takes records now: a circuit breaker.  Pure: clock and chance are passed in."""
 
 import logging
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ FIRST_BACKOFF: Final = 1.0
 MAX_BACKOFF: Final = 300.0
 OPERATOR_PROBE: Final = 300.0
 """Seconds between probes of a destination that waits for an operator."""
-MAX_SUSPECTS: Final = 20
+MAX_REFUSALS: Final = 20
 """Refusals without a success after which the destination, not the records, is suspected."""
 
 
@@ -33,7 +33,7 @@ class Pause:
 
 
 @dataclass(slots=True)
-class DestinationState:
+class Health:
     """A destination is up, or paused.  ``since`` and ``last_success`` are wall-clock seconds."""
 
     destination: Destination
@@ -43,14 +43,14 @@ class DestinationState:
     """Failed tries in a row."""
     successes: int = 0
     last_success: float | None = None
-    suspects: int = 0
+    undecided: int = 0
     """Records refused since the last success."""
 
     def succeeded(self, wall: float) -> None:
         """Note a delivery: the destination is up."""
         self.successes += 1
         self.failures = 0
-        self.suspects = 0
+        self.undecided = 0
         self.pause = None
         self.last_success = wall
 
@@ -84,15 +84,15 @@ class DestinationState:
 
     def refused(self, reason: str, *, now: float, wall: float) -> bool:
         """Note a refused record.  Return whether the destination itself is suspected now, and paused."""
-        self.suspects += 1
+        self.undecided += 1
         pause = self.pause
         early = pause is not None and (pause.next_probe is None or pause.next_probe > now)
-        if self.suspects < MAX_SUSPECTS and not (pause and pause.needs_operator):
+        if self.undecided < MAX_REFUSALS and not (pause and pause.needs_operator):
             # a probe that is refused was answered: the outage is over; an answer from before the pause ends nothing
             self.pause = pause if early else None
             return False
         if not (pause and pause.needs_operator and early):
-            remedy = f"{self.suspects} records in a row were refused: look at the server before the records"
+            remedy = f"{self.undecided} records in a row were refused: look at the server before the records"
             self.needs_operator(reason, remedy, now=now, wall=wall)
         return True
 

@@ -1,4 +1,4 @@
-"""How much may be in memory and under way at once."""
+"""The records that are being sent, and how many more may be."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ _WINDOW_BYTES: Final = 64 * 1024 * 1024
 """Bodies in flight; one is always admitted."""
 
 
-class Window:
+class InFlight:
     """The records in flight: at most ``most`` of them."""
 
     def __init__(self, most: int) -> None:
@@ -41,6 +41,6 @@ class Window:
         """Return the records that have been under way since before a moment on the monotonic clock."""
         return [record for record in self._records if record.sent_at < moment]
 
-    def holds_run(self, mark: int) -> bool:
-        """Whether a run with this mark is under way."""
-        return any(record.entry.run == mark for record in self._records)
+    def holds_run(self, fingerprint: int) -> bool:
+        """Whether a run with this fingerprint is under way."""
+        return any(record.entry.run == fingerprint for record in self._records)

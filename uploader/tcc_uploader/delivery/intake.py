@@ -25,8 +25,8 @@ class Intake:
     def __init__(self, ledger: Ledger, sources: Sources, *, removes: bool) -> None:
         self.spools = tuple(sources.spools)
         self._files = tuple(sources.files)
-        self._carriers = tuple(sources.carriers)
-        self._streams: Iterator[Segment] | None = chain.from_iterable(carrier.segments() for carrier in self._carriers)
+        self._carriers = tuple(sources.archives)
+        self._streams: Iterator[Segment] | None = chain.from_iterable(archive.segments() for archive in self._carriers)
         """The segments that come as streams; None when there are no more."""
         self._streaming: Segment | None = None
         self._removes = removes
@@ -74,7 +74,7 @@ class Intake:
     @property
     def wrong(self) -> list[str]:
         """What is wrong with archives and streams, as far as they were read."""
-        return [text for carrier in self._carriers for text in carrier.wrong]
+        return [text for archive in self._carriers for text in archive.wrong]
 
     @property
     def unended(self) -> int:
@@ -84,7 +84,7 @@ class Intake:
     @property
     def newer(self) -> list[Path]:
         """Files of a format that only a newer version can read."""
-        return [*self._newer, *(path for carrier in self._carriers for path in carrier.newer)]
+        return [*self._newer, *(path for archive in self._carriers for path in archive.newer)]
 
     @property
     def reads_stream(self) -> bool:

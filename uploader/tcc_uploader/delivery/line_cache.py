@@ -1,4 +1,4 @@
-"""l"""
+"""Lines kept in memory between reading and sending."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ _KEPT_BYTES: Final = 16 * 1024 * 1024
 _HELD_BYTES: Final = 64 * 1024 * 1024
 
 
-class HeldLines:
+class LineCache:
     """Lines that can't be read again, until they meet their fate: those of streams, and those made from a journal."""
 
     def __init__(self) -> None:

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from tcc_uploader.transport.answers import Answer
 
-from .compact_queue import Entry, EntryQueue
-from .health import DestinationState
+from .compact_queue import CompactQueue, Entry
+from .health import Health
 from .record import History, Record
 from .routing import Route
 
@@ -37,17 +37,17 @@ class _Retry(NamedTuple):
     history: History
 
 
-class Lane:
+class DestinationQueue:
     """One destination's queue.  ``due`` times are on the monotonic clock."""
 
     def __init__(self, route: Route, now: float) -> None:
-        self.state = DestinationState(route.destination, route.api_key)
+        self.state = Health(route.destination, route.api_key)
         if route.blocked:
             self.state.block(route.blocked, route.remedy, wall=now)
-        self.suspects: list[tuple[Record, Answer]] = []
+        self.undecided: list[tuple[Record, Answer]] = []
         """Refused since the last success: dead at the next one."""
         self.in_flight = 0
-        self._fresh = EntryQueue()
+        self._fresh = CompactQueue()
         self._retries: list[_Retry] = []
         self._order = 0
 
@@ -63,7 +63,7 @@ class Lane:
         self._order += 1
         heapq.heappush(self._retries, _Retry(due, self._order, entry, history))
 
-    def hurry(self) -> None:
+    def retry_now(self) -> None:
         """Let the records that failed once in it go now, before what came after them."""
         self._retries = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self._retries]
         heapq.heapify(self._retries)
@@ -78,7 +78,7 @@ class Lane:
         return some
 
     def take(self, now: float) -> tuple[Entry, History] | None:
-        """Take the next record that may go, or None.  A paused lane gives one at a time, when it is to be probed.
+        """Take the next record that may go, or None.  A paused queue gives one at a time, when it is to be probed.
 
         A probe takes a record that did not fail before, if there is one: an outage must not hang on one record.
         """
@@ -103,11 +103,11 @@ class Lane:
         return pause.next_probe if self._fresh else retry and max(retry, pause.next_probe)
 
     def holds_run(self, run: int) -> bool:
-        """Whether a run with this mark waits here."""
+        """Whether a run with this fingerprint waits here."""
         return (
             self._fresh.holds_run(run)
             or any(retry.entry.run == run for retry in self._retries)
-            or any(record.entry.run == run for record, _ in self.suspects)
+            or any(record.entry.run == run for record, _ in self.undecided)
         )
 
     def _take_retry(self) -> tuple[Entry, History]:
@@ -115,16 +115,16 @@ class Lane:
         return retry.entry, retry.history
 
 
-def report_lane(lane: Lane, epoch: float) -> DestinationReport:
+def report_of_queue(queue: DestinationQueue, epoch: float) -> DestinationReport:
     """Return how a destination does.  ``epoch`` is the wall clock's lead over the monotonic one."""
-    state, pause = lane.state, lane.state.pause
+    state, pause = queue.state, queue.state.pause
     probe = pause.next_probe if pause else None
     return DestinationReport(
         url=state.destination.url,
         key=state.destination.hint,
         state="paused" if pause else "up",
-        waiting=len(lane) + len(lane.suspects) + lane.in_flight,
-        reason=pause.reason if pause else _suspicion(lane),
+        waiting=len(queue) + len(queue.undecided) + queue.in_flight,
+        reason=pause.reason if pause else _refusals_text(queue),
         since=pause.since if pause else None,
         next_probe=None if probe is None else probe + epoch,
         remedy=pause.remedy if pause else "",
@@ -132,9 +132,9 @@ def report_lane(lane: Lane, epoch: float) -> DestinationReport:
     )
 
 
-def _suspicion(lane: Lane) -> str:
+def _refusals_text(queue: DestinationQueue) -> str:
     """Return what is known of refusals that the next success will make dead letters."""
-    if not lane.suspects:
+    if not queue.undecided:
         return ""
-    _, answer = lane.suspects[-1]
-    return f"{len(lane.suspects)} refused since the last success: {answer.reason}"
+    _, answer = queue.undecided[-1]
+    return f"{len(queue.undecided)} refused since the last success: {answer.reason}"

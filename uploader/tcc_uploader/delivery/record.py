@@ -1,4 +1,4 @@
-"""r"""
+"""A pending record, and its life."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,11 +12,11 @@ from .batch import Part
 from .compact_queue import Entry
 
 if TYPE_CHECKING:
-    from .queue import Lane
+    from .queue import DestinationQueue
 
 
 @dataclass(slots=True)
-class Division:
+class BatchProgress:
     """A run whose items go one by one: what is left, and what was refused alone."""
 
     parts: list[Part]
@@ -35,16 +35,16 @@ class History(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """A record in hand, on its way to its lane's destination."""
+    """A record in hand, on its way to its queue's destination."""
 
-    lane: "Lane"
+    queue: "DestinationQueue"
     segment: Segment
     line: Line
     entry: Entry
     history: History
     key: bytes
     token: bytes
-    division: Division | None = None
+    batch: BatchProgress | None = None
     sent_at: float = 0.0
     """On the monotonic clock."""
 

@@ -11,7 +11,7 @@ from tcc_uploader.spool.segment import Segment
 
 from .backlog import Backlog
 from .intake import Intake
-from .settlement import Fates
+from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
 
@@ -19,8 +19,10 @@ _log = logging.getLogger(__name__)
 class Recovery:
     """Runs in the deciding thread.  ``is_dead`` tells whether a segment's writer is gone."""
 
-    def __init__(self, fates: Fates, intake: Intake, backlog: Backlog, is_dead: Callable[[Segment], bool]) -> None:
-        self._fates = fates
+    def __init__(
+        self, settlement: Settlement, intake: Intake, backlog: Backlog, is_dead: Callable[[Segment], bool]
+    ) -> None:
+        self._settlement = settlement
         self._intake = intake
         self._backlog = backlog
         self._is_dead = is_dead
@@ -62,20 +64,20 @@ class Recovery:
         if line is None:
             return
         key = dedupe_key(line.kind, line.id)
-        ledger = self._fates.ledger
+        ledger = self._settlement.ledger
         known = ledger.delivered([key]).get(key)
-        decision = ledger.judge(segment.number, line, key, known, self._fates.in_flight.get(key))
+        decision = ledger.judge(segment.number, line, key, known, self._settlement.in_flight.get(key))
         if decision in (Decision.DUPLICATE, Decision.CONFLICT):
             return  # it did end: its record stood in a segment that has gone
         segment.counts.records += 1
         segment.counts.recovered += 1
         if decision is Decision.SEND:
-            self._fates.held.hold(segment.handle, line)
+            self._settlement.held.hold(segment.handle, line)
             self._backlog.send(segment, line)
             _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
         else:
-            self._fates.settle(segment, line.number, decision)
-        self._fates.touch(segment)
+            self._settlement.settle(segment, line.number, decision)
+        self._settlement.touch(segment)
 
 
 def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:

@@ -13,17 +13,17 @@ from tcc_uploader.model.letter import Letter
 
 from .backlog import Backlog
 from .intake import Intake
-from .settlement import Fates
+from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
 
 
 class Requeue:
-    """Takes mailbox, and queues the letters that are to be sent.  Runs in the deciding thread."""
+    """Takes requests, and queues the letters that are to be sent.  Runs in the deciding thread."""
 
-    def __init__(self, state: Path, fates: Fates, intake: Intake, backlog: Backlog) -> None:
+    def __init__(self, state: Path, settlement: Settlement, intake: Intake, backlog: Backlog) -> None:
         self._state = state
-        self._fates = fates
+        self._settlement = settlement
         self._intake = intake
         self._backlog = backlog
         self._queued: set[str] = set()
@@ -35,14 +35,14 @@ class Requeue:
             self._take(request)
             taken.append(file)
         if taken:
-            self._fates.commit()
+            self._settlement.commit()
             for file in taken:
                 file.unlink(missing_ok=True)
             self.send_requeued()
 
     def send_requeued(self) -> None:
         """Queue every letter that the ledger knows as requeued, and that is not queued yet."""
-        for row in self._fates.ledger.letters_with("requeued"):
+        for row in self._settlement.ledger.letters_with("requeued"):
             if row.id in self._queued:
                 continue
             try:
@@ -61,20 +61,20 @@ class Requeue:
         except (OSError, ValueError) as error:
             _log.warning("there is no letter %s to %s: %s", request.letter, request.action, error)
             return
-        row = self._fates.ledger.letter(letter.id) or self._row_of(letter)
+        row = self._settlement.ledger.letter(letter.id) or self._row_of(letter)
         if row.fate != "dead":
             return  # answered meanwhile, or on its way already
         if request.action == "drop":
-            self._fates.answer_letter(row, "dropped")
+            self._settlement.answer_letter(row, "dropped")
             return
         if request.letter_json is not None:
             store.write(self._state, Letter.model_validate_json(request.letter_json))
         self._queued.discard(letter.id)
-        self._fates.answer_letter(row, "requeued")
+        self._settlement.answer_letter(row, "requeued")
 
     def _row_of(self, letter: Letter) -> LetterRow:
         """Return the row of a letter that the ledger does not know: an earlier ledger was lost."""
         token = idempotency_token(letter.kind, letter.record_id, letter.body_bytes)
-        place = Place(self._fates.ledger.number_of(letter.segment), letter.line)
+        place = Place(self._settlement.ledger.number_of(letter.segment), letter.line)
         key = dedupe_key(letter.kind, letter.record_id)
         return LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason)

@@ -8,7 +8,7 @@ from .queue import DestinationReport
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReplayResult:
     """What a one-shot run came to.  ``sent`` counts what met its fate just now, ``counts`` all that was found."""
 
     counts: Counts

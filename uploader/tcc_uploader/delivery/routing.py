@@ -1,4 +1,4 @@
-"""Where a record goes, and whether that place takes records now.  Pure: clock and chance are passed in."""
+"""Where a record goes: its URL and its key.  Pure."""
 
 import logging
 from collections.abc import Mapping

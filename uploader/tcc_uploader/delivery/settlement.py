@@ -18,7 +18,7 @@ from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.transport.answers import Answer
 
-from .line_cache import HeldLines
+from .line_cache import LineCache
 
 _log = logging.getLogger(__name__)
 
@@ -33,27 +33,27 @@ class Cause(NamedTuple):
     url: str | None = None
 
 
-class _Burial(NamedTuple):
+class _UnwrittenLetter(NamedTuple):
     segment: Segment
     letter: Letter
     key: bytes
     token: bytes
 
 
-class Fates:
+class Settlement:
     """The fates of this commit.  Nothing here is true before :meth:`commit` has returned."""
 
     def __init__(self, ledger: Ledger, state: Path, counted: Callable[[int], Segment | None]) -> None:
         self.in_flight: dict[bytes, Known] = {}
         """What is being sent under a key, or was delivered and is not committed yet."""
-        self.held = HeldLines()
+        self.held = LineCache()
         self.total = Counts()
         """The fates met in this process, by records sent or settled here."""
         self._met = 0
         self._ledger = ledger
         self._state = state
         self._counted = counted
-        self._burials: list[_Burial] = []
+        self._unwritten_letters: list[_UnwrittenLetter] = []
         """Letters to be written before anything says that their records are dead."""
         self._answered: list[Path] = []
         """Letters whose record was delivered, or dropped, after all."""
@@ -100,7 +100,7 @@ class Fates:
         self._count(segment, number, Decision.DELIVERED)
         self.total.delivered += 1
 
-    def bury(self, segment: Segment, line: Line, cause: Cause) -> None:
+    def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
         key = dedupe_key(line.kind, line.id)
         token = idempotency_token(line.kind, line.id, line.body)
@@ -123,9 +123,9 @@ class Fates:
             died_at=now_text(),
             body=body_text(cause.body),
         )
-        self._burials.append(_Burial(segment, letter, key, token))
+        self._unwritten_letters.append(_UnwrittenLetter(segment, letter, key, token))
 
-    def bury_invalid(self, segment: Segment, invalid: Invalid) -> None:
+    def dead_letter_invalid(self, segment: Segment, invalid: Invalid) -> None:
         """Make a dead letter of a plain line that no wire item matches, unless it is one already."""
         decision = self._ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)
         if decision is not Decision.SEND:
@@ -141,14 +141,16 @@ class Fates:
             died_at=now_text(),
             body=body_text(invalid.raw),
         )
-        self._burials.append(_Burial(segment, letter, invalid_key(invalid.raw), invalid_token(invalid.raw)))
+        self._unwritten_letters.append(
+            _UnwrittenLetter(segment, letter, invalid_key(invalid.raw), invalid_token(invalid.raw))
+        )
 
     def write_letters(self) -> None:
         """Write the letters of dead records.  Raises OSError; nothing is lost then, call it again later."""
-        while self._burials:
-            segment, letter, key, token = self._burials[0]
+        while self._unwritten_letters:
+            segment, letter, key, token = self._unwritten_letters[0]
             store.write(self._state, letter)
-            self._burials.pop(0)
+            self._unwritten_letters.pop(0)
             place = Place(segment.number, letter.line)
             self._changes.letters.append(LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason))
             self._count(segment, letter.line, Decision.DEAD)

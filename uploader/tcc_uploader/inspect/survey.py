@@ -70,9 +70,9 @@ def survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> S
         else:
             result.counts += segment.counts
             result.damage += segment.damage
-    for carrier in sources.carriers:
-        result.newer += carrier.newer
-        result.wrong += carrier.wrong
+    for archive in sources.archives:
+        result.newer += archive.newer
+        result.wrong += archive.wrong
     result.damage += len(result.wrong)
     return result
 

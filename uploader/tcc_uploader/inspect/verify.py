@@ -88,9 +88,9 @@ def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
         except OSError as error:
             unreadable[segment.path] = error.strerror or str(error)
     result.unreadable = {str(path): why for path, why in unreadable.items()}
-    for carrier in sources.carriers:
-        result.newer += map(str, carrier.newer)
-        result.archives += carrier.wrong
+    for archive in sources.archives:
+        result.newer += map(str, archive.newer)
+        result.archives += archive.wrong
     if whole:
         folders = {str(spool) for spool in sources.spools}
         absent = [row for row in ledger.segments() if row.id not in present]

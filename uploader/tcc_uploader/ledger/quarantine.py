@@ -10,7 +10,7 @@ _SET_ASIDE: Final = ".corrupt-"
 _log = logging.getLogger(__name__)
 
 
-def move_aside(state: Path) -> None:
+def quarantine_ledger(state: Path) -> None:
     """Rename a ledger that can't be used, so that a new one takes its place; log it as the loss that it is."""
     stamp = time.strftime("%Y%m%dt%H%M%Sz", time.gmtime())
     for name in (FILE_NAME, f"{FILE_NAME}-journal"):
@@ -25,6 +25,6 @@ def move_aside(state: Path) -> None:
     )
 
 
-def set_aside(state: Path) -> list[Path]:
+def quarantined(state: Path) -> list[Path]:
     """Return the damaged ledgers that were set aside here."""
     return sorted(state.glob(f"{FILE_NAME}{_SET_ASIDE}*"))

@@ -16,7 +16,7 @@ from tcc_schemas.lines import Line
 from tcc_uploader.model.fate import Counts, Decision, Known, Place, decide
 from tcc_uploader.model.keys import digest_of, idempotency_token, invalid_key
 
-from .quarantine import FILE_NAME, move_aside
+from .quarantine import FILE_NAME, quarantine_ledger
 from .rows import Changes, LetterFate, LetterRow, SegmentRow
 from .schema import connect as _connect
 from .schema import connect_reading as _connect_reading
@@ -80,7 +80,7 @@ class Ledger:
                 database.close()
             if isinstance(error, sqlite3.OperationalError):
                 raise  # no room, no permission: nothing says that the file is bad
-            move_aside(state)
+            quarantine_ledger(state)
             return cls(_connect(path), path)
 
     @classmethod

@@ -1,1 +1,4 @@
-"""What a record's life is made of, as plain values: nothing here opens a file, a socket or a clock."""
+"""What a record's life is made of, as plain values.
+
+Imports nothing of this program and touches no file, socket or clock.  Begin with ``fate``.
+"""

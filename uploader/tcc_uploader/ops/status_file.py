@@ -1,4 +1,4 @@
-"""s"""
+"""``status.json``: what a running uploader says of itself."""
 
 import logging
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.queue import DestinationReport, report_lane
+from tcc_uploader.delivery.queue import DestinationReport, report_of_queue
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +44,10 @@ class StatusFile:
 
     def tell(self, engine: Engine) -> None:
         """Write the file if it is time: every few seconds, and at the first success."""
-        if engine.clock.monotonic() - self._last >= _EVERY or (self._first_success and engine.fates.total.delivered):
-            self._first_success = not engine.fates.total.delivered
+        if engine.clock.monotonic() - self._last >= _EVERY or (
+            self._first_success and engine.settlement.total.delivered
+        ):
+            self._first_success = not engine.settlement.total.delivered
             self.write(engine)
 
     def write(self, engine: Engine) -> None:
@@ -65,19 +67,20 @@ class StatusFile:
 def report_of(engine: Engine, pid: int, earlier: float | None) -> ProcessReport:
     """Return what an engine says of itself; ``earlier`` is the last success of an earlier process."""
     wall, monotonic = engine.clock.wall(), engine.clock.monotonic()
-    lanes = engine.backlog.lanes.values()
-    successes = [lane.state.last_success for lane in lanes if lane.state.last_success is not None]
+    queues = engine.backlog.queues.values()
+    successes = [queue.state.last_success for queue in queues if queue.state.last_success is not None]
     return ProcessReport(
         pid=pid,
         updated=wall,
         watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
-        destinations=[report_lane(lane, wall - monotonic) for lane in lanes],
+        destinations=[report_of_queue(queue, wall - monotonic) for queue in queues],
         last_success=max(successes, default=earlier),
         trouble=engine.trouble,
     )
 
 
 def read_report(state: Path) -> ProcessReport | None:
+    """Return what the last uploader on this state wrote; None if it wrote nothing that can be read."""
     try:
         return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes())
     except (OSError, ValidationError):

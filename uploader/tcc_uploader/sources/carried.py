@@ -13,7 +13,7 @@ from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line, sniffed
 from tcc_uploader.spool.segment import Reader, Segment
 
-from .manifest import MANIFEST, MAX_MANIFEST, Manifest, SegmentEntry
+from .manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
 from .streams import read_fully
 from .walk import ArchiveError, ByteStream, Member, Refused, walk
 
@@ -26,7 +26,7 @@ _MAX_JOURNAL: Final = 64 * 1024 * 1024
 _NO_FILE: Final = 0
 
 
-class Carrier:
+class ArchiveSource:
     """One archive, compressed file or stream with segments.  What is wrong with it shows in ``wrong`` as it is read."""
 
     def __init__(self, path: Path, opened: Callable[[], BinaryIO]) -> None:
@@ -36,7 +36,7 @@ class Carrier:
         self.newer: list[Path] = []
         """Members of a format that only a newer version can read."""
         self._opened = opened
-        self._expected: dict[str, SegmentEntry] = {}
+        self._expected: dict[str, ManifestEntry] = {}
         """What manifests tell and was not met yet, by a member's name."""
 
     def segments(self) -> Iterator[Segment]:
@@ -149,11 +149,11 @@ class _Checked:
         return data
 
 
-def from_file(path: Path) -> Carrier:
+def from_file(path: Path) -> ArchiveSource:
     """Return what is carried in a file."""
-    return Carrier(path, lambda: open(path, "rb", opener=open_plainly))
+    return ArchiveSource(path, lambda: open(path, "rb", opener=open_plainly))
 
 
-def from_stdin() -> Carrier:
+def from_stdin() -> ArchiveSource:
     """Return what comes through standard input."""
-    return Carrier(Path("stdin"), lambda: sys.stdin.buffer)
+    return ArchiveSource(Path("stdin"), lambda: sys.stdin.buffer)

@@ -11,7 +11,7 @@ from tcc_uploader.spool import reader
 from tcc_uploader.spool.scan import SUFFIX, list_files
 from tcc_uploader.spool.segment import Segment
 
-from .carried import Carrier, from_file, from_stdin
+from .carried import ArchiveSource, from_file, from_stdin
 from .walk import START, is_archive
 
 STDIN: Final = Path("-")
@@ -24,10 +24,10 @@ class Sources:
 
     spools: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    carriers: list[Carrier] = field(default_factory=list)
+    archives: list[ArchiveSource] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return ", ".join(map(str, (*self.spools, *self.files, *(carrier.path for carrier in self.carriers))))
+        return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))
 
 
 def sources_of(paths: Iterable[Path]) -> Sources:
@@ -35,7 +35,7 @@ def sources_of(paths: Iterable[Path]) -> Sources:
     found = Sources()
     for path in paths:
         if path == STDIN:
-            found.carriers.append(from_stdin())
+            found.archives.append(from_stdin())
         elif path.is_dir():
             _look_into(path.resolve(), found)
         else:
@@ -52,8 +52,8 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
             yield reader.identify(path)
         except OSError as error:
             unreadable[path] = error.strerror or str(error)
-    for carrier in sources.carriers:
-        yield from carrier.segments()
+    for archive in sources.archives:
+        yield from archive.segments()
 
 
 def _look_into(folder: Path, found: Sources) -> None:
@@ -64,7 +64,7 @@ def _look_into(folder: Path, found: Sources) -> None:
             found.spools.append(Path(root))
         for name in sorted(names):
             if name.endswith(_ENDINGS):
-                found.carriers.append(from_file(Path(root, name)))
+                found.archives.append(from_file(Path(root, name)))
 
 
 def _add_file(path: Path, found: Sources) -> None:
@@ -74,6 +74,6 @@ def _add_file(path: Path, found: Sources) -> None:
     except OSError:
         carried = False  # whoever reads it will tell
     if carried or path.name.endswith(_ENDINGS):
-        found.carriers.append(from_file(path))
+        found.archives.append(from_file(path))
     else:
         found.files.append(path)

@@ -16,7 +16,7 @@ _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, slots=True)  # a model of its own would take four times the memory
-class SegmentEntry:
+class ManifestEntry:
     """One segment of a bundle.  Sizes in bytes.
 
     ``records`` are the complete lines that are to be delivered, None for a file of another format; ``torn`` are the
@@ -47,7 +47,7 @@ class Manifest(BaseModel):
     made_at: str
     made_by: str
     records: Count
-    segments: list[SegmentEntry]
+    segments: list[ManifestEntry]
     selection: Selection | None = None
 
     @classmethod

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from faults import KEY, FaultServer, Reply, Request, SegmentFile, always, ok, run_item, step_item
+from support.faults import KEY, FaultServer, Reply, Request, SegmentFile, always, ok, run_item, step_item
+from support.shell import Shell, wait
 from tcc_schemas.endpoints import key_hint
-from uploader.shell import Shell, wait
 
 
 def refuse(run_id: str) -> object:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from faults import FaultServer, Reply, SegmentFile, always, run_item
+from support.faults import FaultServer, Reply, SegmentFile, always, run_item
+from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.spool import removal
-from uploader.rigging import Rig
 
 
 def gone(path: Path, after: float = 0.0) -> object:
@@ -217,13 +217,13 @@ def test_records_that_are_added_are_delivered_while_the_file_grows(rig: Rig, ser
 
     def grow(engine: Engine) -> bool:
         nonlocal known
-        if engine.fates.total.delivered == known and known < 5:
+        if engine.settlement.total.delivered == known and known < 5:
             start = len(segment.data)
             segment.run(f"r{known}")
             known += 1
             with path.open("ab") as writer:
                 writer.write(segment.data[start:])
-        return engine.fates.total.delivered == 5
+        return engine.settlement.total.delivered == 5
 
     rig.daemon(grow, removes=False)
     assert [ids[0] for ids in server.ids] == ["r0", "r1", "r2", "r3", "r4"]
@@ -237,9 +237,9 @@ def test_a_file_that_replaces_another_under_its_name_is_read_from_its_start(rig:
     SegmentFile().run("r3").write(rig.spool, "b")
 
     def replace(engine: Engine) -> bool:
-        if engine.fates.total.delivered == 2 and (rig.spool / "b").exists():
+        if engine.settlement.total.delivered == 2 and (rig.spool / "b").exists():
             (rig.spool / "b").rename(path)
-        return engine.fates.total.delivered == 3
+        return engine.settlement.total.delivered == 3
 
     rig.daemon(replace, removes=False)
     assert [ids[0] for ids in server.ids] == ["r1", "r2", "r3"]
@@ -256,7 +256,7 @@ def test_a_file_that_goes_away_with_records_pending_is_told_of(rig: Rig, server:
             path.unlink()
             server.behaviour = lambda _: Reply()
             SegmentFile().run("r3").write(rig.spool, "b.jsonl")
-        return engine.fates.total.delivered == 1
+        return engine.settlement.total.delivered == 1
 
     engine = rig.daemon(remove, removes=False)
     assert engine.intake.vanished == {path: 2}

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from end_to_end_world import World, stop, wait_until
-from faults import FaultServer, Reply, run_item
+from support.faults import FaultServer, Reply, run_item
+from support.rigging import Rig
+from support.worlds import World, stop, wait_until
 from tcc_recorder.segment import Segment as Writer
 from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.spool.journal import DIED
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
-from uploader.rigging import Rig
 
 AT = "2026-01-31T12:00:00.123Z"
 

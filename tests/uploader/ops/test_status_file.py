@@ -2,10 +2,10 @@
 
 import json
 
-from faults import SegmentFile
+from support.faults import SegmentFile
+from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ops.status_file import FILE_NAME, StatusFile
-from uploader.rigging import Rig
 
 
 def test_a_daemon_without_news_writes_nothing(rig: Rig) -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from end_to_end_world import wait_until
-from faults import KEY, FaultServer, Reply, SegmentFile, always, ok
+from support.faults import KEY, FaultServer, Reply, SegmentFile, always, ok
+from support.shell import Shell
+from support.worlds import wait_until
 from tcc_uploader.cli.exit_codes import FAIL_ON, Exit, softened
 from tcc_uploader.cli.markdown import summary
 from tcc_uploader.delivery.queue import DestinationReport
-from tcc_uploader.delivery.result import Outcome
+from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.model.fate import Counts
-from uploader.shell import Shell
 
-PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "ci.md").read_text()
 HOSTILE = "x|`y`<img src=q onerror=p>@someone#1 [t](http:e) www.example.com\n# head\u202e*b*_i_~s~&amp;"
 
 
@@ -26,9 +26,9 @@ def outcome(
     wrong: list[str] | None = None,
     paused: list[DestinationReport] | None = None,
     trouble: str = "",
-) -> Outcome:
+) -> ReplayResult:
     """Return what a replay came to."""
-    return Outcome(
+    return ReplayResult(
         counts=counts or Counts(),
         sent=Counts(),
         damage=0,
@@ -189,8 +189,8 @@ def test_the_page_names_every_member_of_the_json(shell: Shell, server: FaultServ
     rows = PAGE.partition("| member | |")[2]
     named = {name for row in re.findall(r"^\| (`.*?) \| ", rows, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
     assert named == set(found)
-    fates = (found[fate] for fate in ("delivered", "duplicate", "dead", "pending", "dropped"))
-    assert sum(int(str(fate)) for fate in fates) == found["records"] == 2
+    settlement = (found[fate] for fate in ("delivered", "duplicate", "dead", "pending", "dropped"))
+    assert sum(int(str(fate)) for fate in settlement) == found["records"] == 2
 
 
 def test_the_page_tells_the_exit_codes_of_fail_on() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from faults import KEY, FaultServer
+from support.faults import KEY, FaultServer
 
 COMMAND = Path(sys.executable).with_name("tcc-upload")
 

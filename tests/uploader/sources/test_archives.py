@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from support.archive_samples import LINES, NOISE, PACKERS, WHOLE, Pipe, empty_folder, found, tar, zipped
 from tcc_uploader.sources.walk import START, Member, is_archive, walk
-from uploader.archive_samples import LINES, NOISE, PACKERS, WHOLE, Pipe, empty_folder, found, tar, zipped
 
 __all__ = ["empty_folder"]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcc_uploader.delivery.health import DestinationState, backoff
+from tcc_uploader.delivery.health import Health, backoff
 from tcc_uploader.delivery.routing import Destination
 from tcc_uploader.transport.answers import Answer, Classified, Verdict, classify
 
@@ -124,9 +124,9 @@ def test_backoff_lies_between_a_second_and_five_minutes(attempt: int, chance: fl
     assert 1 <= backoff(attempt, chance) <= min(300, 2.0 ** min(attempt, 10))
 
 
-def state() -> DestinationState:
+def state() -> Health:
     """Return a destination that is up."""
-    return DestinationState(Destination("http://x/", "hint"), "key")
+    return Health(Destination("http://x/", "hint"), "key")
 
 
 def test_an_outage_pauses_for_longer_and_longer_and_a_success_ends_it() -> None:

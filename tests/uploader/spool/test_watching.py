@@ -9,12 +9,12 @@ from queue import SimpleQueue
 
 import pytest
 
-from faults import FaultServer, SegmentFile
+from support.faults import FaultServer, SegmentFile
+from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.spool import watch
 from tcc_uploader.spool.scan import Done, entries, scan
 from tcc_uploader.spool.watch import Watcher
-from uploader.rigging import Rig
 
 
 def wait(condition: Callable[[], object], timeout: float = 10.0) -> None:
@@ -36,7 +36,7 @@ def test_an_event_brings_a_record_long_before_the_next_scan(rig: Rig, server: Fa
 
     def until(engine: Engine) -> object:
         started.set()
-        return engine.fates.total.delivered
+        return engine.settlement.total.delivered
 
     thread = threading.Thread(target=rig.daemon, args=(until,), kwargs={"real": True})
     thread.start()
@@ -111,7 +111,7 @@ def test_without_any_watcher_the_scans_deliver(rig: Rig, server: FaultServer, mo
         modes.add(engine.watcher.mode if engine.watcher else "")
         if not any(rig.spool.iterdir()):
             SegmentFile().run("r1").write(rig.spool)
-        return engine.fates.total.delivered
+        return engine.settlement.total.delivered
 
     rig.daemon(late, removes=False)
     assert modes == {"scanning"}

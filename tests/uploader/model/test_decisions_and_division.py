@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from faults import batch_of, run_item, step_item, tool_call_item
-from tcc_uploader.delivery.batch import divide, join
-from tcc_uploader.delivery.compact_queue import Entry, EntryQueue, run_mark
+from support.faults import batch_of, run_item, step_item, tool_call_item
+from tcc_uploader.delivery.batch import join, split_batch
+from tcc_uploader.delivery.compact_queue import CompactQueue, Entry, run_fingerprint
 from tcc_uploader.model.fate import Decision, Known, Place, decide
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 
@@ -105,7 +105,7 @@ def test_a_batch_is_cut_into_its_own_bytes(
     if first:
         batch = {"items": items, "type": "batch", "more": ["items"]}
     body = json.dumps(batch, indent=indent, ensure_ascii=bool(ascii_only)).encode("utf-8", "surrogatepass")
-    parts = divide(body)
+    parts = split_batch(body)
     position = 0
     for item in items:
         part = next(it for it in parts if json.loads(it.body) == item)
@@ -119,7 +119,7 @@ def test_a_batch_is_cut_into_its_own_bytes(
 def test_what_is_cut_can_be_joined(dumps: object) -> None:
     """Some items of a batch make a batch again; one item stands alone."""
     items = run_item("r"), step_item("r", "s", text="é\U0001f600"), tool_call_item("r", "t")
-    parts = divide(dumps(batch_of(*items)))  # type: ignore[operator]
+    parts = split_batch(dumps(batch_of(*items)))  # type: ignore[operator]
     assert json.loads(join(parts)) == batch_of(items[1], items[2], items[0])
     assert json.loads(join(parts[:1])) == items[1]
 
@@ -153,14 +153,14 @@ def test_what_is_cut_can_be_joined(dumps: object) -> None:
 )
 def test_hostile_input_is_no_batch(body: bytes) -> None:
     """What can't be cut is left whole."""
-    assert divide(body) == []
+    assert split_batch(body) == []
 
 
 @given(st.binary())
 def test_no_bytes_raise(body: bytes) -> None:
     """Whatever a body holds, cutting it does not raise."""
-    divide(body)
-    divide(b'{"items":[' + body)
+    split_batch(body)
+    split_batch(b'{"items":[' + body)
 
 
 class QueueModel(RuleBasedStateMachine):
@@ -168,7 +168,7 @@ class QueueModel(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.queue = EntryQueue()
+        self.queue = CompactQueue()
         self.model: deque[Entry] = deque()
 
     @rule(count=st.integers(1, 6000), start=st.integers(0, 2**40))
@@ -204,11 +204,11 @@ TestQueue.settings = settings(max_examples=15, stateful_step_count=12, deadline=
 def test_an_empty_queue_gives_nothing() -> None:
     """Taking from an empty queue is an IndexError."""
     with pytest.raises(IndexError):
-        EntryQueue().popleft()
+        CompactQueue().popleft()
 
 
 def test_a_run_s_mark_is_its_file_s() -> None:
     """The same run in two files has two marks, and any id has one."""
     ident = str(uuid4())
-    assert run_mark(1, ident) != run_mark(2, ident)
-    assert 0 < run_mark(2**31, "\ud800") < 2**64
+    assert run_fingerprint(1, ident) != run_fingerprint(2, ident)
+    assert 0 < run_fingerprint(2**31, "\ud800") < 2**64

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from faults import AT, FaultServer, Reply, SegmentFile, always, batch_of, ok, run_item, step_item
+from support.faults import AT, FaultServer, Reply, SegmentFile, always, batch_of, ok, run_item, step_item
+from support.rigging import Rig
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.sqlite import Ledger
-from uploader.rigging import Rig
 
 
 def plain(*values: object, end: bytes = b"\n") -> bytes:
@@ -87,9 +87,9 @@ def test_a_daemon_sends_what_is_added_to_a_plain_file_and_never_removes_it(rig: 
     path.write_bytes(plain(run_item("r1")))
 
     def grow(engine: Engine) -> bool:
-        if engine.fates.total.delivered == 1 and b"r2" not in path.read_bytes():
+        if engine.settlement.total.delivered == 1 and b"r2" not in path.read_bytes():
             path.write_bytes(path.read_bytes() + plain(run_item("r2")))
-        return engine.fates.total.delivered == 2
+        return engine.settlement.total.delivered == 2
 
     rig.daemon(grow)
     start = rig.time.now
@@ -107,7 +107,7 @@ def test_a_plain_file_without_a_last_newline_survives_an_outage_in_a_daemon(rig:
     def heal(engine: Engine) -> bool:
         if rig.time.now > start + 200:
             server.behaviour = ok
-        return engine.fates.total.delivered == 2
+        return engine.settlement.total.delivered == 2
 
     engine = rig.daemon(heal)
     assert not engine.intake.vanished
@@ -209,7 +209,7 @@ def test_a_segment_that_turns_into_a_link_is_not_followed(rig: Rig, server: Faul
             path.symlink_to(tmp_path / "moved")
             server.behaviour = ok
             SegmentFile().run("r2").write(rig.spool, "b.jsonl")
-        return ["r2"] in server.ids and engine.fates.total.delivered
+        return ["r2"] in server.ids and engine.settlement.total.delivered
 
     rig.daemon(swap)
     assert (tmp_path / "moved").exists()
@@ -229,7 +229,7 @@ def test_no_content_ends_the_daemon(rig: Rig, server: FaultServer, data: bytes) 
     """Whatever a file holds, the others are delivered."""
     (rig.spool / "0.jsonl").write_bytes(data)
     SegmentFile().run("r1").write(rig.spool)
-    rig.daemon(lambda engine: engine.fates.total.delivered == 1)
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 1)
     assert ["r1"] in server.ids
 
 
@@ -250,7 +250,7 @@ def test_a_spool_that_does_not_exist_yet_is_waited_for(rig: Rig, server: FaultSe
     def create(engine: Engine) -> bool:
         if not late.exists():
             SegmentFile().run("r1").write(late)
-        return engine.fates.total.delivered == 1
+        return engine.settlement.total.delivered == 1
 
     rig.daemon(create, spools=(late,))
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from end_to_end_world import wait_until
-from faults import AT, FaultServer, SegmentFile
+from support.faults import AT, FaultServer, SegmentFile
+from support.shell import COMMAND, Shell
+from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.bundle import build
 from tcc_uploader.bundle.filter import Wanted
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.sources.manifest import Manifest
-from uploader.shell import COMMAND, Shell
 
 EVERYTHING = Wanted(None, frozenset(), frozenset())
 ENDINGS = [".tar.zst", ".tar.gz", ".tgz", ".zip"]

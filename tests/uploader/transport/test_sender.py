@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from end_to_end_world import wait_until
-from faults import FaultServer, Reply, Request, hold
+from support.faults import FaultServer, Reply, Request, hold
+from support.worlds import wait_until
 from tcc_uploader.transport import pool as module
 from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.client import Request as Attempt

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from faults import KEY, FaultServer, Reply, SegmentFile, always, ok, redirect, run_item
+from support.faults import KEY, FaultServer, Reply, SegmentFile, always, ok, redirect, run_item
+from support.shell import COMMAND, Shell, wait
 from tcc_schemas.endpoints import key_hint
-from uploader.shell import COMMAND, Shell, wait
 
 
 def test_replay_delivers_and_says_so_in_one_line(shell: Shell, server: FaultServer) -> None:

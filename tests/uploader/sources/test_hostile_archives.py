@@ -15,10 +15,10 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from support.archive_samples import LINES, NOISE, WHOLE, Pipe, empty_folder, found, header, tar, zipped
 from tcc_uploader.sources import streams
 from tcc_uploader.sources import zip as zip_module
 from tcc_uploader.sources.walk import ArchiveError, Member, Refused, is_archive, walk
-from uploader.archive_samples import LINES, NOISE, WHOLE, Pipe, empty_folder, found, header, tar, zipped
 
 __all__ = ["empty_folder"]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end_world import wait_until
-from faults import FaultServer, Reply, SegmentFile, always
+from support.faults import FaultServer, Reply, SegmentFile, always
+from support.shell import COMMAND, Shell
+from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.bundle import build, pack
 from tcc_uploader.bundle.filter import Wanted
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.sources.walk import Member, walk
-from uploader.shell import COMMAND, Shell
 
 EVERYTHING = Wanted(None, frozenset(), frozenset())
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from faults import FaultServer, SegmentFile
+from support.faults import FaultServer, SegmentFile
+from support.rigging import Rig
 from tcc_uploader.transport.client import proxy_for
-from uploader.rigging import Rig
 
 URL = "https://api.thecontext.company/v1/custom"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from faults import FaultServer, SegmentFile
-from uploader.shell import COMMAND, Shell
+from support.faults import FaultServer, SegmentFile
+from support.shell import COMMAND, Shell
 
-PAGE = (Path(__file__).parents[2] / "docs" / "air-gap.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "air-gap.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 BASH = shutil.which("bash") or "bash"
 TOOLS = ["age", "age-keygen", "gpg", "gpgconf"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from faults import FaultServer, Reply, SegmentFile, hold
-from uploader.shell import Shell, wait
+from support.faults import FaultServer, Reply, SegmentFile, hold
+from support.shell import Shell, wait
 
 
 @pytest.mark.skipif(

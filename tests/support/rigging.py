@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from faults import KEY, FaultServer
+from support.faults import KEY, FaultServer
 from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.result import Outcome
+from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.carried import Carrier
+from tcc_uploader.sources.carried import ArchiveSource
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
@@ -92,14 +92,14 @@ class Rig:
         timeout: float = 60.0,
         *,
         files: Sequence[Path] = (),
-        carriers: Sequence[Carrier] = (),
+        archives: Sequence[ArchiveSource] = (),
         removes: bool = False,
         is_dead: Callable[[Segment], bool] = writer_is_gone,
         **more: Any,
-    ) -> Outcome:
+    ) -> ReplayResult:
         """Deliver what is there, then end, as ``replay`` does."""
         settings = self.settings(**more)
-        options = {"files": files, "carriers": carriers, "removes": removes, "is_dead": is_dead}
+        options = {"files": files, "archives": archives, "removes": removes, "is_dead": is_dead}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
             return engine.run_once(timeout)
 
@@ -148,7 +148,7 @@ class Rig:
 
     def _engine(self, settings: Settings, ledger: Ledger, *, real: bool = False, **more: Any) -> Engine:
         clock = Clock() if real else self.time.clock
-        sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("carriers", ())))
+        sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("archives", ())))
         self.engine = Engine(settings, ledger, sources, clock=clock, **more)
         if not real:
             self.engine.inbox = Inbox(self.time, self.engine)

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faults import KEY, FaultServer, SegmentFile
+from support.faults import KEY, FaultServer, SegmentFile
+from support.rigging import Rig
 from tcc_schemas.endpoints import OFFICIAL_ORIGINS, key_hint, origin_of
 from tcc_uploader.delivery.routing import Router
 from tcc_uploader.settings import Settings
-from uploader.rigging import Rig
 
 OTHER = "tcc_other_key"
 SETTINGS = Settings(spools=(), state_dir=Path("/s"), api_keys=(KEY, OTHER))

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from faults import (
+from support.faults import (
     Behaviour,
     FaultServer,
     Misdeed,
@@ -25,9 +25,9 @@ from faults import (
     retry_after,
     truncated,
 )
+from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.transport import client
-from uploader.rigging import Rig
 
 OUTAGES = [
     always(Reply(500)),
@@ -52,11 +52,11 @@ def test_what_an_outage_answers_is_retried_until_it_ends(rig: Rig, server: Fault
     def heal(engine: Engine) -> object:
         if len(server.requests) >= 6:
             server.behaviour = ok
-        return engine.fates.total.delivered == 3
+        return engine.settlement.total.delivered == 3
 
     engine = rig.daemon(heal)
     assert rig.counts().delivered == rig.counts().records == 3
-    assert engine.fates.total.dead == 0
+    assert engine.settlement.total.dead == 0
     assert not rig.letters()
 
 
@@ -83,7 +83,7 @@ def test_every_attempt_sends_the_same_bytes_under_the_same_idempotency_key(rig: 
     def heal(engine: Engine) -> object:
         if len(server.requests) == 9:
             server.behaviour = ok
-        return engine.fates.total.delivered
+        return engine.settlement.total.delivered
 
     rig.daemon(heal)
     assert len(server.requests) == 10
@@ -98,7 +98,7 @@ def test_a_record_that_the_server_always_fails_on_does_not_hold_up_the_others(ri
         segment.run(f"r{number}")
     segment.write(rig.spool)
     server.behaviour = lambda request: Reply(500) if request.ids == ["r7"] else Reply()
-    rig.daemon(lambda engine: engine.fates.total.delivered == 29, in_flight=1)
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 29, in_flight=1)
     accepted = [ids[0] for ids in server.ids if ids != ["r7"]]
     assert accepted == [f"r{number}" for number in range(30) if number != 7]
     assert rig.counts().pending == 1
@@ -164,7 +164,7 @@ def test_retry_after_is_waited_for(rig: Rig, server: FaultServer, form: str) -> 
         return retry_after(420 if form == "seconds" else now + timedelta(seconds=420)) if len(times) == 1 else Reply()
 
     server.behaviour = busy
-    rig.daemon(lambda engine: engine.fates.total.delivered == 2, in_flight=1)
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 2, in_flight=1)
     assert 418 <= times[1] - times[0] <= 422
 
 
@@ -178,7 +178,7 @@ def test_retry_after_is_believed_for_an_hour_at_most(rig: Rig, server: FaultServ
         return retry_after(31_536_000) if len(times) == 1 else Reply()
 
     server.behaviour = busy
-    rig.daemon(lambda engine: engine.fates.total.delivered)
+    rig.daemon(lambda engine: engine.settlement.total.delivered)
     assert 3599 <= times[1] - times[0] <= 3602
 
 
@@ -249,7 +249,7 @@ def test_a_destination_that_waits_for_an_operator_is_probed_and_heals(rig: Rig, 
         return Reply(401) if len(times) < 4 else Reply()
 
     server.behaviour = unknown_key
-    rig.daemon(lambda engine: engine.fates.total.delivered == 3, in_flight=1)
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 3, in_flight=1)
     gaps = [later - earlier for earlier, later in pairwise(times[:4])]
     assert all(299 <= gap <= 302 for gap in gaps)
 

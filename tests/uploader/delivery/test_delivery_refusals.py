@@ -6,7 +6,7 @@ from collections.abc import Callable
 import orjson
 import pytest
 
-from faults import (
+from support.faults import (
     FaultServer,
     Reply,
     Request,
@@ -19,8 +19,8 @@ from faults import (
     step_item,
     tool_call_item,
 )
+from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
-from uploader.rigging import Rig
 
 
 def refusing(*ids: str, status: int = 422) -> Callable[[Request], Reply]:
@@ -78,7 +78,7 @@ def test_nineteen_refusals_and_a_success_make_nineteen_dead_letters(rig: Rig, se
     """A server that takes the twentieth record meant the nineteen refusals."""
     runs(20).write(rig.spool)
     server.behaviour = lambda request: Reply() if request.ids == ["r19"] else Reply(400)
-    rig.daemon(lambda engine: engine.fates.total.dead == 19, in_flight=1)
+    rig.daemon(lambda engine: engine.settlement.total.dead == 19, in_flight=1)
     assert rig.counts().delivered == 1
     assert len(server.requests) == 20
     assert {letter.record_id for letter in rig.letters()} == {f"r{number}" for number in range(19)}
@@ -99,7 +99,7 @@ def test_suspects_that_are_refused_again_after_a_success_are_dead(rig: Rig, serv
     """When the server takes other records again, what it still refuses is dead, and nothing is lost."""
     runs(30).write(rig.spool)
     server.behaviour = lambda request: Reply() if int(request.ids[0][1:]) >= 25 else Reply(400)
-    rig.daemon(lambda engine: engine.fates.met == 30, in_flight=1)
+    rig.daemon(lambda engine: engine.settlement.met == 30, in_flight=1)
     counts = rig.counts()
     assert (counts.delivered, counts.dead, counts.pending) == (5, 25, 0)
 
@@ -112,7 +112,7 @@ def test_an_outage_that_answers_400_to_everything_loses_and_kills_nothing(rig: R
     def heal(engine: Engine) -> bool:
         if rig.time.now > 87_400:
             server.behaviour = ok
-        return engine.fates.total.delivered == 60
+        return engine.settlement.total.delivered == 60
 
     rig.daemon(heal, limit=100_000, in_flight=8)
     assert (rig.counts().delivered, rig.counts().dead) == (60, 0)
