@@ -16,7 +16,7 @@ from tcc_uploader.bundle import build, pack
 from tcc_uploader.bundle.filter import Wanted
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
-from tcc_uploader.sources.walk import Member, walk
+from tcc_uploader.sources.walk import Member, walk_archive
 
 EVERYTHING = Wanted(None, frozenset(), frozenset())
 
@@ -30,7 +30,7 @@ def runs_in_bundle(path: Path) -> set[str]:
     """Return the ids of the records of a bundle that must be whole."""
     found: set[str] = set()
     with path.open("rb") as file:
-        for member in walk(path.name, file):
+        for member in walk_archive(path.name, file):
             assert isinstance(member, Member)
             data = b""
             while part := member.stream.read(1 << 20):

@@ -13,7 +13,7 @@ from tcc_schemas.version import __version__
 from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
 from tcc_uploader.sources.streams import ArchiveError, Budget, Section
-from tcc_uploader.sources.walk import Refused, walk
+from tcc_uploader.sources.walk import Refused, walk_archive
 
 from .filter import Excerpt, Wanted
 from .pack import packing
@@ -85,9 +85,9 @@ def write(made: Plan, ending: str, descriptor: int) -> int:
                 add(piece.entry.name, piece.entry.bytes, _witnessed(piece))
         size = file.tell()
     budget = Budget()
-    budget.take(size)
+    budget.count_source(size)
     try:
-        budget.make(len(manifest) + sum(piece.entry.bytes for piece in made.pieces))
+        budget.count_unpacked(len(manifest) + sum(piece.entry.bytes for piece in made.pieces))
     except ArchiveError as error:
         raise BundleError("it packs so well that readers would take it for a bomb: name it .tar.gz") from error
     return size
@@ -100,7 +100,7 @@ def read_back(path: Path, manifest: Manifest) -> None:
     found = {}
     try:
         with path.open("rb") as file:
-            for member in walk(path.name, file):
+            for member in walk_archive(path.name, file):
                 if isinstance(member, Refused):
                     raise BundleError(f"{member.name} can't be read back ({member.why}): nothing was removed")
                 digest = hashlib.sha256()

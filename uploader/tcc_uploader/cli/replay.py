@@ -51,7 +51,7 @@ def replay_command(
 ) -> None:
     """Deliver what lies in the default spool, or in PATHS; then end.
 
-    PATHS are spools, segments, JSONL files, bundles, .zip, .tar*, .jsonl.gz and .jsonl.zst files, folders of any of
+    PATHS are spools, segments, JSONL files, bundles, .zip, .tar, and .gz or .zst of these, folders of any of
     these, and - for standard input.  Sources are never changed.  Exit codes: 0 all delivered; 65 dead letters or
     damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
     """

@@ -7,15 +7,15 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from tcc_uploader.files import open_plainly
+from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.spool.format import Format, holds_record
 from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line, sniffed
 from tcc_uploader.spool.segment import Reader, Segment
 
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
-from .streams import read_fully
-from .walk import ArchiveError, ByteStream, Member, Refused, walk
+from .streams import ArchiveError, read_fully
+from .walk import Member, Refused, walk_archive
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
 """Bytes of a plain file in an archive: it is read whole, for its identity is the hash of its bytes."""
@@ -44,7 +44,7 @@ class ArchiveSource:
         allowance = Allowance(_MAX_JOURNAL)
         try:
             with self._opened() as file:
-                for member in walk(str(self.path), file):
+                for member in walk_archive(str(self.path), file):
                     if isinstance(member, Refused):
                         self.wrong.append(f"{member.name}: {member.why}")
                     else:
