@@ -1,20 +1,15 @@
-"""Write tar and zip archives as streams, and a new file that appears under its name only when it is whole."""
+"""Write tar and zip archives as streams."""
 
 import gzip
-import os
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from tcc_uploader.files import sync_folder
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.sources.tar import BLOCK
-
-_fsync = os.fsync
 
 ZSTD_ENDING: Final = ".tar.zst"
 GZIP_ENDING: Final = ".tar.gz"
@@ -46,37 +41,6 @@ def packing(ending: str, file: BinaryIO) -> Iterator[Add]:
         with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as unpacked:
             yield partial(_add_to_tar, unpacked)
             unpacked.write(b"\0" * 2 * BLOCK)
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file (0600) that nobody sees until the block has ended without error; then it is safe from power loss.
-
-    Raises FileExistsError if there is a file of this name, OSError if it can't be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            _fsync(descriptor)
-        _name(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def _name(temporary: Path, path: Path) -> None:
-    """Give a file its final name, never that of another file."""
-    try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links, as on many USB sticks
-        if path.exists():
-            raise FileExistsError(str(path)) from None
-        temporary.rename(path)
 
 
 def _add_to_tar(file: Sink, name: str, size: int, chunks: Iterable[bytes]) -> None:

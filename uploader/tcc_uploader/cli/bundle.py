@@ -13,9 +13,10 @@ import click
 
 from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
 from tcc_uploader.bundle.filter import STATUSES, Wanted
-from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file
+from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
+from tcc_uploader.files import new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
