@@ -16,11 +16,11 @@ GZIP_ENDING: Final = ".tar.gz"
 ENDINGS: Final = (ZSTD_ENDING, GZIP_ENDING, ".tgz", ".zip")
 
 Add = Callable[[str, int, Iterable[bytes]], None]
-"""Add a member: its name, its size in bytes, and just so many bytes."""
+"""Adds a member: its name, its size in bytes, and exactly so many bytes in chunks."""
 
 
 class Sink(Protocol):
-    """What bytes are written to, in order."""
+    """Something that bytes are written to, in order."""
 
     def write(self, data: bytes, /) -> object:
         """Take all of ``data``.  Raises OSError."""
@@ -28,7 +28,7 @@ class Sink(Protocol):
 
 @contextmanager
 def packing(ending: str, file: BinaryIO) -> Iterator[Add]:
-    """Write an archive of the kind that ``ending`` names; the same members make the same bytes.  Raises OSError."""
+    """Write an archive of the kind that ``ending`` names.  The same members give the same bytes.  Raises OSError."""
     if ending == ".zip":
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             yield partial(_add_to_zip, archive)

@@ -88,7 +88,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
             click.echo(f"{number:,} of them would wait: no key with the hint {hint} is held", err=True)
         for path, why in found.unreadable.items():
             click.echo(f"can't read {path}: {why}", err=True)
-        for line in text.wrong_lines(found.wrong):
+        for line in text.wrong_lines(found.problems):
             click.echo(line, err=True)
     if unheld or found.unreadable:
         return Exit.OPERATOR_NEEDED

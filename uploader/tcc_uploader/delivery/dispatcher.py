@@ -8,7 +8,7 @@ from tcc_uploader.model.fate import Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import Request
-from tcc_uploader.transport.pool import OVERDUE, Sender
+from tcc_uploader.transport.pool import OVERDUE, Pool
 
 from .backlog import Backlog
 from .batch import Part, join, split_batch
@@ -23,7 +23,7 @@ class Delivery:
     """Sends what the backlog hands out, and hears the answers."""
 
     def __init__(
-        self, settlement: Settlement, backlog: Backlog, window: InFlight, sender: Sender[Record], clock: Clock
+        self, settlement: Settlement, backlog: Backlog, window: InFlight, sender: Pool[Record], clock: Clock
     ) -> None:
         self._settlement = settlement
         self._backlog = backlog

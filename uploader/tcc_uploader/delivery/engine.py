@@ -15,7 +15,7 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import CLAIMS_AT_ONCE, writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.watch import Watcher
-from tcc_uploader.transport.pool import Sender
+from tcc_uploader.transport.pool import Pool
 
 from .backlog import Backlog
 from .dispatcher import Delivery
@@ -72,7 +72,7 @@ class Engine:
         self.inbox: SimpleQueue[Event] = SimpleQueue()
         self.intake = Intake(ledger, sources, removes=removes)
         self.settlement = Settlement(ledger, settings.state_dir, self.intake.counted)
-        self._sender = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
+        self._sender = Pool[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
         window = InFlight(
             settings.in_flight + settings.in_flight // 2
         )  # a thread that is done finds the next one ready
@@ -164,7 +164,7 @@ class Engine:
             damage=self.intake.damage,
             newer=len(self.intake.newer),
             unreadable={file_name(path): why for path, why in self.intake.unreadable.items()},
-            wrong=self.intake.wrong,
+            problems=self.intake.problems,
             unread=not self.intake.idle,
             unended=self.intake.unended,
             waiting=self.backlog.waiting,

@@ -16,11 +16,11 @@ from .client import ANSWER_TIMEOUT, Client, Request
 
 OVERDUE: Final = ANSWER_TIMEOUT + 30.0
 """Seconds after which a request is given up: headers that drip can hold a thread for days."""
-_LATEST: Final = 64
+_LEARNED_FROM: Final = 64
 """Requests from which it is learned how many threads are of use."""
-_HANGS: Final = 0.5
+_HANGS_AFTER: Final = 0.5
 """Seconds after which a request no longer counts among the busy ones: it only waits."""
-_SHORTEST: Final = 1e-5
+_LEAST_PROCESSOR: Final = 1e-5
 """Seconds of processor time that a request needs at least: some clocks tell none."""
 
 
@@ -32,17 +32,17 @@ class Pace:
 
     def __init__(self) -> None:
         self.threads = 1
-        self._walls: deque[float] = deque(maxlen=_LATEST)
-        self._processors: deque[float] = deque(maxlen=_LATEST)
+        self._walls: deque[float] = deque(maxlen=_LEARNED_FROM)
+        self._processors: deque[float] = deque(maxlen=_LEARNED_FROM)
 
     def note(self, wall: float, processor: float) -> None:
         """Note the seconds that a request took, and those that it needed the processor for."""
         self._walls.append(wall)
         self._processors.append(processor)  # the least one counts, too: a first request opens its connection
-        self.threads = max(1, int(min(self._walls) / max(min(self._processors), _SHORTEST)))
+        self.threads = max(1, int(min(self._walls) / max(min(self._processors), _LEAST_PROCESSOR)))
 
 
-class Sender(Generic[Tag]):
+class Pool(Generic[Tag]):
     """Up to ``threads`` requests at once.  ``done(tag, answer)`` is called in the sending thread, once per request.
 
     Threads share one interpreter lock: more of them than are busy with waiting only get in each other's way.  So there
@@ -115,7 +115,7 @@ class Sender(Generic[Tag]):
         now = time.monotonic()
         if not self._queued or len(self._at_work) >= self._limit:
             return None
-        hanging = takewhile(lambda since: now - since >= _HANGS, self._at_work.values())  # the oldest come first
+        hanging = takewhile(lambda since: now - since >= _HANGS_AFTER, self._at_work.values())  # the oldest come first
         if len(self._at_work) - sum(1 for _ in hanging) >= self._pace.threads:
             return None
         work = self._queued.popleft()
