@@ -50,14 +50,9 @@ def plain_record(raw: RawLine) -> Line | Invalid | None:
     if not body:
         return None
     try:
-        value = orjson.loads(body)
-        kind, ident, run_id, at = _identify(value)
-    except orjson.JSONDecodeError as error:
-        return Invalid(raw.number, raw.offset, raw.size, f"no JSON: {error}", body)
-    except _NotAnItemError:
-        return Invalid(raw.number, raw.offset, raw.size, _SHAPE, body)
-    except ValidationError as error:
-        return Invalid(raw.number, raw.offset, raw.size, _faults(error), body)
+        kind, ident, run_id, at = _identify(orjson.loads(body))
+    except (orjson.JSONDecodeError, _NotAnItemError, ValidationError) as error:
+        return Invalid(raw.number, raw.offset, raw.size, _detail(error), body)
     path = FEEDBACK_PATH if kind == "feedback" else CUSTOM_PATH
     ident = ident or hashlib.sha256(body).hexdigest()
     return Line(
@@ -83,6 +78,12 @@ def _identify(value: object) -> _Identity:
             raise _NotAnItemError
 
 
-def _faults(error: ValidationError) -> str:
-    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)[:5]]
-    return "; ".join(faults)
+def _detail(error: ValueError) -> str:
+    match error:
+        case ValidationError():
+            faults = error.errors(include_url=False)[:5]
+            return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        case orjson.JSONDecodeError():
+            return f"no JSON: {error}"
+        case _:
+            return _SHAPE

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from io import BufferedWriter, FileIO, UnsupportedOperation
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,7 +16,7 @@ from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, Mani
 from tcc_uploader.sources.streams import ArchiveError, Budget, Section
 from tcc_uploader.sources.walk import Refused, walk_archive
 
-from .filter import Excerpt, Filter
+from .filter import Excerpt, Filter, Predicate
 from .pack import packing
 from .snapshot import Snapshot, Snapshots
 
@@ -52,7 +53,7 @@ def plan(snapshots: Snapshots, chosen: Filter) -> Plan:
     try:
         keep = chosen.predicate(snapshots.all) if chosen else None
         for snapshot in snapshots.all:
-            member = _whole(snapshot, result) if keep is None else _part(Excerpt(snapshot, keep), snapshot.path)
+            member = _whole(snapshot, result) if keep is None else _chosen(snapshot, keep)
             if member.entry.bytes and (keep is None or member.entry.records):
                 name = _unused(member.entry.name, names)
                 result.members.append(member._replace(entry=replace(member.entry, name=name)))
@@ -118,15 +119,14 @@ def _whole(snapshot: Snapshot, result: Plan) -> PlannedMember:
 
     def content() -> Iterator[bytes]:
         with snapshot.reading() as stream:
-            rest = Section(stream, entry.bytes)
-            while data := rest.read(CHUNK):
-                yield data
+            yield from iter(partial(Section(stream, entry.bytes).read, CHUNK), b"")
 
     return PlannedMember(snapshot.path, entry, content)
 
 
-def _part(part: Excerpt, path: Path) -> PlannedMember:
-    return PlannedMember(path, part.entry(), part.content)
+def _chosen(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
+    excerpt = Excerpt(snapshot, keep)
+    return PlannedMember(snapshot.path, excerpt.entry(), excerpt.content)
 
 
 def _verified(member: PlannedMember) -> Iterator[bytes]:

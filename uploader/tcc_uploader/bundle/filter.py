@@ -13,8 +13,8 @@ from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
 from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import ManifestEntry, Selection
-from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.reader import read_first_line, sniffed
+from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.reader import read_first_line
 
 from .snapshot import Snapshot
 
@@ -71,7 +71,7 @@ class Filter:
 class Excerpt:
     """A segment made of the chosen records of a file, their lines unchanged.  Of a plain file, a plain file is made.
 
-    Its id depends on its records alone, and differs from the original's: no ledger confuses the lines of the two.
+    Its id is made of the original's and its records: the same for the same records, and no other segment's.
     """
 
     def __init__(self, snapshot: Snapshot, keep: Predicate) -> None:
@@ -132,7 +132,7 @@ class Excerpt:
 def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
     """Yield the valid lines of a file, each with its bytes.  Raises OSError."""
     with snapshot.reading() as stream:
-        kind, _ = sniffed(read_first_line(stream))
+        kind, _ = sniff(read_first_line(stream))
     if kind not in (Format.SEGMENT, Format.PLAIN):
         return
     splitter = LineSplitter()

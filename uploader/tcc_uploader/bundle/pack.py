@@ -6,7 +6,8 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import BinaryIO, Final, Protocol
+from io import BufferedIOBase
+from typing import Any, BinaryIO, Final
 
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.sources.tar import BLOCK
@@ -19,37 +20,29 @@ Add = Callable[[str, int, Iterable[bytes]], None]
 """Adds a member: its name, its size in bytes, and exactly so many bytes in chunks."""
 
 
-class Sink(Protocol):
-    """Something that bytes are written to, in order."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take all of ``data``.  Raises OSError."""
-
-
 @contextmanager
 def packing(ending: str, file: BinaryIO) -> Iterator[Add]:
     """Write an archive of the kind that ``ending`` names.  The same members give the same bytes.  Raises OSError."""
     if ending == ".zip":
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             yield partial(_add_to_zip, archive)
-    elif ending == ZSTD_ENDING:
-        assert ZSTD is not None  # noqa: S101 -- the command has looked
-        with ZSTD.ZstdFile(file, "w", options={ZSTD.CompressionParameter.checksum_flag: 1}) as packed:
+    else:
+        with _zstd_file(file) if ending == ZSTD_ENDING else gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
             yield partial(_add_to_tar, packed)
             packed.write(b"\0" * 2 * BLOCK)
-    else:
-        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as unpacked:
-            yield partial(_add_to_tar, unpacked)
-            unpacked.write(b"\0" * 2 * BLOCK)
 
 
-def _add_to_tar(file: Sink, name: str, size: int, chunks: Iterable[bytes]) -> None:
+def _zstd_file(file: BinaryIO) -> Any:
+    assert ZSTD is not None  # noqa: S101 -- the command has looked
+    return ZSTD.ZstdFile(file, "w", options={ZSTD.CompressionParameter.checksum_flag: 1})
+
+
+def _add_to_tar(file: BufferedIOBase, name: str, size: int, chunks: Iterable[bytes]) -> None:
     member = tarfile.TarInfo(name)
     member.size = size
     member.mode = 0o600
     file.write(member.tobuf(tarfile.PAX_FORMAT))
-    for chunk in chunks:
-        file.write(chunk)
+    file.writelines(chunks)
     file.write(b"\0" * (-size % BLOCK))
 
 

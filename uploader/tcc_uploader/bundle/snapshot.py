@@ -12,8 +12,8 @@ from typing import Final, Self
 
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.sources.manifest import ManifestEntry
-from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.reader import read_first_line, read_on, sniffed
+from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.reader import read_first_line, read_on
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
@@ -57,7 +57,7 @@ class Snapshot:
     def examine(self) -> tuple[Segment, ManifestEntry]:
         """Read it to its end; return it as a segment, and its entry for a manifest.  Raises OSError."""
         with self.reading() as stream:
-            kind, ident = sniffed(read_first_line(stream))
+            kind, ident = sniff(read_first_line(stream))
         with self.reading() as stream:
             segment = Segment(str(self.path), self.identity, kind, ident, stream=stream)
             while not segment.at_end:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from tcc_uploader.files import ByteStream, open_plainly
-from tcc_uploader.spool.format import Format, holds_record
+from tcc_uploader.spool.format import Format, holds_record, sniff
 from tcc_uploader.spool.journal import Allowance, Journal
-from tcc_uploader.spool.reader import read_first_line, sniffed
+from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
@@ -67,8 +67,8 @@ class ArchiveSource:
 
     def _identified(self, name: str, stream: "_HashedStream", allowance: Allowance) -> Segment | None:
         start = read_first_line(stream, most=_MAX_FIRST_LINE)
-        kind, ident = sniffed(start)
-        given = name == str(self.path)  # by itself; beside others, what holds no records is somebody else's
+        kind, ident = sniff(start)
+        given = name == str(self.path)  # in an archive, files without records are of no interest
         if len(start) > _MAX_FIRST_LINE:
             self.problems.append(f"{name}: no line ends in its first {_MAX_FIRST_LINE:,} bytes: it holds no records")
             return None
@@ -81,9 +81,7 @@ class ArchiveSource:
         elif kind is Format.PLAIN:
             start += read_fully(stream, _MAX_PLAIN + 1 - len(start))
             if len(start) > _MAX_PLAIN:
-                self.problems.append(
-                    f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: unpack it and give the file"
-                )
+                self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")
                 return None
             ident = "plain-" + hashlib.sha256(start).hexdigest()
         if not ident:
@@ -107,7 +105,7 @@ class ArchiveSource:
         missing = (entry.records or 0) - segment.counts.records
         if missing > 0:
             self.problems.append(f"{name}: {missing:,} of {entry.records:,} records are missing, says the manifest")
-        elif stream.hexdigest != entry.sha256:
+        elif stream.hash.hexdigest() != entry.sha256:
             self.problems.append(f"{name}: its bytes are not those that the manifest tells of")
 
     def _tell_missing(self) -> None:
@@ -123,13 +121,8 @@ class _HashedStream:
     def __init__(self, stream: ByteStream) -> None:
         self.error = ""
         self._stream = stream
-        self._hash = hashlib.sha256()
+        self.hash = hashlib.sha256()
         self._again = BytesIO()
-
-    @property
-    def hexdigest(self) -> str:
-        """The sha256 of the bytes read."""
-        return self._hash.hexdigest()
 
     def put_back(self, data: bytes) -> None:
         """Let bytes be read a second time; they are not hashed again."""
@@ -147,7 +140,7 @@ class _HashedStream:
         except ArchiveError as error:
             self.error = str(error)
             return b""
-        self._hash.update(data)
+        self.hash.update(data)
         return data
 
 

@@ -45,7 +45,9 @@ def members_of(stream: ByteStream, budget: Budget) -> Iterator[RawMember]:
         name, size, kind = _decode(header, described)
         section = Section(stream, 0 if kind in _WITHOUT_DATA else size)
         if kind in (_PAX, _LONG_NAME):
-            described |= _described(kind, read_fully(section, size)) if size <= MAX_HEADER else _too_long(size)
+            if size > MAX_HEADER:
+                raise ArchiveError(f"a header in it claims {size:,} bytes: it was not made by an ordinary tar")
+            described |= _described(kind, read_fully(section, size))
         elif kind not in _IGNORED:
             if kind != _FOLDER and not name.endswith(b"/"):
                 yield RawMember(name.decode(errors="surrogateescape"), _refusal(kind, described), section)
@@ -99,10 +101,6 @@ def _described(kind: bytes, data: bytes) -> dict[bytes, bytes]:
     except ValueError:
         raise ArchiveError(_BAD_HEADER) from None
     return records
-
-
-def _too_long(size: int) -> dict[bytes, bytes]:
-    raise ArchiveError(f"a header in it claims {size:,} bytes: it was not made by an ordinary tar")
 
 
 def _number(field: bytes) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from tcc_schemas.lines import Damage, Line, RawLine, decode, other_version
+from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode, other_version
 from tcc_schemas.plain import BOM, plain_record
 
 _LOOKED_AT: Final = 100
@@ -25,7 +25,15 @@ class Format(Enum):
     LETTER = "a letter, on its way again"
 
 
-def sniff(lines: Iterable[RawLine], rest: bytes) -> Format:
+def sniff(start: bytes) -> tuple[Format, str]:
+    """Return the format of a file that begins so, and a segment's id; ``""`` while its first line is not complete."""
+    splitter = LineSplitter()
+    lines = splitter.feed(start)
+    kind = _format_of(lines, splitter.rest)
+    return kind, _segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
+
+
+def _format_of(lines: Iterable[RawLine], rest: bytes) -> Format:
     """Decide from a file's first lines, and from the bytes behind the last of them.
 
     One line whose checksum is right makes it a segment, so that a damaged first line costs no other.
@@ -58,7 +66,7 @@ def _looks_like_json(line: bytes) -> bool:
     return line.removeprefix(BOM).lstrip().startswith((b"{", b"["))
 
 
-def segment_id(first: Line | Damage) -> str:
+def _segment_id(first: Line | Damage) -> str:
     """Return a segment's id from its first line; if that is damaged, one made from its bytes."""
     if isinstance(first, Line) and first.kind == "segment":
         return first.id

@@ -54,6 +54,9 @@ class Allowance:
         self._left += ref.size if isinstance(ref, Line) else 0
 
 
+_NO_LINES: Final = Allowance(0)
+
+
 class _Hashes:
     """A set of texts in 8 bytes each.  A search looks at every one, so it is for sets that are seldom asked."""
 
@@ -70,11 +73,11 @@ class _Hashes:
 
 
 class Journal:
-    """The journal of one segment.  It keeps places of lines; lines themselves only if an ``allowance`` is given."""
+    """The journal of one segment.  It keeps places of lines, and lines as far as ``allowance`` has room."""
 
     __slots__ = ("_allowance", "decided", "known", "open", "orphaned")
 
-    def __init__(self, allowance: Allowance | None = None) -> None:
+    def __init__(self, allowance: Allowance = _NO_LINES) -> None:
         self._allowance = allowance
         self.open: dict[str, OpenRun] = {}
         self.known: set[str] | _Hashes = set()
@@ -96,13 +99,13 @@ class Journal:
         run = self.open.get(run_id)
         if line.body.startswith(_RUN):
             if run is not None:
-                self._give_back(run.own)
+                self._allowance.give_back(run.own)
                 run.own = self._ref(line, span)
             elif run_id not in self.known:
                 self.open[run_id] = OpenRun(span, self._ref(line, span))
                 self.known.add(run_id)
         elif run is not None:
-            self._give_back(run.children.get(line.id))
+            self._allowance.give_back(run.children.get(line.id))
             run.children[line.id] = self._ref(line, span)
 
     def end(self, run_id: str) -> None:
@@ -110,18 +113,14 @@ class Journal:
         run = self.open.pop(run_id, None)
         self.known.add(run_id)
         for ref in (run.own, *run.children.values()) if run else ():
-            self._give_back(ref)
+            self._allowance.give_back(ref)
 
     def seal(self) -> None:
         """Keep what is known in less memory: no more lines are expected."""
         self.known = _Hashes(self.known) if isinstance(self.known, set) else self.known
 
     def _ref(self, line: Line, span: Span) -> LineRef:
-        return line if self._allowance and self._allowance.take(line) else span
-
-    def _give_back(self, ref: LineRef | None) -> None:
-        if self._allowance:
-            self._allowance.give_back(ref)
+        return line if self._allowance.take(line) else span
 
 
 def recovered(place: Span, run: Line, children: list[Line]) -> Line:

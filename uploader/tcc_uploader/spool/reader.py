@@ -5,11 +5,11 @@ import hashlib
 from io import FileIO
 from pathlib import Path
 
-from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
+from tcc_schemas.lines import MAX_LINE, Line, RawLine, decode
 from tcc_schemas.plain import plain_record
 from tcc_uploader.files import CHUNK, ByteStream, identity_of, opened
 
-from .format import Format, segment_id, sniff
+from .format import Format, sniff
 from .journal import LineRef, Span, recovered
 from .segment import Found, Reader, Segment, feed
 
@@ -23,21 +23,14 @@ def identify(path: Path) -> Segment:
     """Return the segment that a file holds, of which only the beginning was read.  Raises OSError."""
     with opened(path) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
-        kind, ident = sniffed(start)
+        kind, ident = sniff(start)
         limit = None
         if kind is Format.PLAIN:
-            limit, digest = _hash(file)
-            ident = "plain-" + digest
+            file.seek(0)
+            ident = "plain-" + hashlib.file_digest(file, "sha256").hexdigest()
+            limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
     return Segment(str(path), identity_of(status), kind, ident, limit=limit, whole=whole)
-
-
-def sniffed(start: bytes) -> tuple[Format, str]:
-    """Return the format of a file that begins so, and a segment's id; ``""`` while its first line is not complete."""
-    splitter = LineSplitter()
-    lines = splitter.feed(start)
-    kind = sniff(lines, splitter.rest)
-    return kind, segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
 
 
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
@@ -117,14 +110,3 @@ def _caught_up(file: FileIO, size: int) -> Reader:
             if isinstance(found, Line):
                 reader.note(found)
     return reader
-
-
-def _hash(file: FileIO) -> tuple[int, str]:
-    """Return how many bytes a file has, and their sha256.  Raises OSError."""
-    file.seek(0)
-    digest = hashlib.sha256()
-    size = 0
-    while chunk := file.read(CHUNK):
-        digest.update(chunk)
-        size += len(chunk)
-    return size, digest.hexdigest()

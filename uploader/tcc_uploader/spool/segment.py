@@ -12,7 +12,7 @@ from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
 from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.tally import Tally
-from tcc_uploader.files import ByteStream, file_name, inode_of
+from tcc_uploader.files import ByteStream, file_name
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.model.fate import Counts
 
@@ -41,6 +41,9 @@ class Sealed(NamedTuple):
 
     records: int
     refused: int
+
+
+_sealed = lru_cache(Sealed)  # one object for all seals with the same numbers, to save memory
 
 
 @dataclass(slots=True, eq=False)
@@ -125,11 +128,6 @@ class Segment:
     def torn(self) -> int:
         """Bytes behind its last complete line."""
         return self.reader.splitter.tail if self.reader else 0
-
-    @property
-    def inode(self) -> int:
-        """Its file's inode."""
-        return inode_of(self.identity)
 
     @property
     def size(self) -> int:
@@ -238,12 +236,6 @@ def _note_seal(segment: Segment, tally: Tally, line: Line) -> None:
         return
     segment.seal = _sealed(seal.records, seal.refused)
     segment.cut = (seal.records, seal.crcs) != (tally.records, tally.crcs)
-
-
-@lru_cache
-def _sealed(records: int, refused: int) -> Sealed:
-    """Return one object for all seals with the same numbers, to save memory."""
-    return Sealed(records, refused)
 
 
 def _header(body: bytes) -> Writer | None:
