@@ -27,7 +27,7 @@ def claimed(candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
     A segment can't grow if it is sealed, or if its writer's lock was taken here.
     """
     with ExitStack() as stack:
-        yield [segment for segment in candidates if _claim(segment, stack)]
+        yield [segment for segment in candidates if stack.enter_context(_claim(segment))]
 
 
 def writer_is_gone(segment: Segment) -> bool:
@@ -52,15 +52,19 @@ def remove_if_abandoned(path: Path) -> None:
         return  # gone, or it stays: neither hurts
 
 
-def _claim(segment: Segment, stack: ExitStack) -> bool:
-    """Open a segment's file until ``stack`` is closed.  Return whether it was read to its end and can't grow."""
+@contextmanager
+def _claim(segment: Segment) -> Iterator[bool]:
     sealed = segment.seal is not None
     if not sealed and not lock_proves(segment.header, inode_of(segment.identity)):
-        return False
-    try:
-        file, status = stack.enter_context(opened(segment.file))
-    except OSError:
-        return False
-    same = identity_of(status) == segment.identity
-    free = same and (sealed or try_lock(file.fileno()))
-    return free and os.fstat(file.fileno()).st_size == segment.size  # a line that came since is read first
+        yield False
+        return
+    with ExitStack() as stack:
+        try:
+            file, status = stack.enter_context(opened(segment.file))
+        except OSError:
+            yield False
+            return
+        same = identity_of(status) == segment.identity
+        free = same and (sealed or try_lock(file.fileno()))
+        # a line that came since is read first; a later round removes the file
+        yield free and os.fstat(file.fileno()).st_size == segment.size
