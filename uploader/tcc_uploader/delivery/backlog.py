@@ -22,7 +22,7 @@ from .health import backoff
 from .in_flight import InFlight
 from .intake import Intake
 from .line_cache import LineCache
-from .queue import DestinationQueue
+from .queue import DestinationQueue, DestinationReport
 from .record import History, Record, RecordEvent
 from .routing import Destination, Router
 from .settlement import Settlement
@@ -61,6 +61,11 @@ class Backlog:
     def waiting(self) -> int:
         """Records that wait for a destination, whatever its state."""
         return sum(len(queue) + len(queue.undecided) for queue in self.queues.values())
+
+    def report(self, queue: DestinationQueue) -> DestinationReport:
+        """Return how a destination does."""
+        epoch = self._clock.wall() - self._clock.monotonic()
+        return queue.report(epoch, self._in_flight.to(queue.destination))
 
     def admit(self, segment: Segment, found: list[Found]) -> None:
         """Take what was read from a file: queue what is new, settle what is known."""

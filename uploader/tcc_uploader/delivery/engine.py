@@ -25,7 +25,6 @@ from .dispatcher import Dispatcher
 from .in_flight import InFlight
 from .intake import Intake
 from .line_cache import LineCache
-from .queue import DestinationQueue, DestinationReport
 from .record import Record
 from .recovery import Recovery
 from .requeue import Requeue
@@ -180,11 +179,6 @@ class Engine:
         self._committer.commit()
         return self._result(timed_out=timed_out)
 
-    def report(self, queue: DestinationQueue) -> DestinationReport:
-        """Return how a destination does."""
-        epoch = self.clock.wall() - self.clock.monotonic()
-        return queue.report(epoch, self.dispatcher.in_flight.to(queue.destination))
-
     def _result(self, *, timed_out: bool) -> ReplayResult:
         intake = self.intake
         return ReplayResult(
@@ -197,7 +191,7 @@ class Engine:
             unread=not intake.idle,
             unended=intake.unended,
             waiting=self.backlog.waiting,
-            paused=[self.report(queue) for queue in self.backlog.queues.values() if len(queue)],
+            paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if len(queue)],
             timed_out=timed_out,
             trouble=self.trouble,
         )

@@ -72,7 +72,7 @@ def report_of(engine: Engine, pid: int, earlier: float | None) -> ProcessReport:
         pid=pid,
         updated=engine.clock.wall(),
         watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
-        destinations=[engine.report(queue) for queue in queues],
+        destinations=[engine.backlog.report(queue) for queue in queues],
         last_success=max(successes, default=earlier),
         trouble=engine.trouble,
     )
