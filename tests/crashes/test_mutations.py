@@ -142,13 +142,13 @@ def removes_before_the_commit(patch: Patch) -> None:
     """The segment goes, and then the ledger hears of its records."""
 
     def commit_late(committer: Committer, *args: Any, **more: Any) -> None:
-        going = [s for s in committer._intake.live if s.settled and s.removable and s.seal]
+        going = [s for s in committer.intake.live if s.settled and s.removable and s.seal]
         with removal.claimed(going) as claimed:
             for segment in claimed:
                 removal.remove(segment.path)
         original(committer, *args, **more)
         for segment in claimed:
-            committer._intake.forget(segment)
+            committer.intake.forget(segment)
 
     original = Committer.commit
     patch.setattr(Committer, "commit", commit_late)
@@ -218,7 +218,7 @@ def answered_letters_go_before_the_commit(patch: Patch) -> None:
     commit = Settlement.commit
 
     def hasty(settlement: Settlement, finished: Iterable[Segment] = ()) -> None:
-        for path in settlement._answered:
+        for path in settlement.answered:
             path.unlink(missing_ok=True)
         commit(settlement, finished)
 
@@ -230,7 +230,7 @@ def requests_go_before_the_commit(patch: Patch) -> None:
     take = Requeue.take_requests
 
     def hasty(requeue: Requeue) -> None:
-        waiting = list(mailbox.waiting(requeue._state))
+        waiting = list(mailbox.waiting(requeue.state))
         for file, _ in waiting:
             file.unlink()
         with pytest.MonkeyPatch.context() as inner:
