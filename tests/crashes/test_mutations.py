@@ -14,8 +14,8 @@ import pytest
 
 from crashes import campaign, scenarios
 from crashes.reopening import Violation
-from tcc_recorder import segment as files
-from tcc_recorder.spool import Spool
+from tcc_recorder.spool import segment as files
+from tcc_recorder.spool.writer import SpoolWriter
 from tcc_uploader import ledger as ledger_module
 from tcc_uploader import letters, removal, requests, statedir
 from tcc_uploader.engine import Engine
@@ -74,7 +74,7 @@ def short_writes_stay(patch: Patch) -> None:
 
 def failed_syncs_are_tried_again(patch: Patch) -> None:
     """A second fsync of the same file succeeds, and is believed."""
-    patch.setattr(Spool, "_give_up_on", lambda *_, **__: None)
+    patch.setattr(SpoolWriter, "_give_up_on", lambda *_, **__: None)
 
 
 def children_unlock(patch: Patch) -> None:
