@@ -95,7 +95,7 @@ class Run(Item):
         if data is not None:
             more = string_map(data)
             if more is None:
-                log.warning(f"metadata is ignored: {type(data).__name__} is no mapping")
+                log.warning(f"metadata is ignored: {type(data).__name__} is not a mapping")
             else:
                 known.update(more)
         if kwargs:

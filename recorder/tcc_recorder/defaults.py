@@ -44,7 +44,7 @@ class Defaults:
         """See :func:`scoped`."""
         scope = string_map(metadata)
         if scope is None:
-            log.warning(f"metadata is ignored: {type(metadata).__name__} is no mapping")
+            log.warning(f"metadata is ignored: {type(metadata).__name__} is not a mapping")
             scope = {}
         with self._lock:
             self._scopes.append(scope)

@@ -200,7 +200,7 @@ class Item(ABC):
         self._seen |= OTHER
         try:
             if not isinstance(value, datetime):
-                raise TypeError(f"{type(value).__name__} is no datetime")  # noqa: TRY301 -- handled as the conversion's errors are
+                raise TypeError(f"{type(value).__name__} is not a datetime")  # noqa: TRY301 -- handled as the conversion's errors are
             self._body[member] = from_datetime(value)
         except Exception as error:  # noqa: BLE001 -- a time zone's own code may raise anything
             log.warning(f"{member} is ignored: {text(error)}")
