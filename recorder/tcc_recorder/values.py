@@ -105,8 +105,10 @@ def string_map(data: object) -> dict[str, str] | None:
 def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:
     """Return ``value`` as orjson accepts it.  ``ancestors`` are the ``id()`` of the containers around it."""
     try:
-        if value is None or isinstance(value, bool | float):
-            return _scalar(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, float):
+            return float.__float__(value) if math.isfinite(value) else None
         if isinstance(value, int):
             number = int.__int__(value)
             return number if _LOWEST <= number <= _HIGHEST else text(number)
@@ -119,12 +121,6 @@ def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:
         return _container(value, depth - 1, ancestors | {id(value)})
     except Exception:  # noqa: BLE001 -- a value's own code may raise anything; RecursionError close to the limit
         return UNPRINTABLE
-
-
-def _scalar(value: float | None) -> object:
-    if isinstance(value, float):
-        return float.__float__(value) if math.isfinite(value) else None
-    return value
 
 
 def _container(value: Any, depth: int, ancestors: frozenset[int]) -> object:

@@ -5,7 +5,6 @@ tells how the run began and ended, the hooks what happened in between; spans onl
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from tcc_recorder import Run
@@ -39,7 +38,11 @@ class RunStart(NamedTuple):
 
 
 class Execution:
-    """A run that is being recorded.  After :meth:`ended` all methods do nothing, and the run's data is released."""
+    """A run that is being recorded.
+
+    What continues or ends a call is told to ``llm_calls`` and ``tool_calls`` directly; after :meth:`ended` they have no
+    open calls, the other methods here do nothing, and the run's data is released.
+    """
 
     def __init__(self, start: RunStart) -> None:
         self.content = start.content
@@ -51,8 +54,8 @@ class Execution:
         self._max_step_prompt = start.max_step_prompt
         self._run: Run | None = begin_run(session_id=start.session_id)
         self.run_id = self._run.run_id
-        self._calls = LlmCalls(self._run, content=self.content)
-        self._tools = ToolCalls(self._run, content=self.content)
+        self.llm_calls = LlmCalls(self._run, content=self.content)
+        self.tool_calls = ToolCalls(self._run, content=self.content)
         self._system: str | None = None
         self._handoffs: list[str] = []
         self._spans: set[str] = set()
@@ -90,49 +93,29 @@ class Execution:
         if self._system is None and system is not None and self.content:
             self._system = text(system)
             self._run.prompt(self._user, self._system)
-        self._calls.began(LlmRequest(agent, model, prompt, left_out, definitions))
+        self.llm_calls.began(LlmRequest(agent, model, prompt, left_out, definitions))
 
     def llm_ended(self, response: object) -> None:
         """Record that the model answered."""
         if self._run is not None:
-            self._tools.requested(self._calls.ended(response))
-
-    def attempt_began(self) -> None:
-        """See :meth:`LlmCalls.attempt_began`."""
-        if self._run is not None:
-            self._calls.attempt_began()
+            self.tool_calls.requested(self.llm_calls.ended(response))
 
     def attempt_ended(self, span_id: str, attempt: Attempt) -> None:
         """See :meth:`LlmCalls.attempt_ended`; a span that is reported twice counts once."""
         if self._run is not None and span_id not in self._spans:
             self._spans.add(span_id)
-            self._calls.attempt_ended(attempt)
-
-    def streamed(self, event: object) -> None:
-        """See :meth:`LlmCalls.streamed`."""
-        if self._run is not None:
-            self._calls.streamed(event)
+            self.llm_calls.attempt_ended(attempt)
 
     def tool_began(self, key: object, name: str, call_id: str | None, args: str | None, span_id: str | None) -> None:
         """See :meth:`ToolCalls.began`."""
         if self._run is not None:
-            self._tools.began(key, name, call_id, args, None if span_id == _NO_TRACE else span_id)
-
-    def tool_ended(self, key: object, result: object) -> None:
-        """See :meth:`ToolCalls.ended`."""
-        if self._run is not None:
-            self._tools.ended(key, result)
-
-    def tool_span_ended(self, span_id: str, began: datetime | None, ended: datetime | None, error: str | None) -> None:
-        """See :meth:`ToolCalls.span_ended`."""
-        if self._run is not None:
-            self._tools.span_ended(span_id, began, ended, error)
+            self.tool_calls.began(key, name, call_id, args, None if span_id == _NO_TRACE else span_id)
 
     def handed_off(self, source: str, target: str, tools: Iterable[str]) -> None:
         """Record that an agent handed off to another one, by a tool with one of these names."""
         if self._run is not None:
             self._handoffs.append(f"{source} > {target}")
-            self._tools.handed_off(tools, target)
+            self.tool_calls.handed_off(tools, target)
 
     def ended(self, result: RunOutcome, *sources: object) -> None:
         """Record the run.  ``sources`` are what the SDK returned or raised: they hold the results of guardrails."""
@@ -156,15 +139,15 @@ class Execution:
         for source in sources:
             responses = content.member(content.member(source, "run_data"), "raw_responses")
             if responses:
-                self._tools.requested(self._calls.ended_without_hook(responses[-1]))
+                self.tool_calls.requested(self.llm_calls.ended_without_hook(responses[-1]))
         message = result.message or "the run ended without it"
-        self._calls.give_up(result.code or 1, message)
-        self._tools.give_up(result.code or 1, message)
+        self.llm_calls.give_up(result.code or 1, message)
+        self.tool_calls.give_up(result.code or 1, message)
 
     def _finish_metadata(self, run: Run, sources: Iterable[object]) -> None:
         notes = {
             "last_agent": self.last_agent,
-            "tools": ", ".join(self._tools.names),
+            "tools": ", ".join(self.tool_calls.names),
             "handoffs": ", ".join(self._handoffs),
             "guardrails": ", ".join(
                 outcome.guardrails(*(s for source in sources for s in (source, content.member(source, "run_data"))))

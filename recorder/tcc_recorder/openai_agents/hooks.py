@@ -81,7 +81,7 @@ class RecordingHooks(RunHooks[Any]):
         """Record that a tool returned its result."""
         with guard:
             context, _, tool, result = _arguments(args, kwargs, "context", "agent", "tool", "result")
-            self._execution.tool_ended(_key(context, tool), result)
+            self._execution.tool_calls.ended(_key(context, tool), result)
         return self._inner.on_tool_end(*args, **kwargs)
 
     def on_handoff(self, *args: Any, **kwargs: Any) -> Any:

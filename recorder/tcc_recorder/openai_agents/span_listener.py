@@ -37,7 +37,7 @@ class SpanListener(TracingProcessor):
         if current is None:
             self._span_runs.began(span, wanted=self._options.active and _runner_replaced() and not unrecorded.get())
         elif span.span_data.type in _LLM:
-            current.attempt_began()
+            current.llm_calls.attempt_began()
 
     @guard
     def on_span_end(self, span: Span[Any]) -> None:
@@ -50,7 +50,7 @@ class SpanListener(TracingProcessor):
             current.attempt_ended(span.span_id, attempt_of(span, content_wanted=current.content))
         elif data.type == "function":
             began, ended = times_of(span)
-            current.tool_span_ended(span.span_id, began, ended, error_of(span, content_wanted=current.content))
+            current.tool_calls.span_ended(span.span_id, began, ended, error_of(span, content_wanted=current.content))
 
     def shutdown(self) -> None:
         """Do nothing: each record is written when its run ends."""

@@ -85,8 +85,8 @@ class SpanRuns:
             _llm_ended(run, span)
         elif kind == "function":
             began, ended = times_of(span)
-            run.execution.tool_ended(span.span_id, span.span_data.output)
-            run.execution.tool_span_ended(span.span_id, began, ended, error)
+            run.execution.tool_calls.ended(span.span_id, span.span_data.output)
+            run.execution.tool_calls.span_ended(span.span_id, began, ended, error)
             run.tool_error = run.tool_error or error
         elif kind == "handoff":
             run.execution.handed_off(text(span.span_data.from_agent), text(span.span_data.to_agent), ())

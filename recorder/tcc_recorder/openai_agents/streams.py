@@ -52,7 +52,7 @@ def _listen(result: RunResultStreaming, execution: Execution) -> None:
     def put_nowait(event: object) -> None:
         with guard:
             if content.member(event, "type") == "raw_response_event":
-                execution.streamed(content.member(event, "data"))
+                execution.llm_calls.streamed(content.member(event, "data"))
         put(event)
 
     events.put_nowait = put_nowait

@@ -30,6 +30,11 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+def session(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run a session in a process of its own, which is killed before this test's own time is over."""
+    return pytester.runpytest_subprocess(*arguments, timeout=100)
+
+
 def _items(spool: Path) -> list[dict[str, Any]]:
     lines = [line for path in spool.glob("*.jsonl") for line in LineReader().read(path.read_bytes())]
     bodies = [orjson.loads(line.body) for line in lines if isinstance(line, Line) and line.is_record]
@@ -56,7 +61,7 @@ def test_nothing_happens_unasked(pytester: pytest.Pytester) -> None:
             assert "tcc_recorder.pytest_plugin" in sys.modules
             assert "tcc_recorder.pytest_plugin.recording" not in sys.modules and "pydantic" not in sys.modules
     """)
-    result = pytester.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:logfire")
+    result = session(pytester, "-p", "no:hypothesispytest", "-p", "no:logfire")
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*= tcc =*")
 
@@ -78,7 +83,7 @@ def test_runs_carry_their_test(pytester: pytest.Pytester, workers: list[str]) ->
         assert 1 == 2, "no good"
     """
     )
-    result = pytester.runpytest_subprocess("--tcc-spool", "sp", *workers)
+    result = session(pytester, "--tcc-spool", "sp", *workers)
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         ["*= tcc =*", "runs: 4 (1 failed)", "tokens: 300 uncached, 60 cached, 9 completion", "cost: 0.7500 USD",
@@ -118,7 +123,7 @@ def test_every_outcome_has_its_name(pytester: pytest.Pytester) -> None:
             def test_u(self): self.assertEqual(1, 2)
     """)
     pytester.makeini("[pytest]\ntcc_spool = sp\nfilterwarnings = error")
-    pytester.runpytest_subprocess()
+    session(pytester)
     found = {
         name: (run["response"], run["status_code"], run.get("status_message"))
         for name, run in _outcomes(pytester.path / "sp").items()
@@ -138,7 +143,7 @@ def test_a_spool_that_cannot_be_made_fails_nothing(pytester: pytest.Pytester) ->
     """With a file in the spool's place, tests pass, the exit code is 0, and the summary says what went wrong."""
     pytester.makepyfile(AGENT + "\n    def test_a(): agent()\n")
     (pytester.path / "sp").write_text("a file")
-    result = pytester.runpytest_subprocess("--tcc-spool", "sp", "-W", "error")
+    result = session(pytester, "--tcc-spool", "sp", "-W", "error")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*= tcc =*", "no agent run was recorded*", "problem: *"])
 
@@ -146,7 +151,7 @@ def test_a_spool_that_cannot_be_made_fails_nothing(pytester: pytest.Pytester) ->
 def test_a_crashed_worker_leaves_an_outcome(pytester: pytest.Pytester) -> None:
     """The test that killed its worker has an error as its outcome, and its run that had ended is counted."""
     pytester.makepyfile(AGENT + "\n    import os\n    def test_a():\n        agent()\n        os._exit(3)\n")
-    result = pytester.runpytest_subprocess("--tcc-spool", "sp", "-n", "1")
+    result = session(pytester, "--tcc-spool", "sp", "-n", "1")
     result.stdout.fnmatch_lines(["runs: 1 *"])
     (outcome,) = _outcomes(pytester.path / "sp").values()
     assert outcome["response"] == "error"
@@ -158,7 +163,7 @@ def test_what_was_there_before_is_not_counted(pytester: pytest.Pytester) -> None
     """A second session in the same spool counts its own runs alone."""
     pytester.makepyfile(AGENT + "\n    def test_a(): agent()\n")
     for _ in range(2):
-        result = pytester.runpytest_subprocess("--tcc-spool", "sp")
+        result = session(pytester, "--tcc-spool", "sp")
         result.stdout.fnmatch_lines(["runs: 1 (0 failed)"])
     assert len(_runs(pytester.path / "sp")) == 2
 
@@ -168,7 +173,7 @@ def test_an_interrupted_session_keeps_what_it_had(pytester: pytest.Pytester) -> 
     pytester.makepyfile(
         AGENT + "\n    def test_a(): agent()\n    def test_b():\n        agent()\n        raise KeyboardInterrupt\n"
     )
-    result = pytester.runpytest_subprocess("--tcc-spool", "sp")
+    result = session(pytester, "--tcc-spool", "sp")
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines(["runs: 2 (0 failed)"])
     assert set(_outcomes(pytester.path / "sp")) == {"test_a"}
