@@ -12,8 +12,8 @@ import pytest
 
 from crashes import campaign, scenarios
 from crashes.reopening import Violation
-from tcc_recorder import segment as segment_file
-from tcc_recorder.spool import Spool
+from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.writer import SpoolWriter
 from tcc_uploader import files, state
 from tcc_uploader.dead import mailbox, store
 from tcc_uploader.delivery.committer import Committer
@@ -77,7 +77,7 @@ def short_writes_stay(patch: Patch) -> None:
 
 def failed_syncs_are_tried_again(patch: Patch) -> None:
     """A second fsync of the same file succeeds, and is believed."""
-    patch.setattr(Spool, "_give_up_on", lambda *_, **__: None)
+    patch.setattr(SpoolWriter, "_give_up_on", lambda *_, **__: None)
 
 
 def children_unlock(patch: Patch) -> None:
