@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Self
 import orjson
 import pytest
 
+from crashes import seams
 from crashes.disk import (
     ROOT,
     Commit,
@@ -351,22 +352,22 @@ class Stage:
             commit(ledger, changes)
             self._log_ledger(ledger)
 
-        patch.setattr(segment_file, "_open", at_seam(self._open))
-        patch.setattr(segment_file, "_write", at_seam(self._write))
-        patch.setattr(segment_file, "_ftruncate", at_seam(self._ftruncate))
-        patch.setattr(segment_file, "_fdatasync", at_seam(self._fdatasync))
-        patch.setattr(segment_file, "_fsync", at_seam(self._fsync))
-        patch.setattr(segment_file, "_unlink", at_seam(self._unlink))
-        patch.setattr(segment_file, "_lock", at_seam(lock))
+        seams.RECORDER_OPEN.replace(patch, at_seam(self._open))
+        seams.RECORDER_WRITE.replace(patch, at_seam(self._write))
+        seams.RECORDER_TRUNCATE.replace(patch, at_seam(self._ftruncate))
+        seams.RECORDER_FDATASYNC.replace(patch, at_seam(self._fdatasync))
+        seams.RECORDER_FSYNC.replace(patch, at_seam(self._fsync))
+        seams.RECORDER_UNLINK.replace(patch, at_seam(self._unlink))
+        seams.RECORDER_LOCK.replace(patch, at_seam(lock))
         header = segment_file._header
         # a state is judged on files that were put back, and so have other inodes
         patch.setattr(segment_file, "_header", lambda *args: orjson.dumps(orjson.loads(header(*args)) | {"inode": 0}))
-        patch.setattr(removal, "_unlink", at_seam(self._unlink))
-        patch.setattr(removal, "try_lock", at_seam(try_lock))
+        seams.REMOVAL_UNLINK.replace(patch, at_seam(self._unlink))
+        seams.REMOVAL_LOCK.replace(patch, at_seam(try_lock))
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
-        patch.setattr(files, "_fsync", at_seam(self._fsync))
-        patch.setattr(files, "_replace", at_seam(self._replace))
-        patch.setattr(Ledger, "commit", committed)
+        seams.FILE_FSYNC.replace(patch, at_seam(self._fsync))
+        seams.FILE_REPLACE.replace(patch, at_seam(self._replace))
+        seams.LEDGER_COMMIT.replace(patch, committed)
         patch.setattr(files.os, "urandom", self._urandom)
         patch.setattr(ids, "_tails", [])  # what is left of an earlier run's chance
 
@@ -495,9 +496,9 @@ class _Turns:
         for actor in cast.values():
             actor.thread = threading.Thread(target=self._act, args=(actor,))
             actor.thread.start()
-        for name, seams in (*turns, *((name, 0) for name in actors)):
+        for name, met in (*turns, *((name, 0) for name in actors)):
             if not cast[name].ended:
-                cast[name].left = seams
+                cast[name].left = met
                 cast[name].baton.release()
                 self._back.acquire()
         for actor in cast.values():
