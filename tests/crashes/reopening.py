@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from crashes import seams
 from crashes.disk import ROOT, State, Stored
 from crashes.stage import SPOOL, STATE, Server, Uploader, committed_digests, items_of
-from tcc_uploader import files
 from tcc_uploader.inspect.verify import Verification, verify
 from tcc_uploader.ledger import sqlite as ledger_module
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
@@ -41,10 +41,10 @@ class Reopening:
             database.execute("PRAGMA synchronous=OFF")  # this disk loses no power, and there are many to try
             return database
 
-        patch.setattr(ledger_module, "_connect", unsynced)
-        patch.setattr(files, "_fsync", lambda _: None)
-        patch.setattr(files, "_replace", os.replace)
-        patch.setattr(removal, "_unlink", os.unlink)
+        seams.LEDGER_CONNECT.replace(patch, unsynced)
+        seams.FILE_FSYNC.replace(patch, lambda _: None)
+        seams.FILE_REPLACE.replace(patch, os.replace)
+        seams.REMOVAL_UNLINK.replace(patch, os.unlink)
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
 
     def check(self, state: State) -> None:

@@ -23,6 +23,7 @@ from typing import Any, ClassVar, Self
 import orjson
 import pytest
 
+from crashes import seams
 from crashes.disk import (
     ROOT,
     Commit,
@@ -40,16 +41,16 @@ from crashes.disk import (
 )
 from support.faults import AT, KEY, batch_of, run_item, step_item
 from tcc_recorder import ids
-from tcc_recorder import segment as segment_file
 from tcc_recorder.config import settings as recorder_settings
-from tcc_recorder.spool import Spool
+from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
 from tcc_uploader import files
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery import engine as engine_module
-from tcc_uploader.delivery.engine import Engine, ReplayResult
-from tcc_uploader.delivery.events import Answered
+from tcc_uploader.delivery.engine import Answered, Engine, Limits
+from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -182,7 +183,7 @@ class Uploader:
             if not heard and not engine._reads_on() and engine._rescan <= self._moment[0]:
                 self._scan()
             elif not heard and not engine._reads_on():
-                due = engine.delivery.next_due()
+                due = engine.dispatcher.next_due()
                 if due is None or engine.trouble:
                     break
                 self._moment[0] = max(self._moment[0], due)
@@ -194,7 +195,7 @@ class Uploader:
 
     def _scan(self) -> None:
         engine = self.engine
-        engine._rescan = self._moment[0] + engine_module.RESCAN
+        engine._rescan = self._moment[0] + Limits().rescan
         engine.intake.scan()
         engine._settle(engine.intake.live)
         engine.intake.sweep()
@@ -204,7 +205,7 @@ class Uploader:
         return self.engine.run_once(60.0)
 
     def _down(self) -> bool:
-        return bool(self.engine._sender.server.down)  # type: ignore[attr-defined]
+        return bool(self.engine._pool.server.down)  # type: ignore[attr-defined]
 
     def _hear(self) -> bool:
         heard = False
@@ -221,11 +222,11 @@ class Uploader:
 class Writer:
     """A process that records."""
 
-    def __init__(self, stage: "Stage", durability: str = "process", spool: Spool | None = None) -> None:
+    def __init__(self, stage: "Stage", durability: str = "process", spool: SpoolWriter | None = None) -> None:
         self._stage = stage
         self._power = durability == "power"
         path = str(stage.root / SPOOL)
-        self.spool = spool or Spool(
+        self.spool = spool or SpoolWriter(
             recorder_settings({"spool_dir": path, "durability": durability, "journal": True}, {})
         )
         stage.writers.append(self)
@@ -245,7 +246,9 @@ class Writer:
     def note(self, run_id: str, *steps: str) -> None:
         """Journal a run that has not ended, with the steps of it that have."""
         for item in (run_item(run_id), *(step_item(run_id, step) for step in steps)):
-            self.spool.note([encode("journal", item.get("step_id", run_id), orjson.dumps(item), at=AT, run_id=run_id)])
+            self.spool.journal(
+                [encode("journal", item.get("step_id", run_id), orjson.dumps(item), at=AT, run_id=run_id)]
+            )
 
     def seal(self) -> None:
         """End as a process does at its exit."""
@@ -349,22 +352,22 @@ class Stage:
             commit(ledger, changes)
             self._log_ledger(ledger)
 
-        patch.setattr(segment_file, "_open", at_seam(self._open))
-        patch.setattr(segment_file, "_write", at_seam(self._write))
-        patch.setattr(segment_file, "_ftruncate", at_seam(self._ftruncate))
-        patch.setattr(segment_file, "_fdatasync", at_seam(self._fdatasync))
-        patch.setattr(segment_file, "_fsync", at_seam(self._fsync))
-        patch.setattr(segment_file, "_unlink", at_seam(self._unlink))
-        patch.setattr(segment_file, "_lock", at_seam(lock))
+        seams.RECORDER_OPEN.replace(patch, at_seam(self._open))
+        seams.RECORDER_WRITE.replace(patch, at_seam(self._write))
+        seams.RECORDER_TRUNCATE.replace(patch, at_seam(self._ftruncate))
+        seams.RECORDER_FDATASYNC.replace(patch, at_seam(self._fdatasync))
+        seams.RECORDER_FSYNC.replace(patch, at_seam(self._fsync))
+        seams.RECORDER_UNLINK.replace(patch, at_seam(self._unlink))
+        seams.RECORDER_LOCK.replace(patch, at_seam(lock))
         header = segment_file._header
         # a state is judged on files that were put back, and so have other inodes
         patch.setattr(segment_file, "_header", lambda *args: orjson.dumps(orjson.loads(header(*args)) | {"inode": 0}))
-        patch.setattr(removal, "_unlink", at_seam(self._unlink))
-        patch.setattr(removal, "try_lock", at_seam(try_lock))
+        seams.REMOVAL_UNLINK.replace(patch, at_seam(self._unlink))
+        seams.REMOVAL_LOCK.replace(patch, at_seam(try_lock))
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
-        patch.setattr(files, "_fsync", at_seam(self._fsync))
-        patch.setattr(files, "_replace", at_seam(self._replace))
-        patch.setattr(Ledger, "commit", committed)
+        seams.FILE_FSYNC.replace(patch, at_seam(self._fsync))
+        seams.FILE_REPLACE.replace(patch, at_seam(self._replace))
+        seams.LEDGER_COMMIT.replace(patch, committed)
         patch.setattr(files.os, "urandom", self._urandom)
         patch.setattr(ids, "_tails", [])  # what is left of an earlier run's chance
 
@@ -493,9 +496,9 @@ class _Turns:
         for actor in cast.values():
             actor.thread = threading.Thread(target=self._act, args=(actor,))
             actor.thread.start()
-        for name, seams in (*turns, *((name, 0) for name in actors)):
+        for name, met in (*turns, *((name, 0) for name in actors)):
             if not cast[name].ended:
-                cast[name].left = seams
+                cast[name].left = met
                 cast[name].baton.release()
                 self._back.acquire()
         for actor in cast.values():

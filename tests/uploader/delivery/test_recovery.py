@@ -15,8 +15,9 @@ import pytest
 from support.faults import FaultServer, Reply, run_item
 from support.rigging import Rig
 from support.worlds import World, stop, wait_until
-from tcc_recorder.segment import Segment as Writer
+from tcc_recorder.spool.segment import Segment as Writer
 from tcc_schemas.lines import Line, LineReader, encode
+from tcc_uploader.delivery.engine import Limits
 from tcc_uploader.spool.journal import DIED
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
@@ -195,7 +196,7 @@ def test_segments_of_one_millisecond_are_in_their_order(
 ) -> None:
     """What a sealed segment knows of a run never hides it in the one that took it over, whatever their ids."""
     ids = iter(["ffffffff-0000-7000-8000-000000000000", "00000000-0000-7000-8000-000000000000"])
-    monkeypatch.setattr("tcc_recorder.segment.new_id", lambda: next(ids, "eeeeeeee-0000-7000-8000-000000000000"))
+    monkeypatch.setattr("tcc_recorder.spool.segment.new_id", lambda: next(ids, "eeeeeeee-0000-7000-8000-000000000000"))
     first, second = (Writer(str(rig.spool), 0o600, "process") for _ in range(2))
     for writer in (first, second):
         journal(writer, "open", "s1")
@@ -239,12 +240,8 @@ def test_a_process_that_went_on_to_another_segment_while_we_looked_is_recovered_
     assert (rig.counts().recovered, rig.counts().dead) == (1, 0)
 
 
-def test_nothing_is_recovered_while_files_are_unread(
-    rig: Rig, server: FaultServer, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_recovered_while_files_are_unread(rig: Rig, server: FaultServer, writer: Writer) -> None:
     """However often the daemon scans meanwhile: a file that is read later may tell more of the same run."""
-    monkeypatch.setattr("tcc_uploader.delivery.engine.RESCAN", 0.0)
-    monkeypatch.setattr("tcc_uploader.delivery.engine._READ_AHEAD", 1)
     journal(writer, "open", "s1")
     later = Writer(str(rig.spool), 0o600, "process")
     journal(later, "open", "s1", "s2")
@@ -252,7 +249,8 @@ def test_nothing_is_recovered_while_files_are_unread(
         Path(one.path).rename(rig.spool / name)
         one.close()
     (rig.spool / "b.jsonl").write_text("\n".join(json.dumps(run_item(f"r{number}")) for number in range(5)))
-    rig.daemon(lambda _: [file.name for file in rig.spool.iterdir()] == ["b.jsonl"])
+    limits = Limits(rescan=0.0, read_ahead=1)
+    rig.daemon(lambda _: [file.name for file in rig.spool.iterdir()] == ["b.jsonl"], limits=limits)
     assert [ids for ids in server.ids if "open" in ids] == [["open", "s1", "s2"]]
     assert not rig.letters()
 
@@ -295,8 +293,8 @@ def test_a_journal_torn_anywhere_gives_what_is_whole(rig: Rig, writer: Writer, s
 LONG_AGENT = """
 import os, signal
 import tcc_recorder as tcc
-import tcc_recorder.spool as spool
-spool.SEGMENT_BYTES = 20_000
+from tcc_recorder.spool import writer
+writer.SEGMENT_BYTES = 20_000
 tcc.configure(journal=True)
 r = tcc.run("long").prompt("p")
 for number in range(60):

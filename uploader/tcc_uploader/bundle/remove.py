@@ -18,8 +18,8 @@ from .snapshot import Snapshot
 def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
     """Remove the files of a complete bundle that can't grow any more; return which stay, and why.
 
-    First the new path of known segments is committed to the ledger.  Raises :class:`sqlite3.OperationalError` if that
-    fails; the remaining files stay then.
+    First the new path of known segments is committed to the ledger.  Raises :class:`LedgerError` if that fails; the
+    remaining files stay then.
     """
     staying: dict[Path, str] = {}
     for start in range(0, len(members), removal.CLAIMS_AT_ONCE):
@@ -60,7 +60,7 @@ def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path, ledger: Ledg
                 for segment, row in rows.items()
                 if row is not None
             }
-            ledger.commit(Changes([], [], moved, []))
+            ledger.commit(Changes(segments=moved))
         for segment in claimed:
             try:
                 removal.remove(segment.path)

@@ -1,7 +1,6 @@
 """``tcc-upload bundle``: pack spools into one file that can be carried."""
 
 import re
-import sqlite3
 import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.files import new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
+from tcc_uploader.ledger.store import LedgerError
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.state import StateHeldError, watched_alone
@@ -129,7 +129,7 @@ def _remove(settings: Settings, made: Plan, output: Path) -> None:
         ledger = stack.enter_context(working(settings)) if known else None
         try:
             staying = remove_bundled(made.members, output.resolve(), ledger)
-        except sqlite3.OperationalError as error:
+        except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
     click.echo(f"removed {len(made.members) - len(staying):,} of {plural(len(made.members), 'segment')}", err=True)
     for path, why in staying.items():

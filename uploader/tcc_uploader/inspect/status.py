@@ -34,7 +34,7 @@ class StatusReport(BaseModel):
 
 
 def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
-    """Put the report together, with or without a running uploader.  Raises :class:`sqlite3.Error`."""
+    """Put the report together, with or without a running uploader.  Raises :class:`LedgerError`."""
     told = read_report(state)
     words: dict[str, str] = {}
     for spool in spools:

@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from tcc_schemas.lines import Damage
+from tcc_uploader.delivery.settlement import row_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
@@ -124,7 +125,7 @@ def _present(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> Segm
         (broken if row.path == file_name(segment.path) else damage).append(text)  # a copy may be cut by itself
     elif row is not None and _as_it_was(row, segment) and row.counts != segment.counts:
         broken.append(f"the ledger's keys say {segment.counts}, its row says {row.counts}")
-    check = _check(segment.id, segment.row(finished=False), damage, broken, present=True)
+    check = _check(segment.id, row_of(segment, finished=False), damage, broken, present=True)
     return check.model_copy(update={"skipped": segment.skipped})
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.queue import DestinationReport, report_of_queue
+from tcc_uploader.delivery.queue import DestinationReport
 
 _log = logging.getLogger(__name__)
 
@@ -66,14 +66,13 @@ class StatusFile:
 
 def report_of(engine: Engine, pid: int, earlier: float | None) -> ProcessReport:
     """Return what an engine says of itself; ``earlier`` is the last success of an earlier process."""
-    wall, monotonic = engine.clock.wall(), engine.clock.monotonic()
     queues = engine.backlog.queues.values()
-    successes = [queue.state.last_success for queue in queues if queue.state.last_success is not None]
+    successes = [queue.health.last_success for queue in queues if queue.health.last_success is not None]
     return ProcessReport(
         pid=pid,
-        updated=wall,
+        updated=engine.clock.wall(),
         watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
-        destinations=[report_of_queue(queue, wall - monotonic) for queue in queues],
+        destinations=[engine.backlog.report(queue) for queue in queues],
         last_success=max(successes, default=earlier),
         trouble=engine.trouble,
     )

@@ -1,0 +1,53 @@
+"""The seams of the product that a crash test may use: names under which it makes a system call, or commits.
+
+A test puts something of its own in such a place, to trace what is done, to let it fail, or to give another actor its
+turn.  Nothing else of the product stands aside for a test; the mutations (``test_mutations.py``) replace rules, not
+seams, and only to show that their loss is found.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from tcc_recorder.spool import segment
+from tcc_uploader import files
+from tcc_uploader.ledger import sqlite
+from tcc_uploader.spool import removal
+
+
+class Seam(NamedTuple):
+    """A name in a module or class of the product."""
+
+    owner: Any
+    name: str
+
+    def replace(self, patch: pytest.MonkeyPatch, call: Callable[..., Any]) -> None:
+        """Have the product make this call instead of its own."""
+        patch.setattr(self.owner, self.name, call)
+
+
+# the recorder writes a segment
+RECORDER_OPEN = Seam(segment, "_open")
+RECORDER_LOCK = Seam(segment, "_lock")
+RECORDER_WRITE = Seam(segment, "_write")
+RECORDER_CLOSE = Seam(segment, "_close")
+RECORDER_FSTAT = Seam(segment, "_fstat")
+RECORDER_TRUNCATE = Seam(segment, "_ftruncate")
+RECORDER_FDATASYNC = Seam(segment, "_fdatasync")
+RECORDER_FSYNC = Seam(segment, "_fsync")
+RECORDER_UNLINK = Seam(segment, "_unlink")
+
+# the uploader removes a file of a spool
+REMOVAL_LOCK = Seam(removal, "try_lock")
+REMOVAL_UNLINK = Seam(removal, "_unlink")
+
+# the uploader writes letters, requests and bundles
+FILE_FSYNC = Seam(files, "_fsync")
+FILE_REPLACE = Seam(files, "_replace")
+
+# the uploader opens its ledger, and commits
+LEDGER_CONNECT = Seam(sqlite, "_connect")
+LEDGER_COMMIT = Seam(sqlite.Ledger, "commit")
+
+SEAMS = tuple(value for value in dict(globals()).values() if isinstance(value, Seam))
