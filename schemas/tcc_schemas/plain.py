@@ -10,7 +10,7 @@ from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.items import Batch, Feedback, Item
 from tcc_schemas.lines import Line, RawLine
 
-_BOM: Final = b"\xef\xbb\xbf"
+BOM: Final = b"\xef\xbb\xbf"
 _SHAPE: Final = 'a line is an object with "type": "run", "step", "tool_call" or "batch"; or, for feedback, with "runId"'
 _ITEM: Final[TypeAdapter[Item]] = TypeAdapter(Item)
 
@@ -19,8 +19,17 @@ class _NotAnItemError(ValueError):
     pass
 
 
+class _Identity(NamedTuple):
+    """What a record is known by: its kind, its id (``""`` if it has none), its run's id, and its time as RFC 3339."""
+
+    kind: str
+    id: str
+    run_id: str
+    at: str
+
+
 class Invalid(NamedTuple):
-    """A plain line that no wire item matches."""
+    """A plain line that is no record: ``detail`` says why; offset and size in bytes."""
 
     number: int
     offset: int
@@ -32,23 +41,18 @@ class Invalid(NamedTuple):
 def plain_record(raw: RawLine) -> Line | Invalid | None:
     """Return the record of a plain line: a wire item, a batch or feedback; None for a blank line.
 
-    CR LF and a byte-order mark are tolerated.  A line without an id gets the sha256 of its bytes as one.
+    CR LF and a byte-order mark are accepted.  A record without an id gets the sha256 of its bytes as one.
     """
     if raw.data is None:
         what = f"line {raw.number}: {raw.size} bytes".encode()
         return Invalid(raw.number, raw.offset, raw.size, "the line is too long", what)
-    body = (raw.data.removeprefix(_BOM) if raw.number == 1 else raw.data).strip()
+    body = (raw.data.removeprefix(BOM) if raw.number == 1 else raw.data).strip()
     if not body:
         return None
     try:
-        value = orjson.loads(body)
-        kind, ident, run_id, at = _identify(value)
-    except orjson.JSONDecodeError as error:
-        return Invalid(raw.number, raw.offset, raw.size, f"no JSON: {error}", body)
-    except _NotAnItemError:
-        return Invalid(raw.number, raw.offset, raw.size, _SHAPE, body)
-    except ValidationError as error:
-        return Invalid(raw.number, raw.offset, raw.size, _faults(error), body)
+        kind, ident, run_id, at = _identify(orjson.loads(body))
+    except (orjson.JSONDecodeError, _NotAnItemError, ValidationError) as error:
+        return Invalid(raw.number, raw.offset, raw.size, _detail(error), body)
     path = FEEDBACK_PATH if kind == "feedback" else CUSTOM_PATH
     ident = ident or hashlib.sha256(body).hexdigest()
     return Line(
@@ -56,23 +60,30 @@ def plain_record(raw: RawLine) -> Line | Invalid | None:
     )
 
 
-def _identify(value: object) -> tuple[str, str, str, str]:
-    """Return (kind, id, run_id, time) of a wire value; raise ValidationError if it is none."""
-    if isinstance(value, dict) and value.get("type") == "batch":
-        batch = Batch.model_validate(value)
-        run = next((item for item in batch.items if item.type == "run"), None)
-        at = str(batch.items[0].model_dump(mode="json")["end_time"])
-        run_id = batch.items[0].run_id
-        return ("run", run_id, run_id, at) if run else ("batch", "", run_id, at)
-    if isinstance(value, dict) and "type" not in value and "runId" in value:
-        return "feedback", "", Feedback.model_validate(value).runId, ""
-    if not isinstance(value, dict) or ("type" not in value and "runId" not in value):
-        raise _NotAnItemError
-    item = _ITEM.validate_python(value)
-    wire = item.to_wire()
-    return item.type, str(wire[f"{item.type}_id"]), item.run_id, str(wire["end_time"])
+def _identify(value: object) -> _Identity:
+    """Tell what a wire value is.  Raises ValidationError if the model of its kind does not match, _NotAnItemError."""
+    match value:
+        case {"type": "batch"}:
+            items = Batch.model_validate(value).items
+            run_id, at = items[0].run_id, str(items[0].to_wire()["end_time"])
+            has_run = any(item.type == "run" for item in items)
+            return _Identity("run", run_id, run_id, at) if has_run else _Identity("batch", "", run_id, at)
+        case {"type": _}:
+            item = _ITEM.validate_python(value)
+            wire = item.to_wire()
+            return _Identity(item.type, str(wire[f"{item.type}_id"]), item.run_id, str(wire["end_time"]))
+        case {"runId": _}:
+            return _Identity("feedback", "", Feedback.model_validate(value).runId, "")
+        case _:
+            raise _NotAnItemError
 
 
-def _faults(error: ValidationError) -> str:
-    faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)[:5]]
-    return "; ".join(faults)
+def _detail(error: ValueError) -> str:
+    match error:
+        case ValidationError():
+            faults = error.errors(include_url=False)[:5]
+            return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        case orjson.JSONDecodeError():
+            return f"no JSON: {error}"
+        case _:
+            return _SHAPE

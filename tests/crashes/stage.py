@@ -154,7 +154,7 @@ class Uploader:
         self.ledger = Ledger.open(root / STATE)
         sender = type("BoundSender", (_Sender,), {"server": server})
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(engine_module, "Sender", sender)
+            patch.setattr(engine_module, "Pool", sender)
             self.engine = Engine(settings, self.ledger, Sources(list(settings.spools)), clock=clock, removes=removes)
         self.engine.inbox = Inbox(self._moment)  # type: ignore[assignment]
         self.engine._requeue.send_requeued()

@@ -1,4 +1,4 @@
-"""Files: opened without following links, replaced as a whole, locked, and told apart by device and inode."""
+"""Files: opened without following links, written whole or not at all, locked, told apart by device and inode."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 if sys.platform != "win32":
     import fcntl
@@ -21,33 +21,62 @@ _replace = os.replace
 
 
 class ByteStream(Protocol):
-    """What bytes are read from, once, from the beginning to the end."""
+    """Something that bytes are read from, once, from beginning to end."""
 
     def read(self, size: int, /) -> bytes:
         """Return at most ``size`` bytes, ``b""`` at the end.  Raises OSError."""
 
 
-def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
-    """Replace a file's content: after a crash the old or the new one is there, whole.  Raises OSError.
+@contextmanager
+def new_file(path: Path, *, replace: bool = False, synced: bool = True) -> Iterator[BinaryIO]:
+    """Write a file (0600) that gets its name when the block ends without an error: it is there whole, or not at all.
 
-    Temporary file, write, fsync, rename, fsync of the folder: without the first fsync the new name could stand for
-    an empty file, without the second the rename could be undone, by a loss of power.  What is not worth that is not
-    ``synced``.
+    It survives a power loss if it is ``synced``.  Raises OSError; FileExistsError if the name is taken, unless the file
+    of this name is to be replaced.  A file that is replaced must have one writer at a time.
     """
-    temporary = path.with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        if synced:
-            _fsync(descriptor)
-    _replace(temporary, path)
+    # of a killed writer's file that would be replaced, the next attempt removes what is left
+    temporary = path.with_suffix(".tmp") if replace else path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        with open(temporary, "xb", opener=_open_private) as file:
+            yield file
+            file.flush()
+            if synced:
+                _fsync(file.fileno())  # or the name might stand for an empty file
+        if replace:
+            _replace(temporary, path)
+        else:
+            _name(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     if synced:
-        sync_folder(path.parent)
+        sync_folder(path.parent)  # or the file might lose its name
+
+
+def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
+    """Replace a file's content: after a crash the old or the new one is there, whole.  Raises OSError."""
+    with new_file(path, replace=True, synced=synced) as file:
+        file.write(content)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give a file its final name.  Raises FileExistsError if another has it."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links, as on many USB sticks
+        if path.exists():
+            raise FileExistsError(str(path)) from None
+        _replace(temporary, path)
 
 
 def make_durably(folder: Path) -> None:
-    """Make a folder (0700) and those above it, if need be, so that no power loss takes its name.  Raises OSError."""
+    """Make a folder (0700) and those above it where they are missing; they survive a power loss.  Raises OSError."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in missing:
@@ -66,15 +95,15 @@ def sync_folder(path: Path) -> None:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock of an open file if nobody holds it; it is held until the file is closed.
+    """Take the lock of an open file, until it is closed.  Return False if it is held elsewhere, or can't be taken.
 
-    On Windows no lock is ever obtained, so only sealed segments are removed.
+    On Windows it can never be taken, so only sealed segments are removed there.
     """
     if sys.platform == "win32":
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # held by another, or a file system without locks
+    except OSError:  # also on a file system without locks
         return False
     return True
 
@@ -83,7 +112,7 @@ _INODE_BITS: Final = 64
 
 
 def identity_of(status: os.stat_result) -> int:
-    """Return which file a name stands for now: device and inode in one number, of which 100,000 may be in memory."""
+    """Return a file's device and inode as one number: 100,000 of them may be in memory."""
     return status.st_dev << _INODE_BITS | status.st_ino
 
 
@@ -93,17 +122,17 @@ def inode_of(identity: int) -> int:
 
 
 def file_name(path: Path) -> str:
-    """Return a path as text that UTF-8 can hold, whatever bytes it is made of."""
+    """Return a path as text that is valid UTF-8; other bytes are escaped."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 class NotAFileError(OSError):
-    """The name stands for a link, a device or a folder: it is left alone."""
+    """The name stands for no regular file: it is not read."""
 
 
 @contextmanager
 def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
-    """Open a file of a spool for reading: no links, no devices, no waiting.  Raises OSError."""
+    """Open a regular file for reading, never through a link; yield it with its status.  Raises OSError."""
     with FileIO(path, "rb", opener=open_plainly) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -112,5 +141,5 @@ def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
 
 
 def open_plainly(path: str, flags: int) -> int:
-    """Open without following a link, and without waiting for a pipe's other end."""
+    """Open without following a link, and without waiting for the other end of a pipe.  Raises OSError."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

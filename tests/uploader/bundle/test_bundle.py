@@ -17,11 +17,11 @@ from support.shell import COMMAND, Shell
 from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.bundle import build
-from tcc_uploader.bundle.filter import Wanted
+from tcc_uploader.bundle.filter import Filter
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.sources.manifest import Manifest
 
-EVERYTHING = Wanted(None, frozenset(), frozenset())
+EVERYTHING = Filter(None, frozenset(), frozenset())
 ENDINGS = [".tar.zst", ".tar.gz", ".tgz", ".zip"]
 
 

@@ -13,12 +13,12 @@ from support.shell import COMMAND, Shell
 from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.bundle import build, pack
-from tcc_uploader.bundle.filter import Wanted
+from tcc_uploader.bundle.filter import Filter
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
-from tcc_uploader.sources.walk import Member, walk
+from tcc_uploader.sources.walk import Member, walk_archive
 
-EVERYTHING = Wanted(None, frozenset(), frozenset())
+EVERYTHING = Filter(None, frozenset(), frozenset())
 
 
 def runs_in(data: bytes) -> set[str]:
@@ -30,7 +30,7 @@ def runs_in_bundle(path: Path) -> set[str]:
     """Return the ids of the records of a bundle that must be whole."""
     found: set[str] = set()
     with path.open("rb") as file:
-        for member in walk(path.name, file):
+        for member in walk_archive(path.name, file):
             assert isinstance(member, Member)
             data = b""
             while part := member.stream.read(1 << 20):
@@ -74,7 +74,7 @@ def test_what_grew_since_it_was_bundled_stays(tmp_path: Path) -> None:
         build.write(plan, ".zip", file.fileno())
     with path.open("ab") as growing:
         growing.write(SegmentFile().run("later").lines[1])
-    assert remove_bundled(plan.pieces, bundle, None) == {path: "it has grown since"}
+    assert remove_bundled(plan.members, bundle, None) == {path: "it has grown since"}
     assert runs_in_spool(tmp_path / "spool") == {"r1", "later"}
 
 

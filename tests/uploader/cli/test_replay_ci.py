@@ -34,7 +34,7 @@ def outcome(
         damage=0,
         newer=0,
         unreadable=unreadable or {},
-        wrong=wrong or [],
+        problems=wrong or [],
         unread=False,
         unended=0,
         waiting=0,

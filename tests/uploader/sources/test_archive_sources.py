@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import lzma
 import subprocess
 import tarfile
 import zipfile
@@ -267,6 +268,7 @@ def test_a_file_of_something_else_in_an_artifact_is_passed_over(shell: Shell) ->
     [
         ("empty.tar.zst", b"", "it is empty"),
         ("runs.gpg", bytes(range(256)) * 40 + b"\n{\n", "an encrypted bundle?"),
+        ("runs.tar.xz", lzma.compress(tar_of({"a.jsonl": b"{}"})), "it is compressed with xz: unpack it first"),
         ("endless.jsonl.gz", gzip.compress(bytes(70_000_000).replace(b"\0", b"x"), 1), "no line ends"),
     ],
 )

@@ -13,7 +13,7 @@ from support.faults import FaultServer, SegmentFile
 from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.spool import watch
-from tcc_uploader.spool.scan import Done, entries, scan
+from tcc_uploader.spool.scan import Done, files_in, listed_in
 from tcc_uploader.spool.watch import Watcher
 
 
@@ -122,16 +122,16 @@ def test_a_scan_does_not_look_at_a_file_that_was_sealed_and_done(tmp_path: Path)
     file, other = tmp_path / "a.jsonl", tmp_path / "b"
     file.write_bytes(b"x")
     other.write_bytes(b"other")
-    (seen,) = scan(tmp_path)
+    (seen,) = files_in(tmp_path)
     done = Done()
     done.add(seen, sealed=False)
-    assert not any(map(done.holds_sealed, entries(tmp_path)))
+    assert not any(map(done.holds_sealed, listed_in(tmp_path)))
     assert done.holds(seen)
     done.add(seen, sealed=True)
-    assert all(map(done.holds_sealed, entries(tmp_path)))
+    assert all(map(done.holds_sealed, listed_in(tmp_path)))
     other.rename(file)
-    assert not any(map(done.holds_sealed, entries(tmp_path)))
-    assert not any(map(done.holds, scan(tmp_path)))
+    assert not any(map(done.holds_sealed, listed_in(tmp_path)))
+    assert not any(map(done.holds, files_in(tmp_path)))
     done.drop(str(file))
     assert not done.files
 

@@ -10,7 +10,7 @@ from support.worlds import wait_until
 from tcc_uploader.transport import pool as module
 from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.client import Request as Attempt
-from tcc_uploader.transport.pool import Pace, Sender
+from tcc_uploader.transport.pool import Pace, Pool
 
 
 @pytest.mark.parametrize(("wall", "processor", "threads"), [(0.05, 0.0005, 100), (0.0007, 0.0005, 1), (0.0, 0.0, 1)])
@@ -32,7 +32,7 @@ def test_one_slow_request_among_fast_ones_wakes_no_more_threads() -> None:
 
 def test_a_request_that_hangs_keeps_no_other_from_being_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one thread at work, and that one at a server that never answers, another takes the next request."""
-    monkeypatch.setattr(module, "_HANGS", 0.05)
+    monkeypatch.setattr(module, "_HANGS_AFTER", 0.05)
     answered: list[str] = []
     release = threading.Event()
 
@@ -43,18 +43,18 @@ def test_a_request_that_hangs_keeps_no_other_from_being_sent(monkeypatch: pytest
         answered.append(f"{tag[0]} {answer.status}")
 
     with FaultServer(behaviour) as server:  # type: ignore[arg-type]
-        sender = Sender[list[str]](8, done)
+        pool = Pool[list[str]](8, done)
         for tag in ("0", "1", "2"):
-            sender.submit([tag], Attempt(server.url, "key", tag.encode(), bytes(16)))
+            pool.submit([tag], Attempt(server.url, "key", tag.encode(), bytes(16)))
 
         def told() -> bool:
-            sender.nudge()
+            pool.nudge()
             return "2 200" in answered
 
         wait_until(told, "the third answer")
         assert answered == ["0 200", "2 200"]
         release.set()
-        sender.close()
+        pool.close()
 
 
 def test_a_server_that_takes_its_time_gets_as_many_requests_at_once_as_allowed() -> None:
@@ -75,11 +75,11 @@ def test_a_server_that_takes_its_time_gets_as_many_requests_at_once_as_allowed()
         return Reply(200)
 
     with FaultServer(behaviour) as server:
-        sender = Sender[list[int]](16, lambda _, answer: answered.append(answer.status))
+        pool = Pool[list[int]](16, lambda _, answer: answered.append(answer.status))
         tags = [[number] for number in range(100)]
         for tag in tags:
-            sender.submit(tag, Attempt(server.url, "key", b"{}", bytes(16)))
+            pool.submit(tag, Attempt(server.url, "key", b"{}", bytes(16)))
         wait_until(lambda: len(answered) == len(tags), "every answer")
-        sender.close()
+        pool.close()
     assert set(answered) == {200}
     assert most == 16

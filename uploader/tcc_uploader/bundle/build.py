@@ -1,10 +1,11 @@
-"""Bundles: archives of every segment, or of the records that were asked for, with a manifest as first member."""
+"""Make bundles: archives of all segments, or of chosen records, with a manifest as first member."""
 
 import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from io import BufferedWriter, FileIO, UnsupportedOperation
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,9 +14,9 @@ from tcc_schemas.version import __version__
 from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
 from tcc_uploader.sources.streams import ArchiveError, Budget, Section
-from tcc_uploader.sources.walk import Refused, walk
+from tcc_uploader.sources.walk import Refused, walk_archive
 
-from .filter import Excerpt, Wanted
+from .filter import Excerpt, Filter, Predicate
 from .pack import packing
 from .snapshot import Snapshot, Snapshots
 
@@ -23,11 +24,11 @@ _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class BundleError(Exception):
-    """There is no bundle; the text says why, and what to do."""
+    """The bundle can't be made or believed; the text says why, and what to do."""
 
 
-class Piece(NamedTuple):
-    """One member of a bundle: where it comes from, what the manifest says of it, and its bytes."""
+class PlannedMember(NamedTuple):
+    """One member of a bundle: the file it comes from, its entry in the manifest, and what yields its bytes."""
 
     path: Path
     entry: ManifestEntry
@@ -36,35 +37,35 @@ class Piece(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """What a bundle is made of, and what it can't hold."""
+    """What goes into a bundle, and which files can't be read, and why."""
 
-    pieces: list[Piece] = field(default_factory=list)
+    members: list[PlannedMember] = field(default_factory=list)
     damaged: int = 0
-    """Damaged lines that are carried as they are."""
+    """Damaged lines, which are bundled as they are."""
     unreadable: dict[Path, str] = field(default_factory=dict)
     manifest: Manifest = field(init=False)
 
 
-def plan(snapshots: Snapshots, wanted: Wanted) -> Plan:
-    """Look through all files, and decide what is bundled.  Raises :class:`BundleError`."""
+def plan(snapshots: Snapshots, chosen: Filter) -> Plan:
+    """Read all files, and decide what is bundled.  Raises :class:`BundleError` if one can't be read any more."""
     result = Plan(unreadable=snapshots.unreadable)
     names: set[str] = set()
     try:
-        keeps = wanted.filter(snapshots.all) if wanted else None
+        keep = chosen.predicate(snapshots.all) if chosen else None
         for snapshot in snapshots.all:
-            piece = _whole(snapshot, result) if keeps is None else _part(Excerpt(snapshot, keeps), snapshot.path)
-            if piece.entry.bytes and (keeps is None or piece.entry.records):
-                name = _unused(piece.entry.name, names)
-                result.pieces.append(piece._replace(entry=replace(piece.entry, name=name)))
+            member = _whole(snapshot, result) if keep is None else _chosen(snapshot, keep)
+            if member.entry.bytes and (keep is None or member.entry.records):
+                name = _unused(member.entry.name, names)
+                result.members.append(member._replace(entry=replace(member.entry, name=name)))
     except OSError as error:
         raise BundleError(_gone(error)) from error
-    entries = [piece.entry for piece in result.pieces]
+    entries = [member.entry for member in result.members]
     result.manifest = Manifest(
         made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         made_by=f"tcc-offline {__version__}",
         records=sum(entry.records or 0 for entry in entries),
         segments=entries,
-        selection=wanted.told() if wanted else None,
+        selection=chosen.as_selection() if chosen else None,
     )
     return result
 
@@ -72,22 +73,21 @@ def plan(snapshots: Snapshots, wanted: Wanted) -> Plan:
 def write(made: Plan, ending: str, descriptor: int) -> int:
     """Write a bundle to an open file or pipe, and return its size in bytes.
 
-    Raises :class:`BundleError` if a segment is not what it was when it was looked at, OSError if nothing can be
-    written.
+    Raises :class:`BundleError` if a segment has changed since it was planned, OSError if nothing can be written.
     """
     manifest = made.manifest.model_dump_json().encode()
     if len(manifest) > MAX_MANIFEST:
-        raise BundleError(f"{len(made.pieces):,} segments are too many for one bundle: make one of each spool")
-    with _Forward(descriptor) as file:
+        raise BundleError(f"{len(made.members):,} segments are too many for one bundle: make one of each spool")
+    with _SequentialFile(descriptor) as file:
         with packing(ending, file) as add:
             add(MANIFEST, len(manifest), [manifest])
-            for piece in made.pieces:
-                add(piece.entry.name, piece.entry.bytes, _witnessed(piece))
+            for member in made.members:
+                add(member.entry.name, member.entry.bytes, _verified(member))
         size = file.tell()
     budget = Budget()
-    budget.take(size)
+    budget.count_source(size)
     try:
-        budget.make(len(manifest) + sum(piece.entry.bytes for piece in made.pieces))
+        budget.count_unpacked(len(manifest) + sum(member.entry.bytes for member in made.members))
     except ArchiveError as error:
         raise BundleError("it packs so well that readers would take it for a bomb: name it .tar.gz") from error
     return size
@@ -100,7 +100,7 @@ def read_back(path: Path, manifest: Manifest) -> None:
     found = {}
     try:
         with path.open("rb") as file:
-            for member in walk(path.name, file):
+            for member in walk_archive(path.name, file):
                 if isinstance(member, Refused):
                     raise BundleError(f"{member.name} can't be read back ({member.why}): nothing was removed")
                 digest = hashlib.sha256()
@@ -113,34 +113,33 @@ def read_back(path: Path, manifest: Manifest) -> None:
         raise BundleError(f"{path} does not hold what was written to it: nothing was removed")
 
 
-def _whole(snapshot: Snapshot, result: Plan) -> Piece:
+def _whole(snapshot: Snapshot, result: Plan) -> PlannedMember:
     segment, entry = snapshot.examine()
     result.damaged += segment.damaged + segment.cut
 
     def content() -> Iterator[bytes]:
         with snapshot.reading() as stream:
-            rest = Section(stream, entry.bytes)
-            while data := rest.read(CHUNK):
-                yield data
+            yield from iter(partial(Section(stream, entry.bytes).read, CHUNK), b"")
 
-    return Piece(snapshot.path, entry, content)
+    return PlannedMember(snapshot.path, entry, content)
 
 
-def _part(part: Excerpt, path: Path) -> Piece:
-    return Piece(path, part.entry(), part.content)
+def _chosen(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
+    excerpt = Excerpt(snapshot, keep)
+    return PlannedMember(snapshot.path, excerpt.entry(), excerpt.content)
 
 
-def _witnessed(piece: Piece) -> Iterator[bytes]:
-    """Yield a piece's bytes, which must be those that the manifest tells of."""
+def _verified(member: PlannedMember) -> Iterator[bytes]:
+    """Yield a member's bytes.  Raises :class:`BundleError` if they are not those in the manifest."""
     digest = hashlib.sha256()
     try:
-        for data in piece.content():
+        for data in member.content():
             digest.update(data)
             yield data
     except OSError as error:
         raise BundleError(_gone(error)) from error
-    if digest.hexdigest() != piece.entry.sha256:
-        raise BundleError(f"{piece.path} was changed while it was bundled: run it again")
+    if digest.hexdigest() != member.entry.sha256:
+        raise BundleError(f"{member.path} was changed while it was bundled: run it again")
 
 
 def _gone(error: OSError) -> str:
@@ -148,9 +147,9 @@ def _gone(error: OSError) -> str:
 
 
 def _unused(name: str, names: set[str]) -> str:
-    """Return a name that every archive tool takes as it is, and that no other member has."""
+    """Return a name that every archive tool accepts and that no other member has."""
     plain = _UNUSUAL.sub("_", name)
-    plain = f"_{plain}" if plain.startswith("._") else plain  # readers take it for litter of macOS
+    plain = f"_{plain}" if plain.startswith("._") else plain  # readers skip such names: macOS makes them
     found, number = plain, 1
     while found in names:
         number += 1
@@ -159,8 +158,8 @@ def _unused(name: str, names: set[str]) -> str:
     return found
 
 
-class _Forward(BufferedWriter):
-    """A file that is written in one go, as a pipe is; ``tell`` says how many bytes that were."""
+class _SequentialFile(BufferedWriter):
+    """A file without seeking, so that pipes get the same bytes; ``tell`` returns how many were written."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(FileIO(descriptor, "wb", closefd=False))

@@ -1,4 +1,4 @@
-"""Which records a bundle takes if not all, and the segments that are made of them."""
+"""Choose records for a bundle, and make segments of them."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -13,23 +13,23 @@ from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
 from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import ManifestEntry, Selection
-from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.reader import read_first_line, sniffed
+from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.reader import read_first_line
 
 from .snapshot import Snapshot
 
 STATUSES: Final = {"success": 0, "partial": 1, "error": 2}
 """A run's status, as it is told on the wire."""
 _NO_HEADER: Final = {"host": "", "boot_id": "", "pid": 0, "sdk_version": "", "durability": "process"}
-"""Of a segment whose own header is damaged."""
+"""For a segment whose own header is damaged."""
 
-Keeps = Callable[[Line], bool]
-"""Tells whether a record is wanted."""
+Predicate = Callable[[Line], bool]
+"""Tells whether a record is chosen."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Runs of these sessions and with these statuses (any, if none are named), and what was recorded ``since`` then."""
+class Filter:
+    """Chooses records by their run's session and status, and by their time.  What is empty or None allows any."""
 
     since: datetime | None
     sessions: frozenset[str]
@@ -38,20 +38,20 @@ class Wanted:
     def __bool__(self) -> bool:
         return bool(self.since or self.sessions or self.statuses)
 
-    def told(self) -> Selection:
-        """Return what a manifest says of it."""
+    def as_selection(self) -> Selection:
+        """Return the filter as a manifest describes it."""
         since = self.since.isoformat() if self.since else None
         return Selection(since=since, sessions=sorted(self.sessions), statuses=sorted(self.statuses))
 
-    def filter(self, snapshots: Iterable[Snapshot]) -> Keeps:
-        """Return what tells the wanted records, given every file that may hold their runs.  Raises OSError."""
+    def predicate(self, snapshots: Iterable[Snapshot]) -> Predicate:
+        """Return the predicate of chosen records; ``snapshots`` are searched for their runs.  Raises OSError."""
         if not self.sessions and not self.statuses:
-            return self._is_new
+            return self._is_recent
         lines = (line for snapshot in snapshots for _, line in _lines(snapshot))
-        runs = {line.run_id for line in lines if line.kind == "run" and self._asks_for(line)}
-        return lambda line: line.run_id in runs and self._is_new(line)
+        runs = {line.run_id for line in lines if line.kind == "run" and self._chooses_run_in(line)}
+        return lambda line: line.run_id in runs and self._is_recent(line)
 
-    def _asks_for(self, line: Line) -> bool:
+    def _chooses_run_in(self, line: Line) -> bool:
         statuses = {STATUSES[name] for name in self.statuses}
         return any(
             (not self.sessions or run.get("session_id") in self.sessions)
@@ -59,26 +59,25 @@ class Wanted:
             for run in _runs(line.body)
         )
 
-    def _is_new(self, line: Line) -> bool:
+    def _is_recent(self, line: Line) -> bool:
         if self.since is None:
             return True
         try:
             return datetime.fromisoformat(line.at) >= self.since
         except (ValueError, TypeError):
-            return True  # nobody knows when: better once too often than not at all
+            return True  # without a readable time: rather one record too many than one lost
 
 
 class Excerpt:
-    """A segment made of those records of a file that are wanted, their lines as they stand.
+    """A segment made of the chosen records of a file, their lines unchanged.  Of a plain file, a plain file is made.
 
-    Its id is another than the original's, so that no ledger takes one's lines for the other's, and always the same for
-    the same records.  A plain file stays a plain file.
+    Its id is made of the original's and its records: the same for the same records, and no other segment's.
     """
 
-    def __init__(self, snapshot: Snapshot, keeps: Keeps) -> None:
+    def __init__(self, snapshot: Snapshot, keep: Predicate) -> None:
         """Raise OSError if the file can't be read."""
         self._snapshot = snapshot
-        self._keeps = keeps
+        self._keep = keep
         self._header: Line | None = None
         self._plain = False
         self.records = 0
@@ -86,7 +85,7 @@ class Excerpt:
         for raw, line in _lines(snapshot):
             if line.kind == "segment" and line.number == 1:
                 self._header = line
-            elif line.is_record and keeps(line):
+            elif line.is_record and keep(line):
                 digest.update(raw)
                 self.records += 1
                 self._plain = not line.crc
@@ -95,7 +94,7 @@ class Excerpt:
 
     def content(self) -> Iterator[bytes]:
         """Yield its bytes.  Raises OSError."""
-        lines = ((raw, line) for raw, line in _lines(self._snapshot) if line.is_record and self._keeps(line))
+        lines = ((raw, line) for raw, line in _lines(self._snapshot) if line.is_record and self._keep(line))
         if self._plain:
             yield from (raw for raw, _ in lines)
             return
@@ -113,7 +112,7 @@ class Excerpt:
         yield encode("seal", self.id, orjson.dumps(seal), at=at)
 
     def entry(self) -> ManifestEntry:
-        """Return what a manifest says of it.  Raises OSError."""
+        """Return its entry for the manifest.  Raises OSError."""
         digest = hashlib.sha256()
         size = 0
         for chunk in self.content():
@@ -131,9 +130,9 @@ class Excerpt:
 
 
 def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
-    """Yield the lines of a file that are whole, each with its bytes.  Raises OSError."""
+    """Yield the valid lines of a file, each with its bytes.  Raises OSError."""
     with snapshot.reading() as stream:
-        kind, _ = sniffed(read_first_line(stream))
+        kind, _ = sniff(read_first_line(stream))
     if kind not in (Format.SEGMENT, Format.PLAIN):
         return
     splitter = LineSplitter()
@@ -142,7 +141,7 @@ def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
         while not ended:
             data = stream.read(CHUNK)
             ended = not data
-            # the last line of a hand-written file may lack its newline
+            # the last line of a hand-written file may have no newline
             for raw in splitter.feed(b"\n" if ended and kind is Format.PLAIN and splitter.rest else data):
                 found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
                 if isinstance(found, Line):
@@ -150,7 +149,7 @@ def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
 
 
 def _runs(body: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the runs of a record."""
+    """Yield the run items in a record's body."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:

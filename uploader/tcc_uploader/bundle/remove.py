@@ -1,4 +1,4 @@
-"""Take out of the spools what a bundle holds, by the rules of a delivered segment."""
+"""Remove from the spools what a bundle holds, by the rules for delivered segments."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,31 +11,31 @@ from tcc_uploader.spool import removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
-from .build import Piece
+from .build import PlannedMember
 from .snapshot import Snapshot
 
 
-def remove_bundled(pieces: Sequence[Piece], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
+def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
     """Remove the files of a complete bundle that can't grow any more; return which stay, and why.
 
-    A ledger that knows them is told first where they lie now.  Raises :class:`LedgerError` if it can't be written:
-    what was not removed until then stays.
+    First the new path of known segments is committed to the ledger.  Raises :class:`LedgerError` if that fails; the
+    remaining files stay then.
     """
     staying: dict[Path, str] = {}
-    for start in range(0, len(pieces), removal.CLAIMS_AT_ONCE):
+    for start in range(0, len(members), removal.CLAIMS_AT_ONCE):
         candidates: dict[Segment, ManifestEntry] = {}
-        for piece in pieces[start : start + removal.CLAIMS_AT_ONCE]:
+        for member in members[start : start + removal.CLAIMS_AT_ONCE]:
             try:
-                segment, entry = Snapshot(piece.path, held=False).examine()
+                segment, entry = Snapshot(member.path, held=False).examine()
             except FileNotFoundError:
-                continue  # somebody else took it away
+                continue  # a daemon has delivered and removed it
             except OSError as error:
-                staying[piece.path] = error.strerror or str(error)
+                staying[member.path] = error.strerror or str(error)
                 continue
-            if why := _reason_to_stay(segment, entry, piece.entry):
-                staying[piece.path] = why
+            if why := _reason_to_stay(segment, entry, member.entry):
+                staying[member.path] = why
             else:
-                candidates[segment] = piece.entry
+                candidates[segment] = member.entry
         staying |= _remove(candidates, bundle, ledger)
     return staying
 
@@ -45,12 +45,12 @@ def _reason_to_stay(segment: Segment, now: ManifestEntry, bundled: ManifestEntry
         return "it is no segment of a recorder"
     if now.sha256 != bundled.sha256:
         return "it has grown since"
-    # runs without an end go along in the bundle's journal lines, and are recovered where it is replayed
+    # runs without an end are in the bundle's journal lines, and are recovered where it is replayed
     return "it is damaged" if segment.damaged or segment.cut else ""
 
 
 def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
-    """Remove those whose writer is gone for sure; return those that stay, and why."""
+    """Remove those whose writers are surely gone; return which stay, and why."""
     with removal.claimed(candidates) as claimed:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(claimed)}
         if ledger is not None:

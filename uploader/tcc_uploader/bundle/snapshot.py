@@ -1,4 +1,4 @@
-"""The files of some spools as they are at one moment, whatever is added to them or becomes of their names."""
+"""The files of spools as they are at one moment, whatever is appended to them or removed later."""
 
 import errno
 import hashlib
@@ -12,8 +12,8 @@ from typing import Final, Self
 
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.sources.manifest import ManifestEntry
-from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.reader import read_first_line, read_on, sniffed
+from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.reader import read_first_line, read_on
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
@@ -21,11 +21,11 @@ if sys.platform != "win32":
     import resource
 
 _OTHER_FILES: Final = 64
-"""Descriptors left for what else a process opens."""
+"""Descriptors that are left for other files."""
 
 
 class Snapshot:
-    """A file, of which only the first ``size`` bytes are there.  Held open, it can be read after its name has gone."""
+    """The first ``size`` bytes of a file.  If it is held open, it can be read after it was removed."""
 
     def __init__(self, path: Path, *, held: bool) -> None:
         """Raise OSError if the file can't be read."""
@@ -36,14 +36,14 @@ class Snapshot:
             self._descriptor = os.dup(file.fileno()) if held else None
 
     def close(self) -> None:
-        """Let go of the file; from now on it is found by its name."""
+        """Close the file; from now on it is opened by its name."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     @contextmanager
     def reading(self) -> Iterator["_Beginning"]:
-        """Read it from its beginning.  Raises FileNotFoundError if it was not held, and has gone."""
+        """Read it from its beginning.  Raises OSError, FileNotFoundError if it was not held open and is gone."""
         if self._descriptor is not None:
             with FileIO(self._descriptor, closefd=False) as file:
                 file.seek(0)
@@ -55,14 +55,14 @@ class Snapshot:
             yield _Beginning(file, self.size)
 
     def examine(self) -> tuple[Segment, ManifestEntry]:
-        """Read it to its end: what it holds, and how a bundle's manifest tells of it.  Raises OSError."""
+        """Read it to its end; return it as a segment, and its entry for a manifest.  Raises OSError."""
         with self.reading() as stream:
-            kind, ident = sniffed(read_first_line(stream))
+            kind, ident = sniff(read_first_line(stream))
         with self.reading() as stream:
             segment = Segment(str(self.path), self.identity, kind, ident, stream=stream)
             while not segment.at_end:
                 read_on(segment)
-        whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may lack its newline
+        whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may have no newline
         digest = (stream.hash if whole else stream.hash_of_lines).hexdigest()
         segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
         entry = ManifestEntry(
@@ -78,7 +78,7 @@ class Snapshot:
 
 
 class _Beginning:
-    """The first ``size`` bytes of a file, hashed as they are read: all of them, and those of complete lines."""
+    """The first ``size`` bytes of a file, hashed as they are read: all of them, and those up to the last newline."""
 
     def __init__(self, file: FileIO, size: int) -> None:
         self.hash = hashlib.sha256()
@@ -101,7 +101,7 @@ class _Beginning:
 
 
 class Snapshots:
-    """Snapshots of every file in some spools that can be read; ``unreadable`` says which can't, and why."""
+    """Snapshots of every readable file in the spools; ``unreadable`` says which can't be read, and why."""
 
     def __init__(self, spools: Iterable[Path]) -> None:
         files, self.unreadable = list_files(spools)
@@ -124,7 +124,7 @@ class Snapshots:
 
 
 def _room_for(files: int) -> int:
-    """Return how many files may be held open, at most ``files``; raise the process's limit if that helps."""
+    """Return how many files may be held open, at most ``files``; raise the process's limit for that if possible."""
     if sys.platform == "win32":
         return 0
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

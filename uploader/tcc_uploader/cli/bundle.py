@@ -11,10 +11,11 @@ from typing import Any, Final
 import click
 
 from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
-from tcc_uploader.bundle.filter import STATUSES, Wanted
-from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file
+from tcc_uploader.bundle.filter import STATUSES, Filter
+from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
+from tcc_uploader.files import new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.ledger.store import LedgerError
 from tcc_uploader.settings import Settings
@@ -84,7 +85,7 @@ def bundle_command(
     Everything that was recorded before is in it, also by agents that are running.  With --since, --session or --status
     it holds whole records: those of a run that are asked for, wherever they lie.  An existing file is never replaced.
     """
-    wanted = Wanted(since, frozenset(sessions), frozenset(statuses))
+    wanted = Filter(since, frozenset(sessions), frozenset(statuses))
     ending = _ending_of(output)
     if remove and (wanted or output == _STDOUT):
         raise click.UsageError("--remove needs a bundle of everything, in a file")
@@ -107,7 +108,7 @@ def bundle_command(
     sys.exit(_told(made))
 
 
-def _make(settings: Settings, wanted: Wanted, output: Path, ending: str) -> Plan:
+def _make(settings: Settings, wanted: Filter, output: Path, ending: str) -> Plan:
     with Snapshots(settings.spools) as snapshots:
         made = plan(snapshots, wanted)
         if output == _STDOUT:
@@ -115,7 +116,7 @@ def _make(settings: Settings, wanted: Wanted, output: Path, ending: str) -> Plan
         else:
             with new_file(output) as file:
                 size = write(made, ending, file.fileno())
-    counts = f"{plural(len(made.pieces), 'segment')}, {plural(made.manifest.records, 'record')}"
+    counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
     click.echo(f"{output}: {counts}, {_size_text(size)}", err=True)
     return made
 
@@ -127,10 +128,10 @@ def _remove(settings: Settings, made: Plan, output: Path) -> None:
         known = (settings.state_dir / FILE_NAME).exists()
         ledger = stack.enter_context(working(settings)) if known else None
         try:
-            staying = remove_bundled(made.pieces, output.resolve(), ledger)
+            staying = remove_bundled(made.members, output.resolve(), ledger)
         except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
-    click.echo(f"removed {len(made.pieces) - len(staying):,} of {plural(len(made.pieces), 'segment')}", err=True)
+    click.echo(f"removed {len(made.members) - len(staying):,} of {plural(len(made.members), 'segment')}", err=True)
     for path, why in staying.items():
         click.echo(f"{path} stays: {why}", err=True)
 

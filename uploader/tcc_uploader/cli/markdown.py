@@ -54,7 +54,7 @@ def _sections(outcome: ReplayResult, letters: Mapping[str, int]) -> Iterator[str
     yield from _list("Files that can't be read", unreadable, len(outcome.unreadable))
     if outcome.damage:
         yield f"\n{plural(outcome.damage, 'place')} damaged; what is whole was delivered."
-    yield from _list("Archives", map(_code, outcome.wrong), len(outcome.wrong))
+    yield from _list("Archives", map(_code, outcome.problems), len(outcome.problems))
     reasons = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
     lines = (f"{number:,} {_code(reason)}" for reason, number in reasons)
     yield from _list("Dead letters in the state (`tcc-upload dead list` tells more)", lines, len(letters))

@@ -51,7 +51,7 @@ def replay_command(
 ) -> None:
     """Deliver what lies in the default spool, or in PATHS; then end.
 
-    PATHS are spools, segments, JSONL files, bundles, .zip, .tar*, .jsonl.gz and .jsonl.zst files, folders of any of
+    PATHS are spools, segments, JSONL files, bundles, .zip, .tar, and .gz or .zst of these, folders of any of
     these, and - for standard input.  Sources are never changed.  Exit codes: 0 all delivered; 65 dead letters or
     damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
     """
@@ -88,7 +88,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
             click.echo(f"{number:,} of them would wait: no key with the hint {hint} is held", err=True)
         for path, why in found.unreadable.items():
             click.echo(f"can't read {path}: {why}", err=True)
-        for line in text.wrong_lines(found.wrong):
+        for line in text.wrong_lines(found.problems):
             click.echo(line, err=True)
     if unheld or found.unreadable:
         return Exit.OPERATOR_NEEDED

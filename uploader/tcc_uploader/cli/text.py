@@ -51,7 +51,7 @@ def result_json(outcome: ReplayResult) -> dict[str, object]:
         "damage": outcome.damage,
         "newer_files": outcome.newer,
         "unreadable": outcome.unreadable,
-        "archives": outcome.wrong,
+        "archives": outcome.problems,
         "unended": outcome.unended,
         "timed_out": outcome.timed_out,
         "needs_operator": outcome.needs_operator,
@@ -62,7 +62,7 @@ def result_json(outcome: ReplayResult) -> dict[str, object]:
 
 def survey_json(found: Survey) -> dict[str, object]:
     """Return what a dry run found for machines."""
-    return {**_counts_json(found.counts), "damage": found.damage, "archives": found.wrong, "dry_run": True}
+    return {**_counts_json(found.counts), "damage": found.damage, "archives": found.problems, "dry_run": True}
 
 
 def wrong_lines(wrong: list[str]) -> Iterator[str]:
@@ -78,7 +78,7 @@ def hints(outcome: ReplayResult, state: Path) -> Iterator[str]:
         yield from _destination_lines(report)
     for path, why in outcome.unreadable.items():
         yield f"can't read {path}: {why}"
-    yield from wrong_lines(outcome.wrong)
+    yield from wrong_lines(outcome.problems)
     if outcome.unended:
         yield (
             f"{plural(outcome.unended, 'journaled run')} without an end: still running, as far as is known here; "

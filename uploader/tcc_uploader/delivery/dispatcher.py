@@ -10,7 +10,7 @@ from tcc_uploader.model.fate import Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import Request
-from tcc_uploader.transport.pool import OVERDUE, Sender
+from tcc_uploader.transport.pool import OVERDUE, Pool
 
 from .backlog import Backlog
 from .batch import BatchProgress, Item, join_items, split_batch
@@ -28,7 +28,7 @@ class Dispatcher:
     settlement: Settlement
     backlog: Backlog
     in_flight: InFlight
-    pool: Sender[Record]
+    pool: Pool[Record]
     clock: Clock
 
     def dispatch(self) -> None:

@@ -17,7 +17,7 @@ from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.transport.answers import Answer
-from tcc_uploader.transport.pool import Sender
+from tcc_uploader.transport.pool import Pool
 
 from .backlog import Backlog
 from .committer import Committer
@@ -100,7 +100,7 @@ class Engine:
         self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake.counted)
         in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # a thread that is done finds the next ready
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
-        self._pool = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
+        self._pool = Pool[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
         self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
         self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes)
         self._recovery = Recovery(self.settlement, self.intake, self.backlog, in_flight, is_dead)
@@ -187,7 +187,7 @@ class Engine:
             damage=intake.damage,
             newer=len(intake.newer),
             unreadable={file_name(path): why for path, why in intake.unreadable.items()},
-            wrong=intake.wrong,
+            problems=intake.problems,
             unread=not intake.idle,
             unended=intake.unended,
             waiting=self.backlog.waiting,

@@ -13,7 +13,7 @@ from tcc_uploader.model.fate import Counts
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader, removal
 from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.scan import Done, Seen, entries, look
+from tcc_uploader.spool.scan import Done, Seen, listed_in, seen_as
 from tcc_uploader.spool.segment import Found, Segment
 
 _log = logging.getLogger(__name__)
@@ -69,12 +69,12 @@ class Intake:
     @property
     def damage(self) -> int:
         """Damaged lines, torn tails, and segments that their seal does not match."""
-        return sum((segment.damage for segment in self._by_path.values()), self.finished_damage) + len(self.wrong)
+        return sum((segment.damage for segment in self._by_path.values()), self.finished_damage) + len(self.problems)
 
     @property
-    def wrong(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What is wrong with archives and streams, as far as they were read."""
-        return [text for archive in self._carriers for text in archive.wrong]
+        return [text for archive in self._carriers for text in archive.problems]
 
     @property
     def unended(self) -> int:
@@ -133,10 +133,10 @@ class Intake:
 
     def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
         """Yield a spool's files that are to be read; take those that are there out of ``gone``."""
-        for entry in entries(spool):
+        for entry in listed_in(spool):
             if self._done.holds_sealed(entry):
                 gone.discard(entry.path)
-            elif (seen := look(entry)) is not None:
+            elif (seen := seen_as(entry)) is not None:
                 gone.discard(seen.file)
                 if self._wants_reading(seen):
                     yield seen.file

@@ -17,7 +17,7 @@ class ReplayResult:
     newer: int
     unreadable: dict[str, str]
     """Files and spools that can't be read, and why."""
-    wrong: list[str]
+    problems: list[str]
     """What is wrong with archives; ``damage`` counts it."""
     unread: bool
     """Whether it ended before all was read."""

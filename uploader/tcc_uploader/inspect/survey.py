@@ -27,7 +27,7 @@ class Survey:
     oldest_pending: str | None = None
     newer: list[Path] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     """What is wrong with archives; ``damage`` counts it."""
     segment_ids: set[str] = field(default_factory=set)
     pending_by_key: Counter[str] = field(default_factory=Counter)
@@ -73,8 +73,8 @@ def survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> S
             result.damage += segment.damage
     for archive in sources.archives:
         result.newer += archive.newer
-        result.wrong += archive.wrong
-    result.damage += len(result.wrong)
+        result.problems += archive.problems
+    result.damage += len(result.problems)
     return result
 
 

@@ -91,7 +91,7 @@ def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
     result.unreadable = {str(path): why for path, why in unreadable.items()}
     for archive in sources.archives:
         result.newer += map(str, archive.newer)
-        result.archives += archive.wrong
+        result.archives += archive.problems
     if whole:
         folders = {str(spool) for spool in sources.spools}
         absent = [row for row in ledger.segments() if row.id not in present]

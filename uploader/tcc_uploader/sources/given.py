@@ -1,4 +1,4 @@
-"""What a command is given to read: spools, files, archives, folders of any of these, and standard input."""
+"""The paths that a command is given: spools, files, archives, folders of these, and standard input."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where segments lie: in these folders, in these files, and in what these carry."""
+    """Where segments are: in spools, in files, and in archives."""
 
     spools: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
@@ -31,20 +31,20 @@ class Sources:
 
 
 def sources_of(paths: Iterable[Path]) -> Sources:
-    """Sort what was given by what it is.  A folder stands for all that lies in it, and in the folders in it."""
+    """Sort paths by what lies there.  A folder stands for all spools and archives in it and in its subfolders."""
     found = Sources()
     for path in paths:
         if path == STDIN:
             found.archives.append(from_stdin())
         elif path.is_dir():
-            _look_into(path.resolve(), found)
+            _add_folder(path.resolve(), found)
         else:
             _add_file(path.resolve(), found)
     return found
 
 
 def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segment]:
-    """Yield every segment, as far as it can be read; note on ``unreadable`` what can't, and why."""
+    """Yield every segment that can be read; note in ``unreadable`` which paths can't, and why."""
     files, why = list_files(sources.spools, sources.files)
     unreadable |= why
     for path in files:
@@ -56,7 +56,7 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
         yield from archive.segments()
 
 
-def _look_into(folder: Path, found: Sources) -> None:
+def _add_folder(folder: Path, found: Sources) -> None:
     found.spools.append(folder)
     for root, folders, names in os.walk(folder):
         folders.sort()
@@ -70,10 +70,10 @@ def _look_into(folder: Path, found: Sources) -> None:
 def _add_file(path: Path, found: Sources) -> None:
     try:
         with files.opened(path) as (file, _):
-            carried = is_archive(file.read(START) or b"")
+            archive = is_archive(file.read(START) or b"")
     except OSError:
-        carried = False  # whoever reads it will tell
-    if carried or path.name.endswith(_ENDINGS):
+        archive = False  # reading it will fail, too, and say why
+    if archive or path.name.endswith(_ENDINGS):
         found.archives.append(from_file(path))
     else:
         found.files.append(path)

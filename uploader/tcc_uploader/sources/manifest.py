@@ -1,4 +1,4 @@
-"""What a bundle says that it holds: its first member, ``manifest.json``."""
+"""The manifest of a bundle: its first member, ``manifest.json``, lists the segments."""
 
 from typing import Annotated, Final, Literal, Self
 
@@ -19,8 +19,8 @@ _Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 class ManifestEntry:
     """One segment of a bundle.  Sizes in bytes.
 
-    ``records`` are the complete lines that are to be delivered, None for a file of another format; ``torn`` are the
-    bytes behind the last line, which are not carried.
+    ``records`` is the number of its records, None for a file of another format; ``torn`` is the number of bytes behind
+    its last line, which are not in the bundle.
     """
 
     name: str
@@ -33,7 +33,7 @@ class ManifestEntry:
 
 
 class Selection(BaseModel):
-    """Which records were asked for, if not all."""
+    """By what the records were chosen, if the bundle does not hold all."""
 
     since: str | None = None
     sessions: list[str] = []
@@ -41,7 +41,7 @@ class Selection(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The whole bundle.  ``records`` are those of all segments."""
+    """What a bundle holds.  ``records`` is the number in all segments."""
 
     format: Literal[1] = FORMAT
     made_at: str
@@ -52,7 +52,7 @@ class Manifest(BaseModel):
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Read a manifest.  Raises ValueError, which says why it can't be believed."""
+        """Read a manifest.  Raises ValueError, which says what is wrong with it."""
         if len(data) > MAX_MANIFEST:
             raise ValueError(f"a manifest of more than {MAX_MANIFEST >> 20} MiB is none of ours")
         try:

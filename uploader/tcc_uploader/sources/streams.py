@@ -1,6 +1,6 @@
-"""Byte streams that archives are read through: what they may cost, looked at and cut to length.  Nothing is written."""
+"""Byte streams that archives are read through: counted against a budget, peeked at, cut to length."""
 
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from tcc_uploader.files import CHUNK, ByteStream
 
@@ -12,10 +12,19 @@ MAX_RATIO: Final = 1000
 """Bytes that each byte of a source may unpack to, beyond the free ones.  Runs with long prompts come to 800."""
 MAX_HELD: Final = 256 * 1024 * 1024
 """Bytes of zip files that may be held in memory at once, because they can only be read from their end."""
+CUT_SHORT: Final = "it is cut short: fetch or copy it again"
 
 
 class ArchiveError(OSError):
     """An archive, or the rest of one, can't be read; the text says why, and what to do."""
+
+
+class RawMember(NamedTuple):
+    """A member as its archive tells of it: the name as it stands there, why it is not read (else ``""``), its bytes."""
+
+    name: str
+    refusal: str
+    stream: ByteStream
 
 
 class Budget:
@@ -25,30 +34,30 @@ class Budget:
         self.held = 0
         """Bytes held in memory now."""
         self._members = 0
-        self._taken = 0
-        self._made = 0
+        self._source = 0
+        self._unpacked = 0
 
-    def member(self) -> None:
+    def count_member(self) -> None:
         """Count one member.  Raises :class:`ArchiveError` if there are too many."""
         self._members += 1
         if self._members > MAX_MEMBERS:
             raise ArchiveError(f"more than {MAX_MEMBERS:,} members: unpack it, and give the folder instead")
 
-    def take(self, size: int) -> None:
+    def count_source(self, size: int) -> None:
         """Count bytes of the source itself."""
-        self._taken += size
+        self._source += size
 
-    def make(self, size: int) -> None:
-        """Count bytes that were unpacked.  Raises :class:`ArchiveError` if they are out of proportion."""
-        self._made += size
-        if self._made > FREE_BYTES + MAX_RATIO * self._taken:
+    def count_unpacked(self, size: int) -> None:
+        """Count bytes that were unpacked.  Raises :class:`ArchiveError` if they are too many for the source's size."""
+        self._unpacked += size
+        if self._unpacked > FREE_BYTES + MAX_RATIO * self._source:
             raise ArchiveError(
                 f"unpacks to more than {MAX_RATIO} times its size, as a bomb does: "
                 "if you trust it, unpack it, and give the folder instead"
             )
 
     def hold(self, size: int) -> None:
-        """Count bytes that stay in memory until they are taken from ``held``.  Raises :class:`ArchiveError`."""
+        """Count bytes that stay in memory until ``held`` is set back.  Raises :class:`ArchiveError`."""
         self.held += size
         if self.held > MAX_HELD:
             raise ArchiveError(
@@ -58,43 +67,41 @@ class Budget:
 
 
 class Source:
-    """The outermost stream, whose bytes pay for what they unpack to."""
+    """The outermost stream: each of its bytes allows :data:`MAX_RATIO` unpacked ones."""
 
     def __init__(self, file: BinaryIO, budget: Budget) -> None:
         self._file = file
         self._budget = budget
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes of the file."""
+        """Return the next bytes of the file.  Raises :class:`ArchiveError`."""
         try:
             data = self._file.read(size)
         except OSError as error:
             raise ArchiveError(f"can't be read: {error.strerror or error}") from error
-        self._budget.take(len(data))
+        self._budget.count_source(len(data))
         return data
 
 
 class Metered:
-    """A stream of unpacked bytes."""
+    """A stream of unpacked bytes, counted against the budget."""
 
     def __init__(self, stream: ByteStream, budget: Budget) -> None:
         self._stream = stream
         self._budget = budget
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes, which must be in proportion to the source."""
+        """Return the next bytes.  Raises :class:`ArchiveError` if they are too many for the source's size."""
         data = self._stream.read(size)
-        self._budget.make(len(data))
+        self._budget.count_unpacked(len(data))
         return data
 
 
 class Peeked:
-    """A stream whose ``start``, of at most ``size`` bytes, was looked at.
-
-    Raises :class:`ArchiveError` if there is none to look at.
-    """
+    """A stream whose first bytes, at most ``size``, can be looked at in ``start`` before they are read."""
 
     def __init__(self, stream: ByteStream, size: int) -> None:
+        """Raise :class:`ArchiveError` if not even the first byte can be read."""
         self.start = b""
         self._stream = stream
         self._error: ArchiveError | None = None
@@ -108,7 +115,7 @@ class Peeked:
         self._left = self.start
 
     def read(self, size: int, /) -> bytes:
-        """Return the beginning, then the rest, or what is wrong with it."""
+        """Return the next bytes.  Raises :class:`ArchiveError` where they can't be read."""
         if self._left:
             data, self._left = self._left[:size], self._left[size:]
             return data
@@ -125,16 +132,16 @@ class Section:
         self._left = size
 
     def read(self, size: int, /) -> bytes:
-        """Return bytes up to the section's end, never beyond it."""
+        """Return bytes up to the section's end.  Raises :class:`ArchiveError` if the stream ends before it."""
         data = self._stream.read(min(size, self._left))
         if not data and self._left and size:
-            raise ArchiveError("it is cut short: fetch or copy it again")
+            raise ArchiveError(CUT_SHORT)
         self._left -= len(data)
         return data
 
 
 def read_fully(stream: ByteStream, size: int) -> bytes:
-    """Return ``size`` bytes, fewer only at the end.  Raises :class:`ArchiveError`."""
+    """Return ``size`` bytes, fewer only at the stream's end.  Raises :class:`ArchiveError`."""
     parts = []
     while size and (data := stream.read(min(size, CHUNK))):
         parts.append(data)

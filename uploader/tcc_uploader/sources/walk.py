@@ -1,7 +1,7 @@
-"""Records inside of archives, however they are wrapped: found by what the bytes are, not by what a name says.
+"""Find the files with records in archives in archives.  The bytes tell what an archive is, not its name.
 
-Everything is streamed, nothing is written anywhere, links are never followed, and what an archive may cost is
-limited: see :mod:`tcc_uploader.sources.streams`.
+Everything is streamed, nothing is written to disk, no link is followed.  What an archive may cost is limited by
+:class:`tcc_uploader.sources.streams.Budget`.
 """
 
 import re
@@ -12,14 +12,11 @@ from typing import BinaryIO, Final, NamedTuple
 
 from tcc_uploader.files import CHUNK, ByteStream
 
-from .decompress import Decompressed, bzip2, gzip, xz, zstd
+from . import tar
+from . import zip as zip_archive
+from .decompress import Decompressed
 from .manifest import MANIFEST
-from .streams import ArchiveError, Budget, Metered, Peeked, Source
-from .tar import Entry
-from .tar import entries as tar_members
-from .zip import entries as zip_members
-
-__all__ = ["START", "ArchiveError", "ByteStream", "Member", "Refused", "is_archive", "walk"]
+from .streams import ArchiveError, Budget, Metered, Peeked, RawMember, Source
 
 START: Final = 512
 """Bytes from which an archive is known."""
@@ -27,18 +24,19 @@ MAX_NESTING: Final = 4
 """Archives and compressed files inside of each other."""
 MAX_NAME: Final = 4096
 """Characters of a member's name."""
-_COMPRESSED: Final = {
-    b"\x1f\x8b": gzip,
-    b"\x28\xb5\x2f\xfd": zstd,
-    b"BZh": bzip2,
-    b"\xfd7zXZ\0": xz,
+_MAGICS: Final = {
+    b"\x1f\x8b": "gzip",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    **dict.fromkeys((b"PK\3\4", b"PK\5\6", b"PK\7\x08"), "zip"),
 }
-_ZIP: Final = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _COMPRESSED_SUFFIXES: Final = (".gz", ".zst", ".bz2", ".xz")
+_ARCHIVE_SUFFIXES: Final = ("", ".tar", ".zip")
 
 
 class Member(NamedTuple):
-    """Bytes that are no archive any more, and where they lie: archives and folders before ``/``, safe to print."""
+    """A file that is no archive.  Its name tells the archives and folders it lies in, and is safe to print."""
 
     name: str
     stream: ByteStream
@@ -53,14 +51,14 @@ class Refused(NamedTuple):
 
 def is_archive(start: bytes) -> bool:
     """Tell from the first :data:`START` bytes whether a file is compressed, or holds other files."""
-    return _is_tar(start) or start.startswith((*_COMPRESSED, *_ZIP))
+    return _kind_of(start) != ""
 
 
-def walk(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
-    """Yield every ``.jsonl`` file and manifest in a stream, to whatever depth; the stream itself if it is no archive.
+def walk_archive(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
+    """Yield every ``.jsonl`` file and manifest in a stream, at any depth; the stream itself if it is no archive.
 
     Read a member to its end before you ask for the next, or not at all.  ``Member.stream.read`` raises
-    :class:`ArchiveError` where an archive is damaged or cut short; what comes before was good.
+    :class:`ArchiveError` where an archive is damaged or cut short; the bytes before that place are good.
     """
     budget = Budget()
     yield from _Walk(stream, budget).opened(printable(name), Source(stream, budget), wanted=True, depth=0)
@@ -74,31 +72,33 @@ class _Walk:
         self._budget = budget
 
     def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
-        """Yield what a stream holds; itself if it is no archive and ``wanted``."""
+        """Yield the members in a stream; the stream itself if it is no archive and ``wanted``."""
         try:
             stream = Peeked(stream, START)
-            start = stream.start
-            if not is_archive(start):
-                if wanted:
-                    yield Member(name, stream)
-            elif depth == MAX_NESTING:
-                yield Refused(name, f"more than {MAX_NESTING} archives inside of each other: unpack the outermost")
-            elif start.startswith(_ZIP):
-                yield from self._open_zip(name, stream, depth=depth)
-            elif _is_tar(start):
-                yield from self._inside(name, tar_members(stream, self._budget), depth)
-            else:
-                make = next(make for magic, make in _COMPRESSED.items() if start.startswith(magic))
-                unpacked = Metered(Decompressed(stream, make), self._budget)
-                yield from self.opened(name, unpacked, wanted=wanted, depth=depth + 1)
+            match _kind_of(stream.start):
+                case "":
+                    if wanted:
+                        yield Member(name, stream)
+                case "bzip2" | "xz" as kind:
+                    if wanted or _may_be_archive(name):
+                        yield Refused(name, f"it is compressed with {kind}: unpack it first")
+                case _ if depth == MAX_NESTING:
+                    yield Refused(name, f"more than {MAX_NESTING} archives inside of each other: unpack the outermost")
+                case "zip":
+                    yield from self._open_zip(name, stream, depth=depth)
+                case "tar":
+                    yield from self._inside(name, tar.members_of(stream, self._budget), depth)
+                case kind:
+                    unpacked = Metered(Decompressed(stream, kind), self._budget)
+                    yield from self.opened(name, unpacked, wanted=wanted, depth=depth + 1)
         except ArchiveError as error:
             yield Refused(name, str(error))
 
     def _open_zip(self, name: str, stream: ByteStream, *, depth: int) -> Iterator[Member | Refused]:
-        """Yield what a zip file holds, which is read from its end."""
+        """Yield the members of a zip file.  It is read from its end: held in memory, if it can't be sought in."""
         if depth == 0 and self._file.seekable():
-            self._budget.take(self._file.seek(0, 2))
-            yield from self._inside(name, zip_members(self._file, self._budget), depth)
+            self._budget.count_source(self._file.seek(0, 2))
+            yield from self._inside(name, zip_archive.members_of(self._file, self._budget), depth)
             return
         before = self._budget.held
         try:
@@ -106,31 +106,39 @@ class _Walk:
             while data := stream.read(CHUNK):
                 self._budget.hold(len(data))
                 whole.write(data)
-            yield from self._inside(name, zip_members(whole, self._budget), depth)
+            yield from self._inside(name, zip_archive.members_of(whole, self._budget), depth)
         finally:
             self._budget.held = before
 
-    def _inside(self, name: str, entries: Iterable[Entry], depth: int) -> Iterator[Member | Refused]:
-        for entry in entries:
-            path = PurePosixPath(entry.name.replace("\\", "/"))
+    def _inside(self, name: str, members: Iterable[RawMember], depth: int) -> Iterator[Member | Refused]:
+        for member in members:
+            path = PurePosixPath(member.name.replace("\\", "/"))
             if "__MACOSX" in path.parts or path.name.startswith("._"):
                 continue
-            refusal = entry.refusal or _refusal(entry.name, path)
+            refusal = member.refusal or _refusal(member.name, path)
             place = f"{name}/{printable(str(path)[:MAX_NAME])}"
             if refusal:
                 yield Refused(place, refusal)
             else:
-                yield from self.opened(place, entry.stream, wanted=_is_wanted(path), depth=depth + 1)
+                yield from self.opened(place, member.stream, wanted=_is_wanted(path), depth=depth + 1)
 
 
-def _is_tar(start: bytes) -> bool:
-    return start[257:262] == b"ustar"
+def _kind_of(start: bytes) -> str:
+    """Return what archive or compression begins so; ``""`` if none does."""
+    if start[257:262] == b"ustar":
+        return "tar"
+    return next((kind for magic, kind in _MAGICS.items() if start.startswith(magic)), "")
 
 
 def _is_wanted(path: PurePosixPath) -> bool:
     """Whether a file of this name may hold records."""
     unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
     return unpacked.suffix == ".jsonl" or path.name == MANIFEST
+
+
+def _may_be_archive(name: str) -> bool:
+    """Whether a compressed file of this name may hold other files: ``runs.tar.xz`` and ``runs``, not ``log.txt.xz``."""
+    return PurePosixPath(name).with_suffix("").suffix in _ARCHIVE_SUFFIXES
 
 
 def _refusal(name: str, path: PurePosixPath) -> str:

@@ -1,4 +1,4 @@
-"""The entries of a zip archive, read by :mod:`zipfile`, whose memory is bounded here, and whose errors get one type."""
+"""The members of a zip archive, read by :mod:`zipfile`, whose memory is bounded here and whose errors get one type."""
 
 import stat
 import struct
@@ -6,20 +6,23 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import BinaryIO, Final
 
 from tcc_uploader.files import CHUNK, ByteStream
 
-from .decompress import Decompressed, bzip2
-from .streams import ArchiveError, Budget, Metered
-from .tar import Entry
+from .streams import ArchiveError, Budget, Metered, RawMember
 
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
 """Bytes of an archive's directory, which :mod:`zipfile` holds whole, 10 times over: some 150,000 members."""
-_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_UNREAD_METHODS: Final = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz"}
 _ENCRYPTED: Final = 0x2041
+"""Flags: encrypted, strongly encrypted, with a hidden directory."""
+_NOTHING: Final[ByteStream] = BytesIO()
 _UNIX: Final = 3
-_DAMAGE: Final = (
+"""The system on which members have Unix modes."""
+_ZIPFILE_ERRORS: Final = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -30,19 +33,22 @@ _DAMAGE: Final = (
     ValueError,
 )
 """What :mod:`zipfile` raises at bytes that make no sense."""
-_DAMAGED: Final = "its directory is damaged or cut short: fetch or copy it again"
-_CHANGED: Final = "its bytes are not those that were packed: fetch or copy it again"
+_BAD_DIRECTORY: Final = "its directory is damaged or cut short: fetch or copy it again"
+_BAD_MEMBER: Final = "its bytes are not those that were packed: fetch or copy it again"
 
 
-class _Bounded:
-    """A file that gives no large piece at once, and says so if it can't be read."""
+class _BoundedFile:
+    """A file of which no more than :data:`MAX_DIRECTORY` can be read at once."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return ``size`` bytes; if negative, the rest, which :mod:`zipfile` asks for close to the end alone."""
+        """Return at most ``size`` bytes, or the rest, for which :mod:`zipfile` asks close to the end only.
+
+        Raises :class:`ArchiveError`.
+        """
         if size > MAX_DIRECTORY:
             raise ArchiveError(
                 f"its directory has more than {MAX_DIRECTORY >> 20} MiB: unpack it, and give the folder instead"
@@ -53,37 +59,37 @@ class _Bounded:
             raise ArchiveError(f"can't be read: {error.strerror or error}") from error
 
 
-class _Checked:
-    """A member's bytes, whose size and CRC-32 were found to be as packed."""
+class _MemberStream:
+    """A member's bytes, whose size and CRC-32 :mod:`zipfile` checks."""
 
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
+    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        """Raise :class:`ArchiveError` if the member can't be found where the directory says."""
+        with _errors_as(_BAD_MEMBER):
+            self._stream = archive.open(info)
 
     def read(self, size: int, /) -> bytes:
-        with _errors_as(_CHANGED):
+        with _errors_as(_BAD_MEMBER):
             return self._stream.read(min(size, CHUNK))
 
 
-def entries(file: BinaryIO, budget: Budget) -> Iterator[Entry]:
-    """Yield the members that are no folders; each is to be read before the next is asked for, or not at all.
+def members_of(file: BinaryIO, budget: Budget) -> Iterator[RawMember]:
+    """Yield the members that are no folders, in the order of the directory, which stands at the file's end.
 
-    ``file`` is read from its end, and wherever its directory points.  Raises :class:`ArchiveError` if the directory
-    can't be read.
+    Raises :class:`ArchiveError` if the directory can't be read.
     """
-    with _errors_as(_DAMAGED):
-        archive = zipfile.ZipFile(_Bounded(file))
+    with _errors_as(_BAD_DIRECTORY):
+        archive = zipfile.ZipFile(_BoundedFile(file))
     for info in archive.infolist():
-        budget.member()
+        budget.count_member()
         if info.is_dir():
             continue
-        refusal = _refusal(info)
-        stream: ByteStream = file
+        refusal, stream = _refusal(info), _NOTHING
         if not refusal:
             try:
-                stream = Metered(_Checked(_opened(archive, info)), budget)
+                stream = Metered(_MemberStream(archive, info), budget)
             except ArchiveError as error:
                 refusal = str(error)
-        yield Entry(info.filename, refusal, stream)
+        yield RawMember(info.filename, refusal, stream)
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:
@@ -93,19 +99,9 @@ def _refusal(info: zipfile.ZipInfo) -> str:
     if kind not in (0, stat.S_IFREG):
         return "it is a symbolic link" if kind == stat.S_IFLNK else "it is no regular file"
     if info.compress_type not in _METHODS:
-        return f"it is packed by an unusual method ({info.compress_type}): pack it with deflate"
+        method = _UNREAD_METHODS.get(info.compress_type, f"method {info.compress_type}")
+        return f"it is compressed with {method}: unpack it first"
     return ""
-
-
-def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ByteStream:
-    with _errors_as(_CHANGED):
-        if info.compress_type != zipfile.ZIP_BZIP2:
-            return archive.open(info)
-        # zipfile would unpack whatever a few kilobytes of bzip2 come to in one piece: gigabytes.  Taken as stored,
-        # they are unpacked here; bzip2 has checksums of its own.
-        info.compress_type, info.file_size = zipfile.ZIP_STORED, info.compress_size
-        del info.CRC
-        return Decompressed(archive.open(info), bzip2)
 
 
 @contextmanager
@@ -115,7 +111,7 @@ def _errors_as(text: str) -> Iterator[None]:
         yield
     except ArchiveError:
         raise
-    except _DAMAGE as error:
+    except _ZIPFILE_ERRORS as error:
         if isinstance(error.__context__, ArchiveError):
             raise error.__context__ from None
         raise ArchiveError(text) from error

@@ -1,17 +1,17 @@
-"""What a file holds: a segment, a segment of a later version, or plain JSONL; and the records of the last.  Pure."""
+"""Tell from its first lines what a file holds: a segment, a segment of a newer version, or plain JSONL.  Pure."""
 
 import hashlib
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from tcc_schemas.lines import Damage, Line, RawLine, decode, other_version
-from tcc_schemas.plain import _BOM, plain_record
+from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode, other_version
+from tcc_schemas.plain import BOM, plain_record
 
 _LOOKED_AT: Final = 100
-"""Lines that tell whether a file in an archive is meant for us."""
+"""First lines of a plain file in an archive that are searched for a record."""
 LINE_START: Final = b'{"v":1,"crc":"'
-"""What every line of a segment begins with."""
+"""How every line of a segment begins."""
 
 
 class Format(Enum):
@@ -25,10 +25,18 @@ class Format(Enum):
     LETTER = "a letter, on its way again"
 
 
-def sniff(lines: Iterable[RawLine], rest: bytes) -> Format:
-    """Decide from the lines that a file begins with, and what stands behind the last of them.
+def sniff(start: bytes) -> tuple[Format, str]:
+    """Return the format of a file that begins so, and a segment's id; ``""`` while its first line is not complete."""
+    splitter = LineSplitter()
+    lines = splitter.feed(start)
+    kind = _format_of(lines, splitter.rest)
+    return kind, _segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
 
-    One line that verifies makes it a segment, so that damage to the first line costs no other.
+
+def _format_of(lines: Iterable[RawLine], rest: bytes) -> Format:
+    """Decide from a file's first lines, and from the bytes behind the last of them.
+
+    One line whose checksum is right makes it a segment, so that a damaged first line costs no other.
     """
     first, any_json = None, _looks_like_json(rest)
     for line in lines:
@@ -38,7 +46,7 @@ def sniff(lines: Iterable[RawLine], rest: bytes) -> Format:
             return Format.SEGMENT
     start = rest if first is None else first
     if b"\0" in start:
-        return Format.OTHER  # no text: JSON never has this byte
+        return Format.OTHER  # JSON never has this byte
     if not start:
         return Format.UNKNOWN if first is None else Format.PLAIN
     if start.startswith(LINE_START) or LINE_START.startswith(start):
@@ -49,18 +57,18 @@ def sniff(lines: Iterable[RawLine], rest: bytes) -> Format:
 
 
 def holds_record(start: bytes) -> bool:
-    """Whether one of the first lines of a plain file is a record."""
+    """Whether one of the first :data:`_LOOKED_AT` lines of a plain file is a record."""
     lines = start.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
     return any(isinstance(plain_record(RawLine(1, 0, len(line), line)), Line) for line in lines)
 
 
 def _looks_like_json(line: bytes) -> bool:
-    return line.removeprefix(_BOM).lstrip().startswith((b"{", b"["))
+    return line.removeprefix(BOM).lstrip().startswith((b"{", b"["))
 
 
-def segment_id(first: Line | Damage) -> str:
-    """Return a segment's identity from its first line; if that is damaged, from the bytes that are there."""
+def _segment_id(first: Line | Damage) -> str:
+    """Return a segment's id from its first line; if that is damaged, one made from its bytes."""
     if isinstance(first, Line) and first.kind == "segment":
         return first.id
-    witness = first.crc if isinstance(first, Line) else first.raw
-    return "damaged-" + hashlib.sha256(witness).hexdigest()[:32]
+    evidence = first.crc if isinstance(first, Line) else first.raw
+    return "damaged-" + hashlib.sha256(evidence).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The runs of a segment that began and have not ended, and what a killed process left of them.  Pure."""
+"""The runs of a segment that began and have not ended, and the records made of them if their process died.  Pure."""
 
 from array import array
 from collections.abc import Iterable
@@ -16,46 +16,49 @@ _STEP: Final = b'{"type":"step",'
 
 
 class Span(NamedTuple):
-    """Where a line stands in its file."""
+    """Where a line stands in its file: its number, its offset and size in bytes."""
 
     number: int
     offset: int
     size: int
 
 
-Mark = Span | Line
-"""A line to come back to: where it stands or, if it can't be read again, the line itself."""
+LineRef = Span | Line
+"""A line that is needed again: where it stands, or the line itself if its source is a stream."""
 
 
 @dataclass(slots=True)
 class OpenRun:
-    """A run without an end.  ``place`` is its first journal line: the line that its recovered record counts for."""
+    """A run without an end.  ``place`` is its first journal line, for which its recovered record is counted."""
 
     place: Span
-    own: Mark
-    """The last line that tells of the run itself."""
-    children: dict[str, Mark] = field(default_factory=dict)
+    own: LineRef
+    """The latest journal line of the run itself."""
+    children: dict[str, LineRef] = field(default_factory=dict)
 
 
 class Allowance:
-    """How many bytes of journal may be kept in memory, by all segments that come as streams together."""
+    """The bytes of journal lines that all segments which come as streams may keep in memory together."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self, line: Line) -> bool:
-        """Return whether there is room for a line; it is taken then."""
+        """Return whether there is room for a line, and take the room."""
         room = line.size <= self._left
         self._left -= line.size if room else 0
         return room
 
-    def give_back(self, mark: Mark | None) -> None:
-        """Note that a line is kept no longer."""
-        self._left += mark.size if isinstance(mark, Line) else 0
+    def give_back(self, ref: LineRef | None) -> None:
+        """Give a line's room back."""
+        self._left += ref.size if isinstance(ref, Line) else 0
+
+
+_NO_LINES: Final = Allowance(0)
 
 
 class _Hashes:
-    """A set of texts in 8 bytes each.  It is searched from end to end: for what is seldom asked."""
+    """A set of texts in 8 bytes each.  A search looks at every one, so it is for sets that are seldom asked."""
 
     __slots__ = ("_hashes",)
 
@@ -70,64 +73,60 @@ class _Hashes:
 
 
 class Journal:
-    """What the journal lines of one segment say, in little memory: places, and lines only if ``allowance`` is given."""
+    """The journal of one segment.  It keeps places of lines, and lines as far as ``allowance`` has room."""
 
     __slots__ = ("_allowance", "decided", "known", "open", "orphaned")
 
-    def __init__(self, allowance: Allowance | None = None) -> None:
+    def __init__(self, allowance: Allowance = _NO_LINES) -> None:
         self._allowance = allowance
         self.open: dict[str, OpenRun] = {}
         self.known: set[str] | _Hashes = set()
-        """Every run that this segment tells of, ended or not."""
+        """Ids of every run in this segment, ended or not."""
         self.orphaned: int | None = None
-        """How many scans of the spools there had been when its writer was first found to be gone."""
+        """The number of the scan that first found its writer gone."""
         self.decided = False
-        """Whether the open runs were recovered, or are another segment's matter."""
+        """Whether its open runs were recovered, or continue in another segment."""
 
     @property
     def undecided(self) -> bool:
-        """Whether there are runs of which nobody knows yet what becomes of them."""
+        """Whether there are open runs that may still be recovered."""
         return bool(self.open) and not self.decided
 
     def note(self, line: Line) -> None:
-        """Take a journal line."""
+        """Note a journal line."""
         span = Span(line.number, line.offset, line.size)
         run_id = line.run_id or line.id
         run = self.open.get(run_id)
         if line.body.startswith(_RUN):
             if run is not None:
-                self._give_back(run.own)
-                run.own = self._mark(line, span)
+                self._allowance.give_back(run.own)
+                run.own = self._ref(line, span)
             elif run_id not in self.known:
-                self.open[run_id] = OpenRun(span, self._mark(line, span))
+                self.open[run_id] = OpenRun(span, self._ref(line, span))
                 self.known.add(run_id)
         elif run is not None:
-            self._give_back(run.children.get(line.id))
-            run.children[line.id] = self._mark(line, span)
+            self._allowance.give_back(run.children.get(line.id))
+            run.children[line.id] = self._ref(line, span)
 
     def end(self, run_id: str) -> None:
         """Note that a run has a record of its own."""
         run = self.open.pop(run_id, None)
         self.known.add(run_id)
-        for mark in (run.own, *run.children.values()) if run else ():
-            self._give_back(mark)
+        for ref in (run.own, *run.children.values()) if run else ():
+            self._allowance.give_back(ref)
 
     def seal(self) -> None:
-        """Note that nothing more is expected to come: what is known is kept in less memory."""
+        """Keep what is known in less memory: no more lines are expected."""
         self.known = _Hashes(self.known) if isinstance(self.known, set) else self.known
 
-    def _mark(self, line: Line, span: Span) -> Mark:
-        return line if self._allowance and self._allowance.take(line) else span
-
-    def _give_back(self, mark: Mark | None) -> None:
-        if self._allowance:
-            self._allowance.give_back(mark)
+    def _ref(self, line: Line, span: Span) -> LineRef:
+        return line if self._allowance.take(line) else span
 
 
 def recovered(place: Span, run: Line, children: list[Line]) -> Line:
-    """Return the record of a run whose process died: the same bytes, whoever makes it.
+    """Return the record of a run whose process died; the same lines always give the same bytes.
 
-    Its last sign of life is its end; its status is an error; the children that had ended are in it.
+    It ends at the time of its latest line, has the status of an error, and holds the children that had ended.
     """
     at = max(line.at for line in (run, *children))
     item = {**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED}

@@ -1,17 +1,17 @@
-"""Read segments: how they begin, chunk by chunk, and single records again."""
+"""Read a segment's file: identify it by its beginning, read it chunk by chunk, read single records again."""
 
 import errno
 import hashlib
 from io import FileIO
 from pathlib import Path
 
-from tcc_schemas.lines import MAX_LINE, Line, LineSplitter, RawLine, decode
+from tcc_schemas.lines import MAX_LINE, Line, RawLine, decode
 from tcc_schemas.plain import plain_record
 from tcc_uploader.files import CHUNK, ByteStream, identity_of, opened
 
-from .format import Format, segment_id, sniff
-from .journal import Mark, Span, recovered
-from .segment import Found, Reader, Segment, take
+from .format import Format, sniff
+from .journal import LineRef, Span, recovered
+from .segment import Found, Reader, Segment, feed
 
 
 def _read_at(file: FileIO, offset: int, size: int) -> bytes:
@@ -20,28 +20,21 @@ def _read_at(file: FileIO, offset: int, size: int) -> bytes:
 
 
 def identify(path: Path) -> Segment:
-    """Look at how a file begins.  Raises OSError."""
+    """Return the segment that a file holds, of which only the beginning was read.  Raises OSError."""
     with opened(path) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
-        kind, ident = sniffed(start)
+        kind, ident = sniff(start)
         limit = None
         if kind is Format.PLAIN:
-            limit, digest = _hash(file)
-            ident = "plain-" + digest
+            file.seek(0)
+            ident = "plain-" + hashlib.file_digest(file, "sha256").hexdigest()
+            limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
     return Segment(str(path), identity_of(status), kind, ident, limit=limit, whole=whole)
 
 
-def sniffed(start: bytes) -> tuple[Format, str]:
-    """Return what bytes begin, and the identity that a segment's first line gives it; empty if there is none yet."""
-    splitter = LineSplitter()
-    lines = splitter.feed(start)
-    kind = sniff(lines, splitter.rest)
-    return kind, segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
-
-
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
-    """Read so many bytes, and more, up to about ``most``, if they hold no complete line."""
+    """Read ``size`` bytes, and more, up to about ``most``, until they hold a complete line.  Raises OSError."""
     parts = [stream.read(size)]
     size = len(parts[0])
     while b"\n" not in parts[-1] and size <= most and (more := stream.read(CHUNK)):
@@ -53,7 +46,7 @@ def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE)
 def read_on(segment: Segment) -> list[Found]:
     """Read the next chunk of a segment, and note what its lines say of it.  Raises OSError."""
     if segment.at_end and segment.reader:
-        segment.reader.splitter.rewind()  # what was a torn tail may have been cut off and written over
+        segment.reader.splitter.rewind()  # a torn tail may have been replaced by its writer
     if segment.whole:
         data, segment.whole = segment.whole, b""
         segment.at_end = True
@@ -64,11 +57,11 @@ def read_on(segment: Segment) -> list[Found]:
     else:
         data = segment.stream.read(CHUNK)
         segment.at_end = not data
-    return take(segment, data)
+    return feed(segment, data)
 
 
-def fetch(segment: Segment, place: Mark) -> Line | None:
-    """Read one line again; None if it can't be read as it was.  Raises OSError, FileNotFoundError if it has gone."""
+def fetch(segment: Segment, place: LineRef) -> Line | None:
+    """Read one line again; None if it is damaged now.  Raises OSError, FileNotFoundError if the file is gone."""
     if isinstance(place, Line):
         return place
     raw = RawLine(place.number, place.offset, place.size, read_again(segment, place).removesuffix(b"\n"))
@@ -77,7 +70,7 @@ def fetch(segment: Segment, place: Mark) -> Line | None:
 
 
 def read_again(segment: Segment, place: Span) -> bytes:
-    """Read the bytes at a place of a segment's file.  Raises OSError, FileNotFoundError if the file has gone."""
+    """Read the bytes at a place of a segment's file.  Raises OSError, FileNotFoundError if the file is gone."""
     if segment.stream is not None:
         raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
     with opened(segment.file) as (file, status):
@@ -87,10 +80,7 @@ def read_again(segment: Segment, place: Span) -> bytes:
 
 
 def recover(segment: Segment, run_id: str) -> Line | None:
-    """Make the record of a run of this segment whose process died; None if the journal can't be read any more.
-
-    Raises OSError.
-    """
+    """Make the record of an open run whose process died; None if its journal line is damaged now.  Raises OSError."""
     run = segment.journal.open[run_id]
     own = fetch(segment, run.own)
     if own is None:
@@ -112,7 +102,7 @@ def _read_file_on(segment: Segment) -> bytes:
 
 
 def _caught_up(file: FileIO, size: int) -> Reader:
-    """Read what was read of a segment before: somebody has written behind its seal, when its reader was let go."""
+    """Make the reader of a segment again, which was dropped at its seal: there are more bytes behind the seal."""
     reader = Reader()
     file.seek(0)
     while (left := size - reader.splitter.offset - reader.splitter.tail) and (data := file.read(min(CHUNK, left))):
@@ -120,14 +110,3 @@ def _caught_up(file: FileIO, size: int) -> Reader:
             if isinstance(found, Line):
                 reader.note(found)
     return reader
-
-
-def _hash(file: FileIO) -> tuple[int, str]:
-    """Return a file's size and the sha256 of so many bytes."""
-    file.seek(0)
-    digest = hashlib.sha256()
-    size = 0
-    while chunk := file.read(CHUNK):
-        digest.update(chunk)
-        size += len(chunk)
-    return size, digest.hexdigest()

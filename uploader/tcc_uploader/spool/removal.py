@@ -1,4 +1,4 @@
-"""When a file of a spool may go, and its removal.  The lock is held until the name is gone."""
+"""Prove that a file of a spool may be removed, and remove it.  Its lock is held until the name is gone."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from tcc_uploader.files import identity_of, opened, try_lock
+from tcc_uploader.files import identity_of, inode_of, opened, try_lock
 
 from .segment import Segment
 from .writer_lock import lock_proves
@@ -22,16 +22,16 @@ ABANDONED_AFTER: Final = 60.0
 
 @contextmanager
 def claimed(candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
-    """Hold those of ``candidates`` to which nobody can add a line any more, and that were read to their end.
+    """Yield those of ``candidates`` that were read to their end and can't grow; they stay open until the block ends.
 
-    That is sure if the segment is sealed, or if its writer's lock was obtained here.
+    A segment can't grow if it is sealed, or if its writer's lock was taken here.
     """
     with ExitStack() as stack:
         yield [segment for segment in candidates if stack.enter_context(_claim(segment))]
 
 
 def writer_is_gone(segment: Segment) -> bool:
-    """Whether a segment's lock says that its writer has ended, and all that it wrote was read."""
+    """Whether a segment's lock proves that its writer has ended, and all that it wrote was read."""
     with claimed([segment]) as gone:
         return bool(gone)
 
@@ -49,13 +49,13 @@ def remove_if_abandoned(path: Path) -> None:
             if old and try_lock(file.fileno()) and os.fstat(file.fileno()).st_size == 0:
                 _unlink(path)
     except OSError:
-        return  # it has gone, or it stays: neither hurts
+        return  # gone, or it stays: neither hurts
 
 
 @contextmanager
 def _claim(segment: Segment) -> Iterator[bool]:
     sealed = segment.seal is not None
-    if not sealed and not lock_proves(segment.header, segment.inode):
+    if not sealed and not lock_proves(segment.header, inode_of(segment.identity)):
         yield False
         return
     with ExitStack() as stack:

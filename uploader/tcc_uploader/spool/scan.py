@@ -1,4 +1,4 @@
-"""Find the files of a spool.  A scan is the truth; the watcher's events only say where to look first."""
+"""List the files of a spool.  Scans find every file; the watcher's events only make it sooner."""
 
 import os
 import stat
@@ -20,67 +20,65 @@ class Seen(NamedTuple):
 
 
 class Done:
-    """Files that need no reading as they are."""
+    """Files that need not be read again as long as they stay as they are."""
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[int, int, bool]] = {}
         """By path: identity, size in bytes, and whether they are sealed: then they stay so."""
 
     def add(self, seen: Seen, *, sealed: bool) -> None:
-        """Note that a file holds nothing more to do."""
+        """Note that there is nothing more to do with a file."""
         self.files[seen.file] = (seen.identity, seen.size, sealed)
 
     def drop(self, file: str) -> None:
-        """Know nothing more of a path."""
+        """Forget a path."""
         self.files.pop(file, None)
 
     def holds(self, seen: Seen) -> bool:
-        """Whether there is nothing to do with a file as it is now."""
+        """Whether there is nothing to do with a file of this identity and size."""
         known = self.files.get(seen.file)
         return known is not None and known[:2] == (seen.identity, seen.size)
 
-    def holds_sealed(self, entry: os.DirEntry[str]) -> bool:
-        """Whether an entry stands for a sealed file: to look at 10,000 of them is most of what a scan takes."""
-        known = self.files.get(entry.path)
-        return known is not None and known[2] and inode_of(known[0]) == entry.inode()
+    def holds_sealed(self, listed: os.DirEntry[str]) -> bool:
+        """Whether a name stands for a sealed file, told without a stat(): 10,000 of these are most of a scan's time."""
+        known = self.files.get(listed.path)
+        return known is not None and known[2] and inode_of(known[0]) == listed.inode()
 
 
 def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list[Path], dict[Path, str]]:
-    """Return the files of some spools, oldest name first, and single ones; and which spools can't be read, and why."""
+    """Return the files of the spools, oldest name first, then ``files``; and why which spool can't be read."""
     found: list[Path] = []
     unreadable: dict[Path, str] = {}
     for spool in spools:
         try:
-            found += sorted(Path(seen.file) for seen in scan(spool))
+            found += sorted(Path(seen.file) for seen in files_in(spool))
         except OSError as error:
             unreadable[spool] = error.strerror or str(error)
     return [*found, *files], unreadable
 
 
-def scan(spool: Path) -> Iterator[Seen]:
-    """Yield the regular files of a spool, in no order; nothing if it does not exist (yet).
+def files_in(spool: Path) -> Iterator[Seen]:
+    """Yield the regular files of a spool, in no order; none if it does not exist (yet).
 
     Raises OSError if the spool exists and can't be read.
     """
-    return (seen for entry in entries(spool) if (seen := look(entry)) is not None)
+    return (seen for listed in listed_in(spool) if (seen := seen_as(listed)) is not None)
 
 
-def entries(spool: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what in a spool is named as its files are, as :func:`scan` does, without a look at the files."""
+def listed_in(spool: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield what :func:`files_in` would look at: what has the name of a segment.  Raises OSError as it does."""
     try:
         found = os.scandir(str(spool))  # a Path for each of 10,000 files would double the time
     except FileNotFoundError:
         return
     with found:
-        for entry in found:
-            if entry.name.endswith(SUFFIX):
-                yield entry
+        yield from (listed for listed in found if listed.name.endswith(SUFFIX))
 
 
-def look(entry: os.DirEntry[str]) -> Seen | None:
-    """Return what an entry stands for; None if that is no regular file, or was removed since it was listed."""
+def seen_as(listed: os.DirEntry[str]) -> Seen | None:
+    """Return the file of this name; None if it is no regular file, or gone since it was listed.  Raises OSError."""
     try:
-        status = entry.stat(follow_symlinks=False)
+        status = listed.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return Seen(entry.path, identity_of(status), status.st_size) if stat.S_ISREG(status.st_mode) else None
+    return Seen(listed.path, identity_of(status), status.st_size) if stat.S_ISREG(status.st_mode) else None

@@ -1,4 +1,4 @@
-"""One file of a spool as the uploader sees it: how far it was read, what it held, what became of it.  Pure."""
+"""A segment as the uploader sees it: how far its file was read, what it held, what became of its records.  Pure."""
 
 import sys
 from dataclasses import dataclass, field
@@ -12,17 +12,15 @@ from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
 from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.tally import Tally
-from tcc_uploader.files import ByteStream, inode_of
+from tcc_uploader.files import ByteStream
 from tcc_uploader.model.fate import Counts
 
 from .format import Format
 from .journal import Journal
 
 Found = Line | Invalid | Damage
-
-
 MOST_INVALID: Final = 20
-"""Lines of one plain file that may become letters because they are no records."""
+"""Lines of one plain file that become dead letters because they are no records; further ones count as damage."""
 FIRST: Final = 1
 """The sequence number of a process's first segment."""
 
@@ -38,30 +36,33 @@ class Writer(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """What a valid seal says of its segment: its records, and those that its writer had to refuse."""
+    """What a valid seal tells: the number of records in its segment, and of those that its writer refused."""
 
     records: int
     refused: int
 
 
+_sealed = lru_cache(Sealed)  # one object for all seals with the same numbers, to save memory
+
+
 @dataclass(slots=True, eq=False)
 class Reader:
-    """What is known of a segment's lines for the sake of those to come."""
+    """What must be known of a segment's lines to read the next ones."""
 
     splitter: LineSplitter = field(default_factory=LineSplitter)
     tally: Tally = field(default_factory=Tally)
     journal: Journal = field(default_factory=Journal)
     header: Writer | None = None
     invalid: int = 0
-    """Lines of a plain file that are no records, and are letters of their own."""
+    """Lines of a plain file that are no records."""
 
     @property
     def tells_of_earlier(self) -> bool:
-        """Whether it may say what became of a run that began in an earlier segment of the same process."""
+        """Whether its lines may end runs that began in an earlier segment of the same process."""
         return self.header is not None and self.header.process != "" and self.header.sequence > FIRST
 
     def note(self, line: Line) -> None:
-        """Take a line of a segment, in order."""
+        """Note the next line of a segment."""
         if line.kind == "segment" and line.number == 1:
             self.header = _header(line.body)
         elif line.kind == "journal":
@@ -78,7 +79,7 @@ class Segment:
     file: str
     """Its path, as text: there may be 100,000 segments in memory, and a Path takes five times as much."""
     identity: int
-    """Which file it was when it was first looked at: see :func:`identity_of`."""
+    """Which file it was at first: see :func:`tcc_uploader.files.identity_of`."""
     format: Format
     id: str
     number: int = 0
@@ -87,114 +88,115 @@ class Segment:
     """This file's number in this process: two copies of a segment share an id and a number, not a handle."""
     counts: Counts = field(default_factory=Counts)
     lines: int = 0
-    """Complete lines read so far, and where the last of them ended."""
+    """Complete lines read so far."""
     offset: int = 0
+    """Where the last of them ended."""
     reader: Reader | None = None
-    """Made with the first bytes, and let go at a seal: of 100,000 segments that wait, most will never grow."""
+    """Made at the first bytes, and dropped at a seal, to save memory: most of 100,000 waiting segments never grow."""
     stream: ByteStream | None = None
-    """Where its bytes come from, if that is no file: they can't be read a second time."""
+    """Where its bytes come from if not from a file; they can be read once."""
     seal: Sealed | None = None
     damaged: int = 0
     skipped: int = 0
-    """Lines of a kind that this version does not know and that ask for no delivery."""
+    """Lines of a kind that this version does not know and that are not to be delivered."""
     cut: bool = False
-    """The seal and the lines before it do not agree."""
+    """The seal does not match the lines before it: some are missing, or changed."""
     limit: int | None = None
-    """Where to stop reading: the bytes that a plain file's id was made from."""
+    """Where to stop reading a plain file: its id is the hash of so many bytes."""
     whole: bytes = b""
-    """All of a small file, from when it was identified until it is read: it is opened once."""
+    """All bytes of a small file, read when it was identified, so that it is opened once."""
     at_end: bool = False
-    """Read up to where the file ended when it was last looked at."""
+    """Whether it was read to the end that the file had then."""
 
     @property
     def path(self) -> Path:
-        """Where it lies; a name within an archive, for one that an archive carries."""
+        """Its path; that of a member of an archive begins with the archive's."""
         return Path(self.file)
 
     @property
     def header(self) -> Writer | None:
-        """Who writes it, as long as that may matter."""
+        """Who wrote it; None once it is sealed and read."""
         return self.reader.header if self.reader else None
 
     @property
     def journal(self) -> Journal:
-        """What its journal lines say, as long as that may matter."""
+        """Its journal; an empty one once it is sealed and read."""
         return self.reader.journal if self.reader else Journal()
 
     @property
     def torn(self) -> int:
-        """Bytes of its torn tail."""
+        """Bytes behind its last complete line."""
         return self.reader.splitter.tail if self.reader else 0
-
-    @property
-    def inode(self) -> int:
-        """Its file's inode."""
-        return inode_of(self.identity)
 
     @property
     def size(self) -> int:
         """Bytes read so far, the torn tail included."""
         size = self.offset + self.torn
-        return size if self.limit is None else min(size, self.limit)  # a newline may have been added in thought
+        # the last line of a plain file may be counted with a newline that is not in the file
+        return size if self.limit is None else min(size, self.limit)
 
     @property
     def settled(self) -> bool:
-        """Whether every record read so far has met its fate, and nothing is left to read."""
+        """Whether the file was read to its end, and no record of it is pending."""
         return self.at_end and self.counts.pending == 0
 
     @property
     def complete(self) -> bool:
-        """Whether nothing more can come: a sealed segment, or a plain file as it was when it was first read."""
+        """Whether no more records can come: it is sealed, or a plain file, of which later bytes are not read."""
         return self.seal is not None or self.format is Format.PLAIN
 
     @property
     def removable(self) -> bool:
-        """Whether it may go once it is settled and its writer gone: a damaged file stays, as the evidence it is."""
+        """Whether it may be removed once it is settled and its writer gone.  A damaged file stays, as evidence."""
         undamaged = self.format is Format.SEGMENT and not self.damaged and not self.cut
         return undamaged and (self.seal is not None or not self.journal.undecided)
 
     @property
     def damage(self) -> int:
-        """Damaged lines, and one each for a torn tail and for a seal that does not match."""
+        """Damaged lines, plus one for a torn tail and one for a seal that does not match."""
         return self.damaged + self.cut + bool(self.torn)
 
 
-def take(segment: Segment, data: bytes) -> list[Found]:
-    """Take a segment's next bytes: note what their lines say of it, return what concerns delivery."""
+def feed(segment: Segment, data: bytes) -> list[Found]:
+    """Note what a segment's next bytes tell; return the records, and what is damaged among their lines."""
     reader = segment.reader = segment.reader or Reader()
     lines = reader.splitter.feed(data)
     if segment.format is Format.PLAIN:
-        concerned = _plain(segment, reader, lines)
+        found = _plain_records(segment, reader, lines)
     else:
-        concerned = [found for raw in lines if (found := _note(segment, reader, decode(raw))) is not None]
+        found = [noted for raw in lines if (noted := _note(segment, reader, decode(raw))) is not None]
     segment.lines, segment.offset = reader.splitter.number, reader.splitter.offset
     if segment.seal and segment.at_end and not segment.torn:
         reader.journal.seal()
         segment.reader = reader if reader.tells_of_earlier else None
-    return concerned
+    return found
 
 
-def _plain(segment: Segment, reader: Reader, lines: list[RawLine]) -> list[Found]:
+def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> list[Found]:
     splitter = reader.splitter
     if segment.at_end and (rest := splitter.rest):
-        # the last line of a hand-written file may lack its newline; one that is no record is torn
+        # the last line of a hand-written file may have no newline; if it is no record it is a torn tail
         last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
         lines += [] if isinstance(last, Invalid) else splitter.feed(b"\n")
-    found = [record for raw in lines if (record := plain_record(raw)) is not None and _counts(segment, reader, record)]
+    records = (record for raw in lines if (record := plain_record(raw)) is not None)
+    found: list[Found] = [record for record in records if _is_counted(segment, reader, record)]
     segment.counts.records += len(found)
-    return list(found)
+    return found
 
 
-def _counts(segment: Segment, reader: Reader, record: Line | Invalid) -> bool:
-    """Whether what a plain line holds meets a fate: a file of something else must not become a letter for each line."""
-    if isinstance(record, Invalid):
-        reader.invalid += 1
-        segment.damaged += reader.invalid > MOST_INVALID
-    return isinstance(record, Line) or reader.invalid <= MOST_INVALID
+def _is_counted(segment: Segment, reader: Reader, record: Line | Invalid) -> bool:
+    """Whether a plain line counts as a record.  Not every line of a foreign file may become a dead letter."""
+    if isinstance(record, Line):
+        return True
+    reader.invalid += 1
+    if reader.invalid <= MOST_INVALID:
+        return True
+    segment.damaged += 1
+    return False
 
 
 def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | None:
-    """Take what a line says of its segment; return it if it concerns delivery."""
+    """Note what a line tells of its segment; return it if it is a record or damage."""
     segment.seal = None  # a seal counts only as the last line
     if isinstance(found, Damage):
         segment.damaged += 1
@@ -217,12 +219,6 @@ def _note_seal(segment: Segment, tally: Tally, line: Line) -> None:
         return
     segment.seal = _sealed(seal.records, seal.refused)
     segment.cut = (seal.records, seal.crcs) != (tally.records, tally.crcs)
-
-
-@lru_cache
-def _sealed(records: int, refused: int) -> Sealed:
-    """Return what many seals say alike."""
-    return Sealed(records, refused)
 
 
 def _header(body: bytes) -> Writer | None:

@@ -1,4 +1,4 @@
-"""Watch spools with watchdog.  An event only names the file to read first: events get lost, so scans find the rest."""
+"""Watch spools with watchdog.  Events get lost: they only name the file to read first, and scans find the rest."""
 
 import logging
 import os
@@ -24,10 +24,10 @@ _EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileModifiedEvent, Fil
 
 
 class Watcher:
-    """Calls ``changed(path)`` from watchdog's thread for every file that may have grown.
+    """Calls ``changed(path)`` in watchdog's thread for every file that may have grown.
 
-    ``mode`` is ``native``, ``polling``, ``waiting`` (a spool that does not exist yet) or ``scanning`` (no watcher
-    works; the regular scans do).
+    ``mode`` is ``native``, ``polling``, ``waiting`` (the spool does not exist yet) or ``scanning`` (no watcher works:
+    only the regular scans find files).
     """
 
     def __init__(self, spools: Sequence[Path], changed: Callable[[Path], None]) -> None:
@@ -38,7 +38,7 @@ class Watcher:
 
     @property
     def mode(self) -> str:
-        """How files are watched now; the weakest mode of all spools."""
+        """How files are watched now: the weakest mode of all spools."""
         modes = {self._mode_of(spool) for spool in self._spools}
         return next(mode for mode in ("scanning", "waiting", "polling", "native") if mode in modes)
 
@@ -48,7 +48,7 @@ class Watcher:
         return "waiting" if _inode(spool) is None else "scanning"
 
     def check(self) -> bool:
-        """Watch what is not watched, or not any more.  Return whether anything was rebuilt: then scan."""
+        """Watch the spools that no living watcher watches.  Return whether there was one: then scan."""
         rebuilt = False
         for spool in self._spools:
             inode = _inode(spool)

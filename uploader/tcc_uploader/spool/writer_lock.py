@@ -1,20 +1,17 @@
-"""What a file's lock proves.  A recorder holds its segment's lock for life."""
+"""Whether a segment's writer is gone.  A recorder holds the lock of its segment until its process ends."""
 
 import platform
-import sys
 from functools import cache
 from pathlib import Path
 
 from .segment import Writer
 
-if sys.platform != "win32":
-    pass
-
 
 def lock_proves(header: Writer | None, inode: int) -> bool:
-    """Whether obtaining a segment's lock here means that its writer is gone: it wrote this file, on this machine.
+    """Whether taking a segment's lock here would prove that its writer is gone.
 
-    A copy proves nothing, nor does a spool shared with another machine: their writers' locks are not seen here.
+    It does if the writer wrote this very file on this machine.  The lock of a copy's original is not seen here, nor are
+    those of writers on another machine that shares the spool.
     """
     if header is None or header.inode not in (0, inode):
         return False
@@ -22,7 +19,7 @@ def lock_proves(header: Writer | None, inode: int) -> bool:
 
 
 def boot_is_over(header: Writer | None) -> bool:
-    """Whether a segment was written on this machine before it last started: then its writer is gone, copy or not."""
+    """Whether a segment was written on this machine before its last boot: then its writer is gone, also of a copy."""
     if header is None or not header.boot_id or not boot_id():
         return False
     return header.host == platform.node() and header.boot_id != boot_id()

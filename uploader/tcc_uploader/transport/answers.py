@@ -1,4 +1,4 @@
-"""What a server's answer means for a record: one pure function, one table.
+"""What a server's answer means for a record: one table, and the pure function that applies it.
 
 ==========================================  ==========================================================
 answer                                      verdict
@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 import httpx
 
 MAX_RETRY_AFTER: Final = 3600.0
-"""Seconds."""
+"""Seconds: longer waits are cut to this."""
 
 _REMEDIES: Final = {
     401: "the server does not know this key: check TCC_API_KEY (or TCC_API_KEYS, --api-key-file)",
@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """One line for people."""
+        """The answer in one line, for people."""
         if self.error is not None:
             return f"{type(self.error).__name__}: {self.error}".rstrip(": ")
         text = self.text[:200].decode(errors="replace").strip()
@@ -95,7 +95,7 @@ def classify(answer: Answer, now: datetime) -> Classified:
         return Classified(Verdict.RETRY)
     if status in _SUCCESSES and _PAGE.match(answer.text):
         return Classified(Verdict.PAUSE, remedy=_PAGE_REMEDY)
-    if status in _SUCCESSES or (status == 409 and _EXISTS.search(answer.text)):  # noqa: PLR2004 -- the table's own number
+    if status in _SUCCESSES or (status == 409 and _EXISTS.search(answer.text)):  # noqa: PLR2004 -- as in the table
         return Classified(Verdict.DELIVERED)
     if status in _REMEDIES:
         return Classified(Verdict.PAUSE, remedy=_REMEDIES[status])
@@ -110,7 +110,7 @@ def classify(answer: Answer, now: datetime) -> Classified:
 
 
 def _retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds that a ``Retry-After`` header asks for, at most an hour; None if it says nothing."""
+    """Return the seconds that a ``Retry-After`` header asks for, at most an hour; None if it is missing or invalid."""
     if not value:
         return None
     try:

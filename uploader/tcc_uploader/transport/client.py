@@ -1,4 +1,4 @@
-"""Post one request body, and return what came back.  The only module that talks to a server (and ``doctor``)."""
+"""Post one request body, and return the answer.  Only this module and ``doctor`` talk to a server."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tcc_schemas.version import __version__
 from .answers import Answer
 
 ANSWER_TIMEOUT: Final = 60.0
-"""Seconds from the start of a request to the end of its answer, however slowly it drips."""
+"""Seconds that reading an answer's body may take, however slowly it comes."""
 _TIMEOUT: Final = {"timeout": httpx.Timeout(30.0, connect=10.0).as_dict()}
 _LIMITS: Final = httpx.Limits(keepalive_expiry=30)
 _HEADERS: Final = (
@@ -27,7 +27,7 @@ _MAX_ANSWER: Final = 64 * 1024
 
 
 class Request(NamedTuple):
-    """One attempt: where to, with which key, which bytes; ``token`` is the idempotency key's 16 bytes."""
+    """One attempt to send ``body``; ``token`` is the idempotency key, 16 bytes."""
 
     url: str
     api_key: str
@@ -42,20 +42,20 @@ class _Target(NamedTuple):
 
 
 class Client:
-    """The connections of one thread: a pool that threads share looks at all its connections for each request.
+    """The connections of one thread: a pool shared by threads would search all its connections for each request.
 
-    It works with httpx's transports, not with ``httpx.Client``: merging headers and URLs, cookies, redirects and
-    authentication, of which nothing is wanted here, take a third of a request's processor time.
+    It uses httpx's transports, not ``httpx.Client``, which spends a third of a request's processor time on cookies,
+    redirects, authentication, and merging headers and URLs.  None of these is needed here.
     """
 
     def __init__(self, tls: SSLContext) -> None:
         self._tls = tls
         self._targets: dict[str, _Target] = {}
         self._transports: dict[str | None, httpx.HTTPTransport] = {}
-        """By the proxy that they go through."""
+        """By proxy; None is a direct connection."""
 
     def post(self, request: Request) -> Answer:
-        """Send one request; what went wrong instead of an answer is an answer, too."""
+        """Send one request.  Raises nothing: an error is returned as an answer."""
         try:
             target = self._targets.get(request.url) or self._open(request.url)
             with closing(target.transport.handle_request(_prepared(target, request))) as response:
@@ -87,7 +87,7 @@ class Client:
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the proxy that the environment names for a URL (``HTTPS_PROXY``, ``NO_PROXY`` …); None if it is none."""
+    """Return the proxy for a URL by the environment (``HTTPS_PROXY``, ``NO_PROXY`` …); None if there is none."""
     parts, proxies = urlsplit(url), getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(parts.hostname or ""):
@@ -107,7 +107,7 @@ def _prepared(target: _Target, request: Request) -> httpx.Request:
 
 
 def _first_bytes(chunks: Iterator[bytes]) -> bytes:
-    """Read the answer's body, up to a size and a time.  What matters is the status: a body cut short is no failure."""
+    """Read an answer's body, as far as size and time allow.  A body cut short is no failure: the status counts."""
     text = b""
     until = time.monotonic() + ANSWER_TIMEOUT
     try:

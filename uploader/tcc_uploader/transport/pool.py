@@ -15,38 +15,36 @@ from .answers import Answer
 from .client import ANSWER_TIMEOUT, Client, Request
 
 OVERDUE: Final = ANSWER_TIMEOUT + 30.0
-"""Seconds after which a request is given up: headers that drip can hold a thread for days."""
-_LATEST: Final = 64
-"""Requests from which it is learned how many threads are of use."""
-_HANGS: Final = 0.5
-"""Seconds after which a request no longer counts among the busy ones: it only waits."""
-_SHORTEST: Final = 1e-5
-"""Seconds of processor time that a request needs at least: some clocks tell none."""
-
-
+"""Seconds after which a request is given up: a server that sends its headers slowly can hold a thread for days."""
+_LEARNED_FROM: Final = 64
+"""Latest requests that tell how many threads are useful."""
+_HANGS_AFTER: Final = 0.5
+"""Seconds after which a request counts as hanging, and its thread no longer as busy."""
+_LEAST_PROCESSOR: Final = 1e-5
+"""Seconds of processor time that a request is assumed to need: some clocks are too coarse to measure it."""
 Tag = TypeVar("Tag")
 
 
 class Pace:
-    """How many threads are of use, by what the latest requests took."""
+    """How many threads are useful, by what the latest requests took."""
 
     def __init__(self) -> None:
         self.threads = 1
-        self._walls: deque[float] = deque(maxlen=_LATEST)
-        self._processors: deque[float] = deque(maxlen=_LATEST)
+        self._walls: deque[float] = deque(maxlen=_LEARNED_FROM)
+        self._processors: deque[float] = deque(maxlen=_LEARNED_FROM)
 
     def note(self, wall: float, processor: float) -> None:
         """Note the seconds that a request took, and those that it needed the processor for."""
         self._walls.append(wall)
-        self._processors.append(processor)  # the least one counts, too: a first request opens its connection
-        self.threads = max(1, int(min(self._walls) / max(min(self._processors), _SHORTEST)))
+        self._processors.append(processor)  # the minimum counts here, too: a first request also opens its connection
+        self.threads = max(1, int(min(self._walls) / max(min(self._processors), _LEAST_PROCESSOR)))
 
 
-class Sender(Generic[Tag]):
-    """Up to ``threads`` requests at once.  ``done(tag, answer)`` is called in the sending thread, once per request.
+class Pool(Generic[Tag]):
+    """Sends up to ``threads`` requests at once.  Calls ``done(tag, answer)`` once per request, in the sending thread.
 
-    Threads share one interpreter lock: more of them than are busy with waiting only get in each other's way.  So there
-    are as many at work as the fastest of the latest requests took longer than it needed the processor.
+    Threads share one interpreter lock, so more of them help only while the others wait for the server.  The number at
+    work is the time that the fastest of the latest requests took, divided by the processor time that it needed.
     """
 
     def __init__(self, threads: int, done: Callable[[Tag, Answer], None]) -> None:
@@ -56,40 +54,40 @@ class Sender(Generic[Tag]):
         self._queued: deque[tuple[Tag, Request]] = deque()
         self._threads: list[threading.Thread] = []
         self._idle: list[SimpleQueue[tuple[Tag, Request] | None]] = []
-        """What idle threads wait for.  The last one in is woken first: so few are used, and few connections."""
+        """Where idle threads wait.  The last one is woken first, so that few threads and connections are used."""
         self._at_work: dict[int, float] = {}
-        """When work was handed out, on the monotonic clock, by its tag's id."""
+        """When each request was begun, on the monotonic clock, by its tag's id."""
         self._abandoned: set[int] = set()
         self._pace = Pace()
         self._lock = threading.Lock()
 
     def submit(self, tag: Tag, request: Request) -> None:
-        """Send ``request`` as soon as a thread may; the tag comes back with the answer."""
+        """Send ``request`` as soon as a thread may begin it; ``done`` gets the tag with the answer."""
         with self._lock:
             self._queued.append((tag, request))
             self._hand_out()
 
     def take_back(self) -> list[Tag]:
-        """Send nothing of what no thread has begun; return its tags, in their order."""
+        """Forget the requests that no thread has begun; return their tags, in order."""
         with self._lock:
             waiting = [tag for tag, _ in self._queued]
             self._queued.clear()
         return waiting
 
     def abandon(self, tag: Tag) -> None:
-        """Take no notice of this request's answer any more, and let another thread take the place of its own."""
+        """Ignore the answer to this request from now on, and let another thread replace the one that waits for it."""
         with self._lock:
             self._abandoned.add(id(tag))
             self._at_work.pop(id(tag), None)
             self._hand_out()
 
     def nudge(self) -> None:
-        """Let other threads go on while some hang.  Call it every second or so."""
+        """Begin more requests if some hang.  Call it about every second."""
         with self._lock:
             self._hand_out()
 
     def close(self) -> None:
-        """Let the threads end.  Call it when every answer has come; a thread that hangs ends with the process."""
+        """End the threads.  Call it when all answers have come; a thread that hangs ends with the process."""
         with self._lock:
             self._limit = 0
             for idle in self._idle:
@@ -99,7 +97,7 @@ class Sender(Generic[Tag]):
             thread.join(timeout=max(0.0, until - time.monotonic()))
 
     def _hand_out(self) -> None:
-        """Wake threads for what is queued, as many as are of use."""
+        """Wake or start threads for what is queued, as many as are useful."""
         while work := self._next():
             if self._idle:
                 self._idle.pop().put(work)
@@ -111,11 +109,11 @@ class Sender(Generic[Tag]):
                 thread.start()
 
     def _next(self) -> tuple[Tag, Request] | None:
-        """Return what a thread may begin now."""
+        """Return the request that a thread may begin now."""
         now = time.monotonic()
         if not self._queued or len(self._at_work) >= self._limit:
             return None
-        hanging = takewhile(lambda since: now - since >= _HANGS, self._at_work.values())  # the oldest come first
+        hanging = takewhile(lambda since: now - since >= _HANGS_AFTER, self._at_work.values())  # the oldest come first
         if len(self._at_work) - sum(1 for _ in hanging) >= self._pace.threads:
             return None
         work = self._queued.popleft()
