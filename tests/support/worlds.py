@@ -12,10 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from support import children
+
 TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+PATIENCE = 100.0
+"""Seconds until a test gives up, for machines that are busy with other things; pytest's own limit is a little later."""
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait until a condition holds; fail if it does not come to hold."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -49,7 +55,7 @@ class World:
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a process with its standard output in a pipe."""
-        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
+        return children.start(command, env=self.environment, stdout=subprocess.PIPE, text=True)
 
     def agent(self, program: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a Python program that records."""
@@ -58,7 +64,7 @@ class World:
     def daemon(self) -> subprocess.Popen[str]:
         """Start the daemon; from its first line on, signals end it as they should."""
         command = [TCC_UPLOAD, "daemon"]
-        process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
+        process = children.start(command, env=self.environment, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         process.stderr.readline()
         return process
@@ -66,7 +72,12 @@ class World:
     def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [TCC_UPLOAD, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
+            [TCC_UPLOAD, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
 
     def receipts(self) -> dict[tuple[str, str], dict[str, int]]:
@@ -87,20 +98,18 @@ class World:
 def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
     """Signal a process, and return its exit code."""
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     return process.returncode
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """Set up a world with a running sandbox."""
-    sandbox = subprocess.Popen(
+    sandbox = children.start(
         [TCC_UPLOAD, "sandbox", "--db", str(tmp_path / "receipts"), "--key", "key-of-this-world"],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert sandbox.stdout is not None
-    try:
-        yield World(tmp_path, sandbox.stdout.readline().strip())
-    finally:
-        assert stop(sandbox) == 0
+    yield World(tmp_path, sandbox.stdout.readline().strip())
+    assert stop(sandbox) == 0

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support import children
 from support.faults import FaultServer
 from support.rigging import Rig
 from support.worlds import wait_until
@@ -71,7 +72,7 @@ def writers(folder: Path, spool: Path) -> Iterator[list[Path]]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TCC_SPOOL_DIR": str(spool)}
     files = [folder / f"told-{number}" for number in range(WRITERS)]
     running = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file), str(2_000 + 2_000 * number)], env=environment)
+        children.start([sys.executable, "-c", WRITER, str(file), str(2_000 + 2_000 * number)], env=environment)
         for number, file in enumerate(files)
     ]
     try:
@@ -79,8 +80,7 @@ def writers(folder: Path, spool: Path) -> Iterator[list[Path]]:
         yield files
     finally:
         for process in running:
-            process.kill()
-            process.wait()
+            children.kill(process)
 
 
 def told_in(files: list[Path]) -> set[str]:
