@@ -12,11 +12,8 @@ THOROUGH = bool(os.environ.get("TCC_TORTURE"))
 LIMITS = settings(
     max_examples=2000 if THOROUGH else 30,
     stateful_step_count=60 if THOROUGH else 30,
-    derandomize=not THOROUGH,
     database=None,
-    deadline=None,
     phases=[Phase.generate, Phase.shrink] if THOROUGH else [Phase.generate],  # to shrink takes many minutes
-    print_blob=True,
     suppress_health_check=list(HealthCheck),
 )
 
