@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.faults import AT, FaultServer, Misdeed, Reply, Request, batch_of, ids_of, ok, reset, run_item, step_item
 from support.rigging import Rig, Time
 from tcc_recorder.config import settings as recorder_settings
+from tcc_recorder.segment import Segment
 from tcc_recorder.spool import Spool
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import Line, LineReader, encode
@@ -139,10 +140,7 @@ class Machine(RuleBasedStateMachine):
         """A process forks; the child begins with a descriptor of its parent's open file."""
         parent = self._writers[who % len(self._writers)]
         child = copy.copy(parent)
-        segment = child._segment = copy.copy(parent._segment)
-        if segment is not None:
-            segment._descriptor = os.dup(segment._descriptor)
-            segment.tally = copy.copy(segment.tally)
+        child._segment = _forked(parent._segment)
         child.reset_after_fork()
         self._writers.append(child)
 
@@ -153,7 +151,8 @@ class Machine(RuleBasedStateMachine):
         writer = self._writers.pop(who % len(self._writers))
         if writer._segment is not None and torn and Path(writer._segment.path).exists():
             line = encode("run", "never", b"{}" * 60, at=AT, run_id="never", path=CUSTOM_PATH)
-            os.write(writer._segment._descriptor, line[:torn])
+            with Path(writer._segment.path).open("ab") as file:
+                file.write(line[:torn])
         _kill(writer)
 
     @precondition(lambda self: self._writers)
@@ -311,6 +310,16 @@ def _idents(body: bytes) -> list[str]:
 def _ends_torn(path: Path) -> bool:
     """Whether a flip took the last newline of a file that is being written."""
     return path.exists() and not path.read_bytes().endswith(b"\n")
+
+
+def _forked(segment: Segment | None) -> Segment | None:
+    """Return what a forked child has of its parent's segment: the open file, and counts of its own."""
+    if segment is None:
+        return None
+    child = copy.copy(segment)
+    child._descriptor = os.dup(segment._descriptor)
+    child.tally = copy.copy(segment.tally)
+    return child
 
 
 def _kill(writer: Spool) -> None:
