@@ -45,7 +45,6 @@ def slow_unlink(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.timeout(300)
 def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In 10,000 creations beside a scanner that removes whatever it can lock, no record goes with an unlinked file."""
     monkeypatch.setattr(removal, "ABANDONED_AFTER", 0.0)

@@ -18,7 +18,7 @@ LIMITS = settings(
 )
 
 
-@pytest.mark.timeout(0 if THOROUGH else 120)
+@pytest.mark.timeout(0 if THOROUGH else 600)
 def test_no_history_loses_a_record_or_changes_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     """Conservation and byte equality hold after every step; in the end everything has arrived or is accounted for."""
     for name in list(os.environ):

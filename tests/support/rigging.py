@@ -1,4 +1,4 @@
-"""A rig to run the engine with: a server that misbehaves, a spool, a state, and a clock that need not be waited for."""
+"""What an engine needs to run in a test: a server that can misbehave, a spool, a state, and a simulated clock."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +30,14 @@ class Time:
 
     def __init__(self) -> None:
         self.now = 1_000.0
+        self.jump = 0.0
+        """Seconds by which somebody has set the wall clock."""
         self.chance = 0.5
 
     @property
     def clock(self) -> Clock:
         """The clock for an engine."""
-        return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now, lambda: self.chance)
+        return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now + self.jump, lambda: self.chance)
 
 
 class Inbox:
@@ -178,7 +180,7 @@ class Rig:
 
 
 class OpenLedger:
-    """A ledger, open for a while."""
+    """Opens the ledger of a state directory for the length of a ``with`` block."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -201,5 +203,5 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def rig(tmp_path: Path, server: FaultServer) -> Rig:
-    """Give the engine's surroundings."""
+    """Give a rig that delivers to the server."""
     return Rig(tmp_path, server)

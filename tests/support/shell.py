@@ -17,7 +17,7 @@ COMMAND = Path(sys.executable).with_name("tcc-upload")
 
 
 class Shell:
-    """Runs the command in an environment of its own; keeps all that it printed."""
+    """Runs the command with settings for one test, and keeps all that it printed."""
 
     def __init__(self, folder: Path, server: FaultServer) -> None:
         self.spool = folder / "spool"
@@ -55,7 +55,7 @@ class Shell:
 
     @contextmanager
     def daemon(self, *arguments: str, end: int = signal.SIGTERM, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """Run the daemon meanwhile; end it with a signal, which it answers with 0."""
+        """Run the daemon for the length of the block; then send it the signal ``end``, and expect exit code 0."""
         process = children.start(
             [COMMAND, "daemon", *arguments],
             env=self.environment | environment,
@@ -65,7 +65,7 @@ class Shell:
         )
         assert process.stdout is not None
         try:
-            self.printed += process.stdout.readline()  # from its first line on, signals end it as they should
+            self.printed += process.stdout.readline()  # from its first line on it handles signals
             yield process
             process.send_signal(end)
             printed, _ = process.communicate(timeout=PATIENCE)

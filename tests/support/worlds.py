@@ -1,4 +1,4 @@
-"""Real processes on one spool: agents, the sandbox, the daemon."""
+"""A spool for one test, and real processes on it: agents, the sandbox server, the daemon."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 
 
 PATIENCE = 100.0
-"""Seconds until a test gives up, for machines that are busy with other things; pytest's own limit is a little later."""
+"""Seconds until a test gives up waiting for something: long, because the machine may be busy with other things."""
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait until a condition holds; fail if it does not come to hold."""
+    """Wait until ``condition()`` is true; fail after ``seconds``, and name ``what`` did not come."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
@@ -31,7 +31,7 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = PATI
 
 @dataclass
 class World:
-    """A spool, a state and a sandbox of a test's own."""
+    """A spool, a state and a sandbox server for one test."""
 
     folder: Path
     url: str
@@ -43,7 +43,7 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every process of this world is started with."""
+        """The environment variables of every process here."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -62,7 +62,7 @@ class World:
         return self.start(sys.executable, "-c", program, *arguments)
 
     def daemon(self) -> subprocess.Popen[str]:
-        """Start the daemon; from its first line on, signals end it as they should."""
+        """Start the daemon, and wait for its first line: from then on it handles signals."""
         command = [TCC_UPLOAD, "daemon"]
         process = children.start(command, env=self.environment, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
@@ -104,7 +104,7 @@ def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Set up a world with a running sandbox."""
+    """Give a world whose sandbox server runs."""
     sandbox = children.start(
         [TCC_UPLOAD, "sandbox", "--db", str(tmp_path / "receipts"), "--key", "key-of-this-world"],
         stdout=subprocess.PIPE,

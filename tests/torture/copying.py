@@ -45,7 +45,7 @@ WRITERS = 2
 
 @dataclass
 class CopyFigures:
-    """What a campaign came to."""
+    """The figures of a campaign."""
 
     by_tar: int = 0
     by_copytree: int = 0
@@ -61,7 +61,7 @@ class CopyFigures:
     repeated: int = 0
 
     def add(self, other: "CopyFigures") -> None:
-        """Take the figures of another world in."""
+        """Add the figures of another world."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 

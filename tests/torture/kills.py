@@ -27,7 +27,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 @dataclass
 class KillFigures:
-    """What a campaign came to."""
+    """The figures of a campaign."""
 
     recorder_kills: int = 0
     daemon_kills: int = 0
@@ -47,11 +47,11 @@ class KillFigures:
 
     @property
     def kills(self) -> int:
-        """All of them."""
+        """Kills of both kinds."""
         return self.recorder_kills + self.daemon_kills
 
     def add(self, other: "KillFigures") -> None:
-        """Take the figures of another world in."""
+        """Add the figures of another world."""
         for name in ("recorder_kills", "daemon_kills", "recorded", "lost", "receipts", "repeated", "unexplained"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.most = max(self.most, other.most)

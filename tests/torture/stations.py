@@ -1,4 +1,4 @@
-"""Real processes of a test's own: a daemon that scans often, commands, and programs that record."""
+"""Real processes for one test: a daemon that scans often, commands, and programs that record."""
 
 import os
 import signal
@@ -47,7 +47,7 @@ class Station:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every process here is started with."""
+        """The environment variables of every process here."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -65,7 +65,7 @@ class Station:
 
     @contextmanager
     def daemon(self, program: str = DAEMON, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the daemon; it must still be there at the end, and end well."""
+        """Run the daemon for the length of the block.  It must still run at the end, and exit with 0 on SIGTERM."""
         process = self.start(program, "daemon", **environment)
         try:
             yield process

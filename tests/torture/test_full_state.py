@@ -43,7 +43,7 @@ def fill(disk: Path) -> Path:
 
 
 class Flood:
-    """Fills the disk with the fifth request, and makes room again once the engine has known of that for a while."""
+    """Fills the disk at the fifth request; makes room again when the engine has been seen in trouble ten times."""
 
     def __init__(self, rig: Rig, disk: Path, records: int, refused: frozenset[str] = frozenset()) -> None:
         self.rig, self.disk, self.records, self.refused = rig, disk, records, refused
