@@ -37,8 +37,9 @@ while True:
     time.sleep(0.01)
 """
 TAR = shutil.which("tar") or "tar"
-PER_WORLD = 50
-REPLAYED = 25
+PER_WORLD = 20
+"""Copies of one spool; it grows with every copy, and on a slow machine by more."""
+REPLAYED = 10
 """Every so many copies, one is replayed."""
 WRITERS = 2
 
