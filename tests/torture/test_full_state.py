@@ -13,7 +13,7 @@ import pytest
 import tcc_recorder as tcc
 from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
 from support.rigging import Rig
-from support.worlds import TCC_UPLOAD
+from support.worlds import PATIENCE, TCC_UPLOAD
 from tcc_recorder import budget, sink
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader import files
@@ -120,7 +120,7 @@ def test_a_limit_on_the_ledger_s_size_ends_a_replay_with_75(tmp_path: Path, serv
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         )
 
