@@ -1,6 +1,27 @@
-"""What runs the tests is not what they test: recorded runs carry the metadata of no CI job."""
+"""What runs the tests is not what they test: not its environment, not its signals, not its speed."""
 
 import os
+import signal
+import threading
 
-for name in ("CI", "TF_BUILD"):  # what the default TCC_CI=auto looks at, in the programs that tests start, too
+from hypothesis import HealthCheck, settings
+
+from support.children import no_child_is_left
+
+__all__ = ["no_child_is_left"]
+
+for name in ("CI", "TF_BUILD"):  # what the default TCC_CI=auto looks at: recorded runs carry the metadata of no CI job
     os.environ.pop(name, None)
+
+# A shell that starts us in the background lets us ignore SIGINT, and a process passes that on to all that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+settings.register_profile(
+    "suite",
+    parent=settings.get_profile("default"),  # on a CI machine hypothesis would take other settings than at home
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],  # it measures seconds, and so how busy the machine is
+)
+settings.load_profile("suite")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from support.worlds import World
+from support.worlds import PATIENCE, World
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text()
 BLOCKS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)]
@@ -103,7 +103,9 @@ class Platform:
     def shell(self, commands: Iterable[str], environment: Mapping[str, str]) -> bool:
         """Run commands in one shell, as the platforms do; return whether they succeeded."""
         command = [BASH, "-e", "-o", "pipefail", "-c", "\n".join(commands)]
-        return subprocess.run(command, cwd=self.checkout, env=environment, check=False, timeout=100).returncode == 0
+        return (
+            subprocess.run(command, cwd=self.checkout, env=environment, check=False, timeout=PATIENCE).returncode == 0
+        )
 
     def steps(self, steps: Iterable[dict[str, Any]]) -> bool:
         """Run the steps of a GitHub job; return whether all succeeded."""

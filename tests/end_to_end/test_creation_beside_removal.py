@@ -1,12 +1,12 @@
 """Creating, locking and removing segments do not race."""
 
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from support import children
 from tcc_schemas.lines import Line
 from tcc_uploader.delivery.intake import Intake
 from tcc_uploader.ledger.sqlite import Ledger
@@ -45,7 +45,6 @@ def slow_unlink(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.timeout(300)
 def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In 10,000 creations beside a scanner that removes whatever it can lock, no record goes with an unlinked file."""
     monkeypatch.setattr(removal, "ABANDONED_AFTER", 0.0)
@@ -57,7 +56,7 @@ def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytes
     writers = []
     for output in outputs:
         with output.open("w") as file:
-            writers.append(subprocess.Popen(command, stdout=file))
+            writers.append(children.start(command, stdout=file))
     ledger = Ledger.open(tmp_path)
     intake = Intake(ledger, Sources([spool]), removes=True)
     read: set[str] = set()

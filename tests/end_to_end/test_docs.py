@@ -10,7 +10,7 @@ import click
 import pytest
 
 import tcc_recorder
-from support.worlds import World
+from support.worlds import PATIENCE, World
 from tcc_uploader.cli.dead import dead_command
 from tcc_uploader.cli.main import main
 from tcc_uploader.settings import TomlFile
@@ -55,7 +55,7 @@ def test_the_readme_s_program_runs(world: World) -> None:
     program = re.search(r"```python\n(.*?)```", README, re.DOTALL)
     assert program
     agent = world.agent(program[1])
-    agent.communicate(timeout=60)
+    agent.communicate(timeout=PATIENCE)
     assert agent.returncode == 0
     assert world.upload("replay").returncode == 0
     kinds = sorted(kind for kind, _ in world.receipts())

@@ -3,12 +3,10 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterable
 
-from support.worlds import World, stop, wait_until
+from support.worlds import PATIENCE, World, stop, wait_until
 
 # prints each run's id once its prompt() has returned; threads and a forked child record too
 AGENT = """
@@ -53,14 +51,12 @@ signal.pause()
 
 def killed_agent(world: World, chance: random.Random) -> set[str]:
     """Let an agent record for a moment, kill it and its child, and return the runs that had got their prompt."""
-    agent = subprocess.Popen(
-        [sys.executable, "-c", AGENT], env=world.environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    agent = world.agent(AGENT)
     assert agent.stdout is not None
     first = agent.stdout.readline()
     time.sleep(chance.uniform(0.0, 0.05))  # not a wait for anything: the moment of the kill is what varies
     os.killpg(agent.pid, signal.SIGKILL)
-    rest = agent.communicate(timeout=30)[0]
+    rest = agent.communicate(timeout=PATIENCE)[0]
     # a line that was cut short by the kill tells of no call that returned to the agent
     return {line for line in (first + rest).split("\n")[:-1] if len(line) == 36}
 
@@ -101,7 +97,7 @@ def test_graceful_restarts_send_nothing_twice(world: World) -> None:
         before = len(world.receipts())
         wait_until(lambda before=before: len(world.receipts()) > before, "some progress")
         assert stop(daemon, number) == 0
-    recorded = set(agent.communicate(timeout=60)[0].split())
+    recorded = set(agent.communicate(timeout=PATIENCE)[0].split())
     assert world.upload("replay").returncode == 0
     assert len(recorded) == 1500
     check_receipts(world, recorded, 1)

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from support.faults import AT, FaultServer, Misdeed, Reply, Request, batch_of, ids_of, ok, reset, run_item, step_item
-from support.rigging import Rig, Time
+from support.rigging import Rig
 from tcc_recorder.config import settings as recorder_settings
+from tcc_recorder.spool.segment import Segment
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import Line, LineReader, encode
-from tcc_uploader.clock import Clock
 from tcc_uploader.dead import mailbox
 from tcc_uploader.dead.mailbox import LetterRequest
 from tcc_uploader.delivery.batch import split_batch
@@ -46,19 +46,6 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
 DAY: Final = 86_400.0
 
 
-class JumpingTime(Time):
-    """A clock whose wall time an administrator may set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shift = 0.0
-
-    @property
-    def clock(self) -> Clock:
-        """The clock for an engine."""
-        return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now + self.shift, lambda: self.chance)
-
-
 class Machine(RuleBasedStateMachine):
     """Recorders write one spool; a daemon empties it, and one-shot commands replay copies of it."""
 
@@ -68,7 +55,6 @@ class Machine(RuleBasedStateMachine):
         self._server = FaultServer(self._answer)
         self._server.__enter__()
         self._rig = Rig(self._folder, self._server)
-        self._rig.time = JumpingTime()
         self._behaviour = ok
         self._taken: list[Request] = []
         """Requests that were answered with success."""
@@ -139,10 +125,7 @@ class Machine(RuleBasedStateMachine):
         """A process forks; the child begins with a descriptor of its parent's open file."""
         parent = self._writers[who % len(self._writers)]
         child = copy.copy(parent)
-        segment = child._segment = copy.copy(parent._segment)
-        if segment is not None:
-            segment._descriptor = os.dup(segment._descriptor)
-            segment.tally = copy.copy(segment.tally)
+        child._segment = _forked(parent._segment)
         child.reset_after_fork()
         self._writers.append(child)
 
@@ -153,7 +136,8 @@ class Machine(RuleBasedStateMachine):
         writer = self._writers.pop(who % len(self._writers))
         if writer._segment is not None and torn and Path(writer._segment.path).exists():
             line = encode("run", "never", b"{}" * 60, at=AT, run_id="never", path=CUSTOM_PATH)
-            os.write(writer._segment._descriptor, line[:torn])
+            with Path(writer._segment.path).open("ab") as file:
+                file.write(line[:torn])
         _kill(writer)
 
     @precondition(lambda self: self._writers)
@@ -170,7 +154,7 @@ class Machine(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([-30 * DAY, -3600.0, 3600.0, 30 * DAY]))
     def clock_jumps(self, seconds: float) -> None:
         """Somebody sets the clock."""
-        self._rig.time.shift += seconds
+        self._rig.time.jump += seconds
 
     @rule(seconds=st.sampled_from([2.0, 90.0, 900.0]))
     def daemon_runs(self, seconds: float) -> None:
@@ -311,6 +295,16 @@ def _idents(body: bytes) -> list[str]:
 def _ends_torn(path: Path) -> bool:
     """Whether a flip took the last newline of a file that is being written."""
     return path.exists() and not path.read_bytes().endswith(b"\n")
+
+
+def _forked(segment: Segment | None) -> Segment | None:
+    """Return what a forked child has of its parent's segment: the open file, and counts of its own."""
+    if segment is None:
+        return None
+    child = copy.copy(segment)
+    child._descriptor = os.dup(segment._descriptor)
+    child.tally = copy.copy(segment.tally)
+    return child
 
 
 def _kill(writer: SpoolWriter) -> None:

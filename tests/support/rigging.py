@@ -1,4 +1,4 @@
-"""A rig to run the engine with: a server that misbehaves, a spool, a state, and a clock that need not be waited for."""
+"""What an engine needs to run in a test: a server that can misbehave, a spool, a state, and a simulated clock."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.faults import KEY, FaultServer
+from support.worlds import PATIENCE
 from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery.engine import Engine, Limits
@@ -25,20 +26,27 @@ from tcc_uploader.spool.segment import Segment
 
 
 class Time:
-    """A clock that stands still until somebody would wait: then it jumps."""
+    """A simulated clock.  It stands still while the engine works or a request is under way; see :class:`Inbox`."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
+        self.jump = 0.0
+        """Seconds by which somebody has set the wall clock."""
         self.chance = 0.5
 
     @property
     def clock(self) -> Clock:
         """The clock for an engine."""
-        return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now, lambda: self.chance)
+        return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now + self.jump, lambda: self.chance)
 
 
 class Inbox:
-    """An engine's inbox that waits for answers really, and for anything else by moving the clock."""
+    """An engine's inbox that takes real time to wait for answers, and simulated time to wait for anything else.
+
+    While a request is under way the clock stands still: however slow this machine is, an answer comes at the moment at
+    which its request was sent.  So nothing that is due by the clock happens before the answer.  (No test of the rig
+    needs an answer that never comes; one that does must move the clock itself.)
+    """
 
     def __init__(self, moment: Time, engine: Engine) -> None:
         self._queue: SimpleQueue[Any] = SimpleQueue()
@@ -54,11 +62,16 @@ class Inbox:
         return self._queue.get_nowait()
 
     def get(self, timeout: float) -> object:
-        """Take a message; if none can come before ``timeout``, let that time pass."""
+        """Take a message; if none can come before ``timeout``, let that time pass.
+
+        Raises Empty also when an answer is late, so that whoever waits with the engine may look again.
+        """
+        if self._engine.in_flight:
+            return self._queue.get(timeout=0.05)
         try:
-            return self._queue.get(timeout=0.05) if self._engine.in_flight else self._queue.get_nowait()
+            return self._queue.get_nowait()
         except Empty:
-            self._time.now += min(timeout, 0.05) if self._engine.in_flight else timeout
+            self._time.now += timeout
             raise
 
 
@@ -113,14 +126,21 @@ class Rig:
         limits: Limits | None = None,
         **more: Any,
     ) -> Engine:
-        """Watch the spool until ``until(engine)``; fail after ``limit`` seconds of its clock or 20 s of ours."""
+        """Watch the spool until ``until(engine)``.
+
+        Fails after ``limit`` seconds of the simulated clock, however long that takes; or when that clock has stood
+        still for ``PATIENCE`` real seconds.
+        """
         settings = self.settings(**more)
-        ends, real_end = self.time.now + limit, time.monotonic() + 20
+        ends = self.time.now + limit
+        latest, moved = self.time.now, time.monotonic()
         in_vain = False
 
         def tell(engine: Engine) -> None:
-            nonlocal in_vain
-            in_vain = self.time.now > ends or time.monotonic() > real_end
+            nonlocal latest, moved, in_vain
+            if self.time.now != latest:
+                latest, moved = self.time.now, time.monotonic()
+            in_vain = latest > ends or time.monotonic() > moved + PATIENCE
             if until(engine) or in_vain:
                 engine.stop()
 
@@ -160,7 +180,7 @@ class Rig:
 
 
 class OpenLedger:
-    """A ledger, open for a while."""
+    """Opens the ledger of a state directory for the length of a ``with`` block."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -183,5 +203,5 @@ def server() -> Iterator[FaultServer]:
 
 @pytest.fixture
 def rig(tmp_path: Path, server: FaultServer) -> Rig:
-    """Give the engine's surroundings."""
+    """Give a rig that delivers to the server."""
     return Rig(tmp_path, server)

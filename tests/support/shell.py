@@ -5,18 +5,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from support import children
 from support.faults import KEY, FaultServer
+from support.worlds import PATIENCE
 
 COMMAND = Path(sys.executable).with_name("tcc-upload")
 
 
 class Shell:
-    """Runs the command in an environment of its own; keeps all that it printed."""
+    """Runs the command with settings for one test, and keeps all that it printed."""
 
     def __init__(self, folder: Path, server: FaultServer) -> None:
         self.spool = folder / "spool"
@@ -38,7 +39,7 @@ class Shell:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=False,
         )
         self.printed += done.stdout + done.stderr
@@ -54,8 +55,8 @@ class Shell:
 
     @contextmanager
     def daemon(self, *arguments: str, end: int = signal.SIGTERM, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """Run the daemon meanwhile; end it with a signal, which it answers with 0."""
-        process = subprocess.Popen(
+        """Run the daemon for the length of the block; then send it the signal ``end``, and expect exit code 0."""
+        process = children.start(
             [COMMAND, "daemon", *arguments],
             env=self.environment | environment,
             stdout=subprocess.PIPE,
@@ -64,25 +65,16 @@ class Shell:
         )
         assert process.stdout is not None
         try:
-            self.printed += process.stdout.readline()  # from its first line on, signals end it as they should
+            self.printed += process.stdout.readline()  # from its first line on it handles signals
             yield process
             process.send_signal(end)
-            printed, _ = process.communicate(timeout=20)
+            printed, _ = process.communicate(timeout=PATIENCE)
             self.printed += printed
             assert process.returncode == 0, printed
             assert "Traceback" not in printed
         finally:
-            process.kill()
-            process.communicate()
+            children.kill(process)
 
     def files(self) -> Mapping[Path, bytes]:
         """Return every file of the state."""
         return {path: path.read_bytes() for path in self.state.rglob("*") if path.is_file()}
-
-
-def wait(condition: Callable[[], object], timeout: float = 15.0) -> None:
-    """Wait until ``condition()`` is true; fail after a while."""
-    until = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)

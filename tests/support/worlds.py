@@ -1,4 +1,4 @@
-"""Real processes on one spool: agents, the sandbox, the daemon."""
+"""A spool for one test, and real processes on it: agents, the sandbox server, the daemon."""
 
 import os
 import signal
@@ -12,11 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from support import children
+
 TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
-    """Wait until a condition holds; fail if it does not come to hold."""
+PATIENCE = 100.0
+"""Seconds until a test gives up waiting for something: long, because the machine may be busy with other things."""
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until ``condition()`` is true; fail after ``seconds``, and name ``what`` did not come."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
@@ -25,7 +31,7 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0
 
 @dataclass
 class World:
-    """A spool, a state and a sandbox of a test's own."""
+    """A spool, a state and a sandbox server for one test."""
 
     folder: Path
     url: str
@@ -37,7 +43,7 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every process of this world is started with."""
+        """The environment variables of every process here."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -49,16 +55,16 @@ class World:
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a process with its standard output in a pipe."""
-        return subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
+        return children.start(command, env=self.environment, stdout=subprocess.PIPE, text=True)
 
     def agent(self, program: str, *arguments: str) -> subprocess.Popen[str]:
         """Start a Python program that records."""
         return self.start(sys.executable, "-c", program, *arguments)
 
     def daemon(self) -> subprocess.Popen[str]:
-        """Start the daemon; from its first line on, signals end it as they should."""
+        """Start the daemon, and wait for its first line: from then on it handles signals."""
         command = [TCC_UPLOAD, "daemon"]
-        process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
+        process = children.start(command, env=self.environment, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         process.stderr.readline()
         return process
@@ -66,7 +72,12 @@ class World:
     def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [TCC_UPLOAD, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
+            [TCC_UPLOAD, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
 
     def receipts(self) -> dict[tuple[str, str], dict[str, int]]:
@@ -87,20 +98,18 @@ class World:
 def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
     """Signal a process, and return its exit code."""
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     return process.returncode
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
-    """Set up a world with a running sandbox."""
-    sandbox = subprocess.Popen(
+    """Give a world whose sandbox server runs."""
+    sandbox = children.start(
         [TCC_UPLOAD, "sandbox", "--db", str(tmp_path / "receipts"), "--key", "key-of-this-world"],
         stdout=subprocess.PIPE,
         text=True,
     )
     assert sandbox.stdout is not None
-    try:
-        yield World(tmp_path, sandbox.stdout.readline().strip())
-    finally:
-        assert stop(sandbox) == 0
+    yield World(tmp_path, sandbox.stdout.readline().strip())
+    assert stop(sandbox) == 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.faults import FaultServer, SegmentFile
-from support.worlds import wait_until
+from support.worlds import PATIENCE, wait_until
 from torture.stations import Station
 
 _DAEMON = "from tcc_uploader.cli.main import run; run()"
@@ -14,7 +14,7 @@ _DAEMON = "from tcc_uploader.cli.main import run; run()"
 
 @dataclass
 class Burst:
-    """What a burst came to."""
+    """The figures of a burst."""
 
     segments: int
     lost: int
@@ -23,7 +23,7 @@ class Burst:
     """Files that are still there at the end."""
 
 
-def burst(folder: Path, segments: int, seconds: float = 60.0) -> Burst:
+def burst(folder: Path, segments: int, seconds: float = PATIENCE) -> Burst:
     """Write so many segments as fast as can be, and wait until they have been delivered and removed."""
     with FaultServer() as server:
         station = Station(folder, server)

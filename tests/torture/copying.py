@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support import children
 from support.faults import FaultServer
 from support.rigging import Rig
 from support.worlds import wait_until
@@ -36,15 +37,16 @@ while True:
     time.sleep(0.01)
 """
 TAR = shutil.which("tar") or "tar"
-PER_WORLD = 50
-REPLAYED = 25
+PER_WORLD = 20
+"""Copies of one spool; it grows with every copy, and on a slow machine by more."""
+REPLAYED = 10
 """Every so many copies, one is replayed."""
 WRITERS = 2
 
 
 @dataclass
 class CopyFigures:
-    """What a campaign came to."""
+    """The figures of a campaign."""
 
     by_tar: int = 0
     by_copytree: int = 0
@@ -60,7 +62,7 @@ class CopyFigures:
     repeated: int = 0
 
     def add(self, other: "CopyFigures") -> None:
-        """Take the figures of another world in."""
+        """Add the figures of another world."""
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
 
@@ -71,7 +73,7 @@ def writers(folder: Path, spool: Path) -> Iterator[list[Path]]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "TCC_SPOOL_DIR": str(spool)}
     files = [folder / f"told-{number}" for number in range(WRITERS)]
     running = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(file), str(2_000 + 2_000 * number)], env=environment)
+        children.start([sys.executable, "-c", WRITER, str(file), str(2_000 + 2_000 * number)], env=environment)
         for number, file in enumerate(files)
     ]
     try:
@@ -79,8 +81,7 @@ def writers(folder: Path, spool: Path) -> Iterator[list[Path]]:
         yield files
     finally:
         for process in running:
-            process.kill()
-            process.wait()
+            children.kill(process)
 
 
 def told_in(files: list[Path]) -> set[str]:

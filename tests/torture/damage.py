@@ -21,7 +21,7 @@ AT_ONCE = 400
 
 @dataclass
 class DamageFigures:
-    """What a campaign came to."""
+    """The figures of a campaign."""
 
     flips: int = 0
     cuts: int = 0
@@ -41,7 +41,7 @@ class DamageFigures:
     complaints: str = ""
 
     def add(self, other: "DamageFigures") -> None:
-        """Take the figures of other variants in."""
+        """Add the figures of other variants."""
         for name in ("flips", "cuts", "records", "touched", "lost", "altered", "repeated", "unreported", "denied"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.complaints = (self.complaints + other.complaints)[:2000]

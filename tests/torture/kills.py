@@ -15,28 +15,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support import children
 from support.faults import KEY, FaultServer
-from support.worlds import TCC_UPLOAD, wait_until
+from support.worlds import PATIENCE, TCC_UPLOAD, wait_until
 from torture.observatory import MODES, Key, Observatory, served, unexplained
+from torture.stations import DAEMON
 
 KILLER = Path(__file__).with_name("killer.py")
-# scans that follow each other closely: so kills meet removals, too
-DAEMON = """
-from functools import partial
-from tcc_uploader.cli import daemon
-from tcc_uploader.delivery.engine import Engine, Limits
-from tcc_uploader.spool import removal
-daemon.Engine = partial(Engine, limits=Limits(rescan=0.3))
-removal.ABANDONED_AFTER = 5.0
-from tcc_uploader.cli.main import run
-run()
-"""
 NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass
 class KillFigures:
-    """What a campaign came to."""
+    """The figures of a campaign."""
 
     recorder_kills: int = 0
     daemon_kills: int = 0
@@ -56,11 +47,11 @@ class KillFigures:
 
     @property
     def kills(self) -> int:
-        """All of them."""
+        """Kills of both kinds."""
         return self.recorder_kills + self.daemon_kills
 
     def add(self, other: "KillFigures") -> None:
-        """Take the figures of another world in."""
+        """Add the figures of another world."""
         for name in ("recorder_kills", "daemon_kills", "recorded", "lost", "receipts", "repeated", "unexplained"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.most = max(self.most, other.most)
@@ -100,8 +91,7 @@ class KillWorld:
                     self._check(self._deliver_the_rest())
                 finally:
                     for process in (*self._killers, *self._daemons):
-                        process.kill()
-                        process.wait()
+                        children.kill(process)
             assert elsewhere.connections == 0, "a redirect was followed"
         assert not self.books.faults, self.books.faults
         return self.figures
@@ -111,7 +101,7 @@ class KillWorld:
         for index, share in enumerate(shares):
             with (self.folder / f"told-{index}").open("wb") as told:
                 command = [sys.executable, str(KILLER), str(share), str(pause), str(self._seed * 100 + index)]
-                self._killers.append(subprocess.Popen(command, env=self._environment(NOWHERE), stdout=told))
+                self._killers.append(children.start(command, env=self._environment(NOWHERE), stdout=told))
 
     def _environment(self, url: str) -> dict[str, str]:
         return {
@@ -128,7 +118,7 @@ class KillWorld:
         self.books.expect(self._generation, mode)
         url = NOWHERE if mode == "down" else f"{self.server.url}/g{self._generation}"
         with (self.folder / "daemon.log").open("ab") as log:
-            daemon = subprocess.Popen([sys.executable, "-c", DAEMON, "daemon"], env=self._environment(url), stderr=log)
+            daemon = children.start([sys.executable, "-c", DAEMON, "daemon"], env=self._environment(url), stderr=log)
         self._daemons.append(daemon)
         return daemon
 
@@ -154,10 +144,10 @@ class KillWorld:
                     told.add((kind, ident))
         assert all(killer.wait() == 0 for killer in self._killers)
         daemon = self._daemon("ok")
-        wait_until(lambda: told <= self.books.receipts.keys(), "every record", 90)
-        wait_until(lambda: not list(self.spool.iterdir()), "an empty spool", 90)
+        wait_until(lambda: told <= self.books.receipts.keys(), "every record")
+        wait_until(lambda: not list(self.spool.iterdir()), "an empty spool")
         daemon.terminate()
-        assert daemon.wait(timeout=60) == 0
+        assert daemon.wait(timeout=PATIENCE) == 0
         return told
 
     def _check(self, told: set[Key]) -> None:

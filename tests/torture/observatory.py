@@ -71,7 +71,7 @@ class Observatory:
     receipts: dict[Key, list[Receipt]] = field(default_factory=dict)
     acts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
-    """What no honest uploader does."""
+    """What the uploader did against its promises, in words."""
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311 -- faults, no secrets
@@ -89,7 +89,7 @@ class Observatory:
         self._modes[generation] = mode
 
     def forget(self, generation: int) -> None:
-        """Let go of requests whose sender is dead."""
+        """End the requests that are held for a generation that is dead."""
         self._gone[generation].set()
 
     def behave(self, request: Request) -> Reply | Misdeed:

@@ -1,4 +1,4 @@
-"""Real processes of a test's own: a daemon that scans often, commands, and programs that record."""
+"""Real processes for one test: a daemon that scans often, commands, and programs that record."""
 
 import os
 import signal
@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support import children
 from support.faults import KEY, FaultServer
-from support.worlds import TCC_UPLOAD
+from support.worlds import PATIENCE, TCC_UPLOAD
 
 DAEMON = """
 from functools import partial
@@ -21,7 +22,7 @@ removal.ABANDONED_AFTER = 5.0
 from tcc_uploader.cli.main import run
 run()
 """
-"""Scans that follow each other closely."""
+"""Scans follow each other closely, so that kills meet removals, too."""
 
 BECOME = """
 import os, sys
@@ -46,7 +47,7 @@ class Station:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every process here is started with."""
+        """The environment variables of every process here."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -60,30 +61,34 @@ class Station:
         """Start a Python program; what it says goes to the log."""
         with self.log.open("ab") as log:
             command = [sys.executable, "-c", program, *arguments]
-            return subprocess.Popen(command, env={**self.environment, **environment}, stderr=log, stdout=log)
+            return children.start(command, env={**self.environment, **environment}, stderr=log, stdout=log)
 
     @contextmanager
     def daemon(self, program: str = DAEMON, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run the daemon; it must still be there at the end, and end well."""
+        """Run the daemon for the length of the block.  It must still run at the end, and exit with 0 on SIGTERM."""
         process = self.start(program, "daemon", **environment)
         try:
             yield process
             assert process.poll() is None, self.log.read_text()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0, self.log.read_text()
+            assert process.wait(timeout=PATIENCE) == 0, self.log.read_text()
         finally:
-            process.kill()
-            process.wait()
+            children.kill(process)
         assert "Traceback" not in self.log.read_text()
 
     def run(self, program: str, *arguments: str, code: int = 0, **environment: str) -> None:
         """Run a Python program to its end."""
-        assert self.start(program, *arguments, **environment).wait(timeout=60) == code, self.log.read_text()
+        assert self.start(program, *arguments, **environment).wait(timeout=PATIENCE) == code, self.log.read_text()
 
     def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [TCC_UPLOAD, *arguments], env=self.environment, capture_output=True, text=True, check=False, timeout=60
+            [TCC_UPLOAD, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE,
         )
 
     @property

@@ -9,30 +9,17 @@ import pytest
 
 import tcc_recorder as tcc
 from support.faults import FaultServer, Reply, SegmentFile, retry_after
-from support.rigging import Rig, Time
+from support.rigging import Rig
 from tcc_recorder import sink
 from tcc_schemas.lines import Line, LineReader
-from tcc_uploader.clock import Clock
 from tcc_uploader.delivery.engine import Engine
 
 DECADE = 10 * 365 * 86_400
 
 
-class JumpingTime(Time):
-    """Its wall clock is off by ``jump`` seconds."""
-
-    jump = 0.0
-
-    @property
-    def clock(self) -> Clock:
-        """The clock for an engine."""
-        return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now + self.jump, lambda: self.chance)
-
-
 @pytest.mark.parametrize("jump", [-DECADE, -3_600, 3_600, DECADE])
 def test_no_jump_of_the_clock_holds_delivery_up_for_long(rig: Rig, server: FaultServer, jump: float) -> None:
     """A server asks to wait until a date, and the clock jumps before and after: everything arrives within two hours."""
-    rig.time = JumpingTime()
     for number in range(6):
         SegmentFile().run(f"r{number}").seal().write(rig.spool, f"{number}.jsonl")
     began = rig.time.now

@@ -13,7 +13,7 @@ import pytest
 import tcc_recorder as tcc
 from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
 from support.rigging import Rig
-from support.worlds import TCC_UPLOAD
+from support.worlds import PATIENCE, TCC_UPLOAD
 from tcc_recorder import sink
 from tcc_recorder.spool import budget
 from tcc_schemas.lines import Line, LineReader
@@ -44,7 +44,7 @@ def fill(disk: Path) -> Path:
 
 
 class Flood:
-    """Fills the disk with the fifth request, and makes room again once the engine has known of that for a while."""
+    """Fills the disk at the fifth request; makes room again when the engine has been seen in trouble ten times."""
 
     def __init__(self, rig: Rig, disk: Path, records: int, refused: frozenset[str] = frozenset()) -> None:
         self.rig, self.disk, self.records, self.refused = rig, disk, records, refused
@@ -121,7 +121,7 @@ def test_a_limit_on_the_ledger_s_size_ends_a_replay_with_75(tmp_path: Path, serv
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
         )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from support import children
 from support.faults import AT, FaultServer, SegmentFile
 from support.shell import COMMAND, Shell
 from support.worlds import wait_until
@@ -258,7 +259,7 @@ def test_live_writers_lose_nothing(shell: Shell, tmp_path: Path) -> None:
     for number, file in enumerate(progress):
         with file.open("wb") as output:
             command = [sys.executable, "-c", WRITER, str(number)]
-            writers.append(subprocess.Popen(command, env=shell.environment, stdout=output))
+            writers.append(children.start(command, env=shell.environment, stdout=output))
     try:
         for attempt in range(4):
             for file in progress:

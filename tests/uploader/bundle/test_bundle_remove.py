@@ -2,12 +2,12 @@
 
 import fcntl
 import random
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from support import children
 from support.faults import FaultServer, Reply, SegmentFile, always
 from support.shell import COMMAND, Shell
 from support.worlds import wait_until
@@ -163,7 +163,7 @@ def test_killed_anywhere_nothing_is_lost(shell: Shell, tmp_path: Path) -> None:
 
 def kill_bundle(shell: Shell, bundle: Path, reached: Callable[[], object]) -> None:
     """Bundle with ``--remove``, and kill the command when ``reached()``, if it has not ended before."""
-    process = subprocess.Popen([COMMAND, "bundle", "-o", bundle, "--remove"], env=shell.environment)
+    process = children.start([COMMAND, "bundle", "-o", bundle, "--remove"], env=shell.environment)
     wait_until(lambda: reached() or process.poll() is not None, "the command")
     process.kill()
     process.wait()

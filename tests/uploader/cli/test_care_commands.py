@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.faults import KEY, FaultServer, Reply, Request, SegmentFile, always, ok, run_item, step_item
-from support.shell import Shell, wait
+from support.shell import Shell
+from support.worlds import wait_until
 from tcc_schemas.endpoints import key_hint
 
 
@@ -47,7 +48,7 @@ def test_verify_adds_up_before_and_after_a_delivery(shell: Shell) -> None:
     SegmentFile().run("r1").seal(refused=3).write(shell.spool)
     assert "3 records = 0 delivered + 2 pending + 0 dead + 1 duplicate + 0 dropped" in shell.run("verify")
     with shell.daemon():
-        wait(lambda: not list(shell.spool.iterdir()))
+        wait_until(lambda: not list(shell.spool.iterdir()), "an empty spool")
     report = shell.run("verify")
     assert "3 records = 2 delivered + 0 pending + 0 dead + 1 duplicate + 0 dropped" in report
     assert "3 more were refused by recorders" in report
@@ -97,7 +98,7 @@ def test_verify_breaks_when_the_ledger_was_tampered_with(shell: Shell) -> None:
     """A key that is not in the ledger any more contradicts the row of its segment."""
     SegmentFile().run("r1").run("r2").seal().write(shell.spool)
     with shell.daemon():
-        wait(lambda: not list(shell.spool.iterdir()))
+        wait_until(lambda: not list(shell.spool.iterdir()), "an empty spool")
     with sqlite3.connect(shell.state / "ledger.sqlite3") as database:
         database.execute("DELETE FROM delivered WHERE line = 2")
     database.close()
@@ -212,15 +213,16 @@ def test_a_running_daemon_takes_the_requests(shell: Shell, server: FaultServer) 
     SegmentFile("s").run("r1").run("bad").run("r3").run("worse").run("r5").seal().write(shell.spool)
     server.behaviour = lambda request: Reply(400 if request.ids[0] in ("bad", "worse") else 200)
     with shell.daemon("--in-flight", "1"):
-        wait(lambda: len(dead_ids(shell)) == 2)
+        wait_until(lambda: len(dead_ids(shell)) == 2, "two letters")
         server.behaviour = ok
         by_run = {
             line.split("run ")[1].split(",")[0]: line.split()[0] for line in shell.run("dead", "list").splitlines()
         }
         assert "handed to the running uploader" in shell.run("dead", "requeue", by_run["bad"])
         shell.run("dead", "drop", by_run["worse"], "--yes")
-        wait(lambda: dead_ids(shell) == [] and not list((shell.state / "requests").iterdir()))
-        wait(lambda: "4 delivered + 0 pending + 0 dead + 0 duplicate + 1 dropped" in shell.run("verify"))
+        wait_until(lambda: dead_ids(shell) == [] and not list((shell.state / "requests").iterdir()), "no letters")
+        counts = "4 delivered + 0 pending + 0 dead + 0 duplicate + 1 dropped"
+        wait_until(lambda: counts in shell.run("verify"), counts)
     assert server.ids.count(["bad"]) == 2
     assert server.ids.count(["worse"]) == 1
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from support import children
 from support.faults import KEY, FaultServer, Reply, SegmentFile, always, ok, redirect, run_item
-from support.shell import COMMAND, Shell, wait
+from support.shell import COMMAND, Shell
+from support.worlds import wait_until
 from tcc_schemas.endpoints import key_hint
 
 
@@ -143,7 +145,7 @@ def test_a_setting_that_cannot_be_used_exits_2(shell: Shell, name: str, value: s
 def test_a_second_uploader_exits_73_and_names_the_first(shell: Shell, server: FaultServer) -> None:
     """One state, one uploader: the second says which process holds it."""
     with shell.daemon() as daemon:
-        wait((shell.state / "status.json").exists)
+        wait_until((shell.state / "status.json").exists, "the daemon's status")
         shell.run("replay", code=73)
         assert str(daemon.pid) in shell.printed
 
@@ -181,7 +183,7 @@ def test_the_daemon_delivers_removes_and_ends_with_0(shell: Shell, server: Fault
         server.wait_for(lambda: ["r1"] in server.ids)
         second = SegmentFile().run("r2").seal().write(shell.spool)
         server.wait_for(lambda: ["r2"] in server.ids)
-        wait(lambda: not first.exists() and not second.exists())
+        wait_until(lambda: not first.exists() and not second.exists(), "both removals")
     assert len(server.requests) == 2
 
 
@@ -189,7 +191,7 @@ def test_the_daemon_keeps_what_it_is_told_to_keep(shell: Shell, server: FaultSer
     """``--after keep`` delivers and removes nothing."""
     path = SegmentFile().run("r1").seal().write(shell.spool)
     with shell.daemon("--after", "keep"):
-        wait(lambda: shell.json("status")["counts"]["delivered"] == 1)  # type: ignore[index]
+        wait_until(lambda: "1 delivered" in shell.run("status"), "the delivery")
     assert path.exists()
 
 
@@ -200,10 +202,9 @@ def test_a_daemon_that_is_killed_loses_nothing(shell: Shell, server: FaultServer
         segment.run(f"r{number}")
     segment.seal().write(shell.spool)
     for stop_at in (20, 90, 150):
-        process = subprocess.Popen([COMMAND, "daemon"], env=shell.environment, stderr=subprocess.DEVNULL)
+        process = children.start([COMMAND, "daemon"], env=shell.environment, stderr=subprocess.DEVNULL)
         server.wait_for(lambda at=stop_at: len({ids[0] for ids in server.ids}) >= at)  # type: ignore[misc]
-        process.kill()
-        process.wait()
+        children.kill(process)
     found = shell.json("replay")
     assert found["records"] == found["delivered"] == 200 or found["records"] == 0
     assert {ids[0] for ids in server.ids} == {f"r{number}" for number in range(200)}
@@ -248,8 +249,9 @@ def test_status_beside_a_living_daemon(shell: Shell, server: FaultServer) -> Non
     """Status reads while the daemon writes, and says that it runs and how it watches."""
     SegmentFile().run("r1").write(shell.spool)
     with shell.daemon("--after", "keep") as daemon:
-        wait(lambda: (shell.state / "status.json").exists() and shell.json("status")["counts"]["delivered"] == 1)  # type: ignore[index]
-        wait(lambda: shell.json("status")["last_success"])
+        wait_until((shell.state / "status.json").exists, "the daemon's status")
+        wait_until(lambda: "1 delivered" in shell.run("status"), "the delivery")
+        wait_until(lambda: shell.json("status")["last_success"], "the delivery in the status")
         found = shell.json("status")
         assert found["running_pid"] == daemon.pid
         assert found["watcher"] == "native"
@@ -269,7 +271,7 @@ def test_no_key_is_ever_shown_or_kept(shell: Shell, server: FaultServer, tmp_pat
         shell.run("replay", "--timeout", "0.3", "--api-key-file", key_file, code=code, **keys)
     shell.run("status")
     with shell.daemon("--api-key-file", str(key_file), **keys):
-        wait(lambda: shell.json("status")["running_pid"])
+        wait_until(lambda: shell.json("status")["running_pid"], "the daemon")
     assert {request.key for request in server.requests} == {secrets[2], secrets[1]}
     for secret in secrets:
         assert secret not in shell.printed

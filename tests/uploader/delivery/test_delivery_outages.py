@@ -136,9 +136,9 @@ def test_a_destination_that_pauses_gets_nothing_that_no_thread_has_begun(rig: Ri
     segment.write(rig.spool)
     release = threading.Event()
 
-    def busy(_: Request) -> Reply | Misdeed:
+    def busy(request: Request) -> Reply | Misdeed:
         # the thread begins another before anybody has heard the first answer
-        return retry_after(420) if len(server.requests) == 1 else hold(release, Reply())
+        return retry_after(420) if request is server.requests[0] else hold(release, Reply())
 
     def taken_back(engine: Engine) -> bool:
         if 1 <= engine.in_flight == len(server.requests) - 1:

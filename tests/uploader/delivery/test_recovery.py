@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import pytest
 
 from support.faults import FaultServer, Reply, run_item
 from support.rigging import Rig
-from support.worlds import World, stop, wait_until
+from support.worlds import PATIENCE, World, stop, wait_until
 from tcc_recorder.spool.segment import Segment as Writer
 from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.delivery.engine import Limits
@@ -110,7 +108,7 @@ def test_nothing_is_recovered_that_its_process_recorded(world: World) -> None:
         'print("ready", flush=True)\nsignal.pause()', 'r = tcc.run("dropped").prompt("p"); r = None'
     )
     agent = world.agent(program)
-    agent.communicate(timeout=30)
+    agent.communicate(timeout=PATIENCE)
     assert world.upload("replay").returncode == 0
     found = bodies(world)
     assert {ident for ident, item in found.items() if item["type"] == "run"} == {
@@ -310,13 +308,7 @@ signal.pause()
 
 def test_a_run_longer_than_a_segment_is_recovered_whole_also_beside_a_fork(world: World) -> None:
     """Segments that follow take the journal of open runs over; a forked child has a journal of its own."""
-    agent = subprocess.Popen(
-        [sys.executable, "-c", LONG_AGENT],
-        env=world.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    agent = world.agent(LONG_AGENT)
     assert agent.stdout is not None
     assert agent.stdout.readline() == "ready\n"
     assert len(list(world.spool.iterdir())) > 3

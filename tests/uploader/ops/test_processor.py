@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from support.faults import FaultServer, Reply, SegmentFile, hold
-from support.shell import Shell, wait
+from support.shell import Shell
+from support.worlds import wait_until
 
 
 @pytest.mark.skipif(
@@ -21,7 +22,7 @@ def test_all_threads_of_a_daemon_share_one_processor(tmp_path: Path) -> None:
         shell.spool.mkdir()
         SegmentFile().run("r1").write(shell.spool)
         with shell.daemon() as daemon:
-            wait(lambda: server.requests)
+            wait_until(lambda: server.requests, "a request")
             threads = [int(task.name) for task in Path(f"/proc/{daemon.pid}/task").iterdir()]
             used = [os.sched_getaffinity(thread) for thread in threads]
             release.set()
