@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -66,3 +67,11 @@ def test_a_second_receipt_is_counted(sandbox: Sandbox) -> None:
         ("step", "s1", 2),
     ]
     assert "2 different items received, 1 of them more than once" in httpx.get(sandbox.url).text
+
+
+def test_a_file_that_can_not_hold_receipts_is_an_error_of_the_system(tmp_path: Path) -> None:
+    """A missing folder, or a file that is no database, is told as an OSError that names the file."""
+    (tmp_path / "notes").write_text("these are not receipts, and they are long enough to be no new database " * 20)
+    for file in (tmp_path / "missing" / "receipts", tmp_path / "notes"):
+        with pytest.raises(OSError, match=file.name):
+            Receipts(file)

@@ -138,8 +138,10 @@ def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[st
     if key_file is not None:
         try:
             keys += _words(key_file.read_text())
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"can't read the key file {key_file}: {error}") from error
+        except OSError as error:
+            raise SettingsError(f"can't read the key file {key_file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
     keys += _words(environment.get("TCC_API_KEY", "")) + _words(environment.get("TCC_API_KEYS", ""))
     if not all(key.isascii() and key.isprintable() for key in keys):
         raise SettingsError("an API key holds characters that an HTTP header can't carry: check how it was copied")
