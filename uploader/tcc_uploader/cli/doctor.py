@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from tcc_uploader.inspect import doctor as examination
+from tcc_uploader.inspect.doctor import diagnose
 
 from . import text
 from .exit_codes import Exit
@@ -25,7 +25,7 @@ def doctor_command(*, as_json: bool, **options: Any) -> None:
     failed = False
     with reading(settings) as ledger:
         findings = []
-        for finding in examination.examine(settings, ledger):
+        for finding in diagnose(settings, ledger):
             failed |= finding.level == "fail"
             findings.append(finding._asdict())
             if not as_json:

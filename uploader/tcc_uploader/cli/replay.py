@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.inspect.survey import survey
+from tcc_uploader.inspect.survey import take_survey
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
@@ -78,7 +78,7 @@ def replay_command(
 def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     """Tell what a replay would do."""
     with reading(settings) as ledger:
-        found = survey(sources, ledger)
+        found = take_survey(sources, ledger)
     unheld = found.unheld(settings)
     if as_json:
         click.echo(text.json_text({**text.survey_json(found), "keys_not_held": unheld}))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tcc_uploader.inspect import verify as verification
+from tcc_uploader.inspect.verify import verify_spools
 from tcc_uploader.sources.given import Sources, sources_of
 
 from . import text
@@ -28,7 +28,7 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     settings = settings_from(options)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     with reading(settings) as ledger:
-        report = verification.verify(sources, ledger, whole=not paths)
+        report = verify_spools(sources, ledger, whole=not paths)
     click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(text.verification_lines(report)))
     if report.newer and not report.broken:
         sys.exit(Exit.PENDING)
