@@ -11,7 +11,7 @@ import click
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.ledger.sqlite import LedgerLostError
-from tcc_uploader.ops import process
+from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
     on_signals(sys.exit)  # nothing is in flight yet
-    process.stay_on_one()
+    stay_on_one_processor()
     settings = settings_from(options)
     while True:
         try:
@@ -55,7 +55,7 @@ def _watch(settings: Settings) -> None:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         report = StatusFile(settings.state_dir, os.getpid())
         removes = settings.after == "delete"
-        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=report.tell) as engine:
+        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=report.update) as engine:
             on_signals(engine.stop)
             engine.run_for_ever()
             report.write(engine)

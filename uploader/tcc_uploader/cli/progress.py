@@ -12,7 +12,7 @@ from tcc_uploader.delivery.engine import Engine
 
 @contextmanager
 def progress_bar(*, wanted: bool) -> Iterator["ReplayProgress"]:
-    """Show a bar on the terminal while a replay runs, if that is wanted and standard error is one."""
+    """Show a bar while a replay runs, if that is wanted and standard error is a terminal."""
     console = Console(file=sys.stderr)
     with Progress(
         TextColumn("{task.description}"),
@@ -27,15 +27,15 @@ def progress_bar(*, wanted: bool) -> Iterator["ReplayProgress"]:
 
 
 class ReplayProgress:
-    """The bar of one replay: bytes read of bytes there, and the fates so far."""
+    """The bar of one replay: how many of the bytes are read, and how many of the records are settled."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("replay", total=None, text="")
         self._next = 0.0
 
-    def tell(self, engine: Engine) -> None:
-        """Show how far the engine has come."""
+    def update(self, engine: Engine) -> None:
+        """Show how far the engine is, at most ten times a second."""
         now = engine.clock.monotonic()
         if self._progress.disable or now < self._next:
             return

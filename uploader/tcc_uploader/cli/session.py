@@ -15,7 +15,7 @@ from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined
 from tcc_uploader.ledger.schema import LedgerTooNewError
 from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.ops import process
+from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -82,13 +82,13 @@ def deliver_once(
     is_dead: Callable[[Segment], bool] = writer_is_gone,
 ) -> ReplayResult:
     """Deliver what lies there, and the letters that were requeued; keep every source."""
-    process.stay_on_one()
+    stay_on_one_processor()
     with working(settings) as ledger, progress_bar(wanted=bar) as progress:
         report = StatusFile(settings.state_dir, os.getpid())
 
         def tell(engine: Engine) -> None:
-            progress.tell(engine)
-            report.tell(engine)
+            progress.update(engine)
+            report.update(engine)
 
         try:
             with Engine(settings, ledger, sources, is_dead=is_dead, told=tell) as engine:
