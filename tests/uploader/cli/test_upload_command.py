@@ -36,7 +36,7 @@ def test_replay_of_files_and_folders_given(shell: Shell, server: FaultServer, tm
 
 
 def test_replay_json_adds_up(shell: Shell, server: FaultServer) -> None:
-    """``--json`` prints one object whose fates sum up to the records."""
+    """``--json`` prints one object whose counts sum up to the records."""
     SegmentFile().run("r1").run("r2").run("r3").write(shell.spool)
     SegmentFile().run("r1").write(shell.spool)
     server.behaviour = lambda request: Reply(422) if request.ids == ["r2"] else Reply()

@@ -53,9 +53,9 @@ def _watch(settings: Settings) -> None:
     """Deliver until a signal comes.  Raises :class:`sqlite3.DatabaseError` if the ledger is lost on the way."""
     with working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
-        report = StatusFile(settings.state_dir, os.getpid())
+        status = StatusFile(settings.state_dir, os.getpid())
         removes = settings.after == "delete"
-        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=report.update) as engine:
+        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=status.update) as engine:
             on_signals(engine.stop)
             engine.run_for_ever()
-            report.write(engine)
+            status.write(engine)

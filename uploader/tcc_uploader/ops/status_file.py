@@ -12,7 +12,7 @@ from tcc_uploader.delivery.queue import DestinationReport, report_of_queue
 
 FILE_NAME: Final = "status.json"
 _EVERY: Final = 5.0
-"""Seconds between two writes of the file, at least: at one record a second, each write costs a tenth of all the work."""
+"""Seconds at least between two writes: at one record a second, each write costs a tenth of all the work."""
 
 _log = logging.getLogger(__name__)
 
