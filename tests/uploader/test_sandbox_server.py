@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from support.faults import AT, batch_of, run_item, step_item
+from support.shell import Shell
 from tcc_uploader.sandbox import Receipts, Sandbox
 
 
@@ -69,9 +70,9 @@ def test_a_second_receipt_is_counted(sandbox: Sandbox) -> None:
     assert "2 different items received, 1 of them more than once" in httpx.get(sandbox.url).text
 
 
-def test_a_file_that_can_not_hold_receipts_is_an_error_of_the_system(tmp_path: Path) -> None:
-    """A missing folder, or a file that is no database, is told as an OSError that names the file."""
+def test_a_file_that_can_not_hold_receipts_is_a_usage_error(shell: Shell, tmp_path: Path) -> None:
+    """A missing folder, or a file that is no database, ends the command with 2 and a message that names the file."""
     (tmp_path / "notes").write_text("these are not receipts, and they are long enough to be no new database " * 20)
     for file in (tmp_path / "missing" / "receipts", tmp_path / "notes"):
-        with pytest.raises(OSError, match=file.name):
-            Receipts(file)
+        shell.run("sandbox", "--db", file, code=2)
+        assert f"can't keep receipts in {file}: " in shell.printed

@@ -36,12 +36,8 @@ class Receipts:
         self._lock = threading.Lock()
         try:
             self._database = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
-            try:
-                self._database.execute("PRAGMA synchronous=OFF")
-                self._database.execute(_TABLE)
-            except sqlite3.Error:
-                self._database.close()
-                raise
+            self._database.execute("PRAGMA synchronous=OFF")
+            self._database.execute(_TABLE)
         except sqlite3.Error as error:
             raise OSError(f"can't keep receipts in {database}: {error}") from error
 

@@ -77,13 +77,8 @@ def result_json(result: ReplayResult) -> dict[str, object]:
 
 def survey_json(found: Survey, unheld: dict[str, int]) -> dict[str, object]:
     """Return what a dry run found, for machines; ``unheld`` are pending records by the hint of a key not held."""
-    return {
-        **_counts_json(found.counts),
-        "damage": found.damage,
-        "archives": found.wrong,
-        "dry_run": True,
-        "keys_not_held": unheld,
-    }
+    counts = _counts_json(found.counts)
+    return {**counts, "damage": found.damage, "archives": found.wrong, "dry_run": True, "keys_not_held": unheld}
 
 
 def result_hints(result: ReplayResult, state: Path) -> Iterator[str]:

@@ -227,31 +227,25 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
             yield Finding("warn", f"name {host}", f"does not resolve: {error}", remedy)
             return
         yield Finding("ok", f"name {host}", "resolves")
-    headers = {"Content-Type": "application/json"}
-    if api_key:
-        headers["Authorization"] = f"Bearer {api_key}"
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
     try:
         response = httpx.post(url, content=_EMPTY_BATCH, timeout=_ANSWER_WITHIN, headers=headers)
     except (httpx.HTTPError, ValueError) as error:
-        verdict, _, remedy = classify(Answer(error=error), datetime.now(UTC))
-        level = "fail" if verdict is Verdict.PAUSE else "warn"
-        text = f"{type(error).__name__}: {error}"
-        yield Finding(level, f"server {url}", text, remedy or "records wait until it answers")
-        return
-    yield _judge_response(url, api_key, response)
-    yield from _compare_clocks(response.headers.get("Date"))
+        yield _judge_answer(url, api_key, Answer(error=error))
+    else:
+        answer = Answer(response.status_code, response.headers.get("Retry-After"), response.headers.get("Location"))
+        yield _judge_answer(url, api_key, answer)
+        yield from _compare_clocks(response.headers.get("Date"))
 
 
-def _judge_response(url: str, api_key: str | None, response: httpx.Response) -> Finding:
-    answer = Answer(response.status_code, response.headers.get("Retry-After"), response.headers.get("Location"))
+def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
     verdict, _, remedy = classify(answer, datetime.now(UTC))
-    subject = f"server {url}"
     if verdict is Verdict.RETRY:
-        return Finding("warn", subject, answer.reason, "records wait until it recovers")
-    if verdict is Verdict.PAUSE and api_key is not None:
-        return Finding("fail", subject, answer.reason, remedy)
+        return Finding("warn", f"server {url}", answer.reason, "records wait until it answers with success")
+    if verdict is Verdict.PAUSE and (api_key is not None or answer.error is not None):
+        return Finding("fail", f"server {url}", answer.reason, remedy)
     # a server refuses an empty batch only after it has accepted the key
-    return Finding("ok", subject, "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
+    return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
 
 
 def _compare_clocks(date: str | None) -> Iterator[Finding]:
