@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -13,7 +13,7 @@ from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.ledger.sqlite import LedgerLostError
 from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
-from tcc_uploader.settings import Settings
+from tcc_uploader.settings import After, Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import StateHeldError, watched_alone
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @click.command("daemon")
 @with_options(SPOOLS, *SENDING_OPTIONS)
-@click.option("--after", type=click.Choice(["delete", "keep"]), help="What becomes of delivered segments [delete].")
+@click.option("--after", type=click.Choice(get_args(After)), help="What to do with delivered segments [delete].")
 def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
     on_signals(sys.exit)  # nothing is in flight yet
@@ -39,7 +39,7 @@ def daemon_command(**options: Any) -> None:
         except StateHeldError as error:
             fail(str(error), Exit.STATE_HELD)
         except LedgerLostError as error:
-            _log.error("%s; starting anew in %s, which may cost duplicates", error, settings.state_dir)
+            _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
         except sqlite3.OperationalError as error:
             fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
         except sqlite3.DatabaseError as error:

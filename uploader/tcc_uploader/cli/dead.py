@@ -1,4 +1,4 @@
-"""``tcc-upload dead``: look after dead letters."""
+"""``tcc-upload dead``: list, show, requeue and drop dead letters."""
 
 import sys
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ _IDS = click.argument("ids", nargs=-1, metavar="[ID]...")
 
 @click.group("dead")
 def dead_command() -> None:
-    """Look after dead letters: records that can't be delivered as they are."""
+    """List, show, requeue and drop dead letters: records that can't be delivered as they are."""
 
 
 @dead_command.command("list")
@@ -58,7 +58,7 @@ def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
 @with_options(*SENDING_OPTIONS)
 @TIMEOUT
 def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **options: Any) -> None:
-    """Send letters once more, whatever the ledger says of their keys."""
+    """Send letters once more, also records that the ledger takes for duplicates or conflicts."""
     settings = settings_from(options)
     for letter in _chosen(settings, ids, every=every):
         mailbox.ask(settings.state_dir, _requeue_request(letter, edit=edit))

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings made from them."""
+"""Options that several commands share, and the settings that they make."""
 
 import os
 from collections.abc import Callable
