@@ -12,9 +12,9 @@ from pathlib import Path
 from benchmarks.harness import Row, interleaved, ratios, row, seconds_of
 
 from tcc_uploader.ledger.quarantine import FILE_NAME
-from tcc_uploader.ledger.rows import Changes, Delivered
+from tcc_uploader.ledger.rows import Changes
 from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.model.fate import Place
+from tcc_uploader.model.fate import Known, Place
 
 _AT_ONCE = 32
 """Keys of a lookup and of a commit: what a full flight of requests brings."""
@@ -88,13 +88,13 @@ class _Full:
 
     def insert(self, times: int) -> float:
         """Return the median seconds of committing new keys."""
-        changes = [Changes([self._next(0) for _ in range(_AT_ONCE)], [], {}, []) for _ in range(times)]
+        changes = [Changes(dict(self._next() for _ in range(_AT_ONCE))) for _ in range(times)]
         return statistics.median(seconds_of(self.ledger.commit, changes))
 
-    def _next(self, _: int) -> Delivered:
+    def _next(self) -> tuple[bytes, Known]:
         self._keys += 1
         key = _key(self._keys)
-        return Delivered(key, int.from_bytes(key[-6:]), Place(self._keys // _SEGMENT, self._keys % _SEGMENT))
+        return key, Known(int.from_bytes(key[-6:]), Place(self._keys // _SEGMENT, self._keys % _SEGMENT))
 
 
 def _key(number: int) -> bytes:

@@ -48,8 +48,8 @@ from tcc_schemas.lines import encode
 from tcc_uploader import files
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery import engine as engine_module
-from tcc_uploader.delivery.engine import Engine, ReplayResult
-from tcc_uploader.delivery.events import Answered
+from tcc_uploader.delivery.engine import Answered, Engine, Limits
+from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -182,7 +182,7 @@ class Uploader:
             if not heard and not engine._reads_on() and engine._rescan <= self._moment[0]:
                 self._scan()
             elif not heard and not engine._reads_on():
-                due = engine.delivery.next_due()
+                due = engine.dispatcher.next_due()
                 if due is None or engine.trouble:
                     break
                 self._moment[0] = max(self._moment[0], due)
@@ -194,7 +194,7 @@ class Uploader:
 
     def _scan(self) -> None:
         engine = self.engine
-        engine._rescan = self._moment[0] + engine_module.RESCAN
+        engine._rescan = self._moment[0] + Limits().rescan
         engine.intake.scan()
         engine._settle(engine.intake.live)
         engine.intake.sweep()
@@ -204,7 +204,7 @@ class Uploader:
         return self.engine.run_once(60.0)
 
     def _down(self) -> bool:
-        return bool(self.engine._sender.server.down)  # type: ignore[attr-defined]
+        return bool(self.engine._pool.server.down)  # type: ignore[attr-defined]
 
     def _hear(self) -> bool:
         heard = False

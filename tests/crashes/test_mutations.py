@@ -16,7 +16,7 @@ from tcc_recorder import segment as segment_file
 from tcc_recorder.spool import Spool
 from tcc_uploader import files, state
 from tcc_uploader.dead import mailbox, store
-from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.committer import Committer
 from tcc_uploader.delivery.requeue import Requeue
 from tcc_uploader.delivery.settlement import Settlement
 from tcc_uploader.files import identity_of, opened
@@ -141,17 +141,17 @@ def sweeps_what_is_not_empty(patch: Patch) -> None:
 def removes_before_the_commit(patch: Patch) -> None:
     """The segment goes, and then the ledger hears of its records."""
 
-    def commit_late(engine: Engine, *args: Any, **more: Any) -> None:
-        going = [s for s in engine.intake.live if s.settled and s.removable and s.seal]
+    def commit_late(committer: Committer, *args: Any, **more: Any) -> None:
+        going = [s for s in committer._intake.live if s.settled and s.removable and s.seal]
         with removal.claimed(going) as claimed:
             for segment in claimed:
                 removal.remove(segment.path)
-        original(engine, *args, **more)
+        original(committer, *args, **more)
         for segment in claimed:
-            engine.intake.forget(segment)
+            committer._intake.forget(segment)
 
-    original = Engine._commit
-    patch.setattr(Engine, "_commit", commit_late)
+    original = Committer.commit
+    patch.setattr(Committer, "commit", commit_late)
 
 
 def the_journal_s_removal_is_not_synced(patch: Patch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from support.faults import KEY, FaultServer
 from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
-from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
@@ -56,9 +56,9 @@ class Inbox:
     def get(self, timeout: float) -> object:
         """Take a message; if none can come before ``timeout``, let that time pass."""
         try:
-            return self._queue.get(timeout=0.05) if self._engine.delivery.in_flight else self._queue.get_nowait()
+            return self._queue.get(timeout=0.05) if self._engine.in_flight else self._queue.get_nowait()
         except Empty:
-            self._time.now += min(timeout, 0.05) if self._engine.delivery.in_flight else timeout
+            self._time.now += min(timeout, 0.05) if self._engine.in_flight else timeout
             raise
 
 
@@ -110,6 +110,7 @@ class Rig:
         removes: bool = True,
         real: bool = False,
         limit: float = 20_000.0,
+        limits: Limits | None = None,
         **more: Any,
     ) -> Engine:
         """Watch the spool until ``until(engine)``; fail after ``limit`` seconds of its clock or 20 s of ours."""
@@ -123,7 +124,10 @@ class Rig:
             if until(engine) or in_vain:
                 engine.stop()
 
-        with self.ledger() as ledger, self._engine(settings, ledger, removes=removes, real=real, told=tell) as engine:
+        with (
+            self.ledger() as ledger,
+            self._engine(settings, ledger, removes=removes, real=real, limits=limits, on_step=tell) as engine,
+        ):
             engine.run_for_ever()
         assert not in_vain, f"waited in vain; {engine.intake.counts}"
         return engine

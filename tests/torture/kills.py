@@ -22,8 +22,11 @@ from torture.observatory import MODES, Key, Observatory, served, unexplained
 KILLER = Path(__file__).with_name("killer.py")
 # scans that follow each other closely: so kills meet removals, too
 DAEMON = """
-from tcc_uploader import engine, removal
-engine.RESCAN = 0.3
+from functools import partial
+from tcc_uploader.cli import daemon
+from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.spool import removal
+daemon.Engine = partial(Engine, limits=Limits(rescan=0.3))
 removal.ABANDONED_AFTER = 5.0
 from tcc_uploader.cli.main import run
 run()

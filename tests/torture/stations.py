@@ -12,8 +12,11 @@ from support.faults import KEY, FaultServer
 from support.worlds import TCC_UPLOAD
 
 DAEMON = """
-from tcc_uploader import engine, removal
-engine.RESCAN = 0.3
+from functools import partial
+from tcc_uploader.cli import daemon
+from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.spool import removal
+daemon.Engine = partial(Engine, limits=Limits(rescan=0.3))
 removal.ABANDONED_AFTER = 5.0
 from tcc_uploader.cli.main import run
 run()

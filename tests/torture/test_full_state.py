@@ -65,7 +65,7 @@ class Flood:
             if len(self.requests) == 10:
                 assert list(self.rig.spool.iterdir()), "a segment was removed that the ledger knows nothing of"
                 self.ballast.unlink()
-        return not engine.trouble and engine.settlement.met >= self.records and not list(self.rig.spool.iterdir())
+        return not engine.trouble and engine.settlement.settled >= self.records and not list(self.rig.spool.iterdir())
 
 
 def test_a_full_disk_under_the_ledger_stops_sending_and_loses_nothing(

@@ -31,7 +31,7 @@ def test_a_key_revoked_in_the_middle_and_restored_loses_nothing(rig: Rig, server
     reasons: set[str] = set()
 
     def until(engine: Engine) -> object:
-        reasons.update(queue.state.pause.reason for queue in engine.backlog.queues.values() if queue.state.pause)
+        reasons.update(queue.health.pause.reason for queue in engine.backlog.queues.values() if queue.health.pause)
         return engine.settlement.total.delivered == 300 and not list(rig.spool.iterdir())
 
     rig.daemon(until, in_flight=16)

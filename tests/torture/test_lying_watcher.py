@@ -8,7 +8,7 @@ import pytest
 from support.faults import FaultServer, SegmentFile
 from support.rigging import Rig
 from support.worlds import wait_until
-from tcc_uploader.delivery.engine import RESCAN, Engine
+from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.spool import watch
 from torture.bursts import Burst, burst
 from torture.stations import BECOME, DAEMON, Station
@@ -45,7 +45,7 @@ def test_a_handler_that_raises_costs_time_alone(rig: Rig, server: FaultServer, m
         return engine.settlement.total.delivered == 20
 
     rig.daemon(until, in_flight=4)
-    assert rig.time.now - wrote <= RESCAN + 5
+    assert rig.time.now - wrote <= Limits().rescan + 5
     assert len(observers) > 1
     assert len(server.requests) == 20
 
@@ -64,7 +64,7 @@ def test_a_watcher_that_tells_nothing_costs_one_scan_s_time(
         return engine.settlement.total.delivered == 5
 
     rig.daemon(until)
-    assert rig.time.now - written[0] <= 5 * (RESCAN + 2)
+    assert rig.time.now - written[0] <= 5 * (Limits().rescan + 2)
     assert [len(ids) for ids in server.ids] == [1] * 5
 
 

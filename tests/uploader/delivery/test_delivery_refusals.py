@@ -95,11 +95,11 @@ def test_twenty_five_refusals_in_a_row_pause_the_destination_and_kill_nothing(ri
     assert not rig.letters()
 
 
-def test_suspects_that_are_refused_again_after_a_success_are_dead(rig: Rig, server: FaultServer) -> None:
+def test_undecided_records_that_are_refused_again_after_a_success_are_dead(rig: Rig, server: FaultServer) -> None:
     """When the server takes other records again, what it still refuses is dead, and nothing is lost."""
     runs(30).write(rig.spool)
     server.behaviour = lambda request: Reply() if int(request.ids[0][1:]) >= 25 else Reply(400)
-    rig.daemon(lambda engine: engine.settlement.met == 30, in_flight=1)
+    rig.daemon(lambda engine: engine.settlement.settled == 30, in_flight=1)
     counts = rig.counts()
     assert (counts.delivered, counts.dead, counts.pending) == (5, 25, 0)
 

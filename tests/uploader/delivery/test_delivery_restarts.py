@@ -11,6 +11,7 @@ from support.faults import FaultServer, Reply, SegmentFile, always, run_item
 from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.store import Unavailable
 from tcc_uploader.spool import removal
 
 
@@ -83,7 +84,7 @@ def test_a_ledger_that_cannot_be_written_stops_sending_and_removes_nothing(
         if server.requests and failures < 5:
             failures += 1
             assert path.exists()
-            raise sqlite3.OperationalError("database or disk is full")
+            raise Unavailable("database or disk is full")
         commit(ledger, changes)
 
     monkeypatch.setattr(Ledger, "commit", full)

@@ -17,6 +17,7 @@ from support.rigging import Rig
 from support.worlds import World, stop, wait_until
 from tcc_recorder.segment import Segment as Writer
 from tcc_schemas.lines import Line, LineReader, encode
+from tcc_uploader.delivery.engine import Limits
 from tcc_uploader.spool.journal import DIED
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
@@ -239,12 +240,8 @@ def test_a_process_that_went_on_to_another_segment_while_we_looked_is_recovered_
     assert (rig.counts().recovered, rig.counts().dead) == (1, 0)
 
 
-def test_nothing_is_recovered_while_files_are_unread(
-    rig: Rig, server: FaultServer, writer: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_recovered_while_files_are_unread(rig: Rig, server: FaultServer, writer: Writer) -> None:
     """However often the daemon scans meanwhile: a file that is read later may tell more of the same run."""
-    monkeypatch.setattr("tcc_uploader.delivery.engine.RESCAN", 0.0)
-    monkeypatch.setattr("tcc_uploader.delivery.engine._READ_AHEAD", 1)
     journal(writer, "open", "s1")
     later = Writer(str(rig.spool), 0o600, "process")
     journal(later, "open", "s1", "s2")
@@ -252,7 +249,8 @@ def test_nothing_is_recovered_while_files_are_unread(
         Path(one.path).rename(rig.spool / name)
         one.close()
     (rig.spool / "b.jsonl").write_text("\n".join(json.dumps(run_item(f"r{number}")) for number in range(5)))
-    rig.daemon(lambda _: [file.name for file in rig.spool.iterdir()] == ["b.jsonl"])
+    limits = Limits(rescan=0.0, read_ahead=1)
+    rig.daemon(lambda _: [file.name for file in rig.spool.iterdir()] == ["b.jsonl"], limits=limits)
     assert [ids for ids in server.ids if "open" in ids] == [["open", "s1", "s2"]]
     assert not rig.letters()
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from tcc_schemas.lines import Line
-from tcc_uploader.ledger.rows import Changes, Delivered, LetterRow, SegmentRow
-from tcc_uploader.ledger.schema import LedgerTooNewError
+from tcc_uploader.ledger.rows import Changes, LetterRow, SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.store import LedgerError, TooNew, Unavailable
 from tcc_uploader.model.fate import Counts, Known, Place
 
 ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None)  # noqa: FBT003 -- a row
 LETTER = LetterRow("abc", b"k" * 16, 9, Place(1, 3), "dead", "refused")
 LINE = Line(0, 0, 0, b"", "run", "r", "r", "", "/v1/custom", None, None, converted=False, data=b"{}")
-CHANGES = replace(Changes.none(), delivered=[Delivered(b"d" * 16, 7, Place(1, 2))], letters=[LETTER], segments={1: ROW})
+CHANGES = Changes({b"d" * 16: Known(7, Place(1, 2))}, [LETTER], {1: ROW})
 
 
 def line_at(number: int) -> Line:
@@ -39,15 +39,15 @@ def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
 def test_only_what_was_not_delivered_from_where_it_stands_is_left_to_judge(tmp_path: Path) -> None:
     """A record needs no judgement if its key was delivered from its very line and has no letter; all others do."""
     there, elsewhere, unknown, other_segment = ((bytes([byte]) * 16) for byte in range(4))
-    delivered = [Delivered(key, 7, Place(1, line)) for line, key in enumerate((there, elsewhere, LETTER.key), 2)]
+    delivered = {key: Known(7, Place(1, line)) for line, key in enumerate((there, elsewhere, LETTER.key), 2)}
     ledger = Ledger.open(tmp_path)
-    ledger.commit(replace(CHANGES, delivered=[*delivered, Delivered(other_segment, 7, Place(2, 6))]))
+    ledger.commit(replace(CHANGES, delivered={**delivered, other_segment: Known(7, Place(2, 6))}))
     many = [(line_at(number), number.to_bytes(16)) for number in range(1000, 1200)]
     found = [(line_at(2), there), (line_at(9), elsewhere), (line_at(4), LETTER.key), (line_at(5), unknown)]
     found += [*many, (line_at(6), other_segment)]
-    assert ledger.to_judge(1, found) == found[1:]
-    assert ledger.to_judge(2, found[-1:]) == []
-    assert ledger.to_judge(1, [(line_at(2), there), (line_at(8), there)]) == [(line_at(2), there), (line_at(8), there)]
+    assert ledger.doubtful(1, found) == {key for _, key in found[1:]}
+    assert ledger.doubtful(2, found[-1:]) == set()
+    assert ledger.doubtful(1, [(line_at(2), there), (line_at(8), there)]) == {there}
     ledger.close()
 
 
@@ -55,7 +55,7 @@ def test_thousands_of_keys_are_looked_up_at_once(tmp_path: Path) -> None:
     """A lookup has no limit of its own."""
     ledger = Ledger.open(tmp_path)
     keys = [number.to_bytes(16) for number in range(1234)]
-    ledger.commit(replace(Changes.none(), delivered=[Delivered(key, 1, Place(1, 1)) for key in keys]))
+    ledger.commit(Changes({key: Known(1, Place(1, 1)) for key in keys}))
     assert set(ledger.delivered([*keys, b"?" * 16])) == set(keys)
     ledger.close()
 
@@ -64,7 +64,7 @@ def test_a_commit_is_all_or_nothing(tmp_path: Path) -> None:
     """If one row can't be written none is, and the ledger goes on."""
     ledger = Ledger.open(tmp_path)
     broken = replace(CHANGES, segments={1: ROW, 2: ROW._replace(number=2, path=None)})  # type: ignore[arg-type]
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(LedgerError):
         ledger.commit(broken)
     assert ledger.delivered([b"d" * 16]) == {}
     assert not list(ledger.segments())
@@ -77,10 +77,10 @@ def test_a_segment_that_is_read_again_never_shrinks(tmp_path: Path) -> None:
     """On the way through a known segment its smaller counts are not written; its whole counts are."""
     ledger = Ledger.open(tmp_path)
     ledger.commit(CHANGES)
-    ledger.commit(replace(Changes.none(), segments={1: ROW._replace(size=50, counts=Counts(1))}))
+    ledger.commit(Changes(segments={1: ROW._replace(size=50, counts=Counts(1))}))
     assert ledger.segment("s1") == ROW
     grown = ROW._replace(size=150, counts=Counts(4, 3, 0, 1, 0), finished=True)
-    ledger.commit(replace(Changes.none(), segments={1: grown}))
+    ledger.commit(Changes(segments={1: grown}))
     assert ledger.segment("s1") == grown
     ledger.close()
 
@@ -92,7 +92,7 @@ def test_a_reader_sees_commits_beside_the_writer_and_cannot_write(tmp_path: Path
         assert not list(reader.segments())
         writer.commit(CHANGES)
         assert list(reader.segments()) == [ROW]
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(Unavailable):
             reader.commit(CHANGES)
     writer.close()
 
@@ -110,7 +110,7 @@ def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     database = sqlite3.connect(tmp_path / "ledger.sqlite3")
     database.execute("PRAGMA user_version=2000")
     database.close()
-    with pytest.raises(LedgerTooNewError):
+    with pytest.raises(TooNew):
         Ledger.open(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite3"]
 
@@ -128,7 +128,7 @@ def test_a_corrupt_file_is_kept_beside_the_new_one(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_no_corruption(tmp_path: Path) -> None:
     """No room or no permission moves nothing aside."""
     (tmp_path / "ledger.sqlite3").mkdir()
-    with pytest.raises(sqlite3.OperationalError):
+    with pytest.raises(Unavailable):
         Ledger.open(tmp_path)
     assert (tmp_path / "ledger.sqlite3").is_dir()
 
@@ -140,8 +140,8 @@ def test_the_journal_mode_is_delete_and_commits_are_synced(tmp_path: Path) -> No
     database.execute("PRAGMA journal_mode=WAL")
     database.close()
     ledger = Ledger.open(tmp_path)
-    assert ledger._database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    assert ledger._database.execute("PRAGMA synchronous").fetchone() == (3,)
+    assert list(ledger._database.execute("PRAGMA journal_mode").fetchone()) == ["delete"]
+    assert list(ledger._database.execute("PRAGMA synchronous").fetchone()) == [3]
     ledger.close()
 
 

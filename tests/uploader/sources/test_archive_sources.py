@@ -204,7 +204,7 @@ def test_what_waits_for_an_operator_does_not_stop_a_stream(
     rig: Rig, server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With little memory, and a key that is not held under most records: all others arrive, these stay pending."""
-    monkeypatch.setattr("tcc_uploader.delivery.line_cache._HELD_BYTES", 20_000)
+    monkeypatch.setattr("tcc_uploader.delivery.line_cache._PINNED_BYTES", 20_000)
     strange = {f"{n}.jsonl": SegmentFile().run(key_hint="00000000").seal().data for n in range(100)}
     path = tmp_path / "runs.tar"
     path.write_bytes(tar_of({**strange, "good.jsonl": segment(*(f"r{n}" for n in range(50)))}))
@@ -216,16 +216,16 @@ def test_a_server_that_is_away_stops_a_stream_and_not_the_memory(
     rig: Rig, server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream is read no further than what may be held; when it ends in vain, the exit says that more is pending."""
-    monkeypatch.setattr("tcc_uploader.delivery.line_cache._HELD_BYTES", 20_000)
+    monkeypatch.setattr("tcc_uploader.delivery.line_cache._PINNED_BYTES", 20_000)
     most = 0
-    hold = LineCache.hold
+    pin = LineCache.pin
 
     def watched(self: LineCache, *arguments: object) -> None:
         nonlocal most
-        hold(self, *arguments)  # type: ignore[arg-type]
-        most = max(most, self._bytes)
+        pin(self, *arguments)  # type: ignore[arg-type]
+        most = max(most, self._pinned_bytes)
 
-    monkeypatch.setattr(LineCache, "hold", watched)
+    monkeypatch.setattr(LineCache, "pin", watched)
     server.behaviour = always(Reply(503))
     path = tmp_path / "runs.tar"
     path.write_bytes(tar_of({f"{n}.jsonl": segment(*(f"r{n}-{m}" for m in range(10))) for n in range(100)}))

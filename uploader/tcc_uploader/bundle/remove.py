@@ -18,8 +18,8 @@ from .snapshot import Snapshot
 def remove_bundled(pieces: Sequence[Piece], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
     """Remove the files of a complete bundle that can't grow any more; return which stay, and why.
 
-    A ledger that knows them is told first where they lie now.  Raises :class:`sqlite3.OperationalError` if it can't be
-    written: what was not removed until then stays.
+    A ledger that knows them is told first where they lie now.  Raises :class:`LedgerError` if it can't be written:
+    what was not removed until then stays.
     """
     staying: dict[Path, str] = {}
     for start in range(0, len(pieces), removal.CLAIMS_AT_ONCE):
@@ -60,7 +60,7 @@ def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path, ledger: Ledg
                 for segment, row in rows.items()
                 if row is not None
             }
-            ledger.commit(Changes([], [], moved, []))
+            ledger.commit(Changes(segments=moved))
         for segment in claimed:
             try:
                 removal.remove(segment.path)

@@ -1,7 +1,6 @@
 """``tcc-upload bundle``: pack spools into one file, to be carried to another machine."""
 
 import re
-import sqlite3
 import sys
 from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING, new_file
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.ledger.quarantine import FILE_NAME
+from tcc_uploader.ledger.store import LedgerError
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.state import StateHeldError, watched_alone
@@ -132,7 +132,7 @@ def _remove(settings: Settings, made: Plan, output: Path) -> None:
     with working(settings) if has_ledger else nullcontext() as ledger:
         try:
             staying = remove_bundled(made.pieces, output.resolve(), ledger)
-        except sqlite3.OperationalError as error:
+        except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
     note(f"removed {len(made.pieces) - len(staying):,} of {text.plural(len(made.pieces), 'segment')}")
     note(*(f"{path} stays: {why}" for path, why in staying.items()))

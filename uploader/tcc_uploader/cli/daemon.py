@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sqlite3
 import sys
 from typing import Any, get_args
 
@@ -10,7 +9,7 @@ import click
 
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
-from tcc_uploader.ledger.sqlite import LedgerLostError
+from tcc_uploader.ledger.store import Damaged, LedgerError, Lost
 from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import After, Settings
@@ -38,24 +37,24 @@ def daemon_command(**options: Any) -> None:
                 _watch(settings)
         except StateHeldError as error:
             fail(str(error), Exit.STATE_HELD)
-        except LedgerLostError as error:
+        except Lost as error:
             _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
-        except sqlite3.OperationalError as error:
-            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
-        except sqlite3.DatabaseError as error:
+        except Damaged as error:
             _log.error("the ledger is damaged: %s", error)
             quarantine_ledger(settings.state_dir)
+        except LedgerError as error:
+            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
         else:
             return
 
 
 def _watch(settings: Settings) -> None:
-    """Deliver until a signal comes.  Raises :class:`sqlite3.DatabaseError` if the ledger is lost on the way."""
+    """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
     with working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir, os.getpid())
         removes = settings.after == "delete"
-        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, told=status.update) as engine:
+        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, on_step=status.update) as engine:
             on_signals(engine.stop)
             engine.run_for_ever()
             status.write(engine)

@@ -42,6 +42,6 @@ class ReplayProgress:
         self._next = now + 0.1
         counts = engine.intake.counts
         text = f"{counts.records - counts.pending:,} of {counts.records:,} records"
-        if any(queue.state.pause for queue in engine.backlog.queues.values()):
+        if any(queue.health.pause for queue in engine.backlog.queues.values()):
             text += ", waiting for the server"
         self._progress.update(self._task, total=engine.intake.bytes_seen, completed=engine.intake.bytes_read, text=text)

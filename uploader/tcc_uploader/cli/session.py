@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,9 +11,9 @@ import click
 
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined
-from tcc_uploader.ledger.schema import LedgerTooNewError
+from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined_ledgers
 from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.store import Damaged, LedgerError
 from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
@@ -31,7 +30,7 @@ from .progress import progress_bar
 def working(settings: Settings) -> Iterator[Ledger]:
     """Hold the state and its ledger; if that is not possible, end the command with a message and an exit code.
 
-    Raises :class:`sqlite3.DatabaseError` if the ledger turns out to be corrupt, or is lost, on the way.
+    Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
     """
     with ExitStack() as stack:
         try:
@@ -39,7 +38,7 @@ def working(settings: Settings) -> Iterator[Ledger]:
             ledger = Ledger.open(settings.state_dir)
         except StateHeldError as error:
             fail(str(error), Exit.STATE_HELD)
-        except (LedgerTooNewError, sqlite3.OperationalError, OSError) as error:
+        except (LedgerError, OSError) as error:
             fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
         stack.callback(ledger.close)
         yield ledger
@@ -51,12 +50,12 @@ def reading(settings: Settings) -> Iterator[Ledger]:
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(Ledger.reading(settings.state_dir))
-        except (LedgerTooNewError, sqlite3.OperationalError, OSError) as error:
-            fail(f"can't read the ledger in {settings.state_dir}: {error}", Exit.PENDING)
-        except sqlite3.DatabaseError as error:
+        except Damaged as error:
             advice = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
             fail(f"the ledger in {settings.state_dir} is damaged ({error}): {advice}", Exit.PENDING)
-        for file in quarantined(settings.state_dir):
+        except (LedgerError, OSError) as error:
+            fail(f"can't read the ledger in {settings.state_dir}: {error}", Exit.PENDING)
+        for file in quarantined_ledgers(settings.state_dir):
             note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
         yield ledger
 
@@ -101,13 +100,13 @@ def deliver_once(
             status.update(engine)
 
         try:
-            with Engine(settings, ledger, sources, is_dead=is_dead, told=update) as engine:
+            with Engine(settings, ledger, sources, is_dead=is_dead, on_step=update) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout)
                 status.write(engine)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
+        except Damaged as error:
             quarantine_ledger(settings.state_dir)
-            fail(f"the ledger was corrupt ({error}) and is in quarantine now: run it again", Exit.PENDING)
+            fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
+        except LedgerError as error:
+            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
     return result

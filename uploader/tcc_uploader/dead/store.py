@@ -1,17 +1,66 @@
 """Dead letters: one JSON file each in the state's ``dead`` folder, kept until an operator decides."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tcc_schemas.lines import Line
-from tcc_uploader.files import identity_of, make_durably, opened, write_whole
-from tcc_uploader.model.letter import Letter
+from tcc_schemas.plain import Invalid
+from tcc_uploader.files import file_name, identity_of, make_durably, opened, write_whole
+from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.reader import read_again
 from tcc_uploader.spool.segment import Segment
+from tcc_uploader.transport.answers import Answer
 
 FOLDER: Final = "dead"
+
+
+class Cause(NamedTuple):
+    """Why a record is dead; ``body`` is what of it could not be delivered."""
+
+    reason: str
+    detail: str
+    body: bytes
+    answer: Answer | None = None
+    url: str | None = None
+
+
+def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
+    """Return the letter for a record that can't be delivered."""
+    return Letter(
+        id=letter_id(segment.id, line.number),
+        reason=cause.reason,
+        detail=cause.detail,
+        status=cause.answer.status if cause.answer else None,
+        answer=cause.answer.text.decode(errors="replace") if cause.answer else "",
+        url=cause.url,
+        segment=segment.id,
+        source=file_name(segment.path),
+        line=line.number,
+        kind=line.kind,
+        record_id=line.id,
+        run_id=line.run_id or "",
+        path=line.path or "",
+        record_url=line.url,
+        key=line.key,
+        died_at=now_text(),
+        body=body_text(cause.body),
+    )
+
+
+def letter_of_invalid(segment: Segment, invalid: Invalid) -> Letter:
+    """Return the letter for a plain line that is no record."""
+    return Letter(
+        id=letter_id(segment.id, invalid.number),
+        reason="invalid",
+        detail=invalid.detail,
+        segment=segment.id,
+        source=file_name(segment.path),
+        line=invalid.number,
+        died_at=now_text(),
+        body=body_text(invalid.raw),
+    )
 
 
 def write(state: Path, letter: Letter) -> None:

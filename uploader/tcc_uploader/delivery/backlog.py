@@ -1,129 +1,139 @@
-"""Records on their way from a file into a hand: queued by destination, and judged again when their turn comes."""
+"""Pending records, by destination: queued when they are read, judged once more when their turn comes."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead import store
-from tcc_uploader.model.fate import Decision
+from tcc_uploader.dead.store import Cause
+from tcc_uploader.ledger.judge import judge, judge_all
+from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, idempotency_token
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.segment import Found, Segment
 
-from .compact_queue import Entry, run_fingerprint
+from .compact_queue import Location, run_fingerprint
 from .health import backoff
+from .in_flight import InFlight
 from .intake import Intake
-from .line_cache import KeptLines
-from .queue import DestinationQueue
-from .record import History, Record
+from .line_cache import LineCache
+from .queue import DestinationQueue, DestinationReport
+from .record import History, Record, RecordEvent
 from .routing import Destination, Router
-from .settlement import Cause, Settlement
+from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
 
 
 class Backlog:
-    """What waits.  ``run_in_flight`` tells whether a run with a fingerprint is under way."""
+    """What waits.  Used by the engine's thread alone."""
 
     def __init__(
-        self, settlement: Settlement, router: Router, intake: Intake, clock: Clock, run_in_flight: Callable[[int], bool]
+        self,
+        settlement: Settlement,
+        router: Router,
+        intake: Intake,
+        in_flight: InFlight,
+        cache: LineCache,
+        clock: Clock,
     ) -> None:
         self.queues: dict[Destination, DestinationQueue] = {}
+        self.waiting_for_run: dict[int, list[tuple[Destination, Location]]] = {}
+        """Feedback whose run is pending, by the run's fingerprint."""
+        self.cache = cache
         self._settlement = settlement
         self._router = router
         self._intake = intake
+        self._in_flight = in_flight
         self._clock = clock
-        self._run_in_flight = run_in_flight
-        self._kept = KeptLines()
-        self._waiting: dict[int, list[tuple[DestinationQueue, Entry]]] = {}
-        """Feedback that waits for its run, by the run's mark."""
 
     @property
     def ready(self) -> int:
         """Records that wait for a destination that is up."""
-        return sum(len(queue) for queue in self.queues.values() if queue.state.pause is None)
+        return sum(len(queue) for queue in self.queues.values() if queue.health.pause is None)
 
     @property
     def waiting(self) -> int:
         """Records that wait for a destination, whatever its state."""
         return sum(len(queue) + len(queue.undecided) for queue in self.queues.values())
 
+    def report(self, queue: DestinationQueue) -> DestinationReport:
+        """Return how a destination does."""
+        epoch = self._clock.wall() - self._clock.monotonic()
+        return queue.report(epoch, self._in_flight.to(queue.destination))
+
     def admit(self, segment: Segment, found: list[Found]) -> None:
         """Take what was read from a file: queue what is new, settle what is known."""
         self._settlement.touch(segment)
         lines = [line for line in found if isinstance(line, Line)]
-        keys = [dedupe_key(line.kind, line.id) for line in lines]
-        delivered = self._settlement.ledger.delivered(keys)
-        for line, key in zip(lines, keys, strict=True):
-            decision = self._settlement.ledger.judge(segment.number, line, key, delivered.get(key))
+        for line, _, decision in judge_all(self._settlement.ledger, segment.number, lines, {}):
             if decision is Decision.SEND:
-                self.send(segment, line)
+                self.enqueue(segment, line)
             else:
-                self._conclude(segment, line, decision)
+                self._settle(segment, line, decision)
         for other in found:
             if isinstance(other, Invalid):
                 self._settlement.dead_letter_invalid(segment, other)
             elif isinstance(other, Damage):
                 _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
 
-    def send(self, segment: Segment, line: Line) -> None:
+    def enqueue(self, segment: Segment, line: Line) -> None:
         """Queue a record for its destination, whatever the ledger says of it."""
         path = line.path or ""
         if path not in PATHS:
-            self.dead_letter(segment, line, Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body))
+            cause = Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body)
+            self.dead_letter(segment, line, cause)
             return
         route = self._router.route(path, line.url, line.key)
         queue = self.queues.get(route.destination)
         if queue is None:
             queue = self.queues[route.destination] = DestinationQueue(route, self._clock.wall())
-        fingerprint = run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0
+        pause = queue.health.pause
         if segment.stream is not None:
-            if self._settlement.held.half_full and queue.state.pause and queue.state.pause.needs_operator:
+            if self.cache.half_full and pause and pause.needs_operator:
                 return  # it stays pending, for the next replay: the rest of the stream must not wait for it
-            self._settlement.held.hold(segment.handle, line)
-        elif queue.state.pause is None:
-            self._kept.keep(segment.handle, line)
-        queue.append(Entry(segment.handle, line.number, line.offset, line.size, fingerprint))
+            self.cache.pin(segment.handle, line)
+        elif pause is None:
+            self.cache.keep(segment.handle, line)
+        fingerprint = run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0
+        queue.queued.append(Location(segment.handle, line.number, line.offset, line.size, fingerprint))
 
-    def in_hand(self, queue: DestinationQueue, taken: Iterable[tuple[Entry, History]]) -> Iterator[Record]:
-        """Yield the records to send: not those that met another fate, must wait, or are not there any more.
+    def in_hand(self, queue: DestinationQueue, taken: Iterable[tuple[Location, History]]) -> Iterator[Record]:
+        """Yield the records to send: not those that are known by now, must wait, or are not there any more.
 
-        Each must be under way before the next is asked for: of two with one key, one waits for the other.
+        Each must be in flight before the next is asked for: of two with one key, one waits for the other.
         """
-        found = [record for place in taken if (record := self._find(queue, *place)) is not None]
+        found = [record for location, history in taken if (record := self._fetch(queue, location, history))]
         delivered = self._settlement.ledger.delivered(record.key for record in found)
         for record in found:
-            segment, line = record.segment, record.line
-            if line.kind == "feedback" and self._waits_for_run(queue, segment, line, record.entry):
+            if record.line.kind == "feedback" and self._waits_for_run(record):
                 continue
-            decision = Decision.SEND
-            if segment.format is not Format.LETTER:
-                in_flight = self._settlement.in_flight.get(record.key)
-                decision = self._settlement.ledger.judge(
-                    segment.number, line, record.key, delivered.get(record.key), in_flight
-                )
+            decision = self._judge(queue, record, delivered.get(record.key))
             if decision is Decision.SEND:
                 yield record
-            else:
-                self._conclude(segment, line, decision)
+            elif decision is not None:
+                record.on(RecordEvent.KNOWN)
+                self._settle(record.segment, record.line, decision)
 
-    def _find(self, queue: DestinationQueue, entry: Entry, history: History) -> Record | None:
-        """Return the record that an entry stands for, or None if it is not there any more, or not now."""
-        segment = self._intake.by_handle.get(entry.handle)
-        line = self._kept.take(entry) or (self._line_of(segment, entry) if segment else None)
-        if segment is None or entry.handle not in self._intake.by_handle:  # its file has gone
-            self.release_feedback(entry.run)
+    def _judge(self, queue: DestinationQueue, record: Record, delivered: Known | None) -> Decision | None:
+        """Judge a record in hand; None if it is a letter that has to wait.
+
+        A letter is sent whatever the ledger says, but not beside another record with its key.
+        """
+        other = self._in_flight.under(record.key)
+        if record.segment.format is Format.LETTER:
+            if other is None:
+                return Decision.SEND
+            self._postpone(queue, record, RecordEvent.KEY_IN_FLIGHT)
             return None
-        if line is None:
-            queue.postpone(entry, history, self._clock.monotonic() + backoff(history.failures + 1, 1.0))
-            return None
-        token = idempotency_token(line.kind, line.id, line.body)
-        return Record(queue, segment, line, entry, history, dedupe_key(line.kind, line.id), token)
+        under_way = other.known if other else self._settlement.changes.delivered.get(record.key)
+        ledger = self._settlement.ledger
+        return judge(ledger, record.segment.number, record.line, record.key, delivered, under_way)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
@@ -131,34 +141,50 @@ class Backlog:
         self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)
 
     def release_feedback(self, fingerprint: int) -> None:
-        """Let feedback go that waited for the run with this mark."""
-        for queue, entry in self._waiting.pop(fingerprint, []) if fingerprint else []:
-            queue.append(entry)
+        """Queue the feedback that waited for the run with this fingerprint."""
+        for destination, location in self.waiting_for_run.pop(fingerprint, []) if fingerprint else []:
+            self.queues[destination].queued.append(location)
 
-    def _line_of(self, segment: Segment, entry: Entry) -> Line | None:
-        held = self._settlement.held.get(entry.handle, entry.line)
-        if held is not None:
-            return held
+    def _fetch(self, queue: DestinationQueue, location: Location, history: History) -> Record | None:
+        """Return the record that stands at a location, or None if it is not there any more, or not now."""
+        segment = self._intake.by_handle.get(location.handle)
+        line = self.cache.take(location.handle, location.line) or (self._read(segment, location) if segment else None)
+        if segment is None or location.handle not in self._intake.by_handle:  # its file has gone
+            self.release_feedback(location.run)
+            return None
+        if line is None:
+            queue.postpone(location, history, self._clock.monotonic() + backoff(history.failures + 1, 1.0))
+            return None
+        token = idempotency_token(line.kind, line.id, line.body)
+        key = dedupe_key(line.kind, line.id)
+        return Record(queue.destination, segment, line, location, history, key, token)
+
+    def _read(self, segment: Segment, location: Location) -> Line | None:
+        fetch = store.fetch if segment.format is Format.LETTER else reader.fetch
         try:
-            fetch = store.fetch if segment.format is Format.LETTER else reader.fetch
-            return fetch(segment, Span(entry.line, entry.offset, entry.size))
+            return fetch(segment, Span(location.line, location.offset, location.size))
         except FileNotFoundError:
             self._intake.forget(segment)
             return None
-        except OSError as error:
+        except (OSError, ValueError) as error:
             _log.warning("can't read %s again: %s", segment.path, error)
             return None
 
-    def _waits_for_run(self, queue: DestinationQueue, segment: Segment, line: Line, entry: Entry) -> bool:
-        """Put feedback aside if its run is pending in the same segment: the server should know the run first."""
-        fingerprint = run_fingerprint(segment.handle, line.run_id or "")
-        pending = any(other.holds_run(fingerprint) for other in self.queues.values())
-        if pending or self._run_in_flight(fingerprint):
-            self._waiting.setdefault(fingerprint, []).append((queue, entry))
-            return True
-        return False
+    def _postpone(self, queue: DestinationQueue, record: Record, event: RecordEvent) -> None:
+        record.on(event)
+        queue.postpone(record.location, record.history, self._clock.monotonic() + backoff(1, self._clock.chance()))
 
-    def _conclude(self, segment: Segment, line: Line, decision: Decision) -> None:
+    def _waits_for_run(self, record: Record) -> bool:
+        """Let feedback wait if its run is pending in the same segment: the server should know the run first."""
+        fingerprint = run_fingerprint(record.segment.handle, record.line.run_id or "")
+        pending = any(queue.holds_run(fingerprint) for queue in self.queues.values())
+        if not pending and not self._in_flight.holds_run(fingerprint):
+            return False
+        record.on(RecordEvent.WAITS_FOR_RUN)
+        self.waiting_for_run.setdefault(fingerprint, []).append((record.destination, record.location))
+        return True
+
+    def _settle(self, segment: Segment, line: Line, decision: Decision) -> None:
         """Settle a record without sending it."""
         if decision is Decision.CONFLICT:
             detail = f"other bytes were delivered, or are under way, for {line.kind} {line.id[:100]}"

@@ -1,75 +1,54 @@
-"""Cut a stored batch into its items, byte for byte.  Pure."""
+"""A run that was refused with its children is sent item by item.  Pure."""
 
 import json
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-_DECODER: Final = json.JSONDecoder(strict=False)
-_WHITE: Final = " \t\r\n"
+from tcc_uploader.transport.answers import Answer
 
 
-class Part(NamedTuple):
-    """One item of a batch: its key, and its bytes as they stand in the batch."""
+class Item(NamedTuple):
+    """One item of a batch: its kind and id, and the bytes that are sent for it alone."""
 
     kind: str
     id: str
     body: bytes
 
 
-def split_batch(body: bytes) -> list[Part]:
-    """Return the items of a batch in the official order, children before their run; empty if it is no batch."""
+@dataclass(slots=True)
+class BatchProgress:
+    """How far a run has come that is sent item by item."""
+
+    left: list[Item]
+    refused: list[Item] = field(default_factory=list)
+    answer: Answer = field(default_factory=Answer)
+    """The last answer that refused an item."""
+    delivered: int = 0
+
+
+def split_batch(body: bytes) -> list[Item]:
+    """Return the items of a batch in the official order, children before their run; empty if it is no batch.
+
+    The same batch gives the same bytes every time: an item that is sent again keeps its idempotency key.
+    """
     try:
-        text = body.decode()
-        parts = [_part(text[start:end]) for start, end in _spans(text)]
-    except (ValueError, RecursionError, KeyError, IndexError, TypeError):
+        items = [_item(value) for value in json.loads(body)["items"]]
+    except (ValueError, RecursionError, KeyError, TypeError):
         return []
-    return sorted(parts, key=lambda part: part.kind == "run")
+    return sorted(items, key=lambda item: item.kind == "run")
 
 
-def join(parts: list[Part]) -> bytes:
+def join_items(items: Sequence[Item]) -> bytes:
     """Return the body for some items of a batch: the item alone, or a batch of them."""
-    if len(parts) == 1:
-        return parts[0].body
-    return b'{"type":"batch","items":[' + b",".join(part.body for part in parts) + b"]}"
+    if len(items) == 1:
+        return items[0].body
+    return b'{"type":"batch","items":[' + b",".join(item.body for item in items) + b"]}"
 
 
-def _part(text: str) -> Part:
-    item = json.loads(text, strict=False)
-    kind = item["type"]
-    return Part(str(kind), str(item[f"{kind}_id"]), text.encode())
-
-
-def _spans(text: str) -> list[tuple[int, int]]:
-    """Return where the elements of the top-level member ``items`` begin and end."""
-    position = _past(text, 0, "{")
-    while True:
-        name, position = _DECODER.raw_decode(text, _skip(text, position))
-        position = _skip(text, _past(text, position, ":"))
-        if name == "items":
-            return _elements(text, _past(text, position, "["))
-        _, position = _DECODER.raw_decode(text, position)
-        position = _past(text, position, ",")
-
-
-def _elements(text: str, position: int) -> list[tuple[int, int]]:
-    spans = []
-    while True:
-        start = _skip(text, position)
-        _, end = _DECODER.raw_decode(text, start)
-        spans.append((start, end))
-        position = _skip(text, end)
-        if text[position] == "]":
-            return spans
-        position = _past(text, position, ",")
-
-
-def _skip(text: str, position: int) -> int:
-    while text[position] in _WHITE:
-        position += 1
-    return position
-
-
-def _past(text: str, position: int, expected: str) -> int:
-    position = _skip(text, position)
-    if text[position] != expected:
-        raise ValueError(f"no {expected} at {position}")
-    return position + 1
+def _item(value: dict[str, object]) -> Item:
+    kind = value["type"]
+    # the standard library's JSON keeps integers of any length; NaN, which is no JSON, makes it no batch
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    body = text.encode(errors="backslashreplace")  # for a lone surrogate that is JSON, too
+    return Item(str(kind), str(value[f"{kind}_id"]), body)

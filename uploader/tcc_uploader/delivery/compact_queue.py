@@ -1,14 +1,14 @@
-"""Where pending records stand, kept small: a million of them must fit beside everything else."""
+"""Where queued records stand, in little memory: a million of them must fit beside everything else."""
 
 import zlib
 from array import array
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
-class Entry(NamedTuple):
-    """A pending record's place: the file's handle in this process, the line, where it lies (bytes).
+class Location(NamedTuple):
+    """Where a pending record stands: the file's handle in this process, the line, its offset and size in bytes.
 
-    ``run`` marks a run in its file (see :func:`run_fingerprint`); 0 for every other kind.
+    ``run`` is the fingerprint of a run (:func:`run_fingerprint`), and 0 for every other kind.
     """
 
     handle: int
@@ -23,35 +23,39 @@ def run_fingerprint(handle: int, run_id: str) -> int:
     return (handle << 32) | zlib.crc32(run_id.encode("utf-8", "surrogatepass"))
 
 
+_COMPACTED: Final = 4096
+"""Locations that were taken, from which on their memory is given back."""
+
+
 class CompactQueue:
-    """First in, first out; 40 bytes per entry."""
+    """First in, first out; 40 bytes for each location."""
 
     def __init__(self) -> None:
-        self._columns = tuple(array("Q") for _ in Entry._fields)
+        self._columns = tuple(array("Q") for _ in Location._fields)
         self._head = 0
 
     def __len__(self) -> int:
         return len(self._columns[0]) - self._head
 
-    def append(self, entry: Entry) -> None:
+    def append(self, location: Location) -> None:
         """Add at the end."""
-        for column, value in zip(self._columns, entry, strict=True):
+        for column, value in zip(self._columns, location, strict=True):
             column.append(value)
 
-    def popleft(self) -> Entry:
+    def popleft(self) -> Location:
         """Take the first.  Raises IndexError if there is none."""
-        entry = Entry(*(column[self._head] for column in self._columns))
+        location = Location(*(column[self._head] for column in self._columns))
         self._head += 1
-        if self._head > 4096 and self._head * 2 > len(self._columns[0]):  # noqa: PLR2004 -- seldom, and not tiny
+        if self._head > _COMPACTED and self._head * 2 > len(self._columns[0]):
             for column in self._columns:
                 del column[: self._head]
             self._head = 0
-        return entry
+        return location
 
-    def holds_run(self, run: int) -> bool:
+    def holds_run(self, fingerprint: int) -> bool:
         """Whether a run with this fingerprint waits here."""
         try:
-            self._columns[-1].index(run, self._head)
+            self._columns[-1].index(fingerprint, self._head)
         except ValueError:
             return False
         return True

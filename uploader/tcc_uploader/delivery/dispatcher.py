@@ -1,213 +1,205 @@
-"""Every record's way from the backlog to its fate.  Runs in the deciding thread alone."""
+"""Sends records, and decides by each answer what becomes of them.  Used by the engine's thread alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from tcc_uploader.clock import Clock
-from tcc_uploader.model.fate import Known, Place
+from tcc_uploader.dead.store import Cause
+from tcc_uploader.model.fate import Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import Request
 from tcc_uploader.transport.pool import OVERDUE, Sender
 
 from .backlog import Backlog
-from .batch import Part, join, split_batch
+from .batch import BatchProgress, Item, join_items, split_batch
 from .health import backoff
 from .in_flight import InFlight
 from .queue import DestinationQueue
-from .record import BatchProgress, History, Record
-from .settlement import Cause, Settlement
+from .record import History, Record, RecordEvent
+from .settlement import Settlement
 
 
-class Delivery:
-    """Sends what the backlog hands out, and hears the answers."""
+class Dispatcher:
+    """Takes records from the backlog, hands them to the sending threads, and takes the answers."""
 
     def __init__(
-        self, settlement: Settlement, backlog: Backlog, window: InFlight, sender: Sender[Record], clock: Clock
+        self, settlement: Settlement, backlog: Backlog, in_flight: InFlight, pool: Sender[Record], clock: Clock
     ) -> None:
+        self.in_flight = in_flight
         self._settlement = settlement
         self._backlog = backlog
-        self._window = window
-        self._sender = sender
+        self._pool = pool
         self._clock = clock
-        self._batches: dict[Place, BatchProgress] = {}
-
-    @property
-    def in_flight(self) -> int:
-        """Requests under way."""
-        return len(self._window)
 
     def dispatch(self) -> None:
         """Send what may go now."""
         now = self._clock.monotonic()
         for queue in list(self._backlog.queues.values()):
-            while taken := queue.take_some(now, *self._window.room):
+            while taken := queue.take_some(now, *self.in_flight.room, self.in_flight.to(queue.destination)):
                 for record in self._backlog.in_hand(queue, taken):
-                    self._start(queue, record)
+                    self._send(record)
 
     def next_due(self) -> float | None:
         """When a destination is to be tried again, on the monotonic clock; None if none is or there is no room."""
-        if min(self._window.room) <= 0:
+        if min(self.in_flight.room) <= 0:
             return None
-        return min(
-            (due for queue in self._backlog.queues.values() if (due := queue.next_due()) is not None), default=None
-        )
+        queues = self._backlog.queues.values()
+        dues = [queue.next_due(self.in_flight.to(queue.destination)) for queue in queues]
+        return min((due for due in dues if due is not None), default=None)
 
     def take_answer(self, record: Record, answer: Answer) -> None:
         """Note what a server said to the last request for this record."""
-        queue = record.queue
-        if record not in self._window:
+        if record not in self.in_flight:
             return  # given up, and perhaps sent again since
-        self._landed(record)
+        self.in_flight.remove(record)
+        queue = self._queue_of(record)
+        health, before = queue.health, queue.health.pause
         now, wall = self._clock.monotonic(), self._clock.wall()
         verdict, wait, remedy = classify(answer, datetime.fromtimestamp(wall, UTC))
-        before = queue.state.pause
         if verdict is Verdict.DELIVERED:
-            self._succeeded(queue, wall)
+            health.succeeded(wall)
+            self._give_up(queue)
+            if before is not None:
+                queue.retry_now()
             self._accepted(record)
         elif verdict is Verdict.RETRY:
-            queue.state.failed(answer.reason, wait, now=now, wall=wall, chance=self._clock.chance())
-            self._postpone(record)
+            health.failed(answer.reason, wait, now=now, wall=wall, chance=self._clock.chance())
+            self._failed(queue, record)
         elif verdict is Verdict.PAUSE:
-            queue.state.needs_operator(answer.reason, remedy, now=now, wall=wall)
-            self._postpone(record)
+            health.needs_operator(answer.reason, remedy, now=now, wall=wall)
+            self._failed(queue, record)
         else:
             self._refused(record, answer, divisible=verdict is Verdict.REFUSED_DIVISIBLE)
-        if queue.state.pause is not None and before is None:
+        if health.pause is not None and before is None:
             self._take_back()
-        queue.state.log_change(before)
+        queue.log_change(before)
 
     def give_up_overdue(self) -> None:
         """Count requests as failed whose answer drips in too slowly: their threads may hang for ever."""
-        for record in self._window.sent_before(self._clock.monotonic() - OVERDUE):
-            self._sender.abandon(record)
+        for record in self.in_flight.sent_before(self._clock.monotonic() - OVERDUE):
+            self._pool.abandon(record)
             self.take_answer(record, Answer(error=TimeoutError(f"no whole answer within {OVERDUE:.0f} s")))
-        self._sender.nudge()
+        self._pool.nudge()
 
     def give_up_undecided(self) -> None:
-        """At the end of a one-shot run: what was refused, and not suspected to be an outage, is dead."""
+        """End a one-shot run: what was refused by a destination that is not suspected itself is dead."""
         for queue in self._backlog.queues.values():
-            if queue.state.pause is None:
+            if queue.health.pause is None:
                 self._give_up(queue)
 
-    def _start(self, queue: DestinationQueue, record: Record) -> None:
-        record.batch = self._batches.get(record.place)
-        self._window.add(record)
-        queue.in_flight += 1
-        self._settlement.in_flight[record.key] = Known(digest_of(record.token), record.place)
-        if record.batch is None:
-            self._submit(record, record.line.body, record.token)
-        else:
-            part = record.batch.parts[0]
-            self._submit(record, part.body, idempotency_token(*part))
+    def _queue_of(self, record: Record) -> DestinationQueue:
+        return self._backlog.queues[record.destination]
 
-    def _submit(self, record: Record, body: bytes, token: bytes) -> None:
-        state = record.queue.state
+    def _send(self, record: Record) -> None:
+        """Hand a record, or the next item of its batch, to a sending thread."""
+        record.on(RecordEvent.SENT)
         record.sent_at = self._clock.monotonic()
-        self._sender.submit(record, Request(state.destination.url, state.api_key or "", body, token))
-
-    def _landed(self, record: Record) -> None:
-        """Note that a record is not under way any more."""
-        self._window.remove(record)
-        self._settlement.in_flight.pop(record.key, None)
-        record.queue.in_flight -= 1
+        self.in_flight.add(record)
+        batch = record.history.batch
+        if batch is None:
+            body, token = record.line.body, record.token
+        else:
+            body, token = batch.left[0].body, idempotency_token(*batch.left[0])
+        queue = self._queue_of(record)
+        self._pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
 
     def _take_back(self) -> None:
         """Queue again what no thread has begun to send: a destination that just paused shall get none of it."""
         now = self._clock.monotonic()
-        for record in self._sender.take_back():
-            self._landed(record)
-            record.queue.postpone(record.entry, record.history, now)
+        for record in self._pool.take_back():
+            self.in_flight.remove(record)
+            record.on(RecordEvent.TAKEN_BACK)
+            self._queue_of(record).postpone(record.location, record.history, now)
 
-    def _succeeded(self, queue: DestinationQueue, wall: float) -> None:
-        recovered = queue.state.pause is not None
-        queue.state.succeeded(wall)
-        self._give_up(queue)
-        if recovered:
-            queue.retry_now()
+    def _failed(self, queue: DestinationQueue, record: Record) -> None:
+        record.on(RecordEvent.FAILED)
+        failures = record.history.failures + 1
+        due = self._clock.monotonic() + backoff(failures, self._clock.chance())
+        queue.postpone(record.location, record.history._replace(failures=failures), due)
 
     def _accepted(self, record: Record) -> None:
-        batch = record.batch
+        batch = record.history.batch
         if batch is None:
             self._delivered(record)
             return
-        part = batch.parts.pop(0)
+        item = batch.left.pop(0)
         batch.delivered += 1
-        self._settlement.delivered(dedupe_key(part.kind, part.id), idempotency_token(*part), record.place)
-        self._next_part(record)
+        self._settlement.delivered(dedupe_key(item.kind, item.id), _known(item, record))
+        self._go_on(record, batch)
 
     def _refused(self, record: Record, answer: Answer, *, divisible: bool) -> None:
-        batch = record.batch
+        batch = record.history.batch
         if batch is not None:
-            batch.refused.append(batch.parts.pop(0))
+            batch.refused.append(batch.left.pop(0))
             batch.answer = answer
-            self._next_part(record)
+            self._go_on(record, batch)
             return
-        parts = split_batch(record.line.body) if divisible else []
-        if len(parts) > 1:
-            self._batches[record.place] = BatchProgress(list(self._undelivered(parts, record)))
-            self._next_part(record)
-            return
-        self._suspect(record, answer)
+        items = split_batch(record.line.body) if divisible else []
+        if len(items) > 1:
+            batch = BatchProgress(list(self._undelivered(items, record)))
+            record.history = record.history._replace(batch=batch)
+            self._go_on(record, batch)
+        else:
+            self._refused_whole(record, answer)
 
-    def _undelivered(self, parts: list[Part], record: Record) -> Iterator[Part]:
+    def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
         """Leave out the items that an earlier process delivered before it died on the way through this run."""
-        known = self._settlement.ledger.delivered(dedupe_key(part.kind, part.id) for part in parts)
-        for part in parts:
-            seen = known.get(dedupe_key(part.kind, part.id))
-            if seen != Known(digest_of(idempotency_token(*part)), record.place):
-                yield part
+        known = self._settlement.ledger.delivered(dedupe_key(item.kind, item.id) for item in items)
+        for item in items:
+            if known.get(dedupe_key(item.kind, item.id)) != _known(item, record):
+                yield item
 
-    def _next_part(self, record: Record) -> None:
-        """Send the next item of a divided run, or conclude it."""
-        batch = record.batch = self._batches[record.place]
-        if batch.parts:
-            self._start(record.queue, record)
+    def _go_on(self, record: Record, batch: BatchProgress) -> None:
+        """Send the next item of a run that is sent item by item, or end it."""
+        if batch.left:
+            record.on(RecordEvent.NEXT_ITEM)
+            self._send(record)
         elif not batch.refused:
             self._delivered(record)
         elif batch.delivered:
-            self._refuse_for_good(record, batch.answer)
+            record.on(RecordEvent.REFUSED)
+            self._dead(record, batch.answer)  # the server took other items of it
         else:
-            self._suspect(record, batch.answer)
+            self._refused_whole(record, batch.answer)
 
-    def _suspect(self, record: Record, answer: Answer) -> None:
+    def _refused_whole(self, record: Record, answer: Answer) -> None:
         """Note a refusal.  Is it the record, or the server?  The next success tells."""
-        queue = record.queue
-        refused_at = record.history.refused_at
-        if refused_at is not None and queue.state.successes > refused_at:
-            self._refuse_for_good(record, answer)  # refused again, by a server that took others in between
+        record.on(RecordEvent.REFUSED)
+        queue, refused_at = self._queue_of(record), record.history.refused_at
+        if refused_at is not None and queue.health.successes > refused_at:
+            self._dead(record, answer)  # refused again, by a server that took others in between
             return
         queue.undecided.append((record, answer))
         now = self._clock.monotonic()
-        if queue.state.refused(answer.reason, now=now, wall=self._clock.wall()):
-            for suspect, _ in queue.undecided:
-                self._batches.pop(suspect.place, None)
-                history = History(suspect.history.failures + 1, queue.state.successes)
-                queue.postpone(suspect.entry, history, now)
-            queue.undecided.clear()
-
-    def _postpone(self, record: Record) -> None:
-        failures = record.history.failures + 1
-        due = self._clock.monotonic() + backoff(failures, self._clock.chance())
-        record.queue.postpone(record.entry, record.history._replace(failures=failures), due)
+        if not queue.health.refused(answer.reason, now=now, wall=self._clock.wall()):
+            return
+        for undecided, _ in queue.undecided:
+            undecided.on(RecordEvent.SERVER_SUSPECTED)
+            history = History(undecided.history.failures + 1, queue.health.successes)
+            queue.postpone(undecided.location, history, now)
+        queue.undecided.clear()
 
     def _give_up(self, queue: DestinationQueue) -> None:
         for record, answer in queue.undecided:
-            self._refuse_for_good(record, answer)
+            self._dead(record, answer)
         queue.undecided.clear()
 
-    def _refuse_for_good(self, record: Record, answer: Answer) -> None:
-        batch = self._batches.get(record.place)
-        body = join(batch.refused) if batch else record.line.body
-        cause = Cause("refused", answer.reason, body, answer, record.queue.state.destination.url)
-        self._backlog.dead_letter(record.segment, record.line, cause)
-        self._settled(record)
+    def _dead(self, record: Record, answer: Answer) -> None:
+        record.on(RecordEvent.DEAD)
+        batch = record.history.batch
+        body = join_items(batch.refused) if batch else record.line.body
+        self._backlog.dead_letter(
+            record.segment, record.line, Cause("refused", answer.reason, body, answer, record.destination.url)
+        )
 
     def _delivered(self, record: Record) -> None:
-        self._settlement.delivered(record.key, record.token, record.place)
+        record.on(RecordEvent.ACCEPTED)
+        self._settlement.delivered(record.key, record.known)
         self._settlement.count_delivered(record.segment, record.line.number)
-        self._settled(record)
+        self._backlog.release_feedback(record.location.run)
 
-    def _settled(self, record: Record) -> None:
-        self._batches.pop(record.place, None)
-        self._backlog.release_feedback(record.entry.run)
+
+def _known(item: Item, record: Record) -> Known:
+    """Return what the ledger knows of an item that was delivered alone."""
+    return Known(digest_of(idempotency_token(*item)), record.place)

@@ -1,28 +1,30 @@
-"""The deciding thread: read, send, commit, remove, and again.  Everything else hands its news to ``inbox``."""
+"""The engine: read, send, commit, remove, and again.  One thread decides; all others hand their news to ``inbox``."""
 
-import logging
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.store import Unavailable
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
-from tcc_uploader.spool.removal import CLAIMS_AT_ONCE, writer_is_gone
+from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.watch import Watcher
+from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.pool import Sender
 
 from .backlog import Backlog
-from .dispatcher import Delivery
-from .events import Answered, Changed, Event, Stop
+from .committer import Committer
+from .dispatcher import Dispatcher
 from .in_flight import InFlight
 from .intake import Intake
-from .queue import report_of_queue
+from .line_cache import LineCache
 from .record import Record
 from .recovery import Recovery
 from .requeue import Requeue
@@ -30,26 +32,47 @@ from .result import ReplayResult
 from .routing import Router
 from .settlement import Settlement
 
-_log = logging.getLogger(__name__)
-
-RESCAN: Final = 30.0
-"""Seconds between scans, which find what no event told of."""
-_TICK: Final = 1.0
-"""Seconds: how often the watcher is looked after, and the status told."""
-_READ_AHEAD: Final = 256
-"""Records that wait for a destination that is up, beyond which reading pauses."""
 _GATHER: Final = 0.002
-"""Seconds to let more answers come while enough is under way: waking for each costs more than the answer itself."""
-_APART: Final = 4
-"""How many times its own length a commit waits for the next one: its sync halts this thread, and soon the sending."""
-_COMMIT_WITHIN: Final = 0.25
-"""Seconds that a commit is put off at most: what is answered in them is sent twice if we are killed."""
-_DRAIN: Final = 25.0
-"""Seconds to wait for answers at the end: less than what a container is given to stop."""
-_UNCOMMITTED: Final = 4096
-"""Segments with changes to commit, beyond which reading pauses: what is to be written takes memory, and time."""
-_MAX_WAITING: Final = 2_000_000
-"""Records known to wait, beyond which reading pauses: 40 bytes each."""
+"""Seconds to let more answers come while enough is in flight: waking for each costs more than the answer itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much, and how long."""
+
+    rescan: float = 30.0
+    """Seconds between scans, which find what no event told of."""
+    tick: float = 1.0
+    """Seconds: how often the watcher is looked after, and the status told."""
+    drain: float = 25.0
+    """Seconds to wait for answers at the end: less than what a container is given to stop."""
+    read_ahead: int = 256
+    """Records that wait for a destination that is up, beyond which reading pauses."""
+    uncommitted: int = 4096
+    """Segments with changes to commit, beyond which reading pauses: what is to be written takes memory, and time."""
+    waiting: int = 2_000_000
+    """Records known to wait, beyond which reading pauses: 40 bytes each."""
+
+
+class FileChanged(NamedTuple):
+    """A file may have grown."""
+
+    path: Path
+
+
+class Answered(NamedTuple):
+    """A request has its answer."""
+
+    record: Record
+    answer: Answer
+
+
+class Stop(NamedTuple):
+    """Finish what is in flight, and end."""
+
+
+Event = FileChanged | Answered | Stop
+"""What other threads tell the engine's."""
 
 
 class Engine:
@@ -62,37 +85,33 @@ class Engine:
         sources: Sources,
         *,
         clock: Clock | None = None,
+        limits: Limits | None = None,
         removes: bool = False,
         is_dead: Callable[[Segment], bool] = writer_is_gone,
-        told: Callable[["Engine"], None] | None = None,
+        on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
+        """``is_dead`` tells whether a segment's writer is gone; ``on_step`` is called after each turn of the loop."""
         self.settings = settings
         self.clock = clock or Clock()
-        self._ledger = ledger
         self.inbox: SimpleQueue[Event] = SimpleQueue()
-        self.intake = Intake(ledger, sources, removes=removes)
-        self.settlement = Settlement(ledger, settings.state_dir, self.intake.counted)
-        self._sender = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
-        window = InFlight(
-            settings.in_flight + settings.in_flight // 2
-        )  # a thread that is done finds the next one ready
-        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.clock, window.holds_run)
-        self.delivery = Delivery(self.settlement, self.backlog, window, self._sender, self.clock)
-        self._recovery = Recovery(self.settlement, self.intake, self.backlog, is_dead)
-        self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
         self.watcher: Watcher | None = None
-        self.trouble = ""
-        """Why the ledger can't be written now; empty if it can."""
+        self.intake = Intake(ledger, sources, removes=removes)
+        cache = LineCache()
+        self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake.counted)
+        in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # a thread that is done finds the next ready
+        self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
+        self._pool = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
+        self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
+        self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes=removes)
+        self._recovery = Recovery(self.settlement, self.intake, self.backlog, in_flight, is_dead)
+        self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
+        self._ledger = ledger
+        self._limits = limits or Limits()
         self._removes = removes
-        self._told = told
+        self._on_step = on_step or (lambda _: None)
         self._stopping = False
-        self._rescan = 0.0  # when to scan next, on the monotonic clock
-        self._commit_due = 0.0
-        """When to commit while requests are under way, on the monotonic clock."""
-        self._commit_pause = 0.0
-        """Seconds that a commit waits for more answers after the first."""
-        self._stirred: set[Segment] = set()
-        """Segments without a seal that have changed since their writers were last looked for."""
+        self._rescan = 0.0
+        """When to scan next, on the monotonic clock."""
 
     def __enter__(self) -> Self:
         return self
@@ -100,50 +119,51 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         if self.watcher is not None:
             self.watcher.close()
-        self._sender.close()
+        self._pool.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why the state can't be written now; empty if it can."""
+        return self._committer.trouble
+
+    @property
+    def in_flight(self) -> int:
+        """Requests in flight."""
+        return len(self.dispatcher.in_flight)
 
     def stop(self) -> None:
         """End soon.  May be called from a signal handler or another thread."""
         self.inbox.put(Stop())
 
     def run_for_ever(self) -> None:
-        """Deliver until :meth:`stop`."""
-        self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(Changed(path)))
+        """Deliver until :meth:`stop`.  Raises :class:`LedgerError` if the ledger is lost or damaged on the way."""
+        self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(FileChanged(path)))
         tick = self.clock.monotonic()
         self._requeue.send_requeued()
         while not self._stopping:
             now = self.clock.monotonic()
             if now >= tick:
-                tick = now + _TICK
-                self._rescan = now if self.watcher.check() else self._rescan
-                self._ledger.check()
-                self._take_requests()
-                self.delivery.give_up_overdue()
-                if self._stirred and self.intake.idle and not self.delivery.in_flight:
-                    self._settle(list(self._stirred))
+                tick = now + self._limits.tick
+                self._tick(now)
             if now >= self._rescan:
-                self._rescan = now + RESCAN
-                self.intake.scan()
-                self._settle(self.intake.live)
-                if self._removes:
-                    self.intake.sweep()
+                self._scan(now)
             self._step()
-            self._tell()
+            self._on_step(self)
             self._wait(min(tick, self._rescan))
         self._drain()
 
     def run_once(self, timeout: float) -> ReplayResult:
-        """Deliver what is there, then end; or after ``timeout`` seconds without reading, and without a fate met."""
+        """Deliver what is there, then end; or after ``timeout`` seconds in which nothing was read or settled."""
         self._requeue.send_requeued()
         self._take_requests()
         self.intake.scan()
-        progress, since = self.settlement.met, self.clock.monotonic()
+        progress, since = self.settlement.settled, self.clock.monotonic()
         timed_out = False
         while not self._stopping and not timed_out:
             self._step()
-            self._tell()
+            self._on_step(self)
             if self._finished():
-                self.delivery.give_up_undecided()  # feedback that waited for one of them goes now
+                self.dispatcher.give_up_undecided()  # feedback that waited for one of them goes now
                 if self._recovery.recover(self.intake.live) and self.intake.idle:
                     self.intake.scan()
                 elif self._finished():
@@ -151,154 +171,124 @@ class Engine:
                 continue
             self._wait(since + timeout)
             reads_on = self._reads_on() and not self.trouble
-            if self.settlement.met != progress or reads_on:
-                progress, since = self.settlement.met, self.clock.monotonic()
+            if self.settlement.settled != progress or reads_on:
+                progress, since = self.settlement.settled, self.clock.monotonic()
             timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
-        self.delivery.give_up_undecided()
-        self._commit()
-        epoch = self.clock.wall() - self.clock.monotonic()
+        self.dispatcher.give_up_undecided()
+        self._committer.commit()
+        return self._result(timed_out=timed_out)
+
+    def _result(self, *, timed_out: bool) -> ReplayResult:
+        intake = self.intake
         return ReplayResult(
-            counts=self.intake.counts,
+            counts=intake.counts,
             sent=self.settlement.total,
-            damage=self.intake.damage,
-            newer=len(self.intake.newer),
-            unreadable={file_name(path): why for path, why in self.intake.unreadable.items()},
-            wrong=self.intake.wrong,
-            unread=not self.intake.idle,
-            unended=self.intake.unended,
+            damage=intake.damage,
+            newer=len(intake.newer),
+            unreadable={file_name(path): why for path, why in intake.unreadable.items()},
+            wrong=intake.wrong,
+            unread=not intake.idle,
+            unended=intake.unended,
             waiting=self.backlog.waiting,
-            paused=[report_of_queue(queue, epoch) for queue in self.backlog.queues.values() if len(queue)],
+            paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if len(queue)],
             timed_out=timed_out,
             trouble=self.trouble,
         )
+
+    def _tick(self, now: float) -> None:
+        """Look after what no event tells of."""
+        if self.watcher is not None and self.watcher.check():
+            self._rescan = now
+        self._ledger.check()
+        self._take_requests()
+        self.dispatcher.give_up_overdue()
+        if self._committer.changed_unsealed and self.intake.idle and not self.in_flight:
+            self._settle(list(self._committer.changed_unsealed))
+
+    def _scan(self, now: float) -> None:
+        self._rescan = now + self._limits.rescan
+        self.intake.scan()
+        self._settle(self.intake.live)
+        if self._removes:
+            self.intake.sweep()
 
     def _take_requests(self) -> None:
         if self.trouble:
             return  # what was taken last time is not committed yet
         try:
             self._requeue.take_requests()
-        except (sqlite3.OperationalError, OSError) as error:
-            self._note_trouble(error)
+        except (Unavailable, OSError) as error:
+            self._committer.note_trouble(error)
 
     def _step(self) -> None:
         """Read and send as far as there is room; commit what was answered, and remove what is done."""
-        if not self.settlement.touched:
-            self._commit_due = self.clock.monotonic() + _COMMIT_WITHIN
         if self.settlement.adjusts:
-            self._commit()
+            self._committer.commit()
         if not self.trouble:
             while self._reads_on():
                 found = self.intake.read()
                 if found is not None:
                     self.backlog.admit(*found)
-            self.delivery.dispatch()
-        began = self.clock.monotonic()
-        if self.trouble or not self.delivery.in_flight or began >= self._commit_due:
-            self._commit()
-            self._commit_pause = min(_APART * (self.clock.monotonic() - began), _COMMIT_WITHIN)
+            self.dispatcher.dispatch()
+        if self.trouble or not self.in_flight or self._committer.is_due():
+            self._committer.commit()
 
     def _reads_on(self) -> bool:
-        intake, backlog = self.intake, self.backlog
-        if intake.idle or (intake.reads_stream and not self.settlement.held.has_room):
+        intake, backlog, limits = self.intake, self.backlog, self._limits
+        if intake.idle or (intake.reads_stream and not backlog.cache.has_room):
             return False
-        if len(self.settlement.touched) >= _UNCOMMITTED or backlog.waiting >= _MAX_WAITING:
+        if len(self.settlement.touched) >= limits.uncommitted or backlog.waiting >= limits.waiting:
             return False
-        return backlog.ready < _READ_AHEAD
+        return backlog.ready < limits.read_ahead
 
     def _finished(self) -> bool:
         """Whether a one-shot run has nothing left that waiting a while could help."""
-        if self.delivery.in_flight or self._reads_on() or self.trouble:
+        if self.in_flight or self._reads_on() or self.trouble:
             return False
-        queues = self.backlog.queues.values()
-        return not any(len(queue) and not (queue.state.pause and queue.state.pause.needs_operator) for queue in queues)
+        pauses = [queue.health.pause for queue in self.backlog.queues.values() if len(queue)]
+        return all(pause is not None and pause.needs_operator for pause in pauses)
 
     def _wait(self, until: float) -> None:
-        """Wait for news until a moment on the monotonic clock, then take all there is."""
+        """Wait for events until a moment on the monotonic clock, then take all there are."""
         now = self.clock.monotonic()
         if self.trouble:
-            until = min(until, now + _TICK)
+            until = min(until, now + self._limits.tick)
         elif self._reads_on():
             until = now
-        elif (due := self.delivery.next_due()) is not None:
+        elif (due := self.dispatcher.next_due()) is not None:
             until = min(until, due)
-        if self.settlement.touched:
-            until = min(until, max(now, self._commit_due))
+        if (due := self._committer.due) is not None:
+            until = min(until, max(now, due))
         try:
             self._take(self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait())
-            if self.delivery.in_flight > self.settings.in_flight // 2:
+            if self.in_flight > self.settings.in_flight // 2:
                 time.sleep(_GATHER)
             while True:
                 self._take(self.inbox.get_nowait())
         except Empty:
             pass
 
-    def _take(self, message: Event) -> None:
-        if isinstance(message, Changed):
-            self.intake.hint(message.path)
-        elif isinstance(message, Answered):
-            self.delivery.take_answer(message.record, message.answer)
-            self._commit_due = min(self._commit_due, self.clock.monotonic() + self._commit_pause)
-        else:
-            self._stopping = True
+    def _take(self, event: Event) -> None:
+        match event:
+            case FileChanged(path):
+                self.intake.hint(path)
+            case Answered(record, answer):
+                self.dispatcher.take_answer(record, answer)
+            case Stop():
+                self._stopping = True
 
     def _drain(self) -> None:
-        """Hear the answers to what is in flight, and commit them."""
-        until = self.clock.monotonic() + _DRAIN
-        while self.delivery.in_flight and self.clock.monotonic() < until:
+        """Wait for the answers to what is in flight, and commit them."""
+        until = self.clock.monotonic() + self._limits.drain
+        while self.in_flight and self.clock.monotonic() < until:
             self._wait(until)
-        self._commit()
-
-    def _commit(self, candidates: Collection[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
-        """Commit every fate; then, and only then, remove those of ``candidates`` that are done.
-
-        They are those that changed, if no others are given.  Without a seal only the lock tells whether a writer is
-        gone: that is tried when ``writers_may_be_gone``.
-        """
-        try:
-            self.settlement.write_letters()
-        except OSError as error:
-            self._note_trouble(error)
-            return
-        if candidates is None:
-            candidates = self.settlement.touched
-            self._stirred.update(segment for segment in candidates if not segment.seal)
-        settled = [segment for segment in candidates if segment.settled]
-        removable = [s for s in settled if self._removes and s.removable and (s.seal or writers_may_be_gone)]
-        staying = [s for s in settled if s.complete and not (self._removes and s.removable)]
-        if self._write(staying):
-            for segment in staying:
-                self.intake.finish(segment)
-            for segment in settled:
-                if segment.stream is not None and not segment.journal.undecided:
-                    self.intake.forget(segment)  # nothing more can come of it
-        for start in range(0, len(removable), CLAIMS_AT_ONCE):
-            with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
-                if not self._write(claimed):
-                    claimed.clear()
+        self._committer.commit()
 
     def _settle(self, segments: Sequence[Segment]) -> None:
         """Recover what their dead writers left without an end, and remove those that are done."""
-        self._stirred = set(self._recovery.recover(segments))
-        if self._stirred and self.intake.idle:
+        waiting = self._recovery.recover(segments)
+        if waiting and self.intake.idle:
             self._rescan = self.clock.monotonic()  # it is a scan that they wait for
-        self._commit(segments, writers_may_be_gone=True)
-
-    def _write(self, finished: list[Segment]) -> bool:
-        try:
-            self.settlement.commit(finished)
-        except sqlite3.OperationalError as error:
-            self._note_trouble(error)
-            return False
-        self.trouble = ""
-        return True
-
-    def _note_trouble(self, error: Exception) -> None:
-        """Keep why the state can't be written: nothing is lost, and it is tried again."""
-        if not self.trouble:
-            _log.error("can't write %s: %s; nothing more is sent until that works", self.settings.state_dir, error)
-        self.trouble = str(error)
-
-    def _tell(self) -> None:
-        if self._told is not None:
-            self._told(self)
+        self._committer.changed_unsealed = set(waiting)
+        self._committer.commit(segments, writers_may_be_gone=True)

@@ -1,46 +1,59 @@
 """The records that are being sent, and how many more may be."""
 
+from collections import Counter
 from typing import Final
 
 from .record import Record
+from .routing import Destination
 
-_WINDOW_BYTES: Final = 64 * 1024 * 1024
-"""Bodies in flight; one is always admitted."""
+_MOST_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of lines in flight; one line is always admitted."""
 
 
 class InFlight:
-    """The records in flight: at most ``most`` of them."""
+    """The records in flight: at most ``most``, and no two under one key."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._records: set[Record] = set()
+        self._by_key: dict[bytes, Record] = {}
+        self._per_destination: Counter[Destination] = Counter()
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._by_key)
 
     def __contains__(self, record: Record) -> bool:
-        return record in self._records
+        return self._by_key.get(record.key) is record
 
     @property
     def room(self) -> tuple[int, int]:
-        """How many more records, and bytes, may go; the last record may have more."""
-        return self._most - len(self._records), _WINDOW_BYTES - self._bytes
+        """How many more records, and bytes, may be sent; the last record may have more bytes."""
+        return self._most - len(self._by_key), _MOST_BYTES - self._bytes
+
+    def under(self, key: bytes) -> Record | None:
+        """Return the record that is in flight under a key."""
+        return self._by_key.get(key)
+
+    def to(self, destination: Destination) -> int:
+        """Return how many records are in flight to a destination."""
+        return self._per_destination[destination]
 
     def add(self, record: Record) -> None:
-        """Note that a record is under way."""
-        self._records.add(record)
+        """Note that a record is being sent."""
+        self._by_key[record.key] = record
+        self._per_destination[record.destination] += 1
         self._bytes += len(record.line.data)
 
     def remove(self, record: Record) -> None:
         """Note that a record has its answer."""
-        self._records.remove(record)
+        del self._by_key[record.key]
+        self._per_destination[record.destination] -= 1
         self._bytes -= len(record.line.data)
 
     def sent_before(self, moment: float) -> list[Record]:
-        """Return the records that have been under way since before a moment on the monotonic clock."""
-        return [record for record in self._records if record.sent_at < moment]
+        """Return the records that have been in flight since before a moment on the monotonic clock."""
+        return [record for record in self._by_key.values() if record.sent_at < moment]
 
     def holds_run(self, fingerprint: int) -> bool:
-        """Whether a run with this fingerprint is under way."""
-        return any(record.entry.run == fingerprint for record in self._records)
+        """Whether a run with this fingerprint is in flight."""
+        return any(record.location.run == fingerprint for record in self._by_key.values())

@@ -1,19 +1,21 @@
 """The records that wait for one destination, in the order in which they may go."""
 
 import heapq
+import logging
 from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
 from tcc_uploader.transport.answers import Answer
 
-from .compact_queue import CompactQueue, Entry
-from .health import Health
+from .compact_queue import CompactQueue, Location
+from .health import Health, Pause
 from .record import History, Record
 from .routing import Route
 
 _AT_ONCE: Final = 64
 """Records whose keys are looked up together."""
+_log = logging.getLogger(__name__)
 
 
 class DestinationReport(BaseModel):
@@ -30,111 +32,120 @@ class DestinationReport(BaseModel):
     last_success: float | None = None
 
 
-class _Retry(NamedTuple):
+class _Postponed(NamedTuple):
     due: float
     order: int
-    entry: Entry
+    location: Location
     history: History
 
 
 class DestinationQueue:
-    """One destination's queue.  ``due`` times are on the monotonic clock."""
+    """One destination's records.  Its containers are named after the states in :mod:`.record`.
+
+    ``due`` times are on the monotonic clock, ``now`` is in wall-clock seconds.
+    """
 
     def __init__(self, route: Route, now: float) -> None:
-        self.state = Health(route.destination, route.api_key)
-        if route.blocked:
-            self.state.block(route.blocked, route.remedy, wall=now)
+        self.destination = route.destination
+        self.api_key = route.api_key
+        self.health = Health()
+        self.queued = CompactQueue()
+        self.postponed: list[_Postponed] = []
+        """A heap."""
         self.undecided: list[tuple[Record, Answer]] = []
         """Refused since the last success: dead at the next one."""
-        self.in_flight = 0
-        self._fresh = CompactQueue()
-        self._retries: list[_Retry] = []
         self._order = 0
+        if route.blocked:
+            self.health.block(route.blocked, route.remedy, wall=now)
+            self.log_change(None)
 
     def __len__(self) -> int:
-        return len(self._fresh) + len(self._retries)
+        return len(self.queued) + len(self.postponed)
 
-    def append(self, entry: Entry) -> None:
-        """Queue a record that was just read."""
-        self._fresh.append(entry)
-
-    def postpone(self, entry: Entry, history: History, due: float) -> None:
+    def postpone(self, location: Location, history: History, due: float) -> None:
         """Queue a record again, not before ``due``."""
         self._order += 1
-        heapq.heappush(self._retries, _Retry(due, self._order, entry, history))
+        heapq.heappush(self.postponed, _Postponed(due, self._order, location, history))
 
     def retry_now(self) -> None:
-        """Let the records that failed once in it go now, before what came after them."""
-        self._retries = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self._retries]
-        heapq.heapify(self._retries)
+        """Let the records that failed once be tried again now, before what came after them."""
+        self.postponed = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self.postponed]
+        heapq.heapify(self.postponed)
 
-    def take_some(self, now: float, most: int, size: int) -> list[tuple[Entry, History]]:
+    def take_some(self, now: float, most: int, size: int, in_flight: int) -> list[tuple[Location, History]]:
         """Take up to ``most`` records that may go, none more when they have ``size`` bytes; see :meth:`take`."""
-        some: list[tuple[Entry, History]] = []
-        most = min(most, 1 if self.state.pause else _AT_ONCE)
-        while len(some) < most and size > 0 and (taken := self.take(now)):
+        some: list[tuple[Location, History]] = []
+        most = min(most, 1 if self.health.pause else _AT_ONCE)
+        while len(some) < most and size > 0 and (taken := self.take(now, in_flight)):
             some.append(taken)
             size -= taken[0].size
         return some
 
-    def take(self, now: float) -> tuple[Entry, History] | None:
-        """Take the next record that may go, or None.  A paused queue gives one at a time, when it is to be probed.
+    def take(self, now: float, in_flight: int) -> tuple[Location, History] | None:
+        """Take the next record that may go, or None; ``in_flight`` are on their way to this destination.
 
-        A probe takes a record that did not fail before, if there is one: an outage must not hang on one record.
+        A paused destination gets one at a time, when it is to be probed: one that did not fail before, if there is
+        one, because an outage must not hang on one record.
         """
-        pause = self.state.pause
-        if pause is None:
-            if self._retries and self._retries[0].due <= now:
-                return self._take_retry()
-            return (self._fresh.popleft(), History()) if self._fresh else None
-        if self.in_flight or pause.next_probe is None or pause.next_probe > now:
+        pause = self.health.pause
+        if pause is not None and (in_flight or pause.is_before_probe(now)):
             return None
-        if self._fresh:
-            return self._fresh.popleft(), History()
-        return self._take_retry() if self._retries and self._retries[0].due <= now else None
+        retry_is_due = bool(self.postponed) and self.postponed[0].due <= now
+        if self.queued and (pause is not None or not retry_is_due):
+            return self.queued.popleft(), History()
+        if retry_is_due:
+            retry = heapq.heappop(self.postponed)
+            return retry.location, retry.history
+        return None
 
-    def next_due(self) -> float | None:
-        """When :meth:`take` may have something again, if nothing else happens."""
-        pause, retry = self.state.pause, self._retries[0].due if self._retries else None
+    def next_due(self, in_flight: int) -> float | None:
+        """When :meth:`take` may have something again, if nothing else happens; None: not before something does."""
+        pause = self.health.pause
+        retry = self.postponed[0].due if self.postponed else None
         if pause is None:
             return retry
-        if self.in_flight or pause.next_probe is None:
+        if in_flight or pause.next_probe is None:
             return None
-        return pause.next_probe if self._fresh else retry and max(retry, pause.next_probe)
+        if self.queued:
+            return pause.next_probe
+        return None if retry is None else max(retry, pause.next_probe)
 
-    def holds_run(self, run: int) -> bool:
+    def holds_run(self, fingerprint: int) -> bool:
         """Whether a run with this fingerprint waits here."""
         return (
-            self._fresh.holds_run(run)
-            or any(retry.entry.run == run for retry in self._retries)
-            or any(record.entry.run == run for record, _ in self.undecided)
+            self.queued.holds_run(fingerprint)
+            or any(retry.location.run == fingerprint for retry in self.postponed)
+            or any(record.location.run == fingerprint for record, _ in self.undecided)
         )
 
-    def _take_retry(self) -> tuple[Entry, History]:
-        retry = heapq.heappop(self._retries)
-        return retry.entry, retry.history
+    def log_change(self, before: Pause | None) -> None:
+        """Log that it was paused, for another reason than ``before``, or is up again."""
+        url, pause = self.destination.url, self.health.pause
+        if pause is None and before is not None:
+            _log.info("%s takes records again", url)
+        elif pause is not None and (before is None or (before.reason, before.remedy) != (pause.reason, pause.remedy)):
+            what_to_do = pause.remedy or "nothing to do: it is tried again"
+            _log.warning("%s is paused, its records wait: %s; %s", url, pause.reason, what_to_do)
 
+    def report(self, epoch: float, in_flight: int) -> DestinationReport:
+        """Return how the destination does.  ``epoch`` is what the wall clock is ahead of the monotonic one, seconds."""
+        pause = self.health.pause
+        probe = pause.next_probe if pause else None
+        return DestinationReport(
+            url=self.destination.url,
+            key=self.destination.hint,
+            state="paused" if pause else "up",
+            waiting=len(self) + len(self.undecided) + in_flight,
+            reason=pause.reason if pause else self._refusals(),
+            since=pause.since if pause else None,
+            next_probe=None if probe is None else probe + epoch,
+            remedy=pause.remedy if pause else "",
+            last_success=self.health.last_success,
+        )
 
-def report_of_queue(queue: DestinationQueue, epoch: float) -> DestinationReport:
-    """Return how a destination does.  ``epoch`` is the wall clock's lead over the monotonic one."""
-    state, pause = queue.state, queue.state.pause
-    probe = pause.next_probe if pause else None
-    return DestinationReport(
-        url=state.destination.url,
-        key=state.destination.hint,
-        state="paused" if pause else "up",
-        waiting=len(queue) + len(queue.undecided) + queue.in_flight,
-        reason=pause.reason if pause else _refusals_text(queue),
-        since=pause.since if pause else None,
-        next_probe=None if probe is None else probe + epoch,
-        remedy=pause.remedy if pause else "",
-        last_success=state.last_success,
-    )
-
-
-def _refusals_text(queue: DestinationQueue) -> str:
-    """Return what is known of refusals that the next success will make dead letters."""
-    if not queue.undecided:
-        return ""
-    _, answer = queue.undecided[-1]
-    return f"{len(queue.undecided)} refused since the last success: {answer.reason}"
+    def _refusals(self) -> str:
+        """Return what is known of refusals that the next success will make dead letters."""
+        if not self.undecided:
+            return ""
+        _, answer = self.undecided[-1]
+        return f"{len(self.undecided)} refused since the last success: {answer.reason}"

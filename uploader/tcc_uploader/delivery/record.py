@@ -1,28 +1,116 @@
-"""A pending record, and its life."""
+"""A pending record, and the one state machine of its life.
+
+A record is *pending* from the moment in which its line was read until it is settled: delivered, known as a duplicate,
+dead, or dropped.  Until then it is in one of these states; each has one container, which is named after it::
+
+    read ──► QUEUED ◄──RUN_SETTLED── WAITING_FOR_RUN
+               │                       ▲
+             TAKEN               WAITS_FOR_RUN
+               ▼                       │
+            IN_HAND ───────────────────┤
+             ▲ │  ▲ └──KNOWN───────────────────────────► SETTLED
+        TAKEN│ │  └────────NEXT_ITEM────┐                 ▲   ▲
+             │ └──SENT──► IN_FLIGHT ────┘                 │   │
+             │              │  │  └───────ACCEPTED─────────┘   │
+             │   FAILED,    │  └──REFUSED──► UNDECIDED ──DEAD──┘
+             │ TAKEN_BACK   ▼                    │
+             └───────── POSTPONED ◄──SERVER_SUSPECTED
+    (IN_HAND goes to POSTPONED as well: a letter, if its KEY_IN_FLIGHT is another record's.)
+
+=================  ===================================================================  ==============================
+state              the record                                                           container
+=================  ===================================================================  ==============================
+QUEUED             was read, and goes to its destination when its turn comes            DestinationQueue.queued
+IN_HAND            was taken and is judged once more; it leaves this state at once      (none: a local variable)
+IN_FLIGHT          is being sent                                                        InFlight
+POSTPONED          was not answered, or must wait for its destination                   DestinationQueue.postponed
+UNDECIDED          was refused: is it the record, or the server?  Others will tell      DestinationQueue.undecided
+WAITING_FOR_RUN    is feedback whose run is pending in the same segment                 Backlog.waiting_for_run
+SETTLED            is delivered, duplicate or dropped; the next commit says so          Settlement.changes
+SETTLED            is dead, and its letter is still to be written                       Settlement.unwritten_letters
+=================  ===================================================================  ==============================
+
+A record whose file goes away is dropped from its container when its turn comes: it was never ours to keep.  After the
+commit a record is only a number in its segment's counts, and a key in the ledger.
+
+QUEUED, POSTPONED and WAITING_FOR_RUN hold locations (40 bytes), not records: there may be millions.  A :class:`Record`
+exists from IN_HAND on; a line that can't be read again just now never comes to hand, and stays POSTPONED.
+"""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from enum import Enum, auto
+from typing import Final, NamedTuple
 
 from tcc_schemas.lines import Line
-from tcc_uploader.model.fate import Place
+from tcc_uploader.model.fate import Known, Place
+from tcc_uploader.model.keys import digest_of
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.transport.answers import Answer
 
-from .batch import Part
-from .compact_queue import Entry
-
-if TYPE_CHECKING:
-    from .queue import DestinationQueue
+from .batch import BatchProgress
+from .compact_queue import Location
+from .routing import Destination
 
 
-@dataclass(slots=True)
-class BatchProgress:
-    """A run whose items go one by one: what is left, and what was refused alone."""
+class State(Enum):
+    """Where a pending record is in its life."""
 
-    parts: list[Part]
-    refused: list[Part] = field(default_factory=list)
-    answer: Answer = field(default_factory=Answer)
-    delivered: int = 0
+    QUEUED = auto()
+    IN_HAND = auto()
+    IN_FLIGHT = auto()
+    POSTPONED = auto()
+    UNDECIDED = auto()
+    WAITING_FOR_RUN = auto()
+    SETTLED = auto()
+
+
+class RecordEvent(Enum):
+    """What happens to a pending record."""
+
+    TAKEN = auto()
+    """Its turn has come."""
+    WAITS_FOR_RUN = auto()
+    """It is feedback, and its run is not settled yet."""
+    RUN_SETTLED = auto()
+    """The run that it waited for is settled."""
+    KEY_IN_FLIGHT = auto()
+    """It is a letter, and another record with its key is being sent."""
+    KNOWN = auto()
+    """The ledger, or a record in flight, says that it is not to be sent: a duplicate, or a conflict."""
+    SENT = auto()
+    """It, or the next item of its batch, was handed to a sending thread."""
+    TAKEN_BACK = auto()
+    """No thread had begun to send it when its destination paused."""
+    FAILED = auto()
+    """No answer came, or one that says nothing about the record."""
+    NEXT_ITEM = auto()
+    """It is a run that is sent item by item, and one item has its answer."""
+    ACCEPTED = auto()
+    """The server has it."""
+    REFUSED = auto()
+    """The server refused it, or every item of it that was still to be sent."""
+    SERVER_SUSPECTED = auto()
+    """So many records were refused in a row that the server is suspected, not they."""
+    DEAD = auto()
+    """It is given up: the server took others meanwhile, or a one-shot run ends."""
+
+
+TRANSITIONS: Final = {
+    (State.QUEUED, RecordEvent.TAKEN): State.IN_HAND,
+    (State.POSTPONED, RecordEvent.TAKEN): State.IN_HAND,
+    (State.IN_HAND, RecordEvent.WAITS_FOR_RUN): State.WAITING_FOR_RUN,
+    (State.WAITING_FOR_RUN, RecordEvent.RUN_SETTLED): State.QUEUED,
+    (State.IN_HAND, RecordEvent.KEY_IN_FLIGHT): State.POSTPONED,
+    (State.IN_HAND, RecordEvent.KNOWN): State.SETTLED,
+    (State.IN_HAND, RecordEvent.SENT): State.IN_FLIGHT,
+    (State.IN_FLIGHT, RecordEvent.TAKEN_BACK): State.POSTPONED,
+    (State.IN_FLIGHT, RecordEvent.FAILED): State.POSTPONED,
+    (State.IN_FLIGHT, RecordEvent.NEXT_ITEM): State.IN_HAND,
+    (State.IN_FLIGHT, RecordEvent.ACCEPTED): State.SETTLED,
+    (State.IN_FLIGHT, RecordEvent.REFUSED): State.UNDECIDED,
+    (State.UNDECIDED, RecordEvent.SERVER_SUSPECTED): State.POSTPONED,
+    (State.UNDECIDED, RecordEvent.DEAD): State.SETTLED,
+}
+"""Every transition that there is.  Anything else is a bug of ours, and raises KeyError."""
 
 
 class History(NamedTuple):
@@ -31,24 +119,35 @@ class History(NamedTuple):
     failures: int = 0
     refused_at: int | None = None
     """How many successes the destination had had when it refused this record; None if it never did."""
+    batch: BatchProgress | None = None
+    """How far it has come, if it is a run that is sent item by item."""
 
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """A record in hand, on its way to its queue's destination."""
+    """A record in hand, in flight or undecided, with its line."""
 
-    queue: "DestinationQueue"
+    destination: Destination
     segment: Segment
     line: Line
-    entry: Entry
+    location: Location
     history: History
     key: bytes
     token: bytes
-    batch: BatchProgress | None = None
-    sent_at: float = 0.0
-    """On the monotonic clock."""
+    state: State = field(default=State.IN_HAND, init=False)
+    sent_at: float = field(default=0.0, init=False)
+    """On the monotonic clock, seconds."""
 
     @property
     def place(self) -> Place:
         """Where it stands, in the ledger's words."""
         return Place(self.segment.number, self.line.number)
+
+    @property
+    def known(self) -> Known:
+        """What is known under its key while it is on its way."""
+        return Known(digest_of(self.token), self.place)
+
+    def on(self, event: RecordEvent) -> None:
+        """Go to the state that follows.  Raises KeyError if there is none: a bug of ours."""
+        self.state = TRANSITIONS[self.state, event]

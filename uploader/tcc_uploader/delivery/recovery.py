@@ -2,14 +2,16 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
+from tcc_uploader.ledger.judge import judge
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.segment import Segment
 
 from .backlog import Backlog
+from .in_flight import InFlight
 from .intake import Intake
 from .settlement import Settlement
 
@@ -17,28 +19,34 @@ _log = logging.getLogger(__name__)
 
 
 class Recovery:
-    """Runs in the deciding thread.  ``is_dead`` tells whether a segment's writer is gone."""
+    """Used by the engine's thread alone.  ``is_dead`` tells whether a segment's writer is gone."""
 
     def __init__(
-        self, settlement: Settlement, intake: Intake, backlog: Backlog, is_dead: Callable[[Segment], bool]
+        self,
+        settlement: Settlement,
+        intake: Intake,
+        backlog: Backlog,
+        in_flight: InFlight,
+        is_dead: Callable[[Segment], bool],
     ) -> None:
         self._settlement = settlement
         self._intake = intake
         self._backlog = backlog
+        self._in_flight = in_flight
         self._is_dead = is_dead
 
     def recover(self, candidates: Iterable[Segment]) -> list[Segment]:
         """Queue a record for every run without an end whose process is gone; return the segments that have to wait.
 
         A segment's own records go first: one of them, or of a later segment of the same process, may be the run's end.
-        Such a later one may be unread.  It may also have been made after the last scan: so a scan must follow the
+        Such a later segment may be unread.  It may also have been made after the last scan: so a scan must follow the
         moment in which the process was found to be gone.
         """
         undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
         if not self._intake.idle:
             return undecided
         waiting = []
-        family = _by_process(self._intake.live) if undecided else {}
+        by_process = _by_process(self._intake.live) if undecided else {}
         for segment in undecided:
             if not self._is_dead(segment):
                 continue
@@ -47,13 +55,17 @@ class Recovery:
             if segment.journal.orphaned == self._intake.scans:
                 waiting.append(segment)
                 continue
-            others = [other for other in family.get(_process(segment), ()) if other is not segment]
+            others = [other for other in by_process.get(_process(segment), ()) if other is not segment]
             if all(other.at_end for other in others):
-                for run_id in list(segment.journal.open):
-                    if not any(_tells_more(other, segment, run_id) for other in others):
-                        self._recover(segment, run_id)
-                segment.journal.decided = True
+                self._recover_all(segment, others)
         return waiting
+
+    def _recover_all(self, segment: Segment, others: Sequence[Segment]) -> None:
+        """Recover the open runs of a segment, but for those that another segment of its process tells more of."""
+        for run_id in list(segment.journal.open):
+            if not any(_tells_more(other, segment, run_id) for other in others):
+                self._recover(segment, run_id)
+        segment.journal.decided = True
 
     def _recover(self, segment: Segment, run_id: str) -> None:
         try:
@@ -64,16 +76,16 @@ class Recovery:
         if line is None:
             return
         key = dedupe_key(line.kind, line.id)
-        ledger = self._settlement.ledger
-        known = ledger.delivered([key]).get(key)
-        decision = ledger.judge(segment.number, line, key, known, self._settlement.in_flight.get(key))
+        ledger, other = self._settlement.ledger, self._in_flight.under(key)
+        under_way = other.known if other else self._settlement.changes.delivered.get(key)
+        decision = judge(ledger, segment.number, line, key, ledger.delivered([key]).get(key), under_way)
         if decision in (Decision.DUPLICATE, Decision.CONFLICT):
             return  # it did end: its record stood in a segment that has gone
         segment.counts.records += 1
         segment.counts.recovered += 1
         if decision is Decision.SEND:
-            self._settlement.held.hold(segment.handle, line)
-            self._backlog.send(segment, line)
+            self._backlog.cache.pin(segment.handle, line)
+            self._backlog.enqueue(segment, line)
             _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
         else:
             self._settlement.settle(segment, line.number, decision)
@@ -81,17 +93,21 @@ class Recovery:
 
 
 def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:
-    """Whether what became of a run stands rather in another segment of the same process.
-
-    It does if it ended there; or if more of it, or the same later, is told there.  A sealed segment's open runs were
-    all taken over by a later one; a process that was killed in the midst of that leaves the earlier one unsealed.
-    """
-    later = _sequence(other) > _sequence(segment)
-    if run_id not in other.journal.known or (other.seal and not later):
+    """Whether another segment of the same process knows better what became of a run that is open in ``segment``."""
+    if run_id not in other.journal.known:
         return False
+    is_later = _sequence(other) > _sequence(segment)
+    if other.seal and not is_later:
+        return False  # when a segment is sealed, the next one takes over its open runs: an earlier one knows less
     theirs = other.journal.open.get(run_id)
+    if theirs is None:
+        return True  # the run ended there
+    # both hold it open: the process was killed while one took it over from the other.  More children tell more;
+    # with the same number the later one counts.
     mine = segment.journal.open[run_id]
-    return theirs is None or (len(theirs.children), later) > (len(mine.children), not later)
+    if len(theirs.children) != len(mine.children):
+        return len(theirs.children) > len(mine.children)
+    return is_later
 
 
 def _by_process(segments: Iterable[Segment]) -> dict[str, list[Segment]]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from tcc_uploader.dead import mailbox, store
 from tcc_uploader.dead.mailbox import LetterRequest
-from tcc_uploader.dead.store import open_letter
 from tcc_uploader.ledger.rows import LetterRow
 from tcc_uploader.model.fate import Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
@@ -19,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Requeue:
-    """Takes requests, and queues the letters that are to be sent.  Runs in the deciding thread."""
+    """Takes requests, and queues the letters that are to be sent.  Used by the engine's thread alone."""
 
     def __init__(self, state: Path, settlement: Settlement, intake: Intake, backlog: Backlog) -> None:
         self._state = state
@@ -27,6 +26,7 @@ class Requeue:
         self._intake = intake
         self._backlog = backlog
         self._queued: set[str] = set()
+        """The ids of letters that were queued by this process: none is queued twice for one request."""
 
     def take_requests(self) -> None:
         """Do what was asked for, and commit it; then the request may be forgotten."""
@@ -46,18 +46,17 @@ class Requeue:
             if row.id in self._queued:
                 continue
             try:
-                segment, line = open_letter(store.path_of(self._state, row.id), row.place.segment)
+                segment, line = store.open_letter(store.path_of(self._state, row.id), row.place.segment)
             except (OSError, ValueError) as error:
                 _log.error("letter %s was to be sent again, and can't be read: %s", row.id, error)
                 continue
             self._queued.add(row.id)
             self._intake.add(segment)
-            self._backlog.send(segment, line)
+            self._backlog.enqueue(segment, line)
 
     def _take(self, request: LetterRequest) -> None:
-        path = store.path_of(self._state, request.letter)
         try:
-            letter = store.read(path)
+            letter = store.read(store.path_of(self._state, request.letter))
         except (OSError, ValueError) as error:
             _log.warning("there is no letter %s to %s: %s", request.letter, request.action, error)
             return
@@ -65,12 +64,12 @@ class Requeue:
         if row.fate != "dead":
             return  # answered meanwhile, or on its way already
         if request.action == "drop":
-            self._settlement.answer_letter(row, "dropped")
+            self._settlement.settle_letter(row, "dropped")
             return
         if request.letter_json is not None:
             store.write(self._state, Letter.model_validate_json(request.letter_json))
         self._queued.discard(letter.id)
-        self._settlement.answer_letter(row, "requeued")
+        self._settlement.settle_letter(row, "requeued")
 
     def _row_of(self, letter: Letter) -> LetterRow:
         """Return the row of a letter that the ledger does not know: an earlier ledger was lost."""

@@ -9,7 +9,7 @@ from .queue import DestinationReport
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a one-shot run came to.  ``sent`` counts what met its fate just now, ``counts`` all that was found."""
+    """What a one-shot run came to.  ``sent`` counts what was settled just now, ``counts`` all that was found."""
 
     counts: Counts
     sent: Counts
@@ -29,6 +29,7 @@ class ReplayResult:
     """Destinations that records still wait for."""
     timed_out: bool
     trouble: str
+    """Why the ledger could not be written; empty if it could."""
 
     @property
     def has_losses(self) -> bool:

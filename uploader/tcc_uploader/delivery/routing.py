@@ -1,14 +1,11 @@
 """Where a record goes: its URL and its key.  Pure."""
 
-import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, key_hint, origin_of
 from tcc_uploader.settings import Settings
-
-_log = logging.getLogger(__name__)
 
 
 class Destination(NamedTuple):

@@ -1,63 +1,57 @@
-"""What came of each record: counted on its segment, and noted for the ledger's next commit."""
+"""What became of each record: counted on its segment, and written with the ledger's next commit."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.dead import store
+from tcc_uploader.dead.store import Cause
 from tcc_uploader.files import file_name
-from tcc_uploader.ledger.rows import Adjustment, Changes, Delivered, LetterFate, LetterRow
+from tcc_uploader.ledger.judge import judge_invalid
+from tcc_uploader.ledger.rows import Changes, LetterFate, LetterRow, SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
-from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
+from tcc_uploader.model.letter import Letter
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.transport.answers import Answer
 
 from .line_cache import LineCache
 
 _log = logging.getLogger(__name__)
 
 
-class Cause(NamedTuple):
-    """Why a record is dead; ``body`` is what of it could not be delivered."""
-
-    reason: str
-    detail: str
-    body: bytes
-    answer: Answer | None = None
-    url: str | None = None
-
-
 class _UnwrittenLetter(NamedTuple):
     segment: Segment
     letter: Letter
     key: bytes
-    token: bytes
+    digest: int
 
 
 class Settlement:
-    """The fates of this commit.  Nothing here is true before :meth:`commit` has returned."""
+    """The settled records of the next commit.  Nothing here is true before :meth:`commit` has returned."""
 
-    def __init__(self, ledger: Ledger, state: Path, counted: Callable[[int], Segment | None]) -> None:
-        self.in_flight: dict[bytes, Known] = {}
-        """What is being sent under a key, or was delivered and is not committed yet."""
-        self.held = LineCache()
-        self.total = Counts()
-        """The fates met in this process, by records sent or settled here."""
-        self._met = 0
-        self._ledger = ledger
-        self._state = state
-        self._counted = counted
-        self._unwritten_letters: list[_UnwrittenLetter] = []
+    def __init__(self, ledger: Ledger, state: Path, cache: LineCache, counted: Callable[[int], Segment | None]) -> None:
+        """Take ``counted``: it returns the open file whose counts are those of the segment with a number."""
+        self.ledger = ledger
+        """What was committed."""
+        self.changes = Changes()
+        """What the next commit writes, but for the rows of ``touched``."""
+        self.unwritten_letters: deque[_UnwrittenLetter] = deque()
         """Letters to be written before anything says that their records are dead."""
+        self.total = Counts()
+        """What was settled by this process: delivered, duplicate and dead."""
+        self.settled = 0
+        """How many records were settled by this process: it grows while there is progress."""
+        self._state = state
+        self._cache = cache
+        self._counted = counted
         self._answered: list[Path] = []
-        """Letters whose record was delivered, or dropped, after all."""
-        self._changes = Changes.none()
+        """Letters whose record was delivered or dropped after all: their files go after the commit."""
         self._touched: set[Segment] = set()
 
     @property
@@ -66,34 +60,24 @@ class Settlement:
         return self._touched
 
     @property
-    def met(self) -> int:
-        """How many records met a fate in this process: it grows while there is progress."""
-        return self._met
-
-    @property
     def adjusts(self) -> bool:
         """Whether counts in the ledger are to be changed: no file may be judged before they are."""
-        return bool(self._changes.adjustments)
-
-    @property
-    def ledger(self) -> Ledger:
-        """What was committed."""
-        return self._ledger
+        return bool(self.changes.adjustments)
 
     def touch(self, segment: Segment) -> None:
         """Have a segment's counts written with the next commit."""
         self._touched.add(segment)
 
     def settle(self, segment: Segment, number: int, decision: Decision) -> None:
-        """Count the record on this line, which met a fate without being sent."""
+        """Count the record on this line, which was settled without being sent."""
         self._count(segment, number, decision)
         self.total.duplicate += decision is Decision.DUPLICATE
 
-    def delivered(self, key: bytes, token: bytes, place: Place) -> None:
-        """Note that the server has these bytes under this key."""
-        known = Known(digest_of(token), place)
-        self.in_flight[key] = known
-        self._changes.delivered.append(Delivered(key, *known))
+    def delivered(self, key: bytes, known: Known) -> None:
+        """Note that the server has these bytes under this key; a key stays with the place that it came from first."""
+        before = self.changes.delivered.setdefault(key, known)
+        if before.place == known.place:
+            self.changes.delivered[key] = known
 
     def count_delivered(self, segment: Segment, number: int) -> None:
         """Count the record on this line as delivered here and now."""
@@ -102,57 +86,28 @@ class Settlement:
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
-        key = dedupe_key(line.kind, line.id)
         token = idempotency_token(line.kind, line.id, line.body)
-        letter = Letter(
-            id=letter_id(segment.id, line.number),
-            reason=cause.reason,
-            detail=cause.detail,
-            status=cause.answer.status if cause.answer else None,
-            answer=cause.answer.text.decode(errors="replace") if cause.answer else "",
-            url=cause.url,
-            segment=segment.id,
-            source=file_name(segment.path),
-            line=line.number,
-            kind=line.kind,
-            record_id=line.id,
-            run_id=line.run_id or "",
-            path=line.path or "",
-            record_url=line.url,
-            key=line.key,
-            died_at=now_text(),
-            body=body_text(cause.body),
-        )
-        self._unwritten_letters.append(_UnwrittenLetter(segment, letter, key, token))
+        letter = store.letter_of(segment, line, cause)
+        key = dedupe_key(line.kind, line.id)
+        self.unwritten_letters.append(_UnwrittenLetter(segment, letter, key, digest_of(token)))
 
     def dead_letter_invalid(self, segment: Segment, invalid: Invalid) -> None:
-        """Make a dead letter of a plain line that no wire item matches, unless it is one already."""
-        decision = self._ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)
+        """Make a dead letter of a plain line that is no record, unless it is one already."""
+        decision = judge_invalid(self.ledger, segment.number, invalid)
         if decision is not Decision.SEND:
             self.settle(segment, invalid.number, decision)
             return
-        letter = Letter(
-            id=letter_id(segment.id, invalid.number),
-            reason="invalid",
-            detail=invalid.detail,
-            segment=segment.id,
-            source=file_name(segment.path),
-            line=invalid.number,
-            died_at=now_text(),
-            body=body_text(invalid.raw),
-        )
-        self._unwritten_letters.append(
-            _UnwrittenLetter(segment, letter, invalid_key(invalid.raw), invalid_token(invalid.raw))
-        )
+        letter, digest = store.letter_of_invalid(segment, invalid), digest_of(invalid_token(invalid.raw))
+        self.unwritten_letters.append(_UnwrittenLetter(segment, letter, invalid_key(invalid.raw), digest))
 
     def write_letters(self) -> None:
         """Write the letters of dead records.  Raises OSError; nothing is lost then, call it again later."""
-        while self._unwritten_letters:
-            segment, letter, key, token = self._unwritten_letters[0]
+        while self.unwritten_letters:
+            segment, letter, key, digest = self.unwritten_letters[0]
             store.write(self._state, letter)
-            self._unwritten_letters.pop(0)
+            self.unwritten_letters.popleft()
             place = Place(segment.number, letter.line)
-            self._changes.letters.append(LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason))
+            self.changes.letters.append(LetterRow(letter.id, key, digest, place, "dead", letter.reason))
             self._count(segment, letter.line, Decision.DEAD)
             self.total.dead += 1
             where = f"{segment.path} line {letter.line}"
@@ -161,54 +116,62 @@ class Settlement:
     def commit(self, finished: Iterable[Segment] = ()) -> None:
         """Write everything to the ledger; ``finished`` are segments that no record can be added to any more.
 
-        Raises :class:`sqlite3.Error`; nothing is lost then, call it again later.
+        Raises :class:`LedgerError`; nothing is lost then, call it again later.
         """
-        rows = {segment.number: segment.row(finished=False) for segment in self._touched}
-        rows |= {segment.number: segment.row(finished=True) for segment in finished}
-        self._changes.segments = rows
-        if not self._changes:
+        rows = {segment.number: row_of(segment, finished=False) for segment in self._touched}
+        rows |= {segment.number: row_of(segment, finished=True) for segment in finished}
+        self.changes.segments = rows
+        if not self.changes:
             return
-        self._ledger.commit(self._changes)
-        for delivered in self._changes.delivered:
-            self.in_flight.pop(delivered.key, None)
+        self.ledger.commit(self.changes)
         for path in self._answered:
             path.unlink(missing_ok=True)
         self._answered.clear()
-        self._changes = Changes.none()
+        self.changes = Changes()
         self._touched = set()
 
-    def answer_letter(self, row: LetterRow, fate: LetterFate) -> None:
-        """Note what became of a letter: sent again (its record is pending), delivered after all, or dropped."""
-        self._changes.letters.append(row._replace(fate=fate))
-        if row.fate == "dead":
-            self._adjust(row.place, "dead", -1)
-        if fate == "dropped":
-            self._adjust(row.place, "dropped", 1)
+    def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
+        """Note what became of a letter: queued again (its record is pending), delivered after all, or dropped."""
+        self.changes.letters.append(row._replace(fate=fate))
+        counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
+        self._adjust(row.place, counts)
         if fate != "requeued":
             self._answered.append(store.path_of(self._state, row.id))
 
     def _count(self, segment: Segment, number: int, decision: Decision) -> None:
-        """Count a fate on the segment that the record came from."""
-        self._met += 1
-        self.held.release(segment.handle, number)
+        """Count a settled record on the segment that it came from."""
+        self.settled += 1
+        self._cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
             segment.counts.add(decision)
             self.touch(segment)
-            return
-        row = self._ledger.letter(segment.path.stem)
-        place = row.place if row else Place(segment.number, 0)
-        if decision is not Decision.DELIVERED:
-            self._adjust(place, "dead", 1)
-            return
-        self._adjust(place, "delivered", 1)
-        if row is not None:
-            self.answer_letter(row, "delivered")
+        elif decision is not Decision.DELIVERED:
+            self._adjust(Place(segment.number, number), Counts(dead=1))  # it was requeued, and is dead again
+        elif row := self.ledger.letter(segment.path.stem):
+            self.settle_letter(row, "delivered")
 
-    def _adjust(self, place: Place, fate: Literal["delivered", "dead", "dropped"], by: int) -> None:
-        """Change a count of a segment in the ledger, and of its file if that is open here and was read so far."""
-        self._changes.adjustments.append(Adjustment(place.segment, fate, by))
+    def _adjust(self, place: Place, by: Counts) -> None:
+        """Add to the counts of a segment in the ledger, and of its file if that is open here and was read so far."""
+        self.changes.adjustments.append((place.segment, by))
         segment = self._counted(place.segment)
         if segment is not None:
             self.touch(segment)
             if place.line <= segment.lines:  # else the line counts as what it is by then, when it is read
-                setattr(segment.counts, fate, getattr(segment.counts, fate) + by)
+                segment.counts += by
+
+
+def row_of(segment: Segment, *, finished: bool) -> SegmentRow:
+    """Return what the ledger keeps of a segment."""
+    seal = segment.seal
+    return SegmentRow(
+        number=segment.number,
+        id=segment.id,
+        path=file_name(segment.path),
+        size=segment.size,
+        finished=finished,
+        counts=segment.counts,
+        damaged=segment.damaged + segment.cut,
+        torn=segment.torn,
+        refused=seal.refused if seal else 0,
+        sealed=seal.records if seal else None,
+    )

@@ -53,7 +53,7 @@ class Finding(NamedTuple):
 
 
 def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
-    """Yield the findings, each as soon as it is made.  Raises the ledger's errors."""
+    """Yield the findings, each as soon as it is made.  Raises :class:`LedgerError`."""
     for spool in settings.spools:
         yield from _check_spool(spool, removes=settings.after == "delete")
     yield from _check_state(settings.state_dir)

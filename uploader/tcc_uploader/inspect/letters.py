@@ -10,7 +10,7 @@ from tcc_uploader.model.letter import Letter
 def dead_letters(state: Path, ledger: Ledger, unreadable: dict[Path, str]) -> dict[str, Letter]:
     """Return the dead letters by their ids, the oldest first; not those that were requeued, delivered or dropped.
 
-    Adds to ``unreadable`` which files can't be read, and why.  Raises the ledger's errors.
+    Adds to ``unreadable`` which files can't be read, and why.  Raises :class:`LedgerError`.
     """
     found = []
     for path in sorted((state / store.FOLDER).glob("*.json")):

@@ -38,7 +38,7 @@ class StatusReport(BaseModel):
 
 
 def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
-    """Put the report together, with or without a running uploader.  Raises the ledger's errors."""
+    """Put the report together, with or without a running uploader.  Raises :class:`LedgerError`."""
     told = read_report(state)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids]

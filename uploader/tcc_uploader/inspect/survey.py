@@ -7,6 +7,7 @@ from pathlib import Path
 from tcc_schemas.endpoints import PATHS, key_hint
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.ledger.judge import judge_all, judge_invalid
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
@@ -46,7 +47,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     With ``trust_ledger``, the ledger's counts stand in for a segment that was read to its present end.  Such a segment
     is read again only if it has records pending while no age of a pending record is known yet.
 
-    What can't be read is part of the report.  Raises the ledger's errors.
+    What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
     result = Survey()
     seen: dict[bytes, Known] = {}
@@ -88,23 +89,19 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
         found = reader.read_on(segment)
         damage += [other for other in found if isinstance(other, Damage)]
         for invalid in (other for other in found if isinstance(other, Invalid)):
-            decision = ledger.judge_invalid(Place(segment.number, invalid.number), invalid.raw)
+            decision = judge_invalid(ledger, segment.number, invalid)
             segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
-        lines = [(line, dedupe_key(line.kind, line.id)) for line in found if isinstance(line, Line)]
-        to_judge = ledger.to_judge(segment.number, lines)
-        segment.counts.delivered += len(lines) - len(to_judge)
-        delivered = ledger.delivered(key for _, key in to_judge)
-        for line, key in to_judge:
-            decision = ledger.judge(segment.number, line, key, delivered.get(key), seen.get(key))
-            if decision is Decision.SEND and line.path not in PATHS:
-                decision = Decision.CONFLICT
-            if decision is Decision.SEND:
+        lines = [line for line in found if isinstance(line, Line)]
+        for line, key, judged in judge_all(ledger, segment.number, lines, seen, settled=True):
+            if judged is not Decision.SEND:
+                segment.counts.add(judged)
+            elif line.path not in PATHS:
+                segment.counts.add(Decision.DEAD)
+            else:
                 place = Place(segment.number, line.number)
                 seen[key] = Known(digest_of(idempotency_token(line.kind, line.id, line.body)), place)
                 result.oldest_pending = min(result.oldest_pending or line.at, line.at)
                 result.pending_by_key[line.key or ""] += 1
-            else:
-                segment.counts.add(decision)
     for run_id, run in segment.journal.open.items() if not segment.seal else ():
         _count_recovered(segment, run_id, Place(segment.number, run.place.number), ledger)
     return damage

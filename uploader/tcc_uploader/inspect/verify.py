@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from tcc_schemas.lines import Damage
+from tcc_uploader.delivery.settlement import row_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
@@ -75,7 +76,7 @@ class Verification(BaseModel):
 def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
     """Check ``sources``; with ``whole`` also every segment that only the ledger knows.
 
-    Files that can't be read are part of the result.  Raises the ledger's errors.
+    Files that can't be read are part of the result.  Raises :class:`LedgerError`.
     """
     result = Verification()
     seen: dict[bytes, Known] = {}
@@ -113,7 +114,7 @@ def _check_file(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> S
     segment.number = ledger.number_of(segment.id)
     damaged_lines = examine(segment, ledger, seen, Survey())
     hidden = segment.damaged + sum(map(_joined, damaged_lines))
-    check = _check(segment.row(finished=False), present=True)
+    check = _check(row_of(segment, finished=False), present=True)
     check.skipped = segment.skipped
     check.damage += map(_damage_text, damaged_lines)
     if segment.torn:

@@ -1,4 +1,4 @@
-"""Ledgers that turned out to be damaged: set aside, and not forgotten."""
+"""Damaged ledgers: moved to another name, and kept."""
 
 import logging
 import time
@@ -6,25 +6,25 @@ from pathlib import Path
 from typing import Final
 
 FILE_NAME: Final = "ledger.sqlite3"
-_SET_ASIDE: Final = ".corrupt-"
+_QUARANTINED: Final = ".corrupt-"
 _log = logging.getLogger(__name__)
 
 
 def quarantine_ledger(state: Path) -> None:
-    """Rename a ledger that can't be used, so that a new one takes its place; log it as the loss that it is."""
+    """Rename a damaged ledger, so that a new one can take its place; log what that costs.  Raises OSError."""
     stamp = time.strftime("%Y%m%dt%H%M%Sz", time.gmtime())
     for name in (FILE_NAME, f"{FILE_NAME}-journal"):
         file = state / name
         if file.exists():
-            file.rename(state / f"{name}{_SET_ASIDE}{stamp}")
+            file.rename(state / f"{name}{_QUARANTINED}{stamp}")
     _log.error(
         "the ledger in %s was damaged and is set aside as %s%s: what was delivered before may be sent again",
         state,
         FILE_NAME,
-        f"{_SET_ASIDE}{stamp}",
+        f"{_QUARANTINED}{stamp}",
     )
 
 
-def quarantined(state: Path) -> list[Path]:
-    """Return the damaged ledgers that were set aside here."""
-    return sorted(state.glob(f"{FILE_NAME}{_SET_ASIDE}*"))
+def quarantined_ledgers(state: Path) -> list[Path]:
+    """Return the damaged ledgers that are kept here."""
+    return sorted(state.glob(f"{FILE_NAME}{_QUARANTINED}*"))

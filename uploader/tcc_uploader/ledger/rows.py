@@ -1,38 +1,30 @@
 """What the ledger holds, as plain values."""
 
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
-from tcc_uploader.model.fate import Counts, Place
+from tcc_uploader.model.fate import Counts, Known, Place
 
 
 class SegmentRow(NamedTuple):
-    """What the ledger keeps of a segment.
-
-    ``size`` is how many bytes of it were read for these counts.  ``finished`` means that all its records met a fate
-    and no more can come.  ``damaged`` counts corrupt, malformed and oversized lines; ``torn`` the bytes of a torn
-    tail; ``refused`` is what the seal says its writer had to refuse; ``sealed`` the seal's own count of records
-    (None: no seal).
-    """
+    """What the ledger keeps of a segment."""
 
     number: int
     id: str
     path: str
     size: int
+    """Bytes of the segment that were read for these counts."""
     finished: bool
+    """Whether all its records are settled and no more can come."""
     counts: Counts
     damaged: int
+    """Corrupt, malformed and oversized lines."""
     torn: int
+    """Bytes of a torn tail."""
     refused: int
+    """Records that its writer had to refuse, as the seal says."""
     sealed: int | None
-
-
-class Delivered(NamedTuple):
-    """A key that was delivered."""
-
-    key: bytes
-    digest: int
-    place: Place
+    """The seal's own count of records; None: no seal."""
 
 
 LetterFate = Literal["dead", "requeued", "delivered", "dropped"]
@@ -49,27 +41,17 @@ class LetterRow(NamedTuple):
     reason: str
 
 
-class Adjustment(NamedTuple):
-    """A change to a count of a segment, unless its whole row is written too: a letter of it met another fate."""
-
-    segment: int
-    fate: Literal["delivered", "dead", "dropped"]
-    by: int
-
-
 @dataclass(slots=True)
 class Changes:
     """What one commit writes."""
 
-    delivered: list[Delivered]
-    letters: list[LetterRow]
-    segments: dict[int, SegmentRow]
-    adjustments: list[Adjustment]
-
-    @classmethod
-    def none(cls) -> Self:
-        """Return an empty set of changes."""
-        return cls([], [], {}, [])
+    delivered: dict[bytes, Known] = field(default_factory=dict)
+    """What was delivered, by its key."""
+    letters: list[LetterRow] = field(default_factory=list)
+    segments: dict[int, SegmentRow] = field(default_factory=dict)
+    """Whole rows, by their numbers."""
+    adjustments: list[tuple[int, Counts]] = field(default_factory=list)
+    """What to add to a segment's counts, by its number, unless its whole row is written: a letter of it was settled."""
 
     def __bool__(self) -> bool:
         return bool(self.delivered or self.letters or self.segments or self.adjustments)

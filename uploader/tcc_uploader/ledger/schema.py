@@ -2,19 +2,16 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from tcc_uploader.model.fate import Counts
+from tcc_uploader.model.fate import COUNT_NAMES
 
-
-class LedgerTooNewError(Exception):
-    """The ledger was written by a newer version."""
+from .store import TooNew
 
 
 def _first_tables(database: sqlite3.Connection) -> None:
-    counts = ", ".join(f"{field.name} INTEGER NOT NULL" for field in fields(Counts))
+    counts = ", ".join(f"{name} INTEGER NOT NULL" for name in COUNT_NAMES)
     database.execute(
         "CREATE TABLE delivered (key BLOB PRIMARY KEY, digest INTEGER NOT NULL, segment INTEGER NOT NULL, "
         "line INTEGER NOT NULL) WITHOUT ROWID"
@@ -38,39 +35,40 @@ MIGRATIONS: Final[Sequence[Callable[[sqlite3.Connection], None]]] = (_first_tabl
 def connect(path: Path) -> sqlite3.Connection:
     """Open the ledger's file for writing; make it, or bring it up to date.
 
-    Raises :class:`sqlite3.DatabaseError` if it is no ledger, :class:`LedgerTooNewError` if it is a later one's.
+    Raises :class:`sqlite3.DatabaseError` if it is no ledger, :class:`TooNew` if a newer version wrote it.
     """
     database = sqlite3.connect(path, isolation_level=None, timeout=10)
-    database.text_factory = _text
     try:
         database.execute("PRAGMA journal_mode=DELETE")
         database.execute("PRAGMA synchronous=EXTRA")  # FULL leaves the journal's removal, which commits, unsynced
         database.execute("PRAGMA cache_size=-65536")
-        _migrate(database)
-        _check_tables(database)
     except BaseException:
         database.close()
         raise
-    return database
+    return _prepared(database)
 
 
 def connect_reading(place: str) -> sqlite3.Connection:
     """Open the ledger at a SQLite URI to read it; otherwise as :func:`connect`."""
-    database = sqlite3.connect(place, uri=True, isolation_level=None)
-    database.text_factory = _text
+    return _prepared(sqlite3.connect(place, uri=True, isolation_level=None))
+
+
+def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
     try:
+        database.text_factory = _text
         _migrate(database)
         _check_tables(database)
     except BaseException:
         database.close()
         raise
+    database.row_factory = sqlite3.Row
     return database
 
 
 def _migrate(database: sqlite3.Connection) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
-        raise LedgerTooNewError(f"the ledger has version {version}: upgrade tcc-upload")
+        raise TooNew(f"the ledger has version {version}: upgrade tcc-upload")
     for number, migration in enumerate(MIGRATIONS[version:], version + 1):
         database.execute("BEGIN")
         migration(database)
@@ -79,7 +77,7 @@ def _migrate(database: sqlite3.Connection) -> None:
 
 
 def _check_tables(database: sqlite3.Connection) -> None:
-    """Raise DatabaseError if the tables are not as they were made: SQLite overlooks a bit that rots there."""
+    """Raise DatabaseError if the tables are not as they were made: SQLite overlooks a flipped bit there."""
     fresh = sqlite3.connect(":memory:", isolation_level=None)
     try:
         _migrate(fresh)
@@ -91,4 +89,4 @@ def _check_tables(database: sqlite3.Connection) -> None:
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")  # a rotten letter in a path is no reason to stop
+    return raw.decode(errors="replace")  # a damaged letter in a path is no reason to stop

@@ -1,6 +1,6 @@
-"""The ledger: which keys were delivered, which records lie dead, and the counts of every segment.  SQLite.
+"""The ledger in SQLite: which keys were delivered, which records are dead, and the counts of every segment.
 
-One connection writes, in the deciding thread.  The journal mode is DELETE (SQLite before 3.51.3 can corrupt a WAL),
+One connection writes, in the engine's thread.  The journal mode is DELETE (SQLite before 3.51.3 can corrupt a WAL),
 and every commit is synced: what the ledger says was delivered stays said after a power loss.
 """
 
@@ -8,58 +8,70 @@ import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
+from types import TracebackType
 from typing import Final, Self
 
 from tcc_schemas.lines import Line
-from tcc_uploader.model.fate import Counts, Decision, Known, Place, decide
-from tcc_uploader.model.keys import digest_of, idempotency_token, invalid_key
+from tcc_uploader.model.fate import COUNT_NAMES, Counts, Known, Place
 
 from .quarantine import FILE_NAME, quarantine_ledger
 from .rows import Changes, LetterFate, LetterRow, SegmentRow
 from .schema import connect as _connect
 from .schema import connect_reading as _connect_reading
+from .store import Damaged, Lost, Unavailable
 
 _LOOKUP_AT_ONCE: Final = 100
-
+"""Keys in one query."""
 
 _INSERT_DELIVERED: Final = (
-    "INSERT INTO delivered VALUES (?,?,?,?) ON CONFLICT (key) DO UPDATE SET digest=excluded.digest "
+    "INSERT INTO delivered (key, digest, segment, line) VALUES (?,?,?,?) "
+    "ON CONFLICT (key) DO UPDATE SET digest=excluded.digest "
     "WHERE segment=excluded.segment AND line=excluded.line"  # a key stays with the record that it was delivered by
 )
-_UPDATED: Final = (
-    "path",
-    "size",
-    "finished",
-    *(field.name for field in fields(Counts)),
-    "damaged",
-    "torn",
-    "refused",
-    "sealed",
+_SEGMENT_COLUMNS: Final = (
+    *("number", "id", "path", "size", "finished"),
+    *COUNT_NAMES,
+    *("damaged", "torn", "refused", "sealed"),
 )
+_SELECT_SEGMENTS: Final = f"SELECT {', '.join(_SEGMENT_COLUMNS)} FROM segments"  # noqa: S608 -- our own names
 _INSERT_SEGMENT: Final = (
-    f"INSERT INTO segments VALUES ({','.join('?' * (len(_UPDATED) + 2))}) "  # noqa: S608 -- see above
-    "ON CONFLICT (number) DO UPDATE SET "
-    + ", ".join(f"{name}=excluded.{name}" for name in _UPDATED)
-    + " WHERE excluded.size >= segments.size"  # a segment that is read again must not shrink on the way
+    f"INSERT INTO segments ({', '.join(_SEGMENT_COLUMNS)}) VALUES ({','.join('?' * len(_SEGMENT_COLUMNS))}) "  # noqa: S608
+    f"ON CONFLICT (number) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in _SEGMENT_COLUMNS[2:])} "
+    "WHERE excluded.size >= segments.size"  # a segment that is read again must not shrink on the way
+)
+_ADJUST_SEGMENT: Final = f"UPDATE segments SET {', '.join(f'{name}={name}+?' for name in COUNT_NAMES)} WHERE number = ?"  # noqa: S608
+_SELECT_LETTERS: Final = "SELECT id, key, digest, segment, line, fate, reason FROM letters"
+_INSERT_LETTER: Final = (
+    "INSERT OR REPLACE INTO letters (id, key, digest, segment, line, fate, reason) VALUES (?,?,?,?,?,?,?)"
 )
 
 
-class LedgerLostError(sqlite3.DatabaseError):
-    """The ledger's file is not there any more, or another one is."""
+class _Translated(contextlib.ContextDecorator):
+    """Raises the ledger's own errors in place of SQLite's."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, sqlite3.OperationalError):  # no room, no permission, a lock
+            raise Unavailable(str(error)) from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise Damaged(str(error)) from error
+
+
+_translated: Final = _Translated()
 
 
 class Ledger:
-    """The open ledger.  Methods raise :class:`sqlite3.Error` where the disk or the file fails them."""
+    """The open ledger.  Every method raises :class:`Unavailable` or :class:`Damaged` where disk or file fail it."""
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
         self._path = path
         status = path.stat() if path.exists() else None
         self._identity = (status.st_dev, status.st_ino) if status else None
-        row = database.execute("SELECT coalesce(max(number), 0) FROM segments").fetchone()
-        self._last_number: int = row[0]
+        self._last_number: int = database.execute("SELECT coalesce(max(number), 0) FROM segments").fetchone()[0]
         self._new_numbers: dict[str, int] = {}
         """Numbers of segments that no commit has written yet."""
         self._has_letters = database.execute("SELECT 1 FROM letters LIMIT 1").fetchone() is not None
@@ -68,54 +80,64 @@ class Ledger:
     def open(cls, state: Path) -> Self:
         """Open the ledger in the state directory for writing; create it, or bring it up to date.
 
-        A corrupt one is moved aside and a new one started: that costs duplicates, never data.
+        A damaged one is quarantined and a new one started: that costs duplicates, never data.  Raises
+        :class:`Unavailable`, :class:`TooNew`.
         """
         path = state / FILE_NAME
-        database = None
         try:
-            database = _connect(path)
-            return cls(database, path)
-        except sqlite3.DatabaseError as error:
-            if database is not None:
-                database.close()
-            if isinstance(error, sqlite3.OperationalError):
-                raise  # no room, no permission: nothing says that the file is bad
+            return cls._open(path)
+        except Damaged:
             quarantine_ledger(state)
-            return cls(_connect(path), path)
+            return cls._open(path)
+
+    @classmethod
+    @_translated
+    def _open(cls, path: Path) -> Self:
+        database = _connect(path)
+        try:
+            return cls(database, path)
+        except BaseException:
+            database.close()
+            raise
 
     @classmethod
     @contextlib.contextmanager
     def reading(cls, state: Path) -> Iterator[Self]:
-        """Open the ledger read-only, beside a daemon that writes it; empty if there is none yet."""
+        """Open the ledger read-only, beside a daemon that writes it; empty if there is none yet.
+
+        Raises :class:`Unavailable`, :class:`Damaged`, :class:`TooNew`.
+        """
         path = state / FILE_NAME
         there = path.exists() and path.stat().st_size > 0  # an empty file is a ledger that is just being made
-        try:
-            database = _connect_reading(f"{path.as_uri()}?mode=ro" if there else ":memory:")
-        except sqlite3.OperationalError:
-            # a journal that a killed uploader left must be rolled back first, which takes the right to write
-            database = _connect_reading(f"{path.as_uri()}?mode=rw")
+        with _translated:
+            try:
+                database = _connect_reading(f"{path.as_uri()}?mode=ro" if there else ":memory:")
+            except sqlite3.OperationalError:
+                # a journal that a killed uploader left must be rolled back first, which takes the right to write
+                database = _connect_reading(f"{path.as_uri()}?mode=rw")
         try:
             yield cls(database, path)
         finally:
             database.close()
 
     def check(self) -> None:
-        """Raise :class:`LedgerLostError` if the file was removed or replaced: commits to it would be lost."""
+        """Raise :class:`Lost` if the file was removed or replaced: commits to it would be lost."""
         try:
             present = self._path.stat()
         except OSError as error:
-            raise LedgerLostError(f"the ledger has gone: {error}") from error
+            raise Lost(f"the ledger has gone: {error}") from error
         if (present.st_dev, present.st_ino) != self._identity:
-            raise LedgerLostError("another file has taken the ledger's place")
+            raise Lost("another file has taken the ledger's place")
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
+    @_translated
     def number_of(self, segment_id: str) -> int:
         """Return the number of a segment, a new one if it is not known yet."""
         row = self._database.execute("SELECT number FROM segments WHERE id = ?", (segment_id,)).fetchone()
-        return int(row[0]) if row is not None else self.new_number(segment_id)
+        return int(row["number"]) if row is not None else self.new_number(segment_id)
 
     def new_number(self, segment_id: str) -> int:
         """Return the number of a segment that was never written: a new one, or that which it was given before."""
@@ -123,6 +145,7 @@ class Ledger:
         self._last_number = max(self._last_number, number)
         return number
 
+    @_translated
     def delivered(self, keys: Iterable[bytes]) -> dict[bytes, Known]:
         """Return what is known of those of ``keys`` that were delivered."""
         wanted = list(keys)
@@ -137,11 +160,12 @@ class Ledger:
             found.update({key: Known(digest, Place(segment, line)) for key, digest, segment, line in rows})
         return found
 
-    def to_judge(self, segment: int, found: Sequence[tuple[Line, bytes]]) -> list[tuple[Line, bytes]]:
-        """Return those of a segment's records, given with their keys, that :meth:`judge` is needed for.
+    @_translated
+    def doubtful(self, segment: int, found: Sequence[tuple[Line, bytes]]) -> set[bytes]:
+        """Return the keys of those records of a segment, given with their keys, that must be judged one by one.
 
-        All others have no letter and were delivered from where they stand: of a spool that was delivered, none is left
-        to be looked up one by one.
+        All others have no letter and were delivered from where they stand: of a spool that was delivered, no record is
+        left to be judged.
         """
         doubtful: set[bytes] = set()
         for start in range(0, len(found), _LOOKUP_AT_ONCE):
@@ -155,97 +179,60 @@ class Ledger:
                 (*some, segment),
             )
             doubtful.update(key for (key,) in rows)
-        return [(line, key) for line, key in found if key in doubtful] if doubtful else []
+        return doubtful
 
     def letters(self, key: bytes) -> list[LetterRow]:
         """Return the letters under a record's key."""
-        if not self._has_letters:
-            return []
-        rows = self._database.execute("SELECT * FROM letters WHERE key = ?", (key,))
-        return [_letter(row) for row in rows]
-
-    def judge(
-        self, segment: int, line: Line, key: bytes, delivered: Known | None, in_flight: Known | None = None
-    ) -> Decision:
-        """Decide what to do with a record of a segment, given what was delivered or is in flight under its key."""
-        letters = self.letters(key)
-        if delivered is None and in_flight is None and not letters:
-            return Decision.SEND
-        place = Place(segment, line.number)
-        if delivered is not None and delivered.place == place and not letters:
-            return Decision.DELIVERED  # as decide() would say, without the hash of the whole body
-        letter = next((row for row in letters if row.place == place), letters[0] if letters else None)
-        return decide(
-            place,
-            digest_of(idempotency_token(line.kind, line.id, line.body)),
-            delivered=delivered,
-            in_flight=in_flight,
-            letter=Known(letter.digest, letter.place) if letter else None,
-            letter_fate=letter.fate if letter else "dead",
-        )
-
-    def judge_invalid(self, place: Place, raw: bytes) -> Decision:
-        """Decide what a plain line that is no record comes to: SEND if it has no letter yet."""
-        letters = self.letters(invalid_key(raw))
-        fate = next((row.fate for row in letters if row.place == place), None)
-        if fate is not None:
-            return Decision(fate)
-        return Decision.DUPLICATE if letters else Decision.SEND
+        return self._letters("key = ?", key) if self._has_letters else []
 
     def letter(self, ident: str) -> LetterRow | None:
         """Return a letter by its id."""
-        row = self._database.execute("SELECT * FROM letters WHERE id = ?", (ident,)).fetchone()
-        return _letter(row) if row else None
+        return next(iter(self._letters("id = ?", ident)), None)
 
     def letters_with(self, fate: LetterFate) -> list[LetterRow]:
-        """Return the letters that met this fate."""
-        return [_letter(row) for row in self._database.execute("SELECT * FROM letters WHERE fate = ?", (fate,))]
+        """Return the letters of which this became."""
+        return self._letters("fate = ?", fate)
 
+    @_translated
+    def _letters(self, condition: str, value: str | bytes) -> list[LetterRow]:
+        return list(map(_letter, self._database.execute(f"{_SELECT_LETTERS} WHERE {condition}", (value,))))
+
+    @_translated
     def settled_lines(self) -> dict[int, Counts]:
         """Return, from the keys alone, how many records of each segment were delivered, are dead, or were dropped."""
         found: dict[int, Counts] = defaultdict(Counts)
-        keys = self._database.execute(
-            "SELECT segment, count(DISTINCT line) FROM delivered AS d WHERE NOT EXISTS "
+        rows = self._database.execute(
+            "SELECT segment, count(DISTINCT line) AS lines FROM delivered AS d WHERE NOT EXISTS "
             "(SELECT 1 FROM letters AS l WHERE l.segment = d.segment AND l.line = d.line) GROUP BY segment"
         )
-        for number, lines in keys:
-            found[number].delivered += lines
-        for row in self._database.execute("SELECT * FROM letters"):
-            letter = _letter(row)
-            if letter.fate != "requeued":
-                counts = found[letter.place.segment]
-                setattr(counts, letter.fate, getattr(counts, letter.fate) + 1)
+        for row in rows:
+            found[row["segment"]].delivered += row["lines"]
+        rows = self._database.execute(
+            "SELECT segment, sum(fate = 'delivered') AS delivered, sum(fate = 'dead') AS dead, "
+            "sum(fate = 'dropped') AS dropped FROM letters GROUP BY segment"
+        )
+        for row in rows:
+            found[row["segment"]] += Counts(delivered=row["delivered"], dead=row["dead"], dropped=row["dropped"])
         return found
 
     def segments(self) -> Iterator[SegmentRow]:
-        """Return every segment ever seen, oldest first."""
-        return map(_segment, self._database.execute("SELECT * FROM segments ORDER BY number"))
+        """Yield every segment ever seen, oldest first."""
+        with _translated:
+            yield from map(_segment, self._database.execute(f"{_SELECT_SEGMENTS} ORDER BY number"))
 
+    @_translated
     def segment(self, segment_id: str) -> SegmentRow | None:
         """Return what is known of one segment."""
-        row = self._database.execute("SELECT * FROM segments WHERE id = ?", (segment_id,)).fetchone()
+        row = self._database.execute(f"{_SELECT_SEGMENTS} WHERE id = ?", (segment_id,)).fetchone()
         return _segment(row) if row else None
 
+    @_translated
     def commit(self, changes: Changes) -> None:
         """Write ``changes``, all or nothing, and sync them."""
         database = self._database
         database.execute("BEGIN IMMEDIATE")
         try:
-            database.executemany(
-                _INSERT_DELIVERED,
-                [(key, digest, *place) for key, digest, place in changes.delivered],
-            )
-            database.executemany(
-                "INSERT OR REPLACE INTO letters VALUES (?,?,?,?,?,?,?)",
-                [(row.id, row.key, row.digest, *row.place, row.fate, row.reason) for row in changes.letters],
-            )
-            written = set()
-            for row in changes.segments.values():
-                if database.execute(_INSERT_SEGMENT, (*row[:5], *row.counts.values(), *row[6:])).rowcount:
-                    written.add(row.number)
-            for number, fate, by in changes.adjustments:
-                if number not in written:  # else its row says so already
-                    database.execute(f"UPDATE segments SET {fate} = {fate} + ? WHERE number = ?", (by, number))  # noqa: S608
+            self._write(changes)
             database.execute("COMMIT")
         except BaseException:
             if database.in_transaction:
@@ -257,13 +244,40 @@ class Ledger:
         for row in changes.segments.values():
             self._new_numbers.pop(row.id, None)
 
+    def _write(self, changes: Changes) -> None:
+        database = self._database
+        database.executemany(
+            _INSERT_DELIVERED, [(key, digest, *place) for key, (digest, place) in changes.delivered.items()]
+        )
+        database.executemany(
+            _INSERT_LETTER,
+            [(row.id, row.key, row.digest, *row.place, row.fate, row.reason) for row in changes.letters],
+        )
+        written = {row.number for row in changes.segments.values() if database.execute(*_insert(row)).rowcount}
+        adjustments = [(*counts.values(), number) for number, counts in changes.adjustments if number not in written]
+        database.executemany(_ADJUST_SEGMENT, adjustments)  # the row of one that was written says so already
 
-def _letter(row: tuple[str, bytes, int, int, int, LetterFate, str]) -> LetterRow:
-    ident, key, digest, segment, line, fate, reason = row
-    return LetterRow(ident, key, digest, Place(segment, line), fate, reason)
+
+def _insert(row: SegmentRow) -> tuple[str, Sequence[object]]:
+    before = (row.number, row.id, row.path, row.size, row.finished)
+    return _INSERT_SEGMENT, (*before, *row.counts.values(), row.damaged, row.torn, row.refused, row.sealed)
 
 
-def _segment(row: tuple[int, str, str, int, int, int, int, int, int, int, int, int, int, int | None]) -> SegmentRow:
-    number, ident, path, size, finished, *counts, damaged, torn, refused, sealed = row
-    known = Counts(*(count or 0 for count in counts))
-    return SegmentRow(number, ident, path, size, bool(finished), known, damaged or 0, torn or 0, refused or 0, sealed)
+def _letter(row: sqlite3.Row) -> LetterRow:
+    place = Place(row["segment"], row["line"])
+    return LetterRow(row["id"], row["key"], row["digest"], place, row["fate"], row["reason"])
+
+
+def _segment(row: sqlite3.Row) -> SegmentRow:
+    return SegmentRow(
+        number=row["number"],
+        id=row["id"],
+        path=row["path"],
+        size=row["size"],
+        finished=bool(row["finished"]),
+        counts=Counts(**{name: row[name] or 0 for name in COUNT_NAMES}),  # a flipped bit can make a number NULL
+        damaged=row["damaged"] or 0,
+        torn=row["torn"] or 0,
+        refused=row["refused"] or 0,
+        sealed=row["sealed"],
+    )

@@ -1,9 +1,9 @@
-"""What to do with a record, decided from what is known of its key.  Pure."""
+"""What becomes of a record, decided from what is known of its key.  Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from operator import add
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Place(NamedTuple):
@@ -21,7 +21,7 @@ class Known(NamedTuple):
 
 
 class Decision(Enum):
-    """What becomes of a record now."""
+    """What to do with a record, or what became of it."""
 
     SEND = "send"
     DELIVERED = "delivered"
@@ -43,9 +43,10 @@ def decide(
     letter: Known | None,
     letter_fate: str = "dead",
 ) -> Decision:
-    """Decide from what was delivered, is in flight, or lies dead under the record's key.
+    """Decide from what was delivered, is in flight, or is a dead letter under the record's key.
 
-    Other bytes under a delivered key, or one in flight, are a conflict.  Other bytes under a dead key are a new try.
+    Other bytes under a key that was delivered, or is in flight, are a conflict.  Other bytes under the key of a dead
+    letter are sent.
     """
     if letter is not None and letter.place == place:
         return Decision(letter_fate)
@@ -59,7 +60,7 @@ def decide(
 
 @dataclass(slots=True)
 class Counts:
-    """How many records of a segment met which fate; what is neither is pending."""
+    """How many records of a segment were settled, and how; all others are pending."""
 
     records: int = 0
     delivered: int = 0
@@ -71,11 +72,11 @@ class Counts:
 
     @property
     def pending(self) -> int:
-        """Records that have met no fate yet."""
+        """Records that are not settled yet."""
         return self.records - self.delivered - self.duplicate - self.dead - self.dropped
 
     def add(self, decision: Decision) -> None:
-        """Count a record that met its fate; one that is still to be sent is not counted."""
+        """Count a record as settled; one that is still to be sent is not counted."""
         if decision is Decision.DELIVERED:
             self.delivered += 1
         elif decision is Decision.DUPLICATE:
@@ -86,8 +87,11 @@ class Counts:
             self.dropped += 1
 
     def values(self) -> tuple[int, ...]:
-        """Return the counts in the order of the fields."""
+        """Return the counts in the order of :data:`COUNT_NAMES`."""
         return self.records, self.delivered, self.duplicate, self.dead, self.dropped, self.recovered
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*map(add, self.values(), other.values()))
+
+
+COUNT_NAMES: Final = tuple(field.name for field in fields(Counts))

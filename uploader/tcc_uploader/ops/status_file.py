@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.queue import DestinationReport, report_of_queue
+from tcc_uploader.delivery.queue import DestinationReport
 
 FILE_NAME: Final = "status.json"
 _EVERY: Final = 5.0
@@ -63,14 +63,13 @@ class StatusFile:
 
 def _report_of(engine: Engine, pid: int, earlier_success: float | None) -> ProcessReport:
     """Return the engine's report; ``earlier_success`` is the time of the last success of an earlier process."""
-    wall, monotonic = engine.clock.wall(), engine.clock.monotonic()
     queues = engine.backlog.queues.values()
-    successes = [queue.state.last_success for queue in queues if queue.state.last_success is not None]
+    successes = [queue.health.last_success for queue in queues if queue.health.last_success is not None]
     return ProcessReport(
         pid=pid,
-        updated=wall,
+        updated=engine.clock.wall(),
         watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
-        destinations=[report_of_queue(queue, wall - monotonic) for queue in queues],
+        destinations=[engine.backlog.report(queue) for queue in queues],
         last_success=max(successes, default=earlier_success),
         trouble=engine.trouble,
     )

@@ -12,8 +12,7 @@ from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
 from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.tally import Tally
-from tcc_uploader.files import ByteStream, file_name, inode_of
-from tcc_uploader.ledger.rows import SegmentRow
+from tcc_uploader.files import ByteStream, inode_of
 from tcc_uploader.model.fate import Counts
 
 from .format import Format
@@ -158,22 +157,6 @@ class Segment:
     def damage(self) -> int:
         """Damaged lines, and one each for a torn tail and for a seal that does not match."""
         return self.damaged + self.cut + bool(self.torn)
-
-    def row(self, *, finished: bool) -> SegmentRow:
-        """Return what the ledger keeps of it."""
-        seal = self.seal
-        return SegmentRow(
-            self.number,
-            self.id,
-            file_name(self.path),
-            self.size,
-            finished,
-            self.counts,
-            self.damaged + self.cut,
-            self.torn,
-            seal.refused if seal else 0,
-            seal.records if seal else None,
-        )
 
 
 def take(segment: Segment, data: bytes) -> list[Found]:
