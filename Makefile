@@ -40,7 +40,7 @@ wheel: install
 torture: install
 	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
 	$(BIN)/python tests/torture/campaign.py --kills 10000
-	$(PYTHON) tests/openai_agents/matrix.py 0.10 0.14
+	$(PYTHON) tests/recorder/openai_agents/matrix.py 0.10 0.14
 
 # what it all costs, as ratios to the least that it could, and beside others: docs/performance.md is written; half an hour
 bench: install

@@ -13,7 +13,7 @@ from benchmarks.limit import finished_runs, write_finished
 from benchmarks.standard_run import fresh_inputs
 
 import tcc_recorder as tcc
-from tcc_recorder.redaction import redact
+from tcc_recorder.redact.status import redact_status_message
 
 
 def rows(quick: bool) -> Iterator[Row]:
@@ -46,7 +46,7 @@ def _recording(runs: int, repetition: int, configure: Callable[[], None]) -> flo
 
 def _redact_all(value: Any) -> None:
     if isinstance(value, str):
-        redact(value)
+        redact_status_message(value)
     elif isinstance(value, dict | list):
         for member in value.values() if isinstance(value, dict) else value:
             _redact_all(member)

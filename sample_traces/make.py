@@ -10,7 +10,7 @@ from pathlib import Path
 from agents_stories import openai_agents_error, openai_agents_handoff, openai_agents_tools
 
 import tcc_recorder as tcc
-import tcc_recorder.segment as recorder_segment
+import tcc_recorder.spool.segment as recorder_segment
 from tcc_schemas.lines import Line, LineReader, crc_of, encode
 from tcc_schemas.tally import Tally
 

@@ -1,4 +1,4 @@
-"""Record AI-agent runs without a network: to a local spool, which ``tcc-upload`` delivers to Observatory later.
+"""Record AI-agent runs without a network: in a local spool, from which ``tcc-upload`` delivers them later.
 
 ::
 
@@ -6,6 +6,10 @@
 
     with tcc.run() as run:
         run.prompt("hello").response("hello to you")
+
+It may import ``tcc_schemas`` and orjson, never the uploader; importing it must stay fast, so it loads neither pydantic
+nor logging.  Begin with ``builders.py`` (what an agent calls), then ``sink.py`` (where the records go) and
+``spool/writer.py`` (how they reach the disk).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -14,9 +18,8 @@ from tcc_schemas.version import __version__
 
 from .builders import Run, Step, ToolCall
 from .config import get_api_key, get_url
-from .factories import run, step, tool_call
+from .factories import record, run, step, tool_call
 from .feedback import submit_feedback
-from .posthoc import record
 from .sink import configure, flush
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "RunRecord":  # pydantic costs more than all the rest: only who asks for it pays
+    if name == "RunRecord":  # it needs pydantic, which takes longer to import than all the rest
         from tcc_schemas import RunRecord  # noqa: PLC0415 -- see above
 
         return RunRecord

@@ -1,6 +1,6 @@
 """Runs, steps and tool calls, as an agent records them.
 
-Names, parameters, defaults and errors are those of the public ``contextcompany`` client, version 2.0.0.
+Their names, parameters, defaults and errors are those of the public ``contextcompany`` client, version 2.0.0.
 """
 
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from typing import Any, Literal, Self
 
 from . import unended
 from .clock import now
-from .complaints import complaints
 from .defaults import defaults
-from .feedback import beside, submit
+from .feedback import feedback_route, submit
 from .ids import given_id
-from .items import NAME, OTHER, PROMPT, RESPONSE, Family, Item
+from .items import NAME, OTHER, PROMPT, RESPONSE, Item, RunChildren
+from .limited_log import log
 from .records import Route, item_lines, journal_lines, run_lines
-from .sink import emit, journals, note
-from .values import finite_number, json_text, snapshot, string_map, text, truth, whole_number
+from .sink import emit, journal, keeps_journal
+from .values import boolean, finite_number, json_text, snapshot, string_map, text, whole_number
 
 
 class Run(Item):
@@ -24,11 +24,11 @@ class Run(Item):
     __slots__ = ("__weakref__",)
     _label, _kind, _id_member = "Run", "run", "run_id"
 
-    def __init__(self, run_id: str | None, session_id: str | None, conversational: bool | None, way: Route) -> None:
+    def __init__(self, run_id: str | None, session_id: str | None, conversational: bool | None, route: Route) -> None:
         own_id = given_id(run_id)
-        super().__init__(own_id, own_id, way, Family())
+        super().__init__(own_id, own_id, route, RunChildren())
         self._put("session_id", session_id)
-        if conversational is not None and (flag := truth(conversational)) is not None:
+        if conversational is not None and (flag := boolean(conversational)) is not None:
             self._body["conversational"] = flag
         if metadata := defaults.current():
             self._body["metadata"] = metadata.copy()
@@ -40,18 +40,18 @@ class Run(Item):
 
     @property
     def run_id(self) -> str:
-        """The run's id: what feedback, and children made elsewhere, refer to."""
+        """The run's id: feedback, and children that are made elsewhere, refer to it."""
         return self._run_id
 
     def step(self, step_id: str | None = None) -> "Step":
         """Begin an LLM call of this run."""
         self._seen |= OTHER
-        return Step(self._run_id, given_id(step_id), self._route, self._family)
+        return Step(self._run_id, given_id(step_id), self._route, self._children)
 
     def tool_call(self, tool_name: str | None = None, tool_call_id: str | None = None) -> "ToolCall":
         """Begin a tool call of this run."""
         self._seen |= OTHER
-        return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._family).name(tool_name)
+        return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._children).name(tool_name)
 
     def prompt(self, user_prompt: str, system_prompt: str | None = None) -> Self:
         """Set what the run was asked."""
@@ -65,11 +65,11 @@ class Run(Item):
         if before and "full_input" in before:
             parts["full_input"] = before["full_input"]
         self._put_prompt(parts)
-        self._note_journal()
+        self._write_journal()
         return self
 
     def full_input(self, value: object) -> Self:
-        """Set everything that the run was given: a text, or a value that becomes JSON text."""
+        """Set the complete input of the run: a text, or a value that becomes JSON text."""
         self._seen |= OTHER
         parts = dict(self._body.get("prompt", ()))
         parts.pop("full_input", None)
@@ -84,31 +84,31 @@ class Run(Item):
         return self._put("response", text)
 
     def full_output(self, value: object) -> Self:
-        """Set everything that the run gave back: a text, or a value that becomes JSON text."""
+        """Set the complete output of the run: a text, or a value that becomes JSON text."""
         self._seen |= OTHER
         return self._put_json("full_output", value)
 
     def metadata(self, data: Mapping[str, str] | None = None, **kwargs: str) -> Self:
-        """Add names and texts; calls merge, the last one wins."""
+        """Add names and texts.  Several calls are merged; for the same name the last call wins."""
         self._seen |= OTHER
         known = self._body.setdefault("metadata", {})
         if data is not None:
             more = string_map(data)
             if more is None:
-                complaints.complain(f"metadata is ignored: {type(data).__name__} is no mapping")
+                log.warning(f"metadata is ignored: {type(data).__name__} is not a mapping")
             else:
                 known.update(more)
         if kwargs:
             known.update(string_map(kwargs))
-        self._note_journal()
+        self._write_journal()
         return self
 
     def feedback(self, score: Literal["thumbs_up", "thumbs_down"] | None = None, text: str | None = None) -> bool:
-        """Record a user's verdict on this run; return whether that worked.
+        """Record a user's feedback on this run; return whether that worked.
 
-        Raises ValueError without score and text, or for a text of more than 2000 characters.
+        Raises ValueError if both score and text are missing, or if the text has more than 2000 characters.
         """
-        return submit(self._run_id, score, text, beside(self._route))
+        return submit(self._run_id, score, text, feedback_route(self._route))
 
     def _put_prompt(self, parts: dict[str, str]) -> Self:
         if parts:
@@ -123,21 +123,22 @@ class Run(Item):
             raise ValueError("[TCC] Cannot end run: prompt is required. Call r.prompt(...) before r.end()")
 
     def _record(self, body: dict[str, Any]) -> None:
-        # forgotten as its record is written: a segment that starts before takes it over, one that starts after doesn't
-        run, children = (body, self._converted), self._family.take()
+        # Forgotten together with the write of its record: a segment that starts before journals the run, a later one
+        # does not.
+        run, children = (body, self._converted), self._children.take()
         emit(run_lines, run, children, self._route, done=lambda: unended.forget(self))
         unended.forget(self)
 
-    def _note_journal(self) -> None:
-        """Journal the run as it is now, if it has a prompt: what it was asked is what people want to see."""
-        if self._seen & PROMPT and self._claim and journals():
-            note(journal_lines, [(dict(self._body), self._converted)], self._route, now())
+    def _write_journal(self) -> None:
+        """Journal the run as it is now, if it has a prompt; without one, nobody could tell what it was asked."""
+        if self._seen & PROMPT and self._claim and keeps_journal():
+            journal(journal_lines, [(dict(self._body), self._converted)], self._route, now())
 
-    def _journal(self) -> list[bytes]:
+    def _journal_lines(self) -> list[bytes]:
         if not self._seen & PROMPT:
             return []
         run = (dict(self._body or self._final), self._converted)
-        return journal_lines([run, *self._family.journal()], self._route, now())
+        return journal_lines([run, *self._children.ended()], self._route, now())
 
     def _record_unended(self, message: str) -> None:
         if not self._seen:
@@ -145,19 +146,19 @@ class Run(Item):
         try:
             body = self._take(status_code=2)
         except RuntimeError:
-            return  # another thread ended it just now
+            return  # another thread has just ended it
         body.setdefault("status_message", message)
         self._record(body)
 
     def _disown(self) -> None:
-        self._family.closed = True
+        self._children.closed = True
 
 
 class _Child(Item):
     __slots__ = ()
 
     def attributes(self, value: object) -> Self:
-        """Set anything else worth knowing: JSON, as it is now."""
+        """Set further attributes: any JSON value, as it is now."""
         self._seen |= OTHER
         if value is None:
             self._body.pop("attributes", None)
@@ -168,10 +169,10 @@ class _Child(Item):
 
     def _record(self, body: dict[str, Any]) -> None:
         child = (body, self._converted)
-        if self._family.add(child):
+        if self._children.add(child):
             emit(item_lines, child, self._route)
-        elif journals():
-            note(journal_lines, [child], self._route, now())
+        elif keeps_journal():
+            journal(journal_lines, [child], self._route, now())
 
 
 class Step(_Child):
@@ -191,7 +192,7 @@ class Step(_Child):
         return self._put("response", text)
 
     def model(self, requested: str | None = None, used: str | None = None) -> Self:
-        """Set the model's name, as asked for and as answered; None leaves it as it was."""
+        """Set the name of the model that was requested, and of the one that answered; None leaves a name as it was."""
         if requested is not None:
             self._put("model_requested", requested)
         if used is not None:
@@ -205,7 +206,7 @@ class Step(_Child):
     def tokens(
         self, prompt_uncached: int | None = None, prompt_cached: int | None = None, completion: int | None = None
     ) -> Self:
-        """Set counts of tokens; None leaves one as it was."""
+        """Set the numbers of tokens; None leaves a number as it was."""
         self._put_number("prompt_uncached_tokens", prompt_uncached, whole_number)
         self._put_number("prompt_cached_tokens", prompt_cached, whole_number)
         self._put_number("completion_tokens", completion, whole_number)
@@ -222,12 +223,12 @@ class Step(_Child):
         return self
 
     def tool_definitions(self, definitions: str) -> Self:
-        """Set the tools that the model could call: JSON text, or a value that becomes it."""
+        """Set the tools that the model could call: JSON text, or a value that becomes JSON text."""
         return self._put_json("tool_definitions", definitions)
 
     def tool_call(self, tool_name: str | None = None, tool_call_id: str | None = None) -> "ToolCall":
         """Begin a tool call of the same run."""
-        return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._family).name(tool_name)
+        return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._children).name(tool_name)
 
     def _check(self) -> None:
         if not self._seen & PROMPT:
@@ -248,11 +249,11 @@ class ToolCall(_Child):
         return self._put("tool_name", tool_name)
 
     def args(self, value: str | dict[str, Any]) -> Self:
-        """Set what the tool was given: a text, or a value that becomes JSON text, as it is now."""
+        """Set the tool's arguments: a text, or the JSON text of the value as it is now."""
         return self._put_json("args", value)
 
     def result(self, value: str | dict[str, Any]) -> Self:
-        """Set what the tool gave back: a text, or a value that becomes JSON text, as it is now."""
+        """Set the tool's result: a text, or the JSON text of the value as it is now."""
         return self._put_json("result", value)
 
     def _check(self) -> None:

@@ -1,4 +1,4 @@
-"""What a CI system says of itself in a job's environment, under the same names for all of them."""
+"""The metadata of a CI job, from its environment variables; the same names for every CI system."""
 
 import re
 from collections.abc import Mapping
@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 
 
 class _Provider(NamedTuple):
-    """A CI system: the variable that tells it, and for each name the templates of which the first complete one counts.
+    """A CI system.
 
-    A template is complete when the environment has every variable in it, and not as an empty text.
+    If the environment has the variable ``marker``, the job runs in this system.  Each name has several ``templates``;
+    the first complete one is used.  A template is complete if every variable in it is set and not empty.
     """
 
     name: str
@@ -24,7 +25,7 @@ _PROVIDERS: Final = (
         {
             "ci.repository": ("{GITHUB_REPOSITORY}",),
             "ci.commit": ("{GITHUB_SHA}",),
-            "ci.branch": ("{GITHUB_HEAD_REF}", "{GITHUB_REF}"),  # the first one is a pull request's
+            "ci.branch": ("{GITHUB_HEAD_REF}", "{GITHUB_REF}"),  # the first one is set in pull requests
             "ci.workflow": ("{GITHUB_WORKFLOW}",),
             "ci.job": ("{GITHUB_JOB}",),
             "ci.attempt": ("{GITHUB_RUN_ATTEMPT}",),
@@ -82,7 +83,7 @@ _PROVIDERS: Final = (
         },
     ),
     _Provider(
-        "jenkins",  # the last one: a job of another system may carry its URL along
+        "jenkins",  # the last one: JENKINS_URL may be set in jobs of another system too
         "JENKINS_URL",
         {
             "ci.repository": ("{GIT_URL}",),
@@ -99,41 +100,41 @@ _BRANCH: Final = "refs/heads/"
 
 
 def ci_metadata(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return ``ci.provider``, ``ci.repository``, ``ci.commit``, ``ci.branch``, ``ci.workflow``, ``ci.job``,
-    ``ci.attempt`` (the first is 1) and ``ci.url``, as far as the environment tells; nothing in an unknown CI.
+    """Return the metadata of the CI job, as far as the environment has it; an empty dict in an unknown CI system.
 
-    URLs lose the user names and passwords in them.
-    """  # noqa: D205 -- the names are the sentence
-    said = {name: value for name, value in environment.items() if value}
-    provider = next((provider for provider in _PROVIDERS if provider.marker in said), None)
+    The names are ``ci.provider``, ``ci.repository``, ``ci.commit``, ``ci.branch``, ``ci.workflow``, ``ci.job``,
+    ``ci.attempt`` (the first is 1) and ``ci.url``.  User names and passwords are removed from URLs.
+    """
+    given = {name: value for name, value in environment.items() if value}
+    provider = next((provider for provider in _PROVIDERS if provider.marker in given), None)
     if provider is None:
         return {}
     found = {"ci.provider": provider.name}
     for name, templates in provider.templates.items():
-        value = _first_complete(templates, said)
+        value = _first_complete(templates, given)
         if value is not None:
             found[name] = re.sub(_CREDENTIALS, "", value)
-    _make_alike(found)
+    _normalize(found)
     return found
 
 
-def _first_complete(templates: tuple[str, ...], said: dict[str, str]) -> str | None:
+def _first_complete(templates: tuple[str, ...], given: dict[str, str]) -> str | None:
     for template in templates:
         try:
-            return template.format_map(said)
+            return template.format_map(given)
         except KeyError:
             continue
     return None
 
 
-def _make_alike(found: dict[str, str]) -> None:
-    """Mend what one system says in another way than the rest."""
+def _normalize(found: dict[str, str]) -> None:
+    """Bring the values of different systems into the same form."""
     branch = found.get("ci.branch", "")
     if branch.startswith(_BRANCH):
         found["ci.branch"] = branch.removeprefix(_BRANCH)
     elif branch.startswith("refs/"):  # a tag, or the merge of a pull request
         del found["ci.branch"]
-    if found["ci.provider"] == "buildkite" and found.get("ci.attempt", "").isdecimal():  # it counts retries
+    if found["ci.provider"] == "buildkite" and found.get("ci.attempt", "").isdecimal():  # it counts from 0
         found["ci.attempt"] = str(int(found["ci.attempt"]) + 1)
     if "ci.url" in found:
         found["ci.url"] = found["ci.url"].replace(" ", "%20")  # names of projects may hold spaces

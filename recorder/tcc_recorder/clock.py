@@ -1,36 +1,36 @@
-"""Times as the wire wants them: UTC, ISO-8601, milliseconds, ``Z``."""
+"""Times in the format of the wire: UTC, ISO-8601, milliseconds, ``Z``."""
 
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
 _millisecond = (-1, "")
-"""The last millisecond that was formatted, and its text: an agent records many times in one."""
+"""The last millisecond that was formatted, and its text: an agent needs many times within one millisecond."""
 
 
 def wire_time(nanoseconds: int) -> str:
-    """Return a time since the epoch, in nanoseconds, in the wire's form."""
+    """Return a time since the epoch, in nanoseconds, in the wire's format."""
     global _millisecond  # noqa: PLW0603 -- a cache of one entry, replaced as a whole, so threads need no lock
     milliseconds = nanoseconds // 1_000_000
     cached = _millisecond
     if cached[0] != milliseconds:
         seconds, fraction = divmod(milliseconds, 1000)
-        _millisecond = cached = (milliseconds, f"{_whole(seconds)}{fraction:03d}Z")
+        _millisecond = cached = (milliseconds, f"{_seconds(seconds)}{fraction:03d}Z")
     return cached[1]
 
 
 @lru_cache(maxsize=2)
-def _whole(seconds: int) -> str:
+def _seconds(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))
 
 
 def now() -> str:
-    """Return the present time in the wire's form."""
+    """Return the current time in the wire's format."""
     return wire_time(time.time_ns())
 
 
 def from_datetime(value: datetime) -> str:
-    """Return a datetime in the wire's form; a naive one is local time.
+    """Return a datetime in the wire's format; a naive one is local time.
 
     Raises OverflowError or OSError if the time can't be expressed in UTC.
     """

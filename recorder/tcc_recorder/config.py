@@ -1,4 +1,4 @@
-"""Settings: argument, else environment, else default.  What the environment gets wrong is logged and ignored."""
+"""Settings: argument, else environment, else default.  An invalid value in the environment is logged and ignored."""
 
 import os
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from tcc_schemas.endpoints import base_url, key_hint
 from tcc_schemas.places import spool_dir as default_spool_dir
 
-from .complaints import complaints
+from .limited_log import log
 from .records import Route
 from .values import given_text, string_map, text
 
-Durability = Literal["process", "power"]
-_DURABILITIES: Final = get_args(Durability)
+DurabilityLevel = Literal["process", "power"]
+_DURABILITY_LEVELS: Final = get_args(DurabilityLevel)
 _MAX_BYTES: Final = 1024**3
 
 
 class Settings(NamedTuple):
-    """What a spool needs to know.  ``max_bytes`` is how much the spool's directory may hold."""
+    """The settings of a spool's writer.  ``max_bytes`` is the most that the spool's directory may hold."""
 
     spool_dir: str
-    durability: Durability
+    durability: DurabilityLevel
     max_bytes: int
     journal: bool
 
@@ -29,9 +29,9 @@ class Settings(NamedTuple):
 def checked_arguments(
     spool_dir: str | os.PathLike[str] | None, durability: str | None, max_bytes: int | None, journal: bool | None
 ) -> dict[str, Any]:
-    """Return the arguments that are given.
+    """Return the arguments that are not None.
 
-    Raises ValueError for a durability or a size that is none.
+    Raises ValueError for an invalid durability or size.
     """
     given: dict[str, Any] = {}
     if spool_dir is not None:
@@ -46,9 +46,9 @@ def checked_arguments(
 
 
 def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return a copy, as texts.
+    """Return a copy with names and values as texts.
 
-    Raises ValueError if it is no mapping.
+    Raises ValueError if it is not a mapping.
     """
     found = string_map(metadata)
     if found is None:
@@ -57,11 +57,11 @@ def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
-    """Return the settings in effect; ``given`` are those that the program set itself."""
+    """Return the settings in effect; ``given`` are those that the program passed to ``configure()``."""
     found: dict[str, Any] = {
         "durability": "process",
         "max_bytes": _MAX_BYTES,
-        "journal": _truth(environment.get("TCC_JOURNAL", "")),
+        "journal": _enabled(environment.get("TCC_JOURNAL", "")),
     }
     if "spool_dir" not in given:
         found["spool_dir"] = _spool_dir(environment)
@@ -74,13 +74,13 @@ def settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settin
             try:
                 found[name] = check(value)
             except ValueError as error:
-                complaints.complain(f"{variable} is ignored: {error}")
+                log.warning(f"{variable} is ignored: {error}")
     return Settings(**{**found, **given})
 
 
 def debug_wanted(environment: Mapping[str, str]) -> bool:
-    """Whether every record is to be logged (``TCC_DEBUG``)."""
-    return _truth(environment.get("TCC_DEBUG", ""))
+    """Return whether every record should be logged (``TCC_DEBUG``)."""
+    return _enabled(environment.get("TCC_DEBUG", ""))
 
 
 def get_api_key(api_key: str | None = None) -> str:
@@ -98,19 +98,19 @@ def get_api_key(api_key: str | None = None) -> str:
 
 
 def get_url(path: str, api_key: str | None = None) -> str:
-    """Return the URL of ``path`` at ``TCC_BASE_URL``, else at the server that the key's prefix says.
+    """Return the URL of ``path`` at ``TCC_BASE_URL``, else at the server that belongs to the key's prefix.
 
-    Raises ValueError if ``TCC_BASE_URL`` is no URL, or neither official nor loopback.
+    Raises ValueError if ``TCC_BASE_URL`` is not a URL, or neither official nor loopback.
     """
     return f"{base_url(api_key or os.environ.get('TCC_API_KEY'), os.environ)}{path}"
 
 
-def route(api_key: object, tcc_url: object) -> Route:
-    """Return where an item made now is to go.  The key itself goes no further than this."""
+def route_to(tcc_url: object, api_key: object) -> Route:
+    """Return where an item that is made now goes.  The key itself is not kept, only its hint."""
     return _route(given_text(tcc_url), given_text(api_key) or os.environ.get("TCC_API_KEY"))
 
 
-def _truth(value: str) -> bool:
+def _enabled(value: str) -> bool:
     return value.strip().lower() in {"1", "true"}
 
 
@@ -118,7 +118,7 @@ def _truth(value: str) -> bool:
 def _route(url: str, key: str | None) -> Route:
     try:
         hint = key_hint(key) if key else None
-    except UnicodeEncodeError:  # no header can hold such a key either
+    except UnicodeEncodeError:  # such a key can't be sent in a header either
         hint = None
     return Route(url or None, hint)
 
@@ -126,14 +126,14 @@ def _route(url: str, key: str | None) -> Route:
 def _spool_dir(environment: Mapping[str, str]) -> str:
     try:
         return default_spool_dir(environment)
-    except (OSError, RuntimeError) as error:  # no such home, or no current directory
-        complaints.complain(f"TCC_SPOOL_DIR is ignored: {error}")
+    except (OSError, RuntimeError) as error:  # the home or the current directory is not known
+        log.warning(f"TCC_SPOOL_DIR is ignored: {error}")
         return default_spool_dir({})
 
 
-def _checked_durability(value: str) -> Durability:
-    if value not in _DURABILITIES:
-        raise ValueError(f"[TCC] durability must be one of {', '.join(_DURABILITIES)}, not {text(value)!r}")
+def _checked_durability(value: str) -> DurabilityLevel:
+    if value not in _DURABILITY_LEVELS:
+        raise ValueError(f"[TCC] durability must be one of {', '.join(_DURABILITY_LEVELS)}, not {text(value)!r}")
     return value  # type: ignore[return-value]  # just checked
 
 

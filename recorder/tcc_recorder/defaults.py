@@ -1,4 +1,7 @@
-"""The metadata that every run begins with.  Later ones win: CI, ``TCC_METADATA``, ``configure()``, ``scoped()``."""
+"""The metadata that every run begins with.
+
+Of these sources a later one wins: CI, ``TCC_METADATA``, ``configure()``, ``scoped()``.
+"""
 
 import os
 import re
@@ -8,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from .ci import ci_metadata
-from .complaints import complaints
+from .limited_log import log
 from .values import string_map
 
 _ON: Final = frozenset({"1", "on", "true"})
@@ -16,7 +19,7 @@ _OFF: Final = frozenset({"0", "off", "false"})
 
 
 class Defaults:
-    """The default metadata of a process; changed by any thread, read by all of them without waiting."""
+    """The default metadata of a process.  Any thread may change it; reading it takes no lock."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # re-entrant: a signal handler may begin a run
@@ -25,12 +28,12 @@ class Defaults:
         self._merged: dict[str, str] | None = None
 
     def current(self) -> dict[str, str]:
-        """Return what a run that begins now is to hold.  Copy it before you change it."""
+        """Return the metadata for a run that begins now.  Copy it before you change it."""
         merged = self._merged
         return self._merge() if merged is None else merged
 
     def configure(self, metadata: dict[str, str] | None) -> None:
-        """Replace what was configured, unless it is None; and ask the environment again."""
+        """Replace what was configured, unless it is None; and read the environment again."""
         with self._lock:
             if metadata is not None:
                 self._configured = metadata
@@ -41,7 +44,7 @@ class Defaults:
         """See :func:`scoped`."""
         scope = string_map(metadata)
         if scope is None:
-            complaints.complain(f"metadata is ignored: {type(metadata).__name__} is no mapping")
+            log.warning(f"metadata is ignored: {type(metadata).__name__} is not a mapping")
             scope = {}
         with self._lock:
             self._scopes.append(scope)
@@ -49,12 +52,12 @@ class Defaults:
         try:
             yield
         finally:
-            with self._lock:  # by identity: another thread may have an equal one
+            with self._lock:  # by identity: another thread may have added an equal scope
                 self._scopes = [other for other in self._scopes if other is not scope]
                 self._merged = None
 
     def reset_after_fork(self) -> None:
-        """Let nobody wait, in a child, for a thread that only the parent has."""
+        """Replace the lock in a child: a thread of the parent may hold it, and the child does not have that thread."""
         self._lock = threading.RLock()
 
     def _merge(self) -> dict[str, str]:
@@ -67,10 +70,10 @@ class Defaults:
 
 
 defaults = Defaults()
-"""The process's own."""
+"""The only instance of the process."""
 
 scoped = defaults.scoped
-"""Add metadata to every run that begins, in whatever thread, until the block ends; blocks nest, the inner one wins."""
+"""Add metadata to every run that begins in any thread, until the block ends; of nested blocks the inner one wins."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=defaults.reset_after_fork)
@@ -87,18 +90,18 @@ def _ci_wanted(environment: Mapping[str, str]) -> bool:
     if wanted in _ON or wanted in _OFF:
         return wanted in _ON
     if wanted not in {"", "auto"}:
-        complaints.complain("TCC_CI is taken for auto: it must be auto, 1 or 0")
+        log.warning("TCC_CI is taken as auto: it must be auto, 1 or 0")
     # Azure Pipelines sets a variable of its own instead of CI
     return any(environment.get(name, "").strip().lower() in _ON for name in ("CI", "TF_BUILD"))
 
 
 def _parsed(value: str) -> dict[str, str]:
-    r"""Return the members of ``name=value,name=value``, where ``\`` makes the next character an ordinary one."""
+    r"""Return the pairs of ``name=value,name=value``; ``\`` takes the special meaning from the next character."""
     found = {}
     for part in re.findall(r"(?:\\.|[^,\\]|\\$)+", value, re.DOTALL):
         sides = re.fullmatch(r"((?:\\.|[^=\\])+)=(.*)", part, re.DOTALL)
         if sides is None:
-            complaints.complain(r"a part of TCC_METADATA is ignored: it must be name=value, with \, \= and \\ in texts")
+            log.warning(r"a part of TCC_METADATA is ignored: it must be name=value, with \, \= and \\ in texts")
         else:
             name, text = (re.sub(r"\\(.)", r"\1", side.strip(), flags=re.DOTALL) for side in sides.groups())
             found[name] = text

@@ -6,21 +6,21 @@ from typing import Final
 
 from .values import text
 
-_AT_ONCE: Final = 64
-"""How many ids' random bits are asked of the system at once: each call costs as much as the rest of an id."""
+_BATCH: Final = 64
+"""For how many ids random bits are read at once: one call of the system takes as long as the rest of an id."""
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 _millisecond = (-1, "")
-"""The last millisecond that was formatted, and what ids begin with in it."""
+"""The last millisecond that was formatted, and the first part of its ids."""
 _tails: Final[list[str]] = []
-"""What the next ids end with.  Taken and added in single steps, so that threads need no lock."""
+"""The random parts of the next ids.  Each is added and removed in one atomic step, so threads need no lock."""
 
 
 def new_id() -> str:
     """Return a UUID version 7 as text: 48 bits of milliseconds, then 74 random bits.
 
-    Ids that sort by time keep the uploader's ledger small and fast.  The bits come from the system, never from the
-    ``random`` module: agents seed that one, and forked processes share its state.
+    Ids that sort by time keep the uploader's ledger small and fast.  The random bits come from the operating system,
+    never from the ``random`` module: agents may seed that, and forked processes share its state.
     """
     global _millisecond  # noqa: PLW0603 -- a cache of one entry, replaced as a whole, so threads need no lock
     milliseconds = time.time_ns() // 1_000_000
@@ -30,26 +30,26 @@ def new_id() -> str:
     try:
         tail = _tails.pop()
     except IndexError:
-        tail = _draw()
+        tail = _new_tail()
     return cached[1] + tail
 
 
 def given_id(value: object) -> str:
-    """Return the id that a caller gave, as text; a new one for None and for an empty one."""
+    """Return the caller's id as text, or a new id if it is None or empty."""
     return new_id() if value is None else text(value) or new_id()
 
 
-def _draw() -> str:
-    """Ask the system for more random bits; return one tail, and keep the others."""
-    digits = os.urandom(10 * _AT_ONCE).hex()
-    drawn = [
+def _new_tail() -> str:
+    """Read more random bits from the system; return one random part, and keep the others."""
+    digits = os.urandom(10 * _BATCH).hex()
+    tails = [
         f"{digits[i : i + 3]}-{_VARIANT[digits[i + 3]]}{digits[i + 4 : i + 7]}-{digits[i + 7 : i + 19]}"
         for i in range(0, len(digits), 20)
     ]
-    tail = drawn.pop()
-    _tails.extend(drawn)
+    tail = tails.pop()
+    _tails.extend(tails)
     return tail
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_tails.clear)  # they are the parent's
+    os.register_at_fork(after_in_child=_tails.clear)  # the parent will use them

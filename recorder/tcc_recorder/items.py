@@ -1,4 +1,4 @@
-"""What runs, steps and tool calls have in common: identity, times, status, and being ended once."""
+"""What runs, steps and tool calls have in common: ids, times, status, and that each ends once."""
 
 import time
 from abc import ABC, abstractmethod
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
 from .clock import from_datetime, wire_time
-from .complaints import complaints
+from .limited_log import log
 from .records import Ended, Route
 from .values import given_text, json_text, text, whole_number
 
@@ -16,64 +16,64 @@ PROMPT: Final = 1
 RESPONSE: Final = 2
 NAME: Final = 4
 OTHER: Final = 8
-"""What was called on an item so far, as bits: ``end()`` asks for some, and a run without any is not worth a record."""
+"""What was called on an item so far, as bits: ``end()`` needs some of them; a run without any is not recorded."""
 
 
 _NOT_ENDED: Final[dict[str, Any]] = {}
 
 
-class Family:
-    """What a run and its children share: the children that have ended, until the run takes them.
+class RunChildren:
+    """The children of a run that have ended, until the run takes them.  The run and its children share it.
 
-    An ended child is in exactly one record, without a lock: it is put here, and whoever takes it out writes it.  That
-    is the run when it ends; or, if the run has ended by then, the child itself.
+    Each ended child must be in exactly one record, without a lock.  So a child adds itself here, and whoever removes it
+    writes it: the run when it ends, or the child itself if the run has already ended.
     """
 
     __slots__ = ("_ended", "_taken", "closed")
 
     def __init__(self, *, closed: bool = False) -> None:
         self.closed = closed
-        """Whether nobody will take the children any more."""
+        """Whether the run has taken its children, or takes them now: a later child is recorded alone."""
         self._ended: dict[int, Ended] = {}
         self._taken: list[Ended] = []
 
     def add(self, child: Ended) -> bool:
-        """Hand in an ended child; return whether it is on its own."""
+        """Add an ended child; return whether it must be recorded alone."""
         ident = id(child)
         self._ended[ident] = child
         return self.closed and self._ended.pop(ident, None) is not None
 
-    def journal(self) -> list[Ended]:
-        """Return the children that have ended, whether they were taken or not."""
+    def ended(self) -> list[Ended]:
+        """Return the children that have ended, taken or not."""
         return [*self._taken, *self._ended.values()]
 
     def take(self) -> list[Ended]:
-        """Close, and return the children that have ended, in that order; at no moment is one in neither list."""
+        """Close, then return the children that have ended; at every moment each of them is in at least one list."""
         self.closed = True
         for ident, child in list(self._ended.items()):
             self._taken.append(child)
             if self._ended.pop(ident, None) is None:
-                self._taken.pop()  # it is on its own, after all
+                self._taken.pop()  # the child removed itself, and is recorded alone
         return self._taken
 
 
 class Item(ABC):
-    """A run, step or tool call that is being recorded.
+    """A run, step or tool call that is being recorded; base class of the three.
 
     Setters accept any value, never raise, and return the item itself.
     """
 
-    __slots__ = ("_body", "_claim", "_clock", "_converted", "_family", "_final", "_route", "_run_id", "_seen")
+    __slots__ = ("_body", "_children", "_claim", "_clock", "_converted", "_final", "_route", "_run_id", "_seen")
     _label: ClassVar[str]
     _kind: ClassVar[str]
     _id_member: ClassVar[str]
-    """The wire dict's member that holds the item's own id."""
+    """The member of the wire dict that holds the item's own id."""
 
-    def __init__(self, run_id: str, ident: str, way: Route, family: Family) -> None:
+    def __init__(self, run_id: str, ident: str, route: Route, children: RunChildren) -> None:
         self._claim = [True]
         started = time.time_ns()
         self._clock = started - time.monotonic_ns()
-        """What turns the monotonic clock into time since the epoch."""
+        """Monotonic time plus this is the time since the epoch."""
         self._body: dict[str, Any] = {
             "type": self._kind,
             "run_id": run_id,
@@ -83,8 +83,8 @@ class Item(ABC):
         self._final = _NOT_ENDED
         """The wire dict, once it has ended."""
         self._run_id = run_id
-        self._route = way
-        self._family = family
+        self._route = route
+        self._children = children
         self._converted = False
         self._seen = 0
 
@@ -99,17 +99,17 @@ class Item(ABC):
         return self
 
     def start_time(self, value: datetime) -> Self:
-        """Say when it began, if that was not when this object was made.  A naive datetime is local time."""
+        """Set when it began; without this call, when this object was made.  A naive datetime is local time."""
         return self._put_time("start_time", value)
 
     def end_time(self, value: datetime) -> Self:
-        """Say when it ended, if that is not when ``end()`` is called.  A naive datetime is local time."""
+        """Set when it ended; without this call, when ``end()`` is called.  A naive datetime is local time."""
         return self._put_time("end_time", value)
 
     def end(self) -> None:
         """Record it.
 
-        Raises RuntimeError if it has ended already, ValueError if something that the server needs is not set.
+        Raises RuntimeError if it has already ended, ValueError if something that the server needs is not set.
         """
         if self._claim:
             self._check()
@@ -118,7 +118,7 @@ class Item(ABC):
     def error(self, status_message: str = "") -> None:
         """Record it as failed.  Secrets in ``status_message`` are redacted.
 
-        Raises RuntimeError if it has ended already.
+        Raises RuntimeError if it has already ended.
         """
         body = self._take()
         body["status_code"] = 2
@@ -134,7 +134,7 @@ class Item(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._claim:
-            return  # the block ended it
+            return  # the block has ended it
         if error is None:
             self.end()
         else:
@@ -150,23 +150,23 @@ class Item(ABC):
 
     @abstractmethod
     def _check(self) -> None:
-        """Raise ValueError if this may not end yet."""
+        """Raise ValueError if something that the server needs is not set."""
 
     @abstractmethod
     def _record(self, body: dict[str, Any]) -> None:
-        """Write it, or hand it to the run that it belongs to."""
+        """Write it, or add it to its run."""
 
     def _take(self, status_code: int = 0) -> dict[str, Any]:
-        """End it: return its wire dict, which nobody can change any more.
+        """End it: return its wire dict, which no setter can change any more.
 
-        ``status_code`` is for an item whose status was never set.  Raises RuntimeError if another call ended it
-        already; of two threads that end it, in one.
+        ``status_code`` is the default if no status was set.  Raises RuntimeError if it has already ended; if two
+        threads end it at the same time, in one of them.
         """
         try:
             self._claim.pop()
         except IndexError:
             raise RuntimeError(f"[TCC] {self._label} has already ended") from None
-        self._final, self._body = self._body, {}  # in this order: the journal looks for one or the other
+        self._final, self._body = self._body, {}  # in this order: another thread's journal uses one or the other
         body = self._final
         if "end_time" not in body:
             body["end_time"] = wire_time(self._clock + time.monotonic_ns())
@@ -183,7 +183,7 @@ class Item(ABC):
         return self
 
     def _put_json(self, member: str, value: object) -> Self:
-        """Set a text, or JSON text of what the value is now; None leaves the member out."""
+        """Set a text, or the JSON text of the value as it is now; None leaves the member out."""
         if value is not None:
             value, converted = json_text(value)
             self._converted |= converted
@@ -200,8 +200,8 @@ class Item(ABC):
         self._seen |= OTHER
         try:
             if not isinstance(value, datetime):
-                raise TypeError(f"{type(value).__name__} is no datetime")  # noqa: TRY301 -- both kinds end alike
+                raise TypeError(f"{type(value).__name__} is not a datetime")  # noqa: TRY301 -- handled as the conversion's errors are
             self._body[member] = from_datetime(value)
         except Exception as error:  # noqa: BLE001 -- a time zone's own code may raise anything
-            complaints.complain(f"{member} is ignored: {text(error)}")
+            log.warning(f"{member} is ignored: {text(error)}")
         return self

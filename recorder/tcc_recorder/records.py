@@ -1,15 +1,15 @@
-"""From ended items to the spool's lines.  Pure: dicts in, bytes out."""
+"""Turns ended items into lines of the spool.  Pure functions: dicts in, bytes out."""
 
 from typing import Any, Final, NamedTuple
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import encode
 
-from .privacy import kept
-from .values import json_bytes, scrubbed
+from .redact.policy import apply_policy
+from .values import json_bytes, without_surrogates
 
 _LARGE: Final = 4 * 1024 * 1024
-"""Bytes of body above which a run and its children become records of their own."""
+"""If the body of a run with its children is larger (in bytes), the run and each child become separate records."""
 _ID: Final = {"run": "run_id", "step": "step_id", "tool_call": "tool_call_id"}
 
 
@@ -18,7 +18,7 @@ Ended = tuple[dict[str, Any], bool]
 
 
 class Route(NamedTuple):
-    """Where an item is to go: its own ``tcc_url`` if it has one, and the hint of the key it was made under."""
+    """Where an item goes: its own ``tcc_url`` if it has one, and the hint of the key that was set when it was made."""
 
     url: str | None
     key: str | None
@@ -27,13 +27,13 @@ class Route(NamedTuple):
 def item_lines(item: Ended, route: Route) -> list[bytes]:
     """Return the line of one item alone."""
     wire, was_converted = item
-    (wire,), redacted = kept([wire])
+    (wire,), redacted = apply_policy([wire])
     body, converted = json_bytes(wire)
     return [_item_line(wire, body, route, converted=converted or was_converted, redacted=redacted)]
 
 
 def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
-    """Return the lines of a run: one, or, if that were too large, one for each child and then the run's."""
+    """Return the lines of a run: one line, or, if that is too large, one line for each child and then the run's."""
     if not children:
         return item_lines(run, route)
     first, was_converted = run
@@ -42,7 +42,7 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     for wire, converted in children:
         (steps if wire["type"] == "step" else tool_calls).append(wire)
         was_converted |= converted
-    bodies, redacted = kept([first, *steps, *tool_calls])
+    bodies, redacted = apply_policy([first, *steps, *tool_calls])
     body, converted = json_bytes({"type": "batch", "items": bodies})
     if len(body) > _LARGE:
         ordered = sorted(children, key=lambda child: child[0]["type"] != "step")
@@ -51,10 +51,10 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
 
 
 def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
-    """Return a journal line for each item of a run that has not ended: what it would be recovered from."""
+    """Return a journal line for each item of a run that has not ended: the run can be recovered from them."""
     lines = []
     for ended, was_converted in items:
-        (item,), redacted = kept([ended])
+        (item,), redacted = apply_policy([ended])
         body, converted = json_bytes(item)
         ident, run_id, converted = item[_ID[item["type"]]], item["run_id"], converted or was_converted
         lines.append(_line("journal", ident, run_id, None, at, body, route, converted=converted, redacted=redacted))
@@ -63,8 +63,8 @@ def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
 
 def feedback_lines(ident: str, feedback: dict[str, str], route: Route, at: str) -> list[bytes]:
     """Return the line of one feedback; ``at`` is when it was given."""
-    (kept_feedback,), redacted = kept([feedback])
-    body, converted = json_bytes(kept_feedback)
+    (redacted_feedback,), redacted = apply_policy([feedback])
+    body, converted = json_bytes(redacted_feedback)
     run_id = feedback["runId"]
     return [_line("feedback", ident, run_id, FEEDBACK_PATH, at, body, route, converted=converted, redacted=redacted)]
 
@@ -88,8 +88,8 @@ def _line(
     redacted: int,
 ) -> bytes:
     url, key = route
-    if converted:  # the body's texts were scrubbed; ids and URL must still match them
-        ident, run_id, url = scrubbed(ident), scrubbed(run_id), url and scrubbed(url)
+    if converted:  # the body lost its lone surrogates; ids and URL must still match it
+        ident, run_id, url = without_surrogates(ident), without_surrogates(run_id), url and without_surrogates(url)
     return encode(
         kind, ident, body, at=at, run_id=run_id, path=path, url=url, key=key, converted=converted, redacted=redacted
     )

@@ -1,4 +1,4 @@
-"""For the tests of programs that record."""
+"""Helpers for the tests of programs that record."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from . import sink
 
 
 class Captured:
-    """What was recorded, in order, as it would stand in the spool."""
+    """What was recorded, in order, in the form that the spool would hold."""
 
     def __init__(self) -> None:
         self._raw: list[bytes] = []
@@ -25,32 +25,32 @@ class Captured:
         return True
 
     def flush(self) -> bool:
-        """Do nothing: memory is as durable as it gets."""
+        """Do nothing: records in memory can't be more durable."""
         return True
 
     @property
     def lines(self) -> list[Line]:
-        """The records as lines of the spool."""
+        """The records, as lines of the spool."""
         return [line for line in LineReader().read(b"".join(self._raw)) if isinstance(line, Line)]
 
     @property
     def runs(self) -> list[dict[str, Any]]:
-        """The runs as they will be sent, without their children."""
+        """The runs as they would be sent, without their children."""
         return self._items("run")
 
     @property
     def steps(self) -> list[dict[str, Any]]:
-        """The steps as they will be sent."""
+        """The steps as they would be sent."""
         return self._items("step")
 
     @property
     def tool_calls(self) -> list[dict[str, Any]]:
-        """The tool calls as they will be sent."""
+        """The tool calls as they would be sent."""
         return self._items("tool_call")
 
     @property
     def feedback(self) -> list[dict[str, Any]]:
-        """The feedback as it will be sent."""
+        """The feedback as it would be sent."""
         return [orjson.loads(line.body) for line in self.lines if line.kind == "feedback"]
 
     def _items(self, kind: str) -> list[dict[str, Any]]:
@@ -61,7 +61,7 @@ class Captured:
 
 @contextmanager
 def capture() -> Iterator[Captured]:
-    """Keep what this process records in memory, and nothing on disk, until the block ends.
+    """Keep what this process records in memory instead of on disk, until the block ends.
 
     ::
 
@@ -69,7 +69,7 @@ def capture() -> Iterator[Captured]:
             my_agent("hello")
         assert captured.runs[0]["response"] == "hello to you"
 
-    Blocks may be nested; the innermost one takes the records of all threads.
+    Blocks may be nested; the innermost one gets the records of all threads.
     """
     captured = Captured()
     sink.push(captured)

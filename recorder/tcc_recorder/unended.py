@@ -1,4 +1,4 @@
-"""The runs that have begun and not ended yet, so that none goes unseen when the process exits."""
+"""The runs that have not ended yet, so that each of them is recorded when the process exits."""
 
 import weakref
 from contextlib import suppress
@@ -6,17 +6,17 @@ from typing import Protocol
 
 
 class Unended(Protocol):
-    """A run, as far as this module is concerned."""
+    """What this module needs of a run."""
 
     def _record_unended(self, message: str) -> None: ...
 
     def _disown(self) -> None: ...
 
-    def _journal(self) -> list[bytes]: ...
+    def _journal_lines(self) -> list[bytes]: ...
 
 
 _live: dict[int, weakref.ref[Unended]] = {}
-"""By the run's id().  Each entry is set and removed in one step, so that threads need no lock."""
+"""By the run's ``id()``.  Each member is set and removed in one atomic step, so threads need no lock."""
 
 
 def watch(run: Unended) -> None:
@@ -25,29 +25,29 @@ def watch(run: Unended) -> None:
 
 
 def forget(run: Unended) -> bool:
-    """Forget a run; return whether it was remembered (a forked process remembers none of its parent's)."""
+    """Forget a run; return whether it was known (a forked process knows none of its parent's runs)."""
     return _live.pop(id(run), None) is not None
 
 
 def record_all() -> None:
     """Record every run that has not ended (the process exits)."""
     for run in _runs():
-        run._record_unended("not ended: the process exited")  # noqa: SLF001 -- Run's other half
+        run._record_unended("not ended: the process exited")  # noqa: SLF001 -- a method of Run for this module alone
 
 
-def journal() -> list[bytes]:
-    """Return what the journal holds of every run that has not ended, for a segment that takes over from another."""
+def journal_lines() -> list[bytes]:
+    """Return the journal lines of every run that has not ended: a new segment begins with them."""
     lines: list[bytes] = []
     for run in _runs():
-        with suppress(Exception):  # a run that can't be journaled must not keep another's record from the disk
-            lines += run._journal()  # noqa: SLF001 -- Run's other half
+        with suppress(Exception):  # a run that can't be journaled must not prevent another run's record
+            lines += run._journal_lines()  # noqa: SLF001 -- a method of Run for this module alone
     return lines
 
 
 def disown_all() -> None:
-    """Forget every run: they belong to the parent of this process."""
+    """Forget every run: all of them belong to the parent of this forked process."""
     for run in _runs():
-        run._disown()  # noqa: SLF001 -- Run's other half
+        run._disown()  # noqa: SLF001 -- a method of Run for this module alone
     _live.clear()
 
 

@@ -1,7 +1,7 @@
-"""Whatever a caller hands in, as something that JSON can hold.  Nothing here raises.
+"""Convert any value of a caller to a value that JSON can hold.  Nothing here raises.
 
-The fast path is plain orjson.  Only what it refuses is walked and converted, within bounds; the caller is told, so
-that the record can say so.
+The fast path is plain orjson.  Only a value that orjson refuses is walked and converted, within bounds.  The functions
+then return that it was converted, and the record says so.
 """
 
 import math
@@ -12,8 +12,8 @@ from typing import Any, Final
 import orjson
 
 UNPRINTABLE: Final = "<unprintable>"
-MARK: Final = "[REDACTED]"
-"""What stands where a secret stood."""
+REDACTED: Final = "[REDACTED]"
+"""The replacement of a secret."""
 _CYCLE: Final = "<cycle>"
 _TOO_DEEP: Final = "<too deep>"
 _MAX_DEPTH: Final = 200
@@ -32,12 +32,12 @@ def text(value: object) -> str:
 
 
 def given_text(value: object) -> str:
-    """Return ``value`` as text, and None as the empty text."""
+    """Return ``value`` as text; None becomes the empty text."""
     return "" if value is None else text(value)
 
 
-def scrubbed(value: str) -> str:
-    """Return ``value`` with each lone surrogate, which UTF-8 can't hold, replaced by U+FFFD."""
+def without_surrogates(value: str) -> str:
+    """Return ``value`` with each lone surrogate replaced by U+FFFD: UTF-8 can't encode a lone surrogate."""
     return _SURROGATES.sub("\ufffd", value)
 
 
@@ -46,13 +46,13 @@ def whole_number(value: object) -> int | None:
     if type(value) is int:
         return value
     try:
-        return int(value)  # type: ignore[call-overload,no-any-return]  # that it may refuse is the point
+        return int(value)  # type: ignore[call-overload,no-any-return]  # it may refuse, and then raises
     except Exception:  # noqa: BLE001 -- a value's own code may raise anything
         return None
 
 
 def finite_number(value: object) -> float | None:
-    """Return ``value`` as a finite number, or None if it is none."""
+    """Return ``value`` as a finite number, or None if it is not one."""
     try:
         number = value if type(value) is float or type(value) is int else float(value)  # type: ignore[arg-type]  # see above
         return number if math.isfinite(number) else None
@@ -60,8 +60,8 @@ def finite_number(value: object) -> float | None:
         return None
 
 
-def truth(value: object) -> bool | None:
-    """Return ``value`` as a bool, or None if it has no truth value."""
+def boolean(value: object) -> bool | None:
+    """Return ``value`` as a bool, or None if ``bool()`` fails for it."""
     try:
         return bool(value)
     except Exception:  # noqa: BLE001 -- a value's own code may raise anything
@@ -85,13 +85,13 @@ def json_text(value: object) -> tuple[str, bool]:
 
 
 def snapshot(value: object) -> tuple[Any, bool]:
-    """Return ``value`` as plain JSON values that nobody else can change, and whether something had to be converted."""
+    """Return a copy of ``value`` made of plain JSON values, and whether something in it had to be converted."""
     data, converted = json_bytes(value)
     return orjson.loads(data), converted
 
 
 def string_map(data: object) -> dict[str, str] | None:
-    """Return a mapping, or an iterable of pairs, with its keys and values as texts; None if it is neither."""
+    """Return a mapping, or an iterable of pairs, as a dict of texts; None if it is neither."""
     try:
         pairs = dict(data)  # type: ignore[call-overload]  # a copy: another thread may change the caller's
     except Exception:  # noqa: BLE001 -- a value's own code may raise anything
@@ -103,15 +103,17 @@ def string_map(data: object) -> dict[str, str] | None:
 
 
 def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:
-    """Return ``value`` as orjson takes it.  ``ancestors`` are the ids of the containers around it."""
+    """Return ``value`` as orjson accepts it.  ``ancestors`` are the ``id()`` of the containers around it."""
     try:
-        if value is None or isinstance(value, bool | float):
-            return _scalar(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, float):
+            return float.__float__(value) if math.isfinite(value) else None
         if isinstance(value, int):
             number = int.__int__(value)
             return number if _LOWEST <= number <= _HIGHEST else text(number)
         if not isinstance(value, Mapping | list | tuple | set | frozenset):
-            return scrubbed(text(value))
+            return without_surrogates(text(value))
         if id(value) in ancestors:
             return _CYCLE
         if depth == 0:
@@ -121,15 +123,9 @@ def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:
         return UNPRINTABLE
 
 
-def _scalar(value: float | None) -> object:
-    if isinstance(value, float):
-        return float.__float__(value) if math.isfinite(value) else None
-    return value
-
-
 def _container(value: Any, depth: int, ancestors: frozenset[int]) -> object:
-    # dict(), list() copy in one step: another thread may change the container meanwhile.
+    # dict() and list() copy in one atomic step: another thread may change the container at the same time.
     if isinstance(value, Mapping):
         members = dict(value)
-        return {scrubbed(text(key)): _converted(member, depth, ancestors) for key, member in members.items()}
+        return {without_surrogates(text(key)): _converted(member, depth, ancestors) for key, member in members.items()}
     return [_converted(member, depth, ancestors) for member in list(value)]

@@ -1,6 +1,7 @@
-"""What recorder and uploader agree on: the wire items, the spool's line format, places and endpoints.
+"""What recorder and uploader share: the wire items, the spool's line format, default directories and endpoints.
 
-The models need pydantic; they are loaded when they are first asked for, so that recording a run does not pay for it.
+It may import neither half.  Begin with ``lines.py``, which describes the format completely.  The models need pydantic,
+which is slow to import: they are loaded when first used, so that recording a run does not load it.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Observatory's endpoints, and which origins a key may go to.
+"""Observatory's endpoints, and the origins to which an API key may be sent.
 
 Source of the facts: the public ``contextcompany`` package, version 2.0.0, and its documentation.
 """
@@ -17,7 +17,7 @@ LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 CUSTOM_PATH: Final = "/v1/custom"
 FEEDBACK_PATH: Final = "/v1/feedback"
 PATHS: Final = frozenset({CUSTOM_PATH, FEEDBACK_PATH})
-"""The paths a record may name."""
+"""The paths that a record may have."""
 
 MAX_FEEDBACK_TEXT: Final = 2000
 """Characters."""
@@ -26,14 +26,14 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def key_hint(api_key: str) -> str:
-    """Return what a record says of its key: the first 8 hex digits of the key's sha256."""
-    import hashlib  # noqa: PLC0415 -- agents without a key shall not wait for OpenSSL
+    """Return the hint of a key, which records hold in place of the key: the first 8 hex digits of its sha256."""
+    import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which an agent without a key does not need
 
     return hashlib.sha256(api_key.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _split(url: str) -> "SplitResult":
-    from urllib.parse import urlsplit  # noqa: PLC0415 -- an agent that only records asks for no URL's parts
+    from urllib.parse import urlsplit  # noqa: PLC0415 -- an agent that only records splits no URL
 
     return urlsplit(url)
 
@@ -41,7 +41,7 @@ def _split(url: str) -> "SplitResult":
 def origin_of(url: str) -> str:
     """Return ``scheme://host[:port]``, lower case, without a default port.
 
-    Raises ValueError if ``url`` is no http or https URL with a host.
+    Raises ValueError if ``url`` is not an http or https URL with a host.
     """
     parts = _split(url)
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
@@ -54,15 +54,15 @@ def origin_of(url: str) -> str:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether ``url`` names this machine by one of its loopback names."""
+    """Return whether the host of ``url`` is a loopback name of this machine."""
     return (_split(url).hostname or "").lower() in LOOPBACK_HOSTS
 
 
 def checked_url(url: str, environment: Mapping[str, str]) -> str:
-    """Return a configured URL in normal form: origin in lower case, no trailing slash, query or fragment.
+    """Return a configured URL in normal form: origin in lower case, without trailing slash, query and fragment.
 
     Raises ValueError for an origin that is neither official nor loopback, unless the environment has
-    ``TCC_ALLOW_UNSAFE_BASE_URL=1``: a key must not go to a mistyped host.
+    ``TCC_ALLOW_UNSAFE_BASE_URL=1``.  A key must not be sent to a host that was mistyped.
     """
     origin = origin_of(url)
     base = f"{origin}{_split(url).path.rstrip('/')}"
@@ -75,9 +75,9 @@ def checked_url(url: str, environment: Mapping[str, str]) -> str:
 
 
 def base_url(api_key: str | None, environment: Mapping[str, str]) -> str:
-    """Return the base that paths are appended to: ``TCC_BASE_URL``, else by the key's prefix.
+    """Return the URL that paths are appended to: ``TCC_BASE_URL``, else the server that belongs to the key's prefix.
 
-    Raises ValueError if ``TCC_BASE_URL`` is unsafe or no URL.
+    Raises ValueError if ``TCC_BASE_URL`` is unsafe or not a URL.
     """
     configured = environment.get("TCC_BASE_URL")
     if configured:

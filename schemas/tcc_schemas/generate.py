@@ -1,4 +1,4 @@
-"""Write the JSON Schema files from the models: ``python -m tcc_schemas.generate``."""
+"""Write the JSON Schema files of the models: ``python -m tcc_schemas.generate``."""
 
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ _SCHEMAS: Final[dict[str, TypeAdapter[object]]] = {
 
 
 def schemas() -> dict[str, bytes]:
-    """Return the content of every schema file by its name."""
+    """Return the content of every schema file, by file name."""
     return {
         f"{name}.schema.json": orjson.dumps(
             {"$schema": "https://json-schema.org/draft/2020-12/schema", **adapter.json_schema()},

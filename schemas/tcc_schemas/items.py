@@ -1,7 +1,7 @@
 """Observatory's wire items as pydantic models, and a whole run for :func:`tcc_recorder.record`.
 
-All keys are as on the wire.  A key whose value was never set is absent, never null.  Keys that these models do not
-know are kept: the server decides what it takes.
+All keys have the names of the wire.  A key that was not set is absent, never null.  Keys that these models do not know
+are kept: the server decides what it accepts.
 """
 
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ def _texts(value: object) -> object:
 
 
 Timestamp = Annotated[datetime, AfterValidator(_as_utc), PlainSerializer(_wire_time, return_type=str)]
-"""UTC; on the wire ISO-8601 with milliseconds and ``Z``.  A naive datetime is taken as local time."""
+"""UTC; on the wire ISO-8601 with milliseconds and ``Z``.  A naive datetime is local time."""
 
 Identifier = Annotated[str, Field(min_length=1)]
 JsonText = Annotated[str, BeforeValidator(_json_text, json_schema_input_type=str)]
@@ -141,7 +141,7 @@ class Batch(BaseModel):
 
 
 class Feedback(BaseModel):
-    """A user's verdict on a run.  ``runId`` is camel case, unlike everything else."""
+    """A user's feedback on a run.  ``runId`` is in camel case, unlike all other members."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -157,10 +157,10 @@ class Feedback(BaseModel):
 
 
 class RunRecord(RunItem):
-    """A run that is known whole, for imports and post-hoc logging, with its steps and tool calls.
+    """A whole run with its steps and tool calls, for imports and for logging after the run.
 
-    ``run_id``, ``step_id`` and ``tool_call_id`` are made up where they are not given; a child's ``run_id`` is the
-    run's.  Raises :class:`pydantic.ValidationError`, a ValueError, for values that no wire item can hold.
+    ``run_id``, ``step_id`` and ``tool_call_id`` are generated if they are missing; each child gets the ``run_id`` of
+    the run.  Raises :class:`pydantic.ValidationError`, a ValueError, for values that a wire item can't hold.
     """
 
     run_id: Identifier = Field(default_factory=lambda: str(uuid4()))

@@ -1,22 +1,22 @@
-"""The spool's line format, version 1: bytes in, bytes out.  No file, clock or environment is touched here.
+"""The spool's line format, version 1.  Pure functions of bytes: they use no file, clock or environment.
 
 A *spool* is one flat directory of *segments*.  A segment is an append-only file of lines, written by exactly one
-process.  This docstring is the format; a second implementation needs nothing else.
+process.  This docstring specifies the format completely: a second implementation needs nothing else.
 
-**File.**  ``<utc, as 20260131t120000z>-<16 random hex digits>.jsonl``.  The name means nothing to a reader: it only
-sorts by age and never collides.  A segment is never renamed and never rewritten.  Its identity is the ``id`` of its
-first line.  Lines end in one LF byte; nothing else separates them (U+2028 and CR are ordinary text).  Bytes behind
-the last LF are a *torn tail*: a write that was cut short, never a record.
+**File.**  ``<utc, as 20260131t120000z>-<16 random hex digits>.jsonl``.  A reader does not interpret the name: names
+sort by age and never collide.  A segment is never renamed and never rewritten.  Its identity is the ``id`` of its first
+line.  Lines end in one LF byte; nothing else separates them (U+2028 and CR are ordinary text).  Bytes after the last LF
+are a *torn tail*: a write that was not completed, never a record.
 
 **Line.**  Plain JSON without white space between members, in this order::
 
     {"v":1,"crc":"1a2b3c4d","n":1234,"kind":"run","id":"…","run_id":"…","at":"…","path":"/v1/custom","body":{…}}
 
 ``v``
-    The format's version.  A reader leaves a file whose first line says more than it knows alone.
+    The format's version.  A reader leaves a file alone if its first line has a version that the reader does not know.
 ``crc``
     CRC-32 (zlib), 8 lower-case hex digits, of every other byte of the line without its LF: the seven bytes
-    ``{"v":1,`` followed by everything behind ``"crc":"xxxxxxxx",``.
+    ``{"v":1,`` followed by everything after ``"crc":"xxxxxxxx",``.
 ``n``
     The length of ``body`` in bytes.  The last byte of a line is ``}``, the ``n`` bytes before it are the body, and
     the seven bytes before those are ``"body":``; so a reader never has to parse the body.
@@ -26,42 +26,44 @@ the last LF are a *torn tail*: a write that was cut short, never a record.
     ``path``, and is skipped and counted if it has none.
 ``id``
     run_id, step_id, tool_call_id, or a UUID made when feedback was recorded; for ``segment`` and ``seal`` the
-    segment's own id.  (kind, id) is the key that duplicates are found by.
+    segment's own id.  Two records are duplicates if both ``kind`` and ``id`` are equal.
 ``run_id``
     The run that a record belongs to.  Records only.
 ``at``
-    When the line was made, UTC, ISO-8601 with milliseconds and ``Z``.
+    When the line was made: UTC, ISO-8601 with milliseconds and ``Z``.
 ``path``
     The endpoint's path: ``/v1/custom`` or ``/v1/feedback``.  Records only.
 ``url`` (optional)
-    The full ingestion URL that the run was given.  A reader trusts it only as far as its own configuration says.
+    The full ingestion URL that was set for the run.  A reader uses it only if its own configuration allows it.
 ``key`` (optional)
     The first 8 hex digits of sha256 of the API key in effect when the run began.  The key itself is never written.
 ``converted`` (optional)
-    ``true`` if a value could not be encoded as it was (a lone surrogate, a cycle, an unknown type) and was replaced.
+    ``true`` if a value could not be encoded (a lone surrogate, a cycle, an unknown type) and was converted.
 ``redacted`` (optional)
     How many secrets were replaced in this line's body before it was written; absent if none.
 ``body``
-    The request body, verbatim.  It is the last member, and is sent as it stands.
+    The request body.  It is the last member, and is sent unchanged.
 
-Members that a reader does not know are ignored, wherever they stand between ``n`` and ``body``.
+A reader ignores members that it does not know; they may be anywhere between ``n`` and ``body``.
 
-**First line.**  ``kind`` is ``segment``; its body says who writes (:class:`tcc_schemas.records.SegmentHeader`).
+**First line.**  ``kind`` is ``segment``; its body describes the writer (:class:`tcc_schemas.records.SegmentHeader`).
 
-**Journal.**  A writer that keeps one adds a ``journal`` line when a run has got its prompt (the body is the run's wire
-item, without an end), whenever that item's metadata changes after, and when a child of an unended run ends (the body is
-its wire item).  ``id`` and ``run_id`` are the item's.  The last line of an item counts.  A segment that follows another
-of the same process begins with the journal of every run that has not ended: to know what became of a process's open
-runs, its last segment is enough.  A journal line has no ``path``: it is no record.
+**Journal.**  A writer that keeps a journal adds a ``journal`` line when a run gets its prompt (the body is the run's
+wire item, without an end), when the metadata of that run changes later, and when a child of a run that has not ended
+ends (the body is the child's wire item).  ``id`` and ``run_id`` are those of the item.  If an item has several lines,
+the last one counts.  If a process starts another segment, that begins with the journal of every run that has not ended.
+So the last segment of a process is enough to recover its open runs.  A journal line has no ``path``: it is not a
+record.
 
 **Seal.**  The last line of a finished segment.  Its body holds ``records``, the number of records before it;
 ``refused``, the number of records that the writer had to refuse (no room) since its previous seal; and ``crcs``, a
-CRC-32 over the ``crc`` fields of all lines before it, the first line included, as 8 hex digits each, in order.  One
-missing, extra or changed line shows (:mod:`tcc_schemas.tally`).  A segment is sealed when its last line is a valid
-seal.
+CRC-32 over the ``crc`` fields of all lines before it, the first line included, as 8 hex digits each, in order.  It
+detects every missing, extra or changed line (:mod:`tcc_schemas.tally`).  A segment is sealed when its last line is a
+valid seal.
 
-**Damage.**  A line whose ``crc`` does not match is *corrupt*; one that matches and still does not have this grammar
-is *malformed*; one of more than :data:`MAX_LINE` bytes is *oversized*.  Reading goes on behind the next LF.
+**Damage.**  A line whose ``crc`` does not match is *corrupt*.  A line whose ``crc`` matches but that does not follow
+this format is *malformed*.  A line of more than :data:`MAX_LINE` bytes is *oversized*.  In each case a reader goes on
+after the next LF.
 """
 
 import re
@@ -89,8 +91,8 @@ class Line(NamedTuple):
     """A verified line.
 
     ``number`` counts from 1; ``offset`` is where the line starts in its file, ``size`` its length with LF, both in
-    bytes; ``crc`` is the field as it stands.  ``data`` is what the body lies in, from ``body_start`` to ``body_end``.
-    The other members are those of the format above.
+    bytes; ``crc`` is the field, unchanged.  The body is ``data[body_start:body_end]``.  The other members are those of
+    the format above.
     """
 
     number: int
@@ -111,17 +113,17 @@ class Line(NamedTuple):
 
     @property
     def body(self) -> bytes:
-        """The request body, verbatim: a copy each time, as most lines that are read again are never sent."""
+        """The request body.  It is copied at each call: most lines that are read again are never sent."""
         return self.data[self.body_start : self.body_end]
 
     @property
     def is_record(self) -> bool:
-        """Whether this line counts in the conservation equation and is shipped."""
+        """Whether this line is a record: it is delivered, and counted."""
         return self.path is not None
 
 
 class Damage(NamedTuple):
-    """A line that holds no readable record: ``size`` bytes (LF included) at ``offset``, and why.
+    """A line that can't be read: ``size`` bytes (LF included) at ``offset``, and the reason.
 
     ``raw`` is the line without its LF; empty if it was oversized.
     """
@@ -134,7 +136,7 @@ class Damage(NamedTuple):
 
 
 class RawLine(NamedTuple):
-    """One line as it stands, without its LF; ``data`` is None if the line was oversized."""
+    """The bytes of one line, without its LF; ``data`` is None if the line is oversized."""
 
     number: int
     offset: int
@@ -143,9 +145,9 @@ class RawLine(NamedTuple):
 
 
 class LineSplitter:
-    """Cut a growing byte stream into lines, holding at most one unfinished line.
+    """Split a growing byte stream into lines; at most one unfinished line is kept in memory.
 
-    ``number`` and ``offset`` say where in the file the stream begins: how many lines and bytes lie before it.
+    ``number`` and ``offset`` are the numbers of lines and bytes in the file before the stream.
     """
 
     __slots__ = ("_parts", "number", "offset", "tail")
@@ -154,13 +156,13 @@ class LineSplitter:
         self.number = number
         """Lines seen so far."""
         self.offset = offset
-        """Where the unfinished line begins; never beyond the last LF."""
+        """Where the unfinished line begins: directly after the last LF."""
         self.tail = 0
         """Bytes of the unfinished line seen so far: the torn tail, if the file ends here."""
-        self._parts: tuple[bytes, ...] = ()  # no list of its own: a spool can hold 100,000 segments
+        self._parts: tuple[bytes, ...] = ()  # a tuple, as an empty list takes memory: a spool can hold 100,000 segments
 
     def feed(self, data: bytes) -> list[RawLine]:
-        """Take the next bytes of the file; return the lines that they complete."""
+        """Take the next bytes of the file; return the lines that are complete now."""
         lines = []
         start = 0
         while (end := data.find(b"\n", start)) >= 0:
@@ -171,13 +173,13 @@ class LineSplitter:
         return lines
 
     def rewind(self) -> None:
-        """Forget the unfinished line: its writer may cut it off and write another in its place.  Feed it again."""
+        """Forget the unfinished line, which must then be fed again: its writer may replace it by another line."""
         self.tail = 0
         self._parts = ()
 
     @property
     def rest(self) -> bytes:
-        """The unfinished line (empty if it is oversized already)."""
+        """The unfinished line (empty if it is already oversized)."""
         return b"".join(self._parts)
 
     def _hold(self, part: bytes) -> None:
@@ -198,15 +200,15 @@ class LineSplitter:
 
 
 class LineReader(LineSplitter):
-    """Read a growing segment: ``LineReader().read(bytes)`` gives its verified lines and its damage, in order.
+    """Read a growing segment: ``LineReader().read(bytes)`` returns its verified lines and its damage, in order.
 
-    Whatever the bytes are, no exception is raised, and cutting them differently gives the same result.
+    It never raises, and the result does not depend on how the bytes are split into calls.
     """
 
     __slots__ = ()
 
     def read(self, data: bytes) -> list[Line | Damage]:
-        """Take the next bytes of the file; return the lines that they complete."""
+        """Take the next bytes of the file; return the lines that are complete now."""
         return [decode(raw) for raw in self.feed(data)]
 
 
@@ -223,7 +225,7 @@ def encode(
     converted: bool = False,
     redacted: int = 0,
 ) -> bytes:
-    """Build one line, LF included.  ``body`` is JSON without a newline; texts hold no lone surrogates."""
+    """Build one line, LF included.  ``body`` is JSON without a newline; texts must not have lone surrogates."""
     members: dict[str, str | int] = {"kind": kind, "id": ident}
     if run_id is not None:
         members["run_id"] = run_id
@@ -260,13 +262,13 @@ def decode(raw: RawLine) -> Line | Damage:
 
 
 def other_version(data: bytes) -> int | None:
-    """Return the version that a first line claims if it is one that this module can't read, else None."""
+    """Return the version of a first line if this module can't read that version, else None."""
     found = _OTHER_VERSION.match(data)
     return int(found[1]) if found else None
 
 
 def _line(number: int, offset: int, size: int, crc: bytes, data: bytes) -> Line | None:
-    """Return what the bytes of a line say, or None if the grammar does not hold."""
+    """Return the line that these bytes encode, or None if they do not follow the format."""
     length = _LENGTH.match(data, _CRC_END)
     if length is None:
         return None

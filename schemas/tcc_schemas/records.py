@@ -1,4 +1,4 @@
-"""pydantic models of the spool's lines.  :mod:`tcc_schemas.lines` holds the format and reads and writes it."""
+"""pydantic models of the spool's lines.  :mod:`tcc_schemas.lines` describes, reads and writes the format."""
 
 from typing import Annotated, Literal
 

@@ -1,10 +1,10 @@
-"""What a seal witnesses of the lines before it."""
+"""The counts and the checksum of a seal."""
 
 import zlib
 
 
 class Tally:
-    """What a seal witnesses: the number of records and a running CRC-32 over the lines' own ``crc`` fields."""
+    """What a seal holds: the number of records, and a running CRC-32 over the ``crc`` fields of the lines."""
 
     __slots__ = ("_crcs", "records")
 

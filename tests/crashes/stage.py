@@ -40,9 +40,9 @@ from crashes.disk import (
 )
 from support.faults import AT, KEY, batch_of, run_item, step_item
 from tcc_recorder import ids
-from tcc_recorder import segment as segment_file
 from tcc_recorder.config import settings as recorder_settings
-from tcc_recorder.spool import Spool
+from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
 from tcc_uploader import files
@@ -221,11 +221,11 @@ class Uploader:
 class Writer:
     """A process that records."""
 
-    def __init__(self, stage: "Stage", durability: str = "process", spool: Spool | None = None) -> None:
+    def __init__(self, stage: "Stage", durability: str = "process", spool: SpoolWriter | None = None) -> None:
         self._stage = stage
         self._power = durability == "power"
         path = str(stage.root / SPOOL)
-        self.spool = spool or Spool(
+        self.spool = spool or SpoolWriter(
             recorder_settings({"spool_dir": path, "durability": durability, "journal": True}, {})
         )
         stage.writers.append(self)
@@ -245,7 +245,9 @@ class Writer:
     def note(self, run_id: str, *steps: str) -> None:
         """Journal a run that has not ended, with the steps of it that have."""
         for item in (run_item(run_id), *(step_item(run_id, step) for step in steps)):
-            self.spool.note([encode("journal", item.get("step_id", run_id), orjson.dumps(item), at=AT, run_id=run_id)])
+            self.spool.journal(
+                [encode("journal", item.get("step_id", run_id), orjson.dumps(item), at=AT, run_id=run_id)]
+            )
 
     def seal(self) -> None:
         """End as a process does at its exit."""

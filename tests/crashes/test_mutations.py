@@ -12,8 +12,8 @@ import pytest
 
 from crashes import campaign, scenarios
 from crashes.reopening import Violation
-from tcc_recorder import segment as segment_file
-from tcc_recorder.spool import Spool
+from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.writer import SpoolWriter
 from tcc_uploader import files, state
 from tcc_uploader.dead import mailbox, store
 from tcc_uploader.delivery.committer import Committer
@@ -77,7 +77,7 @@ def short_writes_stay(patch: Patch) -> None:
 
 def failed_syncs_are_tried_again(patch: Patch) -> None:
     """A second fsync of the same file succeeds, and is believed."""
-    patch.setattr(Spool, "_give_up_on", lambda *_, **__: None)
+    patch.setattr(SpoolWriter, "_give_up_on", lambda *_, **__: None)
 
 
 def children_unlock(patch: Patch) -> None:
@@ -142,13 +142,13 @@ def removes_before_the_commit(patch: Patch) -> None:
     """The segment goes, and then the ledger hears of its records."""
 
     def commit_late(committer: Committer, *args: Any, **more: Any) -> None:
-        going = [s for s in committer._intake.live if s.settled and s.removable and s.seal]
+        going = [s for s in committer.intake.live if s.settled and s.removable and s.seal]
         with removal.claimed(going) as claimed:
             for segment in claimed:
                 removal.remove(segment.path)
         original(committer, *args, **more)
         for segment in claimed:
-            committer._intake.forget(segment)
+            committer.intake.forget(segment)
 
     original = Committer.commit
     patch.setattr(Committer, "commit", commit_late)
@@ -218,7 +218,7 @@ def answered_letters_go_before_the_commit(patch: Patch) -> None:
     commit = Settlement.commit
 
     def hasty(settlement: Settlement, finished: Iterable[Segment] = ()) -> None:
-        for path in settlement._answered:
+        for path in settlement.answered:
             path.unlink(missing_ok=True)
         commit(settlement, finished)
 
@@ -230,7 +230,7 @@ def requests_go_before_the_commit(patch: Patch) -> None:
     take = Requeue.take_requests
 
     def hasty(requeue: Requeue) -> None:
-        waiting = list(mailbox.waiting(requeue._state))
+        waiting = list(mailbox.waiting(requeue.state))
         for file, _ in waiting:
             file.unlink()
         with pytest.MonkeyPatch.context() as inner:

@@ -17,8 +17,8 @@ from tcc_uploader.spool import removal
 # so that the windows in which they could harm each other are open wide.
 WRITER = """
 import os, sys, time
-import tcc_recorder.segment as seams
-from tcc_recorder.segment import Segment
+import tcc_recorder.spool.segment as seams
+from tcc_recorder.spool.segment import Segment
 from tcc_schemas.lines import encode
 
 def dawdling(call):

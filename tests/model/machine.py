@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.faults import AT, FaultServer, Misdeed, Reply, Request, batch_of, ids_of, ok, reset, run_item, step_item
 from support.rigging import Rig, Time
 from tcc_recorder.config import settings as recorder_settings
-from tcc_recorder.spool import Spool
+from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.clock import Clock
@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
         self._lines: dict[tuple[str, str], bytes] = {}
         self._damaged: set[tuple[str, str]] = set()
         self._flipped = False
-        self._writers: list[Spool] = []
+        self._writers: list[SpoolWriter] = []
         self._copies: list[Path] = []
         self._number = 0
         self._checked = 0
@@ -290,8 +290,8 @@ class Machine(RuleBasedStateMachine):
         if unended:
             self._damaged.add((kind, ident))
 
-    def _spool(self) -> Spool:
-        return Spool(recorder_settings({"spool_dir": str(self._rig.spool), "durability": "process"}, {}))
+    def _spool(self) -> SpoolWriter:
+        return SpoolWriter(recorder_settings({"spool_dir": str(self._rig.spool), "durability": "process"}, {}))
 
     def _new_id(self) -> str:
         self._number += 1
@@ -313,7 +313,7 @@ def _ends_torn(path: Path) -> bool:
     return path.exists() and not path.read_bytes().endswith(b"\n")
 
 
-def _kill(writer: Spool) -> None:
+def _kill(writer: SpoolWriter) -> None:
     if writer._segment is not None:
         writer._segment.close()
         writer._segment = None

@@ -211,7 +211,7 @@ def test_times_may_be_set(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.
         time.tzset()
     assert captured.runs[0]["start_time"] == "2020-01-01T00:00:00.000Z"
     assert captured.runs[0]["end_time"] == captured.lines[0].at == "2020-01-01T01:00:00.005Z"
-    assert "start_time is ignored: str is no datetime" in caplog.text
+    assert "start_time is ignored: str is not a datetime" in caplog.text
 
 
 def test_ids_are_ordered_by_time_and_independent_of_a_seeded_random(monkeypatch: pytest.MonkeyPatch) -> None:

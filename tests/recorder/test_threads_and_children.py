@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import tcc_recorder as tcc
-from tcc_recorder import segment, sink
-from tcc_recorder.items import Family
+from tcc_recorder import sink
+from tcc_recorder.items import RunChildren
+from tcc_recorder.spool import segment
 from tcc_recorder.testing import capture
 from tcc_schemas.lines import Line
 
@@ -59,13 +60,13 @@ def test_no_child_is_lost_or_doubled_when_run_and_children_end_together(spool: P
 def test_a_child_that_ends_in_the_midst_of_its_runs_end_is_in_one_place() -> None:
     """Whichever side of the run's taking a child arrives on, exactly one of the two writes it."""
     early, between, late = ({"n": number} for number in range(3))
-    family = Family()
-    assert not family.add((early, False))
-    family.closed = True  # the run has begun to end, and has taken nothing yet
-    assert family.add((between, False))
-    assert [wire for wire, _ in family.take()] == [early]
-    assert family.add((late, False))
-    assert [wire for wire, _ in family.take()] == [early]
+    children = RunChildren()
+    assert not children.add((early, False))
+    children.closed = True  # the run has begun to end, and has taken nothing yet
+    assert children.add((between, False))
+    assert [wire for wire, _ in children.take()] == [early]
+    assert children.add((late, False))
+    assert [wire for wire, _ in children.take()] == [early]
 
 
 def test_of_many_ends_exactly_one_counts() -> None:
@@ -144,5 +145,5 @@ def test_a_handler_that_raises_leaves_a_spool_that_works(
     with pytest.raises(KeyboardInterrupt):
         tcc.run("b").prompt("p").end()
     in_threads(2, lambda number: tcc.run(f"c{number}").prompt("p").end())
-    sink._spools["current"].close()
+    tcc.configure()
     assert {line.id for line in records(spool)} == {"a", "b", "c0", "c1"}

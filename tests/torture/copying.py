@@ -25,8 +25,8 @@ from tcc_schemas.lines import Line, LineReader
 WRITER = """
 import os, sys, time
 import tcc_recorder as tcc
-from tcc_recorder import spool
-spool.SEGMENT_BYTES = int(sys.argv[2])
+from tcc_recorder.spool import writer
+writer.SEGMENT_BYTES = int(sys.argv[2])
 told = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 while True:
     r = tcc.run().prompt("x" * 200)

@@ -17,7 +17,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 import tcc_recorder as tcc
-from tcc_recorder import spool
+from tcc_recorder.spool import writer
 
 LIFE = 0.012
 """Seconds, at most."""
@@ -51,7 +51,7 @@ def record_one(pipe: int, chance: random.Random, *, journal: bool) -> None:
 def record_until_killed(pipe: int, seed: int) -> None:
     """Record: alone, in threads, or beside a forked child; in small segments or in one; synced or not."""
     chance = random.Random(seed)  # noqa: S311 -- moments, no secrets
-    spool.SEGMENT_BYTES = chance.choice((2_000, 16 * 1024 * 1024))  # type: ignore[misc]
+    writer.SEGMENT_BYTES = chance.choice((2_000, 16 * 1024 * 1024))  # type: ignore[misc]
     if chance.random() < 0.1:
         tcc.configure(durability="power")
     journal = chance.random() < 0.5

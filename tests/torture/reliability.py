@@ -18,7 +18,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "A disk that hangs, instead of failing, holds up the `end()` that writes to it; no other thread waits for more "
         "than that one write.",
         (
-            "tests/recorder/test_disk_failures.py",
+            "tests/recorder/spool/test_disk_failures.py",
             "tests/recorder/test_hostile_values.py",
             "tests/recorder/test_threads_and_children.py",
             "tests/torture/test_broken_descriptors.py",
@@ -28,7 +28,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "`process`: what the kernel has not written yet goes with the machine. `power`: a disk that says it has synced "
         "and has not. A record that is refused (no room, no permission) is logged and counted, and not recorded.",
         (
-            "tests/recorder/test_durability.py",
+            "tests/recorder/spool/test_durability.py",
             "tests/recorder/test_processes.py",
             "tests/end_to_end/test_kills.py",
             "tests/torture/test_kill_campaign.py",

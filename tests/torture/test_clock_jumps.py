@@ -63,7 +63,7 @@ def test_a_run_lasts_as_long_as_it_took_whatever_the_clock_says(
             offset += jump * 10**9
             run.end()
     finally:
-        sink._spools.pop("current").close()
+        tcc.configure()
         sink._arguments.clear()
     (path,) = (tmp_path / "spool").iterdir()
     lines = [line for line in LineReader().read(path.read_bytes()) if isinstance(line, Line) and line.kind == "run"]

@@ -14,7 +14,8 @@ import tcc_recorder as tcc
 from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
 from support.rigging import Rig
 from support.worlds import TCC_UPLOAD
-from tcc_recorder import budget, sink
+from tcc_recorder import sink
+from tcc_recorder.spool import budget
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
@@ -159,7 +160,7 @@ def test_a_disk_that_is_full_when_a_segment_is_sealed_costs_the_seal_alone(
     rig: Rig, server: FaultServer, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No room for the seal: nothing is raised, every record is whole, and the segment is delivered and removed."""
-    monkeypatch.setattr(budget, "_FLOOR", 0)
+    monkeypatch.setattr(budget, "_MIN_FREE", 0)
     rig.spool = small_disk / "spool"
     tcc.configure(spool_dir=rig.spool)
     try:
@@ -172,7 +173,7 @@ def test_a_disk_that_is_full_when_a_segment_is_sealed_costs_the_seal_alone(
         assert 4096 - path.stat().st_size < 100
         before = path.read_bytes()
     finally:
-        sink._spools.pop("current").close()
+        tcc.configure()
         sink._arguments.clear()
     assert path.read_bytes() == before
     reader = LineReader()
@@ -186,16 +187,16 @@ def test_a_spool_that_became_read_only_hurts_no_agent_and_is_delivered(
     rig: Rig, server: FaultServer, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Remounted read-only: end() returns, the refusal is counted; the daemon delivers what is there, each once."""
-    monkeypatch.setattr(budget, "_FLOOR", 0)
+    monkeypatch.setattr(budget, "_MIN_FREE", 0)
     rig.spool = small_disk / "spool"
     tcc.configure(spool_dir=rig.spool)
     try:
         tcc.run("r0").prompt("p").end()
-        sink._spools["current"].close()
+        tcc.configure()
         subprocess.run([shutil.which("mount") or "mount", "-o", "remount,ro", small_disk], check=True)
         tcc.run("r1").prompt("p").end()
     finally:
-        sink._spools.pop("current").close()
+        tcc.configure()
         sink._arguments.clear()
     rounds: list[int] = []
     rig.daemon(lambda engine: rounds.append(engine.settlement.total.delivered) or rounds.count(1) > 100)

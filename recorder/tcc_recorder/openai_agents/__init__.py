@@ -7,8 +7,11 @@
     tcc_recorder.openai_agents.install()
 
 From then on each ``Runner.run``, ``Runner.run_sync`` and ``Runner.run_streamed`` of the process becomes one record,
-with a step for each LLM call and a tool call for each tool; also if the SDK's own tracing is switched off.  Importing
-this module imports nothing of the SDK; :func:`install` does.
+with a step for each LLM call and a tool call for each tool, even if the SDK's own tracing is switched off.
+
+This package may import the SDK and the public names of ``tcc_recorder``; nothing else in ``tcc_recorder`` may import
+it.  Importing it does not import the SDK; :func:`install` does.  Begin with ``runner.py`` and ``runner_call.py`` (where
+a run enters), then ``execution.py`` (how it becomes a record).
 """
 
 from typing import TYPE_CHECKING, Final
@@ -21,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["failures", "install", "uninstall"]
 
 _made: Final[list["Installation"]] = []
-"""The process's installation, once :func:`install` made it."""
+"""The only installation of the process, after :func:`install` has made it."""
 
 
 def install(*, record_untraced: bool = False, max_step_prompt: int | None = None) -> None:
-    """Record every run from now on; called again, only change the options.
+    """Record every run from now on; a second call only changes the options.
 
     ``record_untraced`` also records runs whose own ``RunConfig`` says ``tracing_disabled=True``, and what runs inside
-    them.  ``max_step_prompt`` caps the prompt of a step, in characters: the oldest items of a long history are left
+    them.  ``max_step_prompt`` limits the prompt of a step, in characters: the oldest items of a long history are left
     out.
 
     Raises ImportError if ``openai-agents`` is not installed, ValueError if ``max_step_prompt`` is below 1.
@@ -55,5 +58,5 @@ def uninstall() -> None:
 
 
 def failures() -> int:
-    """Return how often recording itself failed in this process (each was logged, none reached the program)."""
+    """Return how often recording failed in this process.  Each failure was logged; none reached the program."""
     return guard.failures

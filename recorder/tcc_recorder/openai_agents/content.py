@@ -1,7 +1,7 @@
-"""What the SDK hands around, as texts: inputs, outputs, tool definitions.  Pure; nothing here is specific to a run.
+"""Converts values of the SDK to texts: inputs, outputs, tool definitions.  Pure functions.
 
-The SDK's items are dicts or pydantic models, of many types and more with each version, so that they are looked at by
-the names of their members.
+The SDK's items are dicts or pydantic models of many types, and each version adds types.  So the functions here look up
+members by name, and do not depend on the types.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,27 +12,29 @@ import orjson
 from tcc_recorder.values import json_text, text
 
 _SHARED_ID: Final = "__fake_id__"
-"""The id of responses that the SDK puts together itself; their ``model`` is what was asked for, not what answered."""
+"""The id of responses that the SDK builds itself; their ``model`` is the one requested, not the one that answered."""
 
 
 def member(value: object, name: str) -> Any:
     """Return a member of a dict or an attribute of an object; None if there is none."""
-    if type(value) is dict or isinstance(value, Mapping):  # to ask the abstract class alone is slow
+    if type(value) is dict or isinstance(value, Mapping):  # isinstance with Mapping alone is slow
         return value.get(name)
     return getattr(value, name, None)
 
 
 def as_json(value: object) -> str:
-    """Return anything as JSON text; pydantic models and dataclasses as objects of their members."""
+    """Return any value as JSON text; pydantic models and dataclasses become objects."""
     try:
         return _json(value).decode()
-    except Exception:  # noqa: BLE001 -- whatever a value's own code raises, it is recorded as well as can be
+    except Exception:  # noqa: BLE001 -- a value's own code may raise anything; json_text converts any value
         return json_text(value)[0]
 
 
 def _json(value: object) -> bytes:
     try:
-        return orjson.dumps(value)  # nearly always; the option makes it slow, and each turn writes the conversation
+        return orjson.dumps(
+            value
+        )  # nearly always enough; the option below is slow, and each turn writes the whole conversation
     except TypeError:
         return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
@@ -54,19 +56,19 @@ def _plain(value: object) -> object:
 
 
 def user_prompt(given: object) -> tuple[str, str | None]:
-    """Return the user's words in what a run was given, and all of it as JSON text if it was a list."""
+    """Return the user's text in a run's input, and the whole input as JSON text if it is a list."""
     if isinstance(given, str):
         return text(given), None
     items = list(given) if isinstance(given, Sequence) else []
     words = ""
     for item in reversed(items):
-        if member(item, "role") == "user" and (words := _words(member(item, "content"))):
+        if member(item, "role") == "user" and (words := _text_of(member(item, "content"))):
             break
     return words, as_json(items)
 
 
-def _words(content: object) -> str:
-    """Return the text of a message's content: a text, or parts of which some have one."""
+def _text_of(content: object) -> str:
+    """Return the text of a message's content, which is a text or a list of parts, some with a text."""
     if isinstance(content, str):
         return text(content)
     if not isinstance(content, Iterable):
@@ -76,9 +78,10 @@ def _words(content: object) -> str:
 
 
 def step_prompt(system: str | None, items: Iterable[object], cap: int | None) -> tuple[str, int]:
-    """Return what the model was given as a JSON list of messages, and how many of the oldest items were left out.
+    """Return the input of a model as a JSON list of messages, and how many of the oldest items were left out.
 
-    At most ``cap`` characters: the system prompt and the newest items that fit; the newest item alone is cut if needed.
+    It has at most ``cap`` characters: the system prompt and the newest items that fit.  If even the newest item does
+    not fit, it is cut.
     """
     if cap is None:
         messages = [{"role": "system", "content": system}] if system else []
@@ -97,14 +100,14 @@ def step_prompt(system: str | None, items: Iterable[object], cap: int | None) ->
 
 
 def output_text(output: Sequence[object]) -> str:
-    """Return a model's output: its words if it is nothing but messages, else all items as a JSON list."""
+    """Return a model's output: the text if it has only messages, else all items as a JSON list."""
     if output and all(member(item, "type") == "message" for item in output):
-        return "\n".join(_words(member(item, "content")) for item in output)
+        return "\n".join(_text_of(member(item, "content")) for item in output)
     return as_json([_slim(item) for item in output]) if output else ""
 
 
 def _slim(item: object) -> object:
-    """Return an output item without the many members that its type has and it has not."""
+    """Return an output item without the members that are not set."""
     dump = getattr(item, "model_dump", None)
     return item if dump is None else dump(mode="json", exclude_none=True, warnings=False)
 
@@ -117,10 +120,10 @@ def answer(final_output: object) -> str | None:
     return as_text(final_output)
 
 
-class Called(NamedTuple):
+class OutputToolCall(NamedTuple):
     """A tool call in a model's output.
 
-    ``call_id`` is None for a hosted one: the model's provider ran it, and what came of it is known.
+    ``call_id`` is None for a hosted tool: the model's provider has run it, and its result is known.
     """
 
     name: str
@@ -131,20 +134,20 @@ class Called(NamedTuple):
     status: str | None = None
 
 
-def calls(output: Sequence[object]) -> list[Called]:
-    """Return the tool calls in a model's output, in order; handoffs are among them."""
-    return [_called(item) for item in output if text(member(item, "type") or "").endswith("_call")]
+def tool_calls_in(output: Sequence[object]) -> list[OutputToolCall]:
+    """Return the tool calls in a model's output, in order; handoffs are included."""
+    return [_tool_call(item) for item in output if text(member(item, "type") or "").endswith("_call")]
 
 
-def _called(item: object) -> Called:
+def _tool_call(item: object) -> OutputToolCall:
     name = text(member(item, "name") or text(member(item, "type")).removesuffix("_call"))
     call_id = member(item, "call_id")
     args = _first(item, ("arguments", "input", "action", "actions", "queries", "code", "operation"))
     if call_id is not None:  # it has not run yet
-        return Called(name, text(call_id), args)
+        return OutputToolCall(name, text(call_id), args)
     error, status = member(item, "error"), member(item, "status")
     result = _first(item, ("output", "results", "outputs", "result"))
-    return Called(name, None, args, result, as_text(error), None if status is None else text(status))
+    return OutputToolCall(name, None, args, result, as_text(error), None if status is None else text(status))
 
 
 def _first(item: object, names: Iterable[str]) -> str | None:
@@ -153,7 +156,7 @@ def _first(item: object, names: Iterable[str]) -> str | None:
 
 
 def finish_reason(output: Sequence[object], response: object) -> str | None:
-    """Return why a model stopped: what the response says of being incomplete, else what its output shows."""
+    """Return why a model stopped: the reason in an incomplete response, else ``tool_calls`` or ``stop``."""
     status = member(response, "status")
     if isinstance(status, str) and status != "completed":
         reason = member(member(response, "incomplete_details"), "reason")
@@ -164,7 +167,7 @@ def finish_reason(output: Sequence[object], response: object) -> str | None:
 
 
 def model_used(response: object) -> str | None:
-    """Return the model that a response names, unless the SDK itself wrote the name there."""
+    """Return the model that a response names; None if the SDK, not the provider, wrote the name."""
     model = member(response, "model")
     if not isinstance(model, str) or member(response, "id") == _SHARED_ID:
         return None
@@ -172,7 +175,7 @@ def model_used(response: object) -> str | None:
 
 
 def definitions(tools: Iterable[object], handoffs: Iterable[tuple[str, str | None, object]]) -> str | None:
-    """Return the tools that an agent offers to its model as a JSON list, or None if there are none."""
+    """Return the tools that an agent offers to its model as a JSON list; None if there are none."""
     found = [_definition(tool) for tool in tools]
     for name, description, schema in handoffs:
         found.append({"type": "function", "name": name, "description": description, "parameters": schema})
@@ -182,12 +185,12 @@ def definitions(tools: Iterable[object], handoffs: Iterable[tuple[str, str | Non
 def _definition(tool: object) -> dict[str, object]:
     schema = member(tool, "params_json_schema")
     kind = "function" if schema is not None else member(tool, "type") or member(tool, "name") or type(tool).__name__
-    said = {"type": kind, "name": member(tool, "name"), "description": member(tool, "description")}
-    return {**{name: value for name, value in said.items() if value}, **({"parameters": schema} if schema else {})}
+    described = {"type": kind, "name": member(tool, "name"), "description": member(tool, "description")}
+    return {**{name: value for name, value in described.items() if value}, **({"parameters": schema} if schema else {})}
 
 
 def tokens(usage: object) -> tuple[int | None, int | None, int | None]:
-    """Return uncached, cached and completion tokens; None for each if the model did not tell."""
+    """Return uncached, cached and completion tokens; each is None if the model did not report tokens."""
     given, made = member(usage, "input_tokens"), member(usage, "output_tokens")
     if not isinstance(given, int) or not isinstance(made, int) or not given + made:
         return None, None, None
@@ -197,7 +200,7 @@ def tokens(usage: object) -> tuple[int | None, int | None, int | None]:
 
 
 def failed_attempts(usage: object) -> int:
-    """Return how many attempts of an LLM call failed before the one that worked, as far as its usage tells."""
+    """Return how many attempts of an LLM call failed before the last one, as far as its usage shows."""
     entries = member(usage, "request_usage_entries")
     if not isinstance(entries, Sequence) or len(entries) <= 1:
         return 0

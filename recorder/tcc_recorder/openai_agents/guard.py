@@ -1,4 +1,4 @@
-"""The one place where what goes wrong in recording stops, before it reaches the program that is recorded."""
+"""Catches every error of the recording code, so that none reaches the program that is recorded."""
 
 import functools
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar
 
-from tcc_recorder.complaints import complaints, debug_logger
+from tcc_recorder.limited_log import debug_logger, log
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -16,8 +16,8 @@ _HERE: Final = Path(__file__).parent
 class Guard:
     """Usable as ``with guard:`` and as ``@guard``, any number of times and in any thread.
 
-    What is raised inside is logged (once a minute for each place) and counted, never raised.  A guarded function
-    returns None then.  A KeyboardInterrupt is the program's own, and passes.
+    An exception inside is logged (once a minute for each location in the code), counted and not raised; a guarded
+    function then returns None.  KeyboardInterrupt and the like pass through: they belong to the program.
     """
 
     def __init__(self) -> None:
@@ -40,31 +40,29 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if error is None:
-            return False
         if not isinstance(error, Exception):
             return False
         self.failures += 1
         try:
-            # The message may quote what was being recorded: it is for those who ask for debug lines.
-            complaints.complain(f"recording an agent's run failed: {type(error).__name__} in {_place(trace)}")
+            # The error's text may quote what was being recorded, so it is only logged as a debug message.
+            log.warning(f"recording an agent's run failed: {type(error).__name__} in {_location(trace)}")
             if (logger := debug_logger()) is not None:
                 logger.debug("recording an agent's run failed", exc_info=error)
-        except Exception:  # noqa: BLE001 -- a logging handler of the program's own may raise anything
+        except Exception:  # noqa: BLE001 -- a logging handler of the program may raise anything
             return True
         return True
 
 
-def _place(trace: TracebackType | None) -> str:
-    """Return the innermost place in this package: that bounds how many reasons there are to be logged."""
-    place = "an unknown place"
+def _location(trace: TracebackType | None) -> str:
+    """Return the innermost location in this package, so that the number of different log messages is bounded."""
+    location = "an unknown location"
     while trace is not None:
         file = Path(trace.tb_frame.f_code.co_filename)
         if file.parent == _HERE:
-            place = f"{file.name}:{trace.tb_lineno}"
+            location = f"{file.name}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return place
+    return location
 
 
 guard: Final = Guard()
-"""The process's own."""
+"""The only instance of the process."""

@@ -1,4 +1,4 @@
-"""Hooks that tell of a run, and pass every call on to the client's own hooks."""
+"""Hooks that record a run, and forward every call to the client's own hooks."""
 
 import asyncio
 from collections.abc import Iterable
@@ -18,8 +18,9 @@ from .guard import guard
 class RecordingHooks(RunHooks[Any]):
     """The hooks of a recorded run.
 
-    None of the methods is a coroutine function: each tells, and returns what the client's hook returned, for the SDK to
-    await.  So the client's hooks are called when they would be, with what they would be, and run no deeper.
+    None of the methods is a coroutine function.  Each records, calls the client's hook and returns its coroutine, which
+    the SDK awaits.  So the client's hooks are called at the same time, with the same arguments, at the same stack depth
+    as without us.
     """
 
     def __init__(self, execution: Execution, inner: RunHooks[Any] | None) -> None:
@@ -27,11 +28,11 @@ class RecordingHooks(RunHooks[Any]):
         self._inner: RunHooks[Any] = RunHooks() if inner is None else inner
         own = type(self).__dict__
         for name in dir(self._inner):
-            if name.startswith("on_") and name not in own:  # a hook that this version of the SDK has, and we don't know
+            if name.startswith("on_") and name not in own:  # a hook of a newer SDK that we don't know
                 setattr(self, name, getattr(self._inner, name))
 
     def on_agent_start(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell which agent is at work."""
+        """Record that an agent starts."""
         with guard:
             _, agent = _arguments(args, kwargs, "context", "agent")
             self._execution.agent_began(_name(agent))
@@ -39,13 +40,13 @@ class RecordingHooks(RunHooks[Any]):
         return self._inner.on_agent_start(*args, **kwargs)
 
     def on_agent_end(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell that there is a final output; what it is the run's result says."""
+        """Record that an agent gave its final output; the output itself is in the run's result."""
         with guard:
             self._execution.answered = True
         return self._inner.on_agent_end(*args, **kwargs)
 
     def on_llm_start(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell of an LLM call that begins."""
+        """Record that an LLM call begins."""
         with guard:
             _, agent, system, items = _arguments(args, kwargs, "context", "agent", "system_prompt", "input_items")
             self._execution.llm_began(
@@ -59,14 +60,14 @@ class RecordingHooks(RunHooks[Any]):
         return self._inner.on_llm_start(*args, **kwargs)
 
     def on_llm_end(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell of an LLM call's answer."""
+        """Record that an LLM call ends."""
         with guard:
             *_, response = _arguments(args, kwargs, "context", "agent", "response")
             self._execution.llm_ended(response)
         return self._inner.on_llm_end(*args, **kwargs)
 
     def on_tool_start(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell of a tool that is about to run."""
+        """Record that a tool is about to run."""
         with guard:
             context, _, tool = _arguments(args, kwargs, "context", "agent", "tool")
             call_id = content.member(context, "tool_call_id")
@@ -77,14 +78,14 @@ class RecordingHooks(RunHooks[Any]):
         return self._inner.on_tool_start(*args, **kwargs)
 
     def on_tool_end(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell of a tool's result."""
+        """Record that a tool returned its result."""
         with guard:
             context, _, tool, result = _arguments(args, kwargs, "context", "agent", "tool", "result")
-            self._execution.tool_ended(_key(context, tool), result)
+            self._execution.tool_calls.ended(_key(context, tool), result)
         return self._inner.on_tool_end(*args, **kwargs)
 
     def on_handoff(self, *args: Any, **kwargs: Any) -> Any:
-        """Tell of a handoff."""
+        """Record that an agent hands off to another."""
         with guard:
             _, source, target = _arguments(args, kwargs, "context", "from_agent", "to_agent")
             names = [name for name, _, _, agent in _handoff_tools(source) if agent == _name(target)]
@@ -98,8 +99,8 @@ class RecordingHooks(RunHooks[Any]):
 
 
 def _arguments(args: tuple[Any, ...], kwargs: dict[str, Any], *names: str) -> list[Any]:
-    """Return arguments by position or name: the SDK uses both."""
-    return [args[place] if place < len(args) else kwargs[name] for place, name in enumerate(names)]
+    """Return the named arguments, which the SDK passes by position or by name."""
+    return [args[index] if index < len(args) else kwargs[name] for index, name in enumerate(names)]
 
 
 def _name(value: object) -> str:
@@ -107,13 +108,13 @@ def _name(value: object) -> str:
 
 
 def _key(context: object, tool: object) -> object:
-    """Return what is the same at the start and the end of one tool call."""
+    """Return a key that is the same at the start and the end of one tool call."""
     call_id = content.member(context, "tool_call_id")
     return (id(tool), asyncio.current_task()) if call_id is None else call_id
 
 
 def _model_name(model: object) -> str | None:
-    """Return the name of the model that is asked for; a model object may have one, or none."""
+    """Return the name of the requested model; a model object may have a name or not."""
     if model is None:
         return get_default_model()
     name = model if isinstance(model, str) else content.member(model, "model")
@@ -121,7 +122,7 @@ def _model_name(model: object) -> str | None:
 
 
 def _handoff_tools(agent: Agent[Any]) -> Iterable[tuple[str, str | None, object, str]]:
-    """Yield name, description, schema and target of the tools by which an agent hands off."""
+    """Yield name, description, schema and target agent of each handoff tool of an agent."""
     for handoff in agent.handoffs:
         if isinstance(handoff, Handoff):
             yield handoff.tool_name, handoff.tool_description, handoff.input_json_schema, handoff.agent_name

@@ -1,7 +1,8 @@
-"""How a run ended, from what the SDK returned or raised.  Pure.
+"""How a run ended, from what the SDK returned or raised.  Pure functions.
 
-A run that returned a final output succeeded (0).  One that was cancelled, stopped after a turn, or waits for an
-approval has done a part (1), and says which.  One that raised failed (2), with the exception's class and text.
+A run that returned a final output has status 0 (success).  One that was cancelled, was stopped after a turn, or waits
+for an approval has status 1 (partial success); its message says which.  One that raised has status 2 (error), with the
+exception's class and text.
 """
 
 import asyncio
@@ -13,65 +14,65 @@ from tcc_recorder.values import text
 from .content import answer, member
 
 _STOPPED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
-"""What ends a run from outside; none of them is the run's own failure."""
+"""Exceptions that end a run from outside: the run itself did not fail."""
 
 
-class Outcome(NamedTuple):
+class RunOutcome(NamedTuple):
     """Status code, message and final output, as they are recorded; ``message`` is None for a success."""
 
     code: int
     message: str | None = None
     response: str | None = None
     short: str | None = None
-    """The message without what it may quote: an exception's text has prompts and results in it."""
+    """The message without content: an exception's text may quote prompts and results."""
 
-    def without_content(self) -> "Outcome":
-        """Return it without the output, and without what the message quotes."""
-        return Outcome(self.code, self.short or self.message)
+    def without_content(self) -> "RunOutcome":
+        """Return it without the output, and with the short message."""
+        return RunOutcome(self.code, self.short or self.message)
 
 
-def raised(error: BaseException) -> Outcome:
+def raised(error: BaseException) -> RunOutcome:
     """Return the outcome of a run that raised."""
     name = type(error).__name__
     if isinstance(error, _STOPPED):
-        return Outcome(1, "cancelled" if isinstance(error, asyncio.CancelledError) else f"cancelled by {name}")
+        return RunOutcome(1, "cancelled" if isinstance(error, asyncio.CancelledError) else f"cancelled by {name}")
     words = text(error)
-    return Outcome(2, f"{name}: {words}" if words else name, short=name)
+    return RunOutcome(2, f"{name}: {words}" if words else name, short=name)
 
 
-def returned(result: object) -> Outcome:
+def returned(result: object) -> RunOutcome:
     """Return the outcome of ``run`` and ``run_sync``."""
-    return _waiting(result) or Outcome(0, response=answer(member(result, "final_output")))
+    return _waiting(result) or RunOutcome(0, response=answer(member(result, "final_output")))
 
 
-def streamed(result: object, task: "asyncio.Future[Any]", error: BaseException | None, *, answered: bool) -> Outcome:
-    """Return the outcome of ``run_streamed`` once its task is done, read or not; ``error`` is its :func:`stream_error`.
+def streamed(result: object, task: "asyncio.Future[Any]", error: BaseException | None, *, answered: bool) -> RunOutcome:
+    """Return the outcome of ``run_streamed`` when its task is done; ``error`` is its :func:`stream_error`.
 
-    ``answered`` is whether an agent gave its final output, which may be None for a typed one.
+    ``answered`` is whether an agent gave its final output, which may be None if it is typed.
     """
     final = member(result, "final_output")
     if task.cancelled():
-        return Outcome(1, "cancelled", answer(final))
+        return RunOutcome(1, "cancelled", answer(final))
     if error is not None:
         return raised(error)
     for checked in _list(member(result, "input_guardrail_results")):
         if member(member(checked, "output"), "tripwire_triggered"):
-            return Outcome(2, f"InputGuardrailTripwireTriggered: {_name(checked)}")
+            return RunOutcome(2, f"InputGuardrailTripwireTriggered: {_name(checked)}")
     if (waiting := _waiting(result)) is not None:
         return waiting
     if final is not None or answered:
-        return Outcome(0, response=answer(final))
+        return RunOutcome(0, response=answer(final))
     turns, most = member(result, "current_turn"), member(result, "max_turns")
     if isinstance(turns, int) and isinstance(most, int) and turns > most:
-        return Outcome(2, f"MaxTurnsExceeded: Max turns ({most}) exceeded")
-    return Outcome(1, "stopped after a turn")
+        return RunOutcome(2, f"MaxTurnsExceeded: Max turns ({most}) exceeded")
+    return RunOutcome(1, "stopped after a turn")
 
 
 def stream_error(result: object, task: "asyncio.Future[Any]") -> BaseException | None:
-    """Return what a streamed run raised; before 0.14 an output guardrail raises in a task of its own."""
+    """Return what a streamed run raised.  Before SDK 0.14 an output guardrail raises in a separate task."""
     if task.cancelled():
         return None
-    # Future.exception() would take away asyncio's own warning about an exception that nobody looked at.
+    # Future.exception() would suppress asyncio's warning about an exception that was never retrieved.
     error = getattr(task, "_exception", None)
     checks = member(result, "_output_guardrails_task")
     if error is None and asyncio.isfuture(checks) and checks.done() and not checks.cancelled():
@@ -80,16 +81,16 @@ def stream_error(result: object, task: "asyncio.Future[Any]") -> BaseException |
     return error if isinstance(error, BaseException) else None
 
 
-def _waiting(result: object) -> Outcome | None:
+def _waiting(result: object) -> RunOutcome | None:
     pending = member(result, "interruptions")
     if not pending:
         return None
     names = ", ".join(text(member(item, "tool_name") or member(item, "name") or "a tool") for item in pending)
-    return Outcome(1, f"waiting for approval: {names}")
+    return RunOutcome(1, f"waiting for approval: {names}")
 
 
 def guardrails(*sources: object) -> list[str]:
-    """Return a note for each guardrail that ran, as results or an exception of the SDK tell: ``name: passed``."""
+    """Return ``name: passed`` or the like for each guardrail that ran, from results or exceptions of the SDK."""
     notes: dict[str, None] = {}
     for source in sources:
         for names, verdict in (

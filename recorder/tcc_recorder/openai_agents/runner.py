@@ -1,4 +1,4 @@
-"""A default runner that passes every run on to the one before it, and records it."""
+"""A default runner that records each run and forwards it to the runner that was there before."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from agents.run import AgentRunner, RunOptions
 from agents.run_state import RunState
 from typing_extensions import Unpack
 
-from .passage import Options, Passage
+from .runner_call import Options, RunnerCall
 
 Input = str | list[TResponseInputItem] | RunState[Any]
 
 
 class RecordingRunner(AgentRunner):
-    """Records the runs that pass through it on their way to ``inner``; anything else of it is ``inner``'s."""
+    """Records each run and forwards it to ``inner``; all other attributes are those of ``inner``."""
 
     def __init__(self, inner: AgentRunner, options: Options) -> None:
         self.inner = inner
@@ -25,7 +25,7 @@ class RecordingRunner(AgentRunner):
 
     @property
     def was_patched(self) -> bool:
-        """Whether somebody put a method of their own on this object, which would go with it."""
+        """Whether other code replaced a method on this object: removing the object would remove that method too."""
         return not self.__dict__.keys().isdisjoint(("run", "run_sync", "run_streamed"))
 
     async def run(
@@ -35,9 +35,9 @@ class RecordingRunner(AgentRunner):
         **kwargs: Unpack[RunOptions[Any]],
     ) -> RunResult:
         """Run an agent, and record it."""
-        with Passage("run", starting_agent, input, kwargs, self.options) as passage:
-            result = await self.inner.run(starting_agent, input, **passage.kwargs)
-            passage.result = result
+        with RunnerCall("run", starting_agent, input, kwargs, self.options) as call:
+            result = await self.inner.run(starting_agent, input, **call.kwargs)
+            call.result = result
         return result
 
     def run_sync(
@@ -46,10 +46,10 @@ class RecordingRunner(AgentRunner):
         input: Input,  # noqa: A002 -- the SDK's name
         **kwargs: Unpack[RunOptions[Any]],
     ) -> RunResult:
-        """Run an agent to its end, and record it."""
-        with Passage("run_sync", starting_agent, input, kwargs, self.options) as passage:
-            result = self.inner.run_sync(starting_agent, input, **passage.kwargs)
-            passage.result = result
+        """Run an agent synchronously, and record it."""
+        with RunnerCall("run_sync", starting_agent, input, kwargs, self.options) as call:
+            result = self.inner.run_sync(starting_agent, input, **call.kwargs)
+            call.result = result
         return result
 
     def run_streamed(
@@ -58,8 +58,8 @@ class RecordingRunner(AgentRunner):
         input: Input,  # noqa: A002 -- the SDK's name
         **kwargs: Unpack[RunOptions[Any]],
     ) -> RunResultStreaming:
-        """Start a run, and record it when it ends, whether or not anybody reads it."""
-        with Passage("run_streamed", starting_agent, input, kwargs, self.options) as passage:
-            result = self.inner.run_streamed(starting_agent, input, **passage.kwargs)
-            passage.result = result
+        """Start a streamed run, and record it when it ends, even if nobody reads its events."""
+        with RunnerCall("run_streamed", starting_agent, input, kwargs, self.options) as call:
+            result = self.inner.run_streamed(starting_agent, input, **call.kwargs)
+            call.result = result
         return result

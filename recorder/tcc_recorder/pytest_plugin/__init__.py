@@ -1,6 +1,8 @@
 """Record the agent runs of a test session: ``pytest --tcc-spool DIR``, or ``tcc_spool = DIR`` in pytest's settings.
 
-Unless it is asked for, this adds the two settings and nothing else.
+Without one of these settings the plugin does nothing, and imports nothing more than this file, which may import only
+pytest.  The other modules may import the public names of ``tcc_recorder`` and ``tcc_schemas``.  Begin with
+``recording.py``.
 """
 
 import os
@@ -17,20 +19,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin to record if that is asked for."""
-    handed_over = getattr(config, "workerinput", {}).get("tcc_spool")
-    directory = handed_over or _asked_for(config)
+    """Start recording if a setting asks for it."""
+    from_controller = getattr(config, "workerinput", {}).get("tcc_spool")
+    directory = from_controller or _chosen_directory(config)
     if directory:
         try:
-            from .recording import Recording  # noqa: PLC0415 -- only who asks for it pays
+            from .recording import Recording  # noqa: PLC0415 -- it imports pydantic
 
             config.pluginmanager.register(Recording(config, directory), "tcc-recording")
         except Exception as error:  # noqa: BLE001 -- a recording problem never fails a test
-            complaint = f"tcc: nothing is recorded: {type(error).__name__}: {error}"
-            config.add_cleanup(lambda: print(complaint))  # noqa: T201 -- there is no terminal summary of ours
+            problem = f"tcc: nothing is recorded: {type(error).__name__}: {error}"
+            config.add_cleanup(lambda: print(problem))  # noqa: T201 -- without Recording there is no summary
 
 
-def _asked_for(config: pytest.Config) -> str:
+def _chosen_directory(config: pytest.Config) -> str:
     option, ini = config.getoption("tcc_spool"), config.getini("tcc_spool")
     if option:
         return os.path.abspath(config.invocation_params.dir / Path(option).expanduser())  # noqa: PTH100 -- no symlinks

@@ -1,4 +1,4 @@
-"""What the reports of a test's phases come to."""
+"""The outcome of a test, from the reports of its phases."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ _MESSAGE = 2000
 """Characters of a failure's message that are kept."""
 
 
-class Outcome(NamedTuple):
+class TestOutcome(NamedTuple):
     """``name`` is passed, failed, error, skipped, xfailed or xpassed; ``duration`` is in seconds."""
 
     name: str
@@ -22,12 +22,12 @@ class Outcome(NamedTuple):
         return self.name in {"failed", "error"}
 
 
-def outcome_of(reports: Sequence[pytest.TestReport]) -> Outcome:
-    """Return what a test came to: its first failure, else what else is not a plain success."""
+def outcome_of(reports: Sequence[pytest.TestReport]) -> TestOutcome:
+    """Return a test's outcome: its first failure, else the first report that is not ``passed``, else ``passed``."""
     named = [(_name(report), report) for report in reports]
     rank = ("failed", "error", "xfailed", "xpassed", "skipped", "passed")
     name, report = min(named, key=lambda pair: rank.index(pair[0]))
-    return Outcome(name, _message(report)[:_MESSAGE], sum(each.duration for each in reports))
+    return TestOutcome(name, _message(report)[:_MESSAGE], sum(each.duration for each in reports))
 
 
 def _name(report: pytest.TestReport) -> str:
@@ -35,7 +35,7 @@ def _name(report: pytest.TestReport) -> str:
         return "xfailed" if report.skipped else "xpassed"
     if report.passed or report.skipped:
         return report.outcome
-    return "failed" if report.when == "call" else "error"  # a phase that a plugin tries again has another outcome
+    return "failed" if report.when == "call" else "error"  # reports of retried phases have other outcomes
 
 
 def _message(report: pytest.TestReport) -> str:

@@ -1,4 +1,4 @@
-"""The hooks of a test session that is recorded.  Nothing that goes wrong in here reaches a test."""
+"""The hooks of a test session that is recorded.  An error in this module never fails a test."""
 
 import logging
 import os
@@ -15,16 +15,16 @@ from uuid import uuid4
 import pytest
 
 import tcc_recorder
-from tcc_recorder.complaints import LOGGER
 from tcc_recorder.defaults import scoped
+from tcc_recorder.limited_log import LOGGER
 from tcc_schemas import RunRecord
 
-from .counting import Newcomers, Totals, total
-from .outcomes import Outcome, outcome_of
+from .new_runs import NewRuns, Totals, total
+from .outcomes import TestOutcome, outcome_of
 
 
 class Recording(logging.Handler):
-    """One session, in one process: it runs the tests, or is the controller of xdist workers that do."""
+    """One session in one process, which runs the tests itself or controls xdist workers that run them."""
 
     def __init__(self, config: pytest.Config, directory: str) -> None:
         super().__init__(logging.WARNING)
@@ -33,23 +33,23 @@ class Recording(logging.Handler):
         self._session: str = given.get("tcc_session") or str(uuid4())
         self._worker: str | None = given.get("workerid")
         self._output: dict[str, Any] | None = getattr(config, "workeroutput", None)
-        self._controls = self._worker is None and config.getoption("dist", "no") != "no"
-        self._newcomers = Newcomers(Path(directory))
+        self._is_controller = self._worker is None and config.getoption("dist", "no") != "no"
+        self._new_runs = NewRuns(Path(directory))
         self._problems: Counter[str] = Counter()
         self._attempts: Counter[str] = Counter()
         self._reports: list[pytest.TestReport] = []
         self._test = ExitStack()
         self._environment = pytest.MonkeyPatch()
         self._environment.setenv("TCC_SPOOL_DIR", directory)
-        tcc_recorder.configure()  # what is recorded from now on goes there
+        tcc_recorder.configure()  # reads the new TCC_SPOOL_DIR
         logging.getLogger(LOGGER).addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember what the recorder complains of."""
+        """Collect the recorder's warnings."""
         self._problems[record.getMessage()] += 1
 
     @contextmanager
-    def _harmless(self) -> Iterator[None]:
+    def _errors_collected(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # noqa: BLE001 -- a recording problem never fails a test
@@ -57,75 +57,75 @@ class Recording(logging.Handler):
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Hand over to an xdist worker."""
+        """Give an xdist worker the directory and the session."""
         node.workerinput.update(tcc_spool=self._directory, tcc_session=self._session)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what an xdist worker had trouble with; a crashed one left nothing."""
+        """Add the problems of an xdist worker; a crashed one reports none."""
         self._problems.update((getattr(node, "workeroutput", None) or {}).get("tcc_problems", {}))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Mark the runs that begin from now on as the test's; a test that is tried again comes by once more."""
-        with self._harmless():
-            self._leave()
+        """Add the test's metadata to all runs that begin from now on; this is called again if the test is retried."""
+        with self._errors_collected():
+            self._end_test()
             self._attempts[item.nodeid] += 1
-            self._test.enter_context(_marked(self._marks(item.nodeid)))
+            self._test.enter_context(_metadata_added(self._test_metadata(item.nodeid)))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Record a test's outcome as soon as it is known, so that a killed session leaves those before it."""
-        with self._harmless():
-            if self._controls:
+        """Record a test's outcome as soon as it is known: a session that is killed later has recorded it."""
+        with self._errors_collected():
+            if self._is_controller:
                 if report.when not in {"setup", "call", "teardown"}:  # the report of a worker's crash
                     self._record(report.nodeid, outcome_of([report]))
                 return
             self._reports.append(report)
             if report.when == "teardown":
                 outcome = outcome_of(self._reports)
-                self._leave()
+                self._end_test()
                 self._record(report.nodeid, outcome)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Leave the test that an interruption cut short; tell the controller."""
-        with self._harmless():
-            self._leave()
+        """End a test that was interrupted; report the problems to the controller."""
+        with self._errors_collected():
+            self._end_test()
             if self._output is not None:
                 self._output["tcc_problems"] = dict(self._problems)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say what was recorded, and how to ship it."""
+        """Print what was recorded, and how to ship it."""
         lines = []
-        with self._harmless():
+        with self._errors_collected():
             lines = self._summary()
         terminalreporter.section("tcc")
         for line in [*lines, *(f"problem: {problem}" for problem in self._problems)]:
             terminalreporter.line(line)
 
     def pytest_unconfigure(self) -> None:
-        """Put everything back; what was recorded is sealed."""
-        with self._harmless():
-            self._leave()
+        """Restore everything; this also seals what was recorded."""
+        with self._errors_collected():
+            self._end_test()
             self._environment.undo()
             tcc_recorder.configure()
             logging.getLogger(LOGGER).removeHandler(self)
 
-    def _leave(self) -> None:
+    def _end_test(self) -> None:
         self._reports = []
         self._test.close()
 
-    def _marks(self, nodeid: str) -> dict[str, str]:
-        marks = {"test.nodeid": nodeid, "test.session": self._session}
+    def _test_metadata(self, nodeid: str) -> dict[str, str]:
+        found = {"test.nodeid": nodeid, "test.session": self._session}
         if self._worker:
-            marks["test.worker"] = self._worker
+            found["test.worker"] = self._worker
         if attempt := self._attempts[nodeid]:
-            marks["test.attempt"] = str(attempt)
-        return marks
+            found["test.attempt"] = str(attempt)
+        return found
 
-    def _record(self, nodeid: str, outcome: Outcome) -> None:
-        marks = self._marks(nodeid)
-        runs = self._newcomers.runs(lambda metadata: marks.items() <= metadata.items())
+    def _record(self, nodeid: str, outcome: TestOutcome) -> None:
+        own = self._test_metadata(nodeid)
+        runs = self._new_runs.runs(lambda metadata: own.items() <= metadata.items())
         totals = total(runs.values())
         end = datetime.now(UTC)
         tcc_recorder.record(
@@ -138,7 +138,7 @@ class Recording(logging.Handler):
                 status_code=2 if outcome.failed else 0,
                 status_message=outcome.message or None,
                 metadata={
-                    **marks,
+                    **own,
                     "test.outcome": outcome.name,
                     "test.duration": f"{outcome.duration:.6f}",
                     "test.runs": str(totals.runs),
@@ -150,30 +150,30 @@ class Recording(logging.Handler):
         )
 
     def _summary(self) -> list[str]:
-        runs = self._newcomers.runs(lambda metadata: metadata.get("test.session") in {None, self._session})
+        runs = self._new_runs.runs(lambda metadata: metadata.get("test.session") in {None, self._session})
         spool = f"spool: {self._directory}"
         if not runs:
             return [f"no agent run was recorded; {spool}"]
         outside = sum("test.nodeid" not in (run.metadata or {}) for run in runs.values())
         ship = f"ship it: tcc-upload replay {shlex.quote(self._directory)}"
-        return [*_told(total(runs.values()), outside), spool, ship]
+        return [*_total_lines(total(runs.values()), outside), spool, ship]
 
 
-def _told(totals: Totals, outside: int) -> list[str]:
-    beside = f", {outside} outside a test" if outside else ""
+def _total_lines(totals: Totals, outside: int) -> list[str]:
+    outside_part = f", {outside} outside a test" if outside else ""
     uncached, cached, completion, cost = totals.sums.values()
     return [
-        f"runs: {totals.runs} ({totals.failed} failed{beside})",
+        f"runs: {totals.runs} ({totals.failed} failed{outside_part})",
         f"tokens: {uncached:.0f} uncached, {cached:.0f} cached, {completion:.0f} completion",
         f"cost: {cost:.4f} USD",
     ]
 
 
 @contextmanager
-def _marked(marks: dict[str, str]) -> Iterator[None]:
-    """Put metadata on the runs that begin, in this process and in those that it starts."""
-    texts = ",".join(f"{name}={_escaped(text)}" for name, text in marks.items())
-    with scoped(marks), pytest.MonkeyPatch.context() as environment:
+def _metadata_added(metadata: dict[str, str]) -> Iterator[None]:
+    """Add metadata to the runs that begin, in this process and in the processes that it starts."""
+    texts = ",".join(f"{name}={_escaped(text)}" for name, text in metadata.items())
+    with scoped(metadata), pytest.MonkeyPatch.context() as environment:
         given = os.environ.get("TCC_METADATA")
         environment.setenv("TCC_METADATA", f"{given},{texts}" if given else texts)  # the later one wins
         yield

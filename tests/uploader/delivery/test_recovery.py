@@ -15,7 +15,7 @@ import pytest
 from support.faults import FaultServer, Reply, run_item
 from support.rigging import Rig
 from support.worlds import World, stop, wait_until
-from tcc_recorder.segment import Segment as Writer
+from tcc_recorder.spool.segment import Segment as Writer
 from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.delivery.engine import Limits
 from tcc_uploader.spool.journal import DIED
@@ -196,7 +196,7 @@ def test_segments_of_one_millisecond_are_in_their_order(
 ) -> None:
     """What a sealed segment knows of a run never hides it in the one that took it over, whatever their ids."""
     ids = iter(["ffffffff-0000-7000-8000-000000000000", "00000000-0000-7000-8000-000000000000"])
-    monkeypatch.setattr("tcc_recorder.segment.new_id", lambda: next(ids, "eeeeeeee-0000-7000-8000-000000000000"))
+    monkeypatch.setattr("tcc_recorder.spool.segment.new_id", lambda: next(ids, "eeeeeeee-0000-7000-8000-000000000000"))
     first, second = (Writer(str(rig.spool), 0o600, "process") for _ in range(2))
     for writer in (first, second):
         journal(writer, "open", "s1")
@@ -293,8 +293,8 @@ def test_a_journal_torn_anywhere_gives_what_is_whole(rig: Rig, writer: Writer, s
 LONG_AGENT = """
 import os, signal
 import tcc_recorder as tcc
-import tcc_recorder.spool as spool
-spool.SEGMENT_BYTES = 20_000
+from tcc_recorder.spool import writer
+writer.SEGMENT_BYTES = 20_000
 tcc.configure(journal=True)
 r = tcc.run("long").prompt("p")
 for number in range(60):

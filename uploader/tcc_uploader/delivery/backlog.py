@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from tcc_schemas.endpoints import PATHS
 from tcc_schemas.lines import Damage, Line
@@ -30,27 +31,19 @@ from .settlement import Settlement
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False)
 class Backlog:
     """What waits.  Used by the engine's thread alone."""
 
-    def __init__(
-        self,
-        settlement: Settlement,
-        router: Router,
-        intake: Intake,
-        in_flight: InFlight,
-        cache: LineCache,
-        clock: Clock,
-    ) -> None:
-        self.queues: dict[Destination, DestinationQueue] = {}
-        self.waiting_for_run: dict[int, list[tuple[Destination, Location]]] = {}
-        """Feedback whose run is pending, by the run's fingerprint."""
-        self.cache = cache
-        self._settlement = settlement
-        self._router = router
-        self._intake = intake
-        self._in_flight = in_flight
-        self._clock = clock
+    settlement: Settlement
+    router: Router
+    intake: Intake
+    in_flight: InFlight
+    cache: LineCache
+    clock: Clock
+    queues: dict[Destination, DestinationQueue] = field(default_factory=dict)
+    waiting_for_run: dict[int, list[tuple[Destination, Location]]] = field(default_factory=dict)
+    """Feedback whose run is pending, by the run's fingerprint."""
 
     @property
     def ready(self) -> int:
@@ -64,21 +57,21 @@ class Backlog:
 
     def report(self, queue: DestinationQueue) -> DestinationReport:
         """Return how a destination does."""
-        epoch = self._clock.wall() - self._clock.monotonic()
-        return queue.report(epoch, self._in_flight.to(queue.destination))
+        epoch = self.clock.wall() - self.clock.monotonic()
+        return queue.report(epoch, self.in_flight.to(queue.destination))
 
     def admit(self, segment: Segment, found: list[Found]) -> None:
         """Take what was read from a file: queue what is new, settle what is known."""
-        self._settlement.touch(segment)
+        self.settlement.touched.add(segment)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, _, decision in judge_all(self._settlement.ledger, segment.number, lines, {}):
+        for line, _, decision in judge_all(self.settlement.ledger, segment.number, lines, {}):
             if decision is Decision.SEND:
                 self.enqueue(segment, line)
             else:
                 self._settle(segment, line, decision)
         for other in found:
             if isinstance(other, Invalid):
-                self._settlement.dead_letter_invalid(segment, other)
+                self.settlement.dead_letter_invalid(segment, other)
             elif isinstance(other, Damage):
                 _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
 
@@ -89,10 +82,10 @@ class Backlog:
             cause = Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body)
             self.dead_letter(segment, line, cause)
             return
-        route = self._router.route(path, line.url, line.key)
+        route = self.router.route(path, line.url, line.key)
         queue = self.queues.get(route.destination)
         if queue is None:
-            queue = self.queues[route.destination] = DestinationQueue(route, self._clock.wall())
+            queue = self.queues[route.destination] = DestinationQueue(route, self.clock.wall())
         pause = queue.health.pause
         if segment.stream is not None:
             if self.cache.half_full and pause and pause.needs_operator:
@@ -109,7 +102,7 @@ class Backlog:
         Each must be in flight before the next is asked for: of two with one key, one waits for the other.
         """
         found = [record for location, history in taken if (record := self._fetch(queue, location, history))]
-        delivered = self._settlement.ledger.delivered(record.key for record in found)
+        delivered = self.settlement.ledger.delivered(record.key for record in found)
         for record in found:
             if record.line.kind == "feedback" and self._waits_for_run(record):
                 continue
@@ -125,19 +118,19 @@ class Backlog:
 
         A letter is sent whatever the ledger says, but not beside another record with its key.
         """
-        other = self._in_flight.under(record.key)
+        other = self.in_flight.under(record.key)
         if record.segment.format is Format.LETTER:
             if other is None:
                 return Decision.SEND
             self._postpone(queue, record, RecordEvent.KEY_IN_FLIGHT)
             return None
-        under_way = other.known if other else self._settlement.changes.delivered.get(record.key)
-        ledger = self._settlement.ledger
+        under_way = other.known if other else self.settlement.changes.delivered.get(record.key)
+        ledger = self.settlement.ledger
         return judge(ledger, record.segment.number, record.line, record.key, delivered, under_way)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
-        self._settlement.dead_letter(segment, line, cause)
+        self.settlement.dead_letter(segment, line, cause)
         self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)
 
     def release_feedback(self, fingerprint: int) -> None:
@@ -147,13 +140,13 @@ class Backlog:
 
     def _fetch(self, queue: DestinationQueue, location: Location, history: History) -> Record | None:
         """Return the record that stands at a location, or None if it is not there any more, or not now."""
-        segment = self._intake.by_handle.get(location.handle)
+        segment = self.intake.by_handle.get(location.handle)
         line = self.cache.take(location.handle, location.line) or (self._read(segment, location) if segment else None)
-        if segment is None or location.handle not in self._intake.by_handle:  # its file has gone
+        if segment is None or location.handle not in self.intake.by_handle:  # its file has gone
             self.release_feedback(location.run)
             return None
         if line is None:
-            queue.postpone(location, history, self._clock.monotonic() + backoff(history.failures + 1, 1.0))
+            queue.postpone(location, history, self.clock.monotonic() + backoff(history.failures + 1, 1.0))
             return None
         token = idempotency_token(line.kind, line.id, line.body)
         key = dedupe_key(line.kind, line.id)
@@ -164,7 +157,7 @@ class Backlog:
         try:
             return fetch(segment, Span(location.line, location.offset, location.size))
         except FileNotFoundError:
-            self._intake.forget(segment)
+            self.intake.forget(segment)
             return None
         except (OSError, ValueError) as error:
             _log.warning("can't read %s again: %s", segment.path, error)
@@ -172,13 +165,13 @@ class Backlog:
 
     def _postpone(self, queue: DestinationQueue, record: Record, event: RecordEvent) -> None:
         record.on(event)
-        queue.postpone(record.location, record.history, self._clock.monotonic() + backoff(1, self._clock.chance()))
+        queue.postpone(record.location, record.history, self.clock.monotonic() + backoff(1, self.clock.chance()))
 
     def _waits_for_run(self, record: Record) -> bool:
         """Let feedback wait if its run is pending in the same segment: the server should know the run first."""
         fingerprint = run_fingerprint(record.segment.handle, record.line.run_id or "")
         pending = any(queue.holds_run(fingerprint) for queue in self.queues.values())
-        if not pending and not self._in_flight.holds_run(fingerprint):
+        if not pending and not self.in_flight.holds_run(fingerprint):
             return False
         record.on(RecordEvent.WAITS_FOR_RUN)
         self.waiting_for_run.setdefault(fingerprint, []).append((record.destination, record.location))
@@ -190,5 +183,5 @@ class Backlog:
             detail = f"other bytes were delivered, or are under way, for {line.kind} {line.id[:100]}"
             self.dead_letter(segment, line, Cause("conflict", detail, line.body))
             return
-        self._settlement.settle(segment, line.number, decision)
+        self.settlement.settle(segment, line.number, decision)
         self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)

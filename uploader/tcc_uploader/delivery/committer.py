@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,33 +19,33 @@ _AFTER: Final = 0.05
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False)
 class Committer:
     """Used by the engine's thread alone.  ``state`` is named in messages."""
 
-    def __init__(self, settlement: Settlement, intake: Intake, state: Path, clock: Clock, *, removes: bool) -> None:
-        self.trouble = ""
-        """Why the state can't be written now; empty if it can."""
-        self.changed_unsealed: set[Segment] = set()
-        """Segments without a seal that have changed since their writers were last looked for."""
-        self._settlement = settlement
-        self._intake = intake
-        self._state = state
-        self._clock = clock
-        self._removes = removes
-        self._due: float | None = None
+    settlement: Settlement
+    intake: Intake
+    state: Path
+    clock: Clock
+    removes: bool
+    trouble: str = ""
+    """Why the state can't be written now; empty if it can."""
+    changed_unsealed: set[Segment] = field(default_factory=set)
+    """Segments without a seal that have changed since their writers were last looked for."""
+    _due: float | None = None
 
     @property
     def due(self) -> float | None:
         """When to commit while requests are in flight, on the monotonic clock; None if there is nothing to commit."""
-        if not self._settlement.touched:
+        if not self.settlement.touched:
             self._due = None
         elif self._due is None:
-            self._due = self._clock.monotonic() + _AFTER
+            self._due = self.clock.monotonic() + _AFTER
         return self._due
 
     def is_due(self) -> bool:
         """Whether a commit has waited long enough for more answers."""
-        return self.due is not None and self._clock.monotonic() >= self.due
+        return self.due is not None and self.clock.monotonic() >= self.due
 
     def commit(self, candidates: Collection[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
         """Commit all that was settled, then let go of those of ``candidates`` that are done.
@@ -55,22 +56,22 @@ class Committer:
         if not self._write_letters():
             return
         if candidates is None:
-            candidates = self._settlement.touched
+            candidates = self.settlement.touched
             self.changed_unsealed.update(segment for segment in candidates if not segment.seal)
         settled = [segment for segment in candidates if segment.settled]
-        removable = [s for s in settled if self._removes and s.removable and (s.seal or writers_may_be_gone)]
+        removable = [s for s in settled if self.removes and s.removable and (s.seal or writers_may_be_gone)]
         self._commit_staying(settled)
         self._commit_removed(removable)
 
     def note_trouble(self, error: Exception) -> None:
         """Keep why the state can't be written: nothing is lost, and it is tried again."""
         if not self.trouble:
-            _log.error("can't write %s: %s; nothing more is sent until that works", self._state, error)
+            _log.error("can't write %s: %s; nothing more is sent until that works", self.state, error)
         self.trouble = str(error)
 
     def _write_letters(self) -> bool:
         try:
-            self._settlement.write_letters()
+            self.settlement.write_letters()
         except OSError as error:
             self.note_trouble(error)
             return False
@@ -78,24 +79,24 @@ class Committer:
 
     def _commit_staying(self, settled: Sequence[Segment]) -> None:
         """Commit; let go of the settled segments that stay where they are, and to which nothing more can come."""
-        staying = [s for s in settled if s.complete and not (self._removes and s.removable)]
+        staying = [s for s in settled if s.complete and not (self.removes and s.removable)]
         if self._write(staying):
             for segment in staying:
-                self._intake.finish(segment)
+                self.intake.finish(segment)
             for segment in settled:
                 if segment.stream is not None and not segment.journal.undecided:
-                    self._intake.forget(segment)
+                    self.intake.forget(segment)
 
     def _commit_removed(self, removable: Sequence[Segment]) -> None:
         """Claim segments, commit that they are finished, and remove them."""
         for start in range(0, len(removable), CLAIMS_AT_ONCE):
-            with self._intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
+            with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
                 if not self._write(claimed):
                     claimed.clear()
 
     def _write(self, finished: Sequence[Segment]) -> bool:
         try:
-            self._settlement.commit(finished)
+            self.settlement.commit(finished)
         except Unavailable as error:
             self.note_trouble(error)
             return False

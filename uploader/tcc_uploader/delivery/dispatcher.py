@@ -1,6 +1,7 @@
 """Sends records, and decides by each answer what becomes of them.  Used by the engine's thread alone."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tcc_uploader.clock import Clock
@@ -20,31 +21,29 @@ from .record import History, Record, RecordEvent
 from .settlement import Settlement
 
 
+@dataclass(slots=True, eq=False)
 class Dispatcher:
     """Takes records from the backlog, hands them to the sending threads, and takes the answers."""
 
-    def __init__(
-        self, settlement: Settlement, backlog: Backlog, in_flight: InFlight, pool: Sender[Record], clock: Clock
-    ) -> None:
-        self.in_flight = in_flight
-        self._settlement = settlement
-        self._backlog = backlog
-        self._pool = pool
-        self._clock = clock
+    settlement: Settlement
+    backlog: Backlog
+    in_flight: InFlight
+    pool: Sender[Record]
+    clock: Clock
 
     def dispatch(self) -> None:
         """Send what may go now."""
-        now = self._clock.monotonic()
-        for queue in list(self._backlog.queues.values()):
+        now = self.clock.monotonic()
+        for queue in list(self.backlog.queues.values()):
             while taken := queue.take_some(now, *self.in_flight.room, self.in_flight.to(queue.destination)):
-                for record in self._backlog.in_hand(queue, taken):
+                for record in self.backlog.in_hand(queue, taken):
                     self._send(record)
 
     def next_due(self) -> float | None:
         """When a destination is to be tried again, on the monotonic clock; None if none is or there is no room."""
         if min(self.in_flight.room) <= 0:
             return None
-        queues = self._backlog.queues.values()
+        queues = self.backlog.queues.values()
         dues = [queue.next_due(self.in_flight.to(queue.destination)) for queue in queues]
         return min((due for due in dues if due is not None), default=None)
 
@@ -55,7 +54,7 @@ class Dispatcher:
         self.in_flight.remove(record)
         queue = self._queue_of(record)
         health, before = queue.health, queue.health.pause
-        now, wall = self._clock.monotonic(), self._clock.wall()
+        now, wall = self.clock.monotonic(), self.clock.wall()
         verdict, wait, remedy = classify(answer, datetime.fromtimestamp(wall, UTC))
         if verdict is Verdict.DELIVERED:
             health.succeeded(wall)
@@ -64,7 +63,7 @@ class Dispatcher:
                 queue.retry_now()
             self._accepted(record)
         elif verdict is Verdict.RETRY:
-            health.failed(answer.reason, wait, now=now, wall=wall, chance=self._clock.chance())
+            health.failed(answer.reason, wait, now=now, wall=wall, chance=self.clock.chance())
             self._failed(queue, record)
         elif verdict is Verdict.PAUSE:
             health.needs_operator(answer.reason, remedy, now=now, wall=wall)
@@ -77,24 +76,24 @@ class Dispatcher:
 
     def give_up_overdue(self) -> None:
         """Count requests as failed whose answer drips in too slowly: their threads may hang for ever."""
-        for record in self.in_flight.sent_before(self._clock.monotonic() - OVERDUE):
-            self._pool.abandon(record)
+        for record in self.in_flight.sent_before(self.clock.monotonic() - OVERDUE):
+            self.pool.abandon(record)
             self.take_answer(record, Answer(error=TimeoutError(f"no whole answer within {OVERDUE:.0f} s")))
-        self._pool.nudge()
+        self.pool.nudge()
 
     def give_up_undecided(self) -> None:
         """End a one-shot run: what was refused by a destination that is not suspected itself is dead."""
-        for queue in self._backlog.queues.values():
+        for queue in self.backlog.queues.values():
             if queue.health.pause is None:
                 self._give_up(queue)
 
     def _queue_of(self, record: Record) -> DestinationQueue:
-        return self._backlog.queues[record.destination]
+        return self.backlog.queues[record.destination]
 
     def _send(self, record: Record) -> None:
         """Hand a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
-        record.sent_at = self._clock.monotonic()
+        record.sent_at = self.clock.monotonic()
         self.in_flight.add(record)
         batch = record.history.batch
         if batch is None:
@@ -102,12 +101,12 @@ class Dispatcher:
         else:
             body, token = batch.left[0].body, idempotency_token(*batch.left[0])
         queue = self._queue_of(record)
-        self._pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
+        self.pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
 
     def _take_back(self) -> None:
         """Queue again what no thread has begun to send: a destination that just paused shall get none of it."""
-        now = self._clock.monotonic()
-        for record in self._pool.take_back():
+        now = self.clock.monotonic()
+        for record in self.pool.take_back():
             self.in_flight.remove(record)
             record.on(RecordEvent.TAKEN_BACK)
             self._queue_of(record).postpone(record.location, record.history, now)
@@ -115,7 +114,7 @@ class Dispatcher:
     def _failed(self, queue: DestinationQueue, record: Record) -> None:
         record.on(RecordEvent.FAILED)
         failures = record.history.failures + 1
-        due = self._clock.monotonic() + backoff(failures, self._clock.chance())
+        due = self.clock.monotonic() + backoff(failures, self.clock.chance())
         queue.postpone(record.location, record.history._replace(failures=failures), due)
 
     def _accepted(self, record: Record) -> None:
@@ -125,7 +124,7 @@ class Dispatcher:
             return
         item = batch.left.pop(0)
         batch.delivered += 1
-        self._settlement.delivered(dedupe_key(item.kind, item.id), _known(item, record))
+        self.settlement.delivered(dedupe_key(item.kind, item.id), _known(item, record))
         self._go_on(record, batch)
 
     def _refused(self, record: Record, answer: Answer, *, divisible: bool) -> None:
@@ -145,7 +144,7 @@ class Dispatcher:
 
     def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
         """Leave out the items that an earlier process delivered before it died on the way through this run."""
-        known = self._settlement.ledger.delivered(dedupe_key(item.kind, item.id) for item in items)
+        known = self.settlement.ledger.delivered(dedupe_key(item.kind, item.id) for item in items)
         for item in items:
             if known.get(dedupe_key(item.kind, item.id)) != _known(item, record):
                 yield item
@@ -171,8 +170,8 @@ class Dispatcher:
             self._dead(record, answer)  # refused again, by a server that took others in between
             return
         queue.undecided.append((record, answer))
-        now = self._clock.monotonic()
-        if not queue.health.refused(answer.reason, now=now, wall=self._clock.wall()):
+        now = self.clock.monotonic()
+        if not queue.health.refused(answer.reason, now=now, wall=self.clock.wall()):
             return
         for undecided, _ in queue.undecided:
             undecided.on(RecordEvent.SERVER_SUSPECTED)
@@ -189,15 +188,15 @@ class Dispatcher:
         record.on(RecordEvent.DEAD)
         batch = record.history.batch
         body = join_items(batch.refused) if batch else record.line.body
-        self._backlog.dead_letter(
+        self.backlog.dead_letter(
             record.segment, record.line, Cause("refused", answer.reason, body, answer, record.destination.url)
         )
 
     def _delivered(self, record: Record) -> None:
         record.on(RecordEvent.ACCEPTED)
-        self._settlement.delivered(record.key, record.known)
-        self._settlement.count_delivered(record.segment, record.line.number)
-        self._backlog.release_feedback(record.location.run)
+        self.settlement.delivered(record.key, record.known)
+        self.settlement.count_delivered(record.segment, record.line.number)
+        self.backlog.release_feedback(record.location.run)
 
 
 def _known(item: Item, record: Record) -> Known:

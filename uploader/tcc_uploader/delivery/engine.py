@@ -102,7 +102,7 @@ class Engine:
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
         self._pool = Sender[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
         self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
-        self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes=removes)
+        self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes)
         self._recovery = Recovery(self.settlement, self.intake, self.backlog, in_flight, is_dead)
         self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
         self._ledger = ledger

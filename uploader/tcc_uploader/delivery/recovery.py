@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from tcc_uploader.ledger.judge import judge
 from tcc_uploader.model.fate import Decision
@@ -18,22 +19,16 @@ from .settlement import Settlement
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False)
 class Recovery:
-    """Used by the engine's thread alone.  ``is_dead`` tells whether a segment's writer is gone."""
+    """Used by the engine's thread alone."""
 
-    def __init__(
-        self,
-        settlement: Settlement,
-        intake: Intake,
-        backlog: Backlog,
-        in_flight: InFlight,
-        is_dead: Callable[[Segment], bool],
-    ) -> None:
-        self._settlement = settlement
-        self._intake = intake
-        self._backlog = backlog
-        self._in_flight = in_flight
-        self._is_dead = is_dead
+    settlement: Settlement
+    intake: Intake
+    backlog: Backlog
+    in_flight: InFlight
+    is_dead: Callable[[Segment], bool]
+    """Tells whether a segment's writer is gone."""
 
     def recover(self, candidates: Iterable[Segment]) -> list[Segment]:
         """Queue a record for every run without an end whose process is gone; return the segments that have to wait.
@@ -43,16 +38,16 @@ class Recovery:
         moment in which the process was found to be gone.
         """
         undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
-        if not self._intake.idle:
+        if not self.intake.idle:
             return undecided
         waiting = []
-        by_process = _by_process(self._intake.live) if undecided else {}
+        by_process = _by_process(self.intake.live) if undecided else {}
         for segment in undecided:
-            if not self._is_dead(segment):
+            if not self.is_dead(segment):
                 continue
             if segment.journal.orphaned is None:
-                segment.journal.orphaned = self._intake.scans
-            if segment.journal.orphaned == self._intake.scans:
+                segment.journal.orphaned = self.intake.scans
+            if segment.journal.orphaned == self.intake.scans:
                 waiting.append(segment)
                 continue
             others = [other for other in by_process.get(_process(segment), ()) if other is not segment]
@@ -76,20 +71,20 @@ class Recovery:
         if line is None:
             return
         key = dedupe_key(line.kind, line.id)
-        ledger, other = self._settlement.ledger, self._in_flight.under(key)
-        under_way = other.known if other else self._settlement.changes.delivered.get(key)
+        ledger, other = self.settlement.ledger, self.in_flight.under(key)
+        under_way = other.known if other else self.settlement.changes.delivered.get(key)
         decision = judge(ledger, segment.number, line, key, ledger.delivered([key]).get(key), under_way)
         if decision in (Decision.DUPLICATE, Decision.CONFLICT):
             return  # it did end: its record stood in a segment that has gone
         segment.counts.records += 1
         segment.counts.recovered += 1
         if decision is Decision.SEND:
-            self._backlog.cache.pin(segment.handle, line)
-            self._backlog.enqueue(segment, line)
+            self.backlog.cache.pin(segment.handle, line)
+            self.backlog.enqueue(segment, line)
             _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
         else:
-            self._settlement.settle(segment, line.number, decision)
-        self._settlement.touch(segment)
+            self.settlement.settle(segment, line.number, decision)
+        self.settlement.touched.add(segment)
 
 
 def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:

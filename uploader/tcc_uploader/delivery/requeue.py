@@ -1,6 +1,7 @@
 """Letters that an operator sends again, or gives up."""
 
 import logging
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tcc_uploader.dead import mailbox, store
@@ -17,63 +18,63 @@ from .settlement import Settlement
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, eq=False)
 class Requeue:
     """Takes requests, and queues the letters that are to be sent.  Used by the engine's thread alone."""
 
-    def __init__(self, state: Path, settlement: Settlement, intake: Intake, backlog: Backlog) -> None:
-        self._state = state
-        self._settlement = settlement
-        self._intake = intake
-        self._backlog = backlog
-        self._queued: set[str] = set()
-        """The ids of letters that were queued by this process: none is queued twice for one request."""
+    state: Path
+    settlement: Settlement
+    intake: Intake
+    backlog: Backlog
+    queued: set[str] = field(default_factory=set)
+    """The ids of letters that were queued by this process: none is queued twice for one request."""
 
     def take_requests(self) -> None:
         """Do what was asked for, and commit it; then the request may be forgotten."""
         taken = []
-        for file, request in mailbox.waiting(self._state):
+        for file, request in mailbox.waiting(self.state):
             self._take(request)
             taken.append(file)
         if taken:
-            self._settlement.commit()
+            self.settlement.commit()
             for file in taken:
                 file.unlink(missing_ok=True)
             self.send_requeued()
 
     def send_requeued(self) -> None:
         """Queue every letter that the ledger knows as requeued, and that is not queued yet."""
-        for row in self._settlement.ledger.letters_with("requeued"):
-            if row.id in self._queued:
+        for row in self.settlement.ledger.letters_with("requeued"):
+            if row.id in self.queued:
                 continue
             try:
-                segment, line = store.open_letter(store.path_of(self._state, row.id), row.place.segment)
+                segment, line = store.open_letter(store.path_of(self.state, row.id), row.place.segment)
             except (OSError, ValueError) as error:
                 _log.error("letter %s was to be sent again, and can't be read: %s", row.id, error)
                 continue
-            self._queued.add(row.id)
-            self._intake.add(segment)
-            self._backlog.enqueue(segment, line)
+            self.queued.add(row.id)
+            self.intake.add(segment)
+            self.backlog.enqueue(segment, line)
 
     def _take(self, request: LetterRequest) -> None:
         try:
-            letter = store.read(store.path_of(self._state, request.letter))
+            letter = store.read(store.path_of(self.state, request.letter))
         except (OSError, ValueError) as error:
             _log.warning("there is no letter %s to %s: %s", request.letter, request.action, error)
             return
-        row = self._settlement.ledger.letter(letter.id) or self._row_of(letter)
+        row = self.settlement.ledger.letter(letter.id) or self._row_of(letter)
         if row.fate != "dead":
             return  # answered meanwhile, or on its way already
         if request.action == "drop":
-            self._settlement.settle_letter(row, "dropped")
+            self.settlement.settle_letter(row, "dropped")
             return
         if request.letter_json is not None:
-            store.write(self._state, Letter.model_validate_json(request.letter_json))
-        self._queued.discard(letter.id)
-        self._settlement.settle_letter(row, "requeued")
+            store.write(self.state, Letter.model_validate_json(request.letter_json))
+        self.queued.discard(letter.id)
+        self.settlement.settle_letter(row, "requeued")
 
     def _row_of(self, letter: Letter) -> LetterRow:
         """Return the row of a letter that the ledger does not know: an earlier ledger was lost."""
         token = idempotency_token(letter.kind, letter.record_id, letter.body_bytes)
-        place = Place(self._settlement.ledger.number_of(letter.segment), letter.line)
+        place = Place(self.settlement.ledger.number_of(letter.segment), letter.line)
         key = dedupe_key(letter.kind, letter.record_id)
         return LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason)

@@ -2,7 +2,8 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,41 +33,33 @@ class _UnwrittenLetter(NamedTuple):
     digest: int
 
 
+@dataclass(slots=True, eq=False)
 class Settlement:
     """The settled records of the next commit.  Nothing here is true before :meth:`commit` has returned."""
 
-    def __init__(self, ledger: Ledger, state: Path, cache: LineCache, counted: Callable[[int], Segment | None]) -> None:
-        """Take ``counted``: it returns the open file whose counts are those of the segment with a number."""
-        self.ledger = ledger
-        """What was committed."""
-        self.changes = Changes()
-        """What the next commit writes, but for the rows of ``touched``."""
-        self.unwritten_letters: deque[_UnwrittenLetter] = deque()
-        """Letters to be written before anything says that their records are dead."""
-        self.total = Counts()
-        """What was settled by this process: delivered, duplicate and dead."""
-        self.settled = 0
-        """How many records were settled by this process: it grows while there is progress."""
-        self._state = state
-        self._cache = cache
-        self._counted = counted
-        self._answered: list[Path] = []
-        """Letters whose record was delivered or dropped after all: their files go after the commit."""
-        self._touched: set[Segment] = set()
-
-    @property
-    def touched(self) -> Collection[Segment]:
-        """Segments whose counts have changed since the last commit."""
-        return self._touched
+    ledger: Ledger
+    """What was committed."""
+    state: Path
+    cache: LineCache
+    counted: Callable[[int], Segment | None]
+    """Returns the open file whose counts are those of the segment with a number."""
+    changes: Changes = field(default_factory=Changes)
+    """What the next commit writes, but for the rows of ``touched``."""
+    unwritten_letters: deque[_UnwrittenLetter] = field(default_factory=deque)
+    """Letters to be written before anything says that their records are dead."""
+    touched: set[Segment] = field(default_factory=set)
+    """Segments whose counts have changed since the last commit."""
+    total: Counts = field(default_factory=Counts)
+    """What was settled by this process: delivered, duplicate and dead."""
+    settled: int = 0
+    """How many records were settled by this process: it grows while there is progress."""
+    answered: list[Path] = field(default_factory=list)
+    """Letters whose record was delivered or dropped after all: their files go after the commit."""
 
     @property
     def adjusts(self) -> bool:
         """Whether counts in the ledger are to be changed: no file may be judged before they are."""
         return bool(self.changes.adjustments)
-
-    def touch(self, segment: Segment) -> None:
-        """Have a segment's counts written with the next commit."""
-        self._touched.add(segment)
 
     def settle(self, segment: Segment, number: int, decision: Decision) -> None:
         """Count the record on this line, which was settled without being sent."""
@@ -104,7 +97,7 @@ class Settlement:
         """Write the letters of dead records.  Raises OSError; nothing is lost then, call it again later."""
         while self.unwritten_letters:
             segment, letter, key, digest = self.unwritten_letters[0]
-            store.write(self._state, letter)
+            store.write(self.state, letter)
             self.unwritten_letters.popleft()
             place = Place(segment.number, letter.line)
             self.changes.letters.append(LetterRow(letter.id, key, digest, place, "dead", letter.reason))
@@ -118,17 +111,17 @@ class Settlement:
 
         Raises :class:`LedgerError`; nothing is lost then, call it again later.
         """
-        rows = {segment.number: row_of(segment, finished=False) for segment in self._touched}
+        rows = {segment.number: row_of(segment, finished=False) for segment in self.touched}
         rows |= {segment.number: row_of(segment, finished=True) for segment in finished}
         self.changes.segments = rows
         if not self.changes:
             return
         self.ledger.commit(self.changes)
-        for path in self._answered:
+        for path in self.answered:
             path.unlink(missing_ok=True)
-        self._answered.clear()
+        self.answered.clear()
         self.changes = Changes()
-        self._touched = set()
+        self.touched.clear()
 
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note what became of a letter: queued again (its record is pending), delivered after all, or dropped."""
@@ -136,15 +129,15 @@ class Settlement:
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.place, counts)
         if fate != "requeued":
-            self._answered.append(store.path_of(self._state, row.id))
+            self.answered.append(store.path_of(self.state, row.id))
 
     def _count(self, segment: Segment, number: int, decision: Decision) -> None:
         """Count a settled record on the segment that it came from."""
         self.settled += 1
-        self._cache.drop(segment.handle, number)
+        self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
             segment.counts.add(decision)
-            self.touch(segment)
+            self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(Place(segment.number, number), Counts(dead=1))  # it was requeued, and is dead again
         elif row := self.ledger.letter(segment.path.stem):
@@ -153,9 +146,9 @@ class Settlement:
     def _adjust(self, place: Place, by: Counts) -> None:
         """Add to the counts of a segment in the ledger, and of its file if that is open here and was read so far."""
         self.changes.adjustments.append((place.segment, by))
-        segment = self._counted(place.segment)
+        segment = self.counted(place.segment)
         if segment is not None:
-            self.touch(segment)
+            self.touched.add(segment)
             if place.line <= segment.lines:  # else the line counts as what it is by then, when it is read
                 segment.counts += by
 

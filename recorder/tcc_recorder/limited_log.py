@@ -1,0 +1,84 @@
+"""Warnings in the log, each at most once a minute.
+
+An agent that records a thousand runs a second to a full disk must not fill its log too.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import logging
+
+LOGGER: Final = "tcc_recorder"
+_PERIOD: Final = 60.0
+"""Seconds."""
+_DEBUG: Final = 10
+"""The level of debug messages in ``logging``, which may not be imported yet."""
+_loggers: Final[list["logging.Logger"]] = []
+"""Our logger, after the first call of :func:`find_logger`."""
+
+
+def find_logger() -> "logging.Logger | None":
+    """Return our logger; None if ``logging`` can't be imported: no file descriptor is left, or files can't be read.
+
+    ``logging`` is imported only when there is something to log: that takes a tenth of the time of the first record.
+    """
+    if not _loggers:
+        try:
+            import logging  # noqa: PLC0415 -- see above
+
+            _loggers.append(logging.getLogger(LOGGER))
+        except Exception:  # noqa: BLE001 -- an import may fail in many ways, and the agent must not suffer
+            return None
+    return _loggers[0]
+
+
+def debug_logger() -> "logging.Logger | None":
+    """Return our logger if debug messages are enabled; without ``logging`` imported, nobody can have enabled them."""
+    logger = find_logger() if "logging" in sys.modules else None
+    return logger if logger is not None and logger.isEnabledFor(_DEBUG) else None
+
+
+def enable_debug() -> None:
+    """Enable debug messages, on stderr if there is no handler; do nothing if there is no logger."""
+    logger = find_logger()
+    if logger is not None:
+        import logging  # noqa: PLC0415 -- see find_logger
+
+        logger.setLevel(logging.DEBUG)
+        if not logger.handlers:
+            logger.addHandler(logging.StreamHandler())
+
+
+class LimitedLog:
+    """Logs each message at most once a minute.  ``clock`` returns monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logged_at: dict[str, float] = {}
+        self._suppressed: dict[str, int] = {}
+
+    def warning(self, message: str) -> None:
+        """Log a message; it should say what to do.  If it was suppressed meanwhile, the log says how often."""
+        count = self._suppressed.get(message, 0) + 1
+        now = self._clock()
+        logged_at = self._logged_at.get(message)
+        if logged_at is not None and now - logged_at < _PERIOD:
+            self._suppressed[message] = count
+            return
+        self._logged_at[message] = now
+        self._suppressed[message] = 0
+        times = "" if count == 1 else f" ({count} times since this was last logged)"
+        logger = find_logger()
+        if logger is not None:
+            logger.warning("%s%s", message, times)
+        else:
+            with suppress(Exception):
+                sys.stderr.write(f"{message}{times}\n")  # as ``logging`` does in a program that does not configure it
+
+
+log = LimitedLog()
+"""The only instance of the process."""

@@ -1,0 +1,284 @@
+"""One segment: all I/O on its file.  The writer decides when a segment starts, and what a failure means."""
+
+import errno
+import os
+import stat
+import sys
+import time
+from contextlib import suppress
+from functools import cache
+from itertools import count
+from typing import Final, NamedTuple
+
+import orjson
+
+from tcc_recorder.clock import now
+from tcc_recorder.ids import new_id
+from tcc_schemas.lines import crc_of, encode
+from tcc_schemas.tally import Tally
+from tcc_schemas.version import __version__
+
+if sys.platform != "win32":
+    import fcntl
+
+# Tests replace these to inject faults.
+_open = os.open
+_write = os.write
+_close = os.close
+_fstat = os.fstat
+_fsync = os.fsync
+_ftruncate = os.ftruncate
+_unlink = os.unlink
+
+_FLAGS: Final = (
+    os.O_WRONLY
+    | os.O_APPEND
+    | os.O_CREAT
+    | os.O_EXCL
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_NAMES: Final = 16
+"""How many names are tried if another process locks each new file first."""
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
+"""Errors of a file system without locks: the uploader delivers such a segment but does not remove it."""
+
+
+def _fdatasync(descriptor: int) -> None:
+    if sys.platform == "darwin":
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # on macOS, fsync does not empty the drive's cache
+    elif hasattr(os, "fdatasync"):
+        os.fdatasync(descriptor)
+    else:
+        os.fsync(descriptor)
+
+
+class SegmentLostError(OSError):
+    """The file was removed, or other code closed our descriptor: the last line is not in the spool."""
+
+
+class Directory(NamedTuple):
+    """A spool's directory, ready for writing: the mode of new files, and which directories got a new entry."""
+
+    file_mode: int
+    made_in: list[str]
+
+
+def prepare_directory(path: str) -> Directory:
+    """Make the spool's directory if it does not exist.
+
+    Raises OSError if it can't be made, PermissionError if every user may rename and remove files in it.
+    """
+    made_in = []
+    parent = path
+    # os.path throughout: pathlib would double the cost of a segment's start
+    while not os.path.isdir(parent) and parent != os.path.dirname(parent):  # noqa: PTH112, PTH120 -- see above
+        parent = os.path.dirname(parent)  # noqa: PTH120 -- see above
+        made_in.append(parent)
+    if made_in:
+        os.makedirs(path, mode=0o700, exist_ok=True)  # noqa: PTH103 -- see above
+    mode = os.stat(path).st_mode  # noqa: PTH116 -- see above
+    if mode & stat.S_IWOTH and not mode & (stat.S_ISVTX | stat.S_ISGID):
+        raise PermissionError(
+            errno.EACCES, f"anybody can write to {path}; set its mode to 0700, or to 2770 for a group of users"
+        )
+    shared = mode & stat.S_ISGID and mode & stat.S_IWGRP
+    return Directory(0o660 if shared else 0o600, made_in)
+
+
+def sync(descriptor: int) -> None:
+    """Make a file's bytes durable.  Raises OSError."""
+    _fdatasync(descriptor)
+
+
+def sync_directory(path: str) -> None:
+    """Make the directory's entries durable; do nothing if it was removed.  Raises OSError."""
+    if sys.platform == "win32":
+        return  # a directory can't be opened on Windows
+    try:
+        descriptor = _open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        _fsync(descriptor)
+    finally:
+        _close(descriptor)
+
+
+def sync_directories(paths: set[str]) -> list[OSError]:
+    """Make the entries of these directories durable, and empty the set; return the errors."""
+    errors = []
+    while paths:
+        try:
+            sync_directory(paths.pop())
+        except OSError as error:
+            errors.append(error)
+    return errors
+
+
+def close_quietly(descriptor: int) -> None:
+    """Close a descriptor that other code may have closed already."""
+    with suppress(OSError):
+        _close(descriptor)
+
+
+class Segment:
+    """A segment that this process writes.  Its methods may raise OSError.  The caller holds the writer's mutex."""
+
+    def __init__(self, directory: str, file_mode: int, durability: str) -> None:
+        """Create the file, lock it and write its header line."""
+        self.id = new_id().replace("-", "")
+        self.tally = Tally()
+        self.size = 0
+        """In bytes, up to the end of the last whole line."""
+        self.intact = True
+        """Whether the file ends with the last line that was counted.  If not, a seal would not be true."""
+        self.synced = 0
+        """How many of its records are known to be durable."""
+        self.unsynced: list[bytes] = []
+        """The records after those; used only if the durability is ``power``."""
+        self.path, self._descriptor = _create(directory, file_mode)
+        status = _fstat(self._descriptor)
+        self._identity = (status.st_ino, status.st_dev)
+        try:
+            self.append(
+                encode("segment", self.id, _header(self.id, durability, status.st_ino), at=now()), is_record=False
+            )
+        except OSError:
+            with suppress(OSError):
+                _unlink(self.path)  # it holds no record; a full disk must not fill with empty files
+            self.close()
+            raise
+
+    def append(self, line: bytes, *, is_record: bool = True) -> None:
+        """Write one line; ``is_record`` is false for the header, the journal and the seal.
+
+        Raises SegmentLostError if the file is lost, and its lines must be written to another one.  Raises OSError if
+        the line could not be written: the file is then as it was before, or it is not :attr:`intact`.
+        """
+        descriptor = self._descriptor
+        if not self.intact:
+            raise SegmentLostError(errno.EINTR, "a write was interrupted")
+        if self._links(descriptor) is None:  # a daemonizer closed it; the number may be a file of the agent now
+            raise SegmentLostError(errno.EBADF, "other code closed the segment's descriptor")
+        self.intact = False  # until file and counts match again: a signal handler may raise in between
+        try:
+            if _write(descriptor, line) != len(line):  # no second write: other bytes may follow these
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 -- handled as an error of the call is
+        except OSError:
+            if self._links(descriptor) is not None:
+                _ftruncate(descriptor, self.size)
+                self.intact = True
+            raise
+        if not self._links(descriptor):
+            raise SegmentLostError(errno.ENOENT, "the segment was removed, or other code closed its descriptor")
+        self.size += len(line)
+        self.tally.add(crc_of(line), is_record=is_record)
+        self.intact = True
+
+    def seal(self, refused: int) -> None:
+        """Write the last line: what this segment holds, and how many records were ``refused`` since the last seal."""
+        body = orjson.dumps({"records": self.tally.records, "refused": refused, "crcs": self.tally.crcs})
+        self.append(encode("seal", self.id, body, at=now()), is_record=False)
+
+    def close(self) -> None:
+        """Close the file.  This also releases its lock, unless a forked process has the file open too."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if self._links(descriptor) is not None:
+            close_quietly(descriptor)
+
+    def duplicate(self) -> int | None:
+        """Return a new descriptor of this file, for a sync; None if the file is gone, because it was delivered."""
+        if self._links(self._descriptor) is not None:
+            return os.dup(self._descriptor)
+        try:
+            return _open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
+        except FileNotFoundError:
+            return None
+
+    def mark_synced(self, records: int) -> None:
+        """Remember that the first ``records`` records are durable."""
+        if records > self.synced:
+            del self.unsynced[: records - self.synced]
+            self.synced = records
+
+    def _links(self, descriptor: int) -> int | None:
+        """Return how many names (hard links) our file has; None if the descriptor is not that of our file any more."""
+        try:
+            status = _fstat(descriptor)
+        except OSError:
+            return None
+        return status.st_nlink if (status.st_ino, status.st_dev) == self._identity else None
+
+
+def _create(directory: str, file_mode: int) -> tuple[str, int]:
+    """Return path and descriptor of a new file that is locked and still has its name."""
+    for _ in range(_NAMES):
+        name = f"{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime())}-{os.urandom(8).hex()}.jsonl"
+        path = os.path.join(directory, name)  # noqa: PTH118 -- see prepare_directory
+        descriptor = _open(path, _FLAGS, file_mode)
+        try:
+            if _lock(descriptor) and _fstat(descriptor).st_nlink:
+                if hasattr(os, "fchmod"):
+                    os.fchmod(descriptor, file_mode)  # whatever the umask says
+                return path, descriptor
+        except OSError:
+            _close(descriptor)
+            raise
+        _close(descriptor)  # an uploader locked the empty file first, and removes it
+    raise OSError(errno.EAGAIN, "another process locks every new segment")
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock that tells uploaders that the writer is alive; return False if another process has it."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+    return True
+
+
+def _header(segment_id: str, durability: str, inode: int) -> bytes:
+    name, numbers = _process(os.getpid())
+    return orjson.dumps(
+        {
+            "segment_id": segment_id,
+            "host": _host(),
+            "boot_id": _boot_id(),
+            "pid": os.getpid(),
+            "process": name,
+            "sequence": next(numbers),
+            "inode": inode,
+            "sdk_version": __version__,
+            "durability": durability,
+        }
+    )
+
+
+def _host() -> str:
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return name.encode("utf-8", "replace").decode()
+
+
+@cache
+def _process(_pid: int) -> "tuple[str, count[int]]":
+    """Return a unique name for this process, and the counter of its segments, from 1.
+
+    The counter is needed because ids of the same millisecond are not ordered.  A forked process has another pid, and
+    so gets a name and a counter of its own.
+    """
+    return new_id().replace("-", ""), count(1)
+
+
+@cache
+def _boot_id() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123 -- see above
+            return file.read().strip()
+    except (OSError, ValueError):
+        return ""

@@ -1,0 +1,280 @@
+"""The writer of a process: it appends to one segment at a time, and replaces a segment that fails.
+
+Two locks, always taken in this order: ``sync_lock`` of :class:`Durability`, then ``_mutex`` (the segment and everything
+that is counted).  Both are re-entrant, because a signal handler or a finalizer may record in the thread that holds
+them.  ``_busy`` then says that the state is being changed further up the same stack; such a record is written to a
+segment of its own.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from tcc_recorder.config import Settings
+from tcc_recorder.limited_log import log
+
+from . import segment as files
+from .budget import Budget
+from .durability import Durability
+from .segment import Segment, SegmentLostError
+
+SEGMENT_BYTES: Final = 16 * 1024 * 1024
+"""A segment that reaches this size is sealed."""
+
+Position = tuple[Segment, int]
+"""Where a record is: its segment, and its number there (from 1)."""
+
+
+class SpoolWriter:
+    """Writes records to ``settings.spool_dir``.  Failures are logged and counted, never raised.
+
+    ``unended_journal`` returns the journal lines of every run that has not ended.
+    """
+
+    def __init__(self, settings: Settings, unended_journal: Callable[[], list[bytes]] = list) -> None:
+        self._settings = settings
+        self._directory = settings.spool_dir
+        self._power = settings.durability == "power"
+        self.keeps_journal = settings.journal
+        self._unended_journal = unended_journal
+        self._budget = Budget(settings.spool_dir, settings.max_bytes)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._mutex = threading.RLock()
+        self._busy = False
+        self._closed = False
+        self._segment: Segment | None = None
+        self._durability = Durability(self._mutex, self._keep_error, power=self._power)
+        # Segments without a seal that stay open: their locks tell the uploader that this process, with runs that have
+        # not ended, is alive.
+        self._unsealed: list[Segment] = []
+        self._refused = 0
+        # Errors that are not logged yet.  They are logged without the mutex: a log handler has locks of its own, and
+        # another thread may hold them while it waits for ours.
+        self._errors: list[str] = []
+
+    def record(self, lines: Sequence[bytes], done: Callable[[], object] | None = None) -> bool:
+        """Write lines; return whether all were written.  ``done`` is called before another line can follow."""
+        positions = [self._append(line, done if line is lines[-1] else None) for line in lines]
+        if self._power:
+            for position in positions:
+                if position is not None:
+                    self._sync_up_to(position)
+        self._log_errors()
+        return None not in positions
+
+    def journal(self, lines: Sequence[bytes]) -> None:
+        """Write journal lines if that is possible now; they are left out otherwise."""
+        with self._mutex:
+            if self._busy or self._closed:
+                return
+            self._busy = True
+            try:
+                if self._segment is None:
+                    self._start(0)  # a new segment begins with the journal of every open run, this one included
+                    return
+                for line in lines:
+                    segment = self._segment_for(len(line))
+                    segment.append(line, is_record=False)
+                    if segment.size >= SEGMENT_BYTES:
+                        self._rotate(segment)
+            except OSError as error:
+                self._keep_error(error)
+            finally:
+                self._busy = False
+        self._log_errors()
+
+    def flush(self) -> bool:
+        """Make durable what was written so far; return whether that worked."""
+        with self._mutex:
+            if self._busy:  # a signal handler in the middle of a write: waiting for ``sync_lock`` could be a deadlock
+                return False
+        with self._durability.sync_lock:
+            durable = self._sync()
+        self._log_errors()
+        return durable
+
+    def close(self) -> None:
+        """Seal the segment.  A record that comes later gets a sealed segment of its own."""
+        with self._mutex:
+            self._closed = True
+            if self._busy:
+                return
+            self._busy = True
+            try:
+                if self._refused and self._segment is None:
+                    self._start(0)  # only a seal tells the uploader how many records were refused
+                self._finish()
+            except OSError as error:
+                self._keep_error(error)
+            finally:
+                self._busy = False
+        self._log_errors()
+
+    def reset_after_fork(self) -> None:
+        """Forget everything, in a child: the segment, its lock and the counts belong to the parent."""
+        self._durability.close_descriptors()
+        for segment in filter(None, (*self._unsealed, self._segment)):
+            segment.close()
+        self._begin()
+
+    def _append(self, line: bytes, done: Callable[[], object] | None) -> Position | None:
+        """Write a line; return its position, None if it was refused."""
+        with self._mutex:
+            try:
+                if self._busy or self._closed:
+                    return self._write_alone(line)
+                self._busy = True
+                try:
+                    position = self._write(line)
+                    if done is not None:
+                        done()
+                    if position[0].size >= SEGMENT_BYTES:
+                        self._rotate(position[0])
+                    return position
+                finally:
+                    self._busy = False
+            except OSError as error:
+                self._refused += 1
+                self._keep_error(error)
+                return None
+
+    def _write(self, line: bytes) -> Position:
+        """Write a line to the current segment; if that fails, to a new one."""
+        segment = self._segment_for(len(line))
+        try:
+            segment.append(line)
+        except OSError as error:
+            if segment.intact and not segment.tally.records:
+                raise  # the segment was new: another new one would fail in the same way
+            segment = self._replace(segment, lost=isinstance(error, SegmentLostError))
+            segment.append(line)
+        self._durability.written(segment, line)
+        return segment, segment.tally.records
+
+    def _write_alone(self, line: bytes) -> Position:
+        """Write a line to a segment of its own, and seal that.  The current segment is not touched."""
+        segment = self._create(len(line))
+        try:
+            segment.append(line)
+            segment.seal(0)
+        finally:
+            segment.close()
+        self._durability.written(segment, line)
+        if self._power:  # at once: waiting for ``sync_lock`` could be a deadlock
+            self._durability.sync_segment(segment, 1)
+            self._durability.sync_directories()
+            segment.mark_synced(1)  # a sync that failed is not tried a second time
+        return segment, 1
+
+    def _create(self, size: int) -> Segment:
+        """Return a new segment, if there is room for ``size`` bytes of records."""
+        directory = files.prepare_directory(self._directory)
+        self._budget.expire()
+        self._budget.take(size)
+        segment = Segment(self._directory, directory.file_mode, self._settings.durability)
+        self._durability.changed((*directory.made_in, self._directory))
+        return segment
+
+    def _segment_for(self, size: int) -> Segment:
+        """Return the current segment, or a new one if there is none, if there is room for ``size`` bytes more."""
+        if self._segment is None:
+            return self._start(size)
+        self._budget.take(size)
+        return self._segment
+
+    def _start(self, size: int) -> Segment:
+        """Start a new current segment; it begins with the journal of every open run."""
+        segment = self._segment = self._create(size)
+        if self.keeps_journal:
+            for line in self._unended_journal():
+                segment.append(line, is_record=False)
+        return segment
+
+    def _replace(self, failed: Segment, *, lost: bool) -> Segment:
+        """Start another segment in place of one that failed; if that was ``lost``, write its unsynced lines again."""
+        self._segment = None
+        try:
+            segment = self._start(0)
+        finally:
+            self._retire(failed)
+        if lost:
+            self._write_again(self._durability.give_up(failed), segment)
+        return segment
+
+    def _rotate(self, full: Segment) -> None:
+        """Retire a full segment.  The next one, with the journal of open runs, must exist before this one is sealed."""
+        self._segment = None
+        try:
+            if self.keeps_journal and self._unended_journal():
+                self._start(0)
+        except OSError as error:
+            self._keep_error(error)
+        self._retire(full)
+
+    def _finish(self) -> None:
+        """Retire the current segment, if there is one."""
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            self._retire(segment)
+
+    def _retire(self, segment: Segment) -> None:
+        """Seal and close a segment.  One that is not intact gets no seal: it would not be true."""
+        try:
+            if segment.intact:
+                segment.seal(self._refused)
+                self._refused = 0
+        except OSError as error:
+            self._keep_error(error)  # readers can read a segment without a seal
+        finally:
+            if segment.intact or not self.keeps_journal:
+                segment.close()
+            else:
+                self._unsealed.append(segment)
+
+    def _write_again(self, lines: Iterable[bytes], segment: Segment) -> None:
+        for line in lines:
+            segment.append(line)
+            self._durability.written(segment, line)
+
+    def _sync_up_to(self, position: Position) -> None:
+        """Wait for ``sync_lock``, then sync, unless another thread has made this record durable meanwhile."""
+        segment, records = position
+        with self._durability.sync_lock:
+            if segment.synced < records:
+                self._sync()
+
+    def _sync(self) -> bool:
+        """Make everything durable.  Under ``power``, lines of a file that fails are written again, once, to another."""
+        for rescue in (True, False) if self._power else (False,):
+            failed = self._durability.sync()
+            if not failed:
+                return self._durability.sync_directories()
+            self._give_up_on(failed, rescue=rescue)
+        return False
+
+    def _give_up_on(self, failed: list[Segment], *, rescue: bool) -> None:
+        """Never sync these files again: a second fsync may succeed although the first one lost data."""
+        with self._mutex:
+            self._busy = True
+            try:
+                if self._segment in failed:
+                    self._finish()
+                for segment in failed:
+                    lines = self._durability.give_up(segment)
+                    if rescue and lines:
+                        self._write_again(lines, self._segment or self._start(0))
+            except OSError as error:
+                self._keep_error(error)
+            finally:
+                self._busy = False
+
+    def _keep_error(self, error: OSError) -> None:
+        self._errors.append(
+            f"runs are lost, the spool takes none: {self._directory} (TCC_SPOOL_DIR): {error.strerror or error}"
+        )
+
+    def _log_errors(self) -> None:
+        while self._errors and not self._busy:
+            log.warning(self._errors.pop())

@@ -1,0 +1,73 @@
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tcc_recorder as tcc
+from support.clocks import Clock
+from tcc_recorder.spool import budget
+from tcc_recorder.spool.budget import Budget
+
+
+def test_over_budget_records_are_refused_counted_and_logged(
+    spool: Path, read: Callable[[Path], list[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The spool never holds more than its maximum, of all processes; the seal says how many records were refused."""
+    spool.mkdir()
+    (spool / "of another process.jsonl").write_bytes(b"x" * 10_000)
+    tcc.configure(max_bytes=20_000)
+    for _ in range(30):
+        tcc.run().prompt("p" * 1000).end()
+    tcc.configure()
+    (spool / "of another process.jsonl").unlink()
+    (only,) = read(spool)
+    assert 5 <= len(only.records) < 10
+    assert only.seal["refused"] == 30 - len(only.records)
+    assert len(caplog.records) == 1
+    assert "tcc-upload" in caplog.text
+
+
+def test_what_was_refused_with_no_segment_open_is_told_by_one(spool: Path, read: Callable[[Path], list[Any]]) -> None:
+    """A process that could record nothing leaves a segment that says so."""
+    tcc.configure(max_bytes=100)
+    assert tcc.submit_feedback("r", "thumbs_up") is False
+    tcc.configure()
+    (only,) = read(spool)
+    assert only.seal["refused"] == 1
+
+
+def test_room_that_is_made_is_found_within_a_second(tmp_path: Path) -> None:
+    """While records are refused the directory is measured once a second, and never per record."""
+    clock, filler = Clock(), tmp_path / "filler"
+    filler.write_bytes(b"x" * 1000)
+    small = Budget(str(tmp_path), 1000, clock)
+    with pytest.raises(OSError, match="maximum of 1000 bytes"):
+        small.take(1)
+    filler.unlink()
+    clock.now = 0.9
+    with pytest.raises(OSError, match="maximum"):
+        small.take(1)
+    clock.now = 1.0
+    small.take(1)
+
+
+def test_the_directory_is_measured_every_4_mib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measurements cost nothing per record."""
+    measured: list[str] = []
+    monkeypatch.setattr(budget, "_bytes_in", lambda path: measured.append(path) or 0)
+    large = Budget(str(tmp_path), 2**40)
+    for _ in range(10 * 1024):
+        large.take(1024)
+    assert len(measured) == 3
+
+
+def test_a_floor_of_disk_is_left_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below 64 MiB of free disk records are refused: the agent needs it more."""
+    free = 64 * 2**20 + 100
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((1, 1, free, free, free, 0, 0, 0, 0, 255)))
+    tight = Budget(str(tmp_path), 2**40)
+    with pytest.raises(OSError, match="disk are free"):
+        tight.take(101)
+    Budget(str(tmp_path), 2**40).take(100)

@@ -1,0 +1,84 @@
+"""Read and verify what was recorded, and run programs that record."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+import tcc_recorder as tcc
+from tcc_recorder import sink
+from tcc_recorder.defaults import defaults
+from tcc_recorder.redact import policy
+from tcc_schemas.lines import Line, LineReader
+from tcc_schemas.tally import Tally
+
+
+class ReadSegment(NamedTuple):
+    """A segment of which every line was verified: header body, records, seal body (None if it is not sealed)."""
+
+    path: Path
+    header: dict[str, Any]
+    records: list[Line]
+    seal: dict[str, Any] | None
+
+
+def read_segment(path: Path) -> ReadSegment:
+    """Read and verify a segment; a seal must be true."""
+    reader = LineReader()
+    lines = reader.read(path.read_bytes())
+    assert reader.tail == 0, "the segment has a torn tail"
+    verified = [line for line in lines if isinstance(line, Line)]
+    assert verified == lines, "the segment is damaged"
+    header, rest = verified[0], verified[1:]
+    assert header.kind == "segment"
+    seal = None
+    if rest and rest[-1].kind == "seal":
+        seal = orjson.loads(rest.pop().body)
+        tally = Tally()
+        for line in (header, *rest):
+            tally.add(line.crc, is_record=line.is_record)
+        assert (seal["records"], seal["crcs"]) == (tally.records, tally.crcs)
+    assert all(line.is_record for line in rest)
+    return ReadSegment(path, orjson.loads(header.body), rest, seal)
+
+
+def forget_settings() -> None:
+    """Seal and close the process's spool, and forget every setting: the next record opens a spool again."""
+    sink._arguments.clear()
+    tcc.configure()
+    policy.reset()
+    defaults.configure({})
+
+
+def descriptor_of(path: Path) -> int:
+    """Return this process's descriptor of an open file."""
+    wanted = path.stat()
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 -- names, not paths
+        with suppress(OSError):  # the descriptor of this very listing
+            if os.path.samestat(os.fstat(int(name)), wanted):
+                return int(name)
+    raise AssertionError(f"{path} is not open")
+
+
+@contextmanager
+def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a program; at the end of the block, kill it with all its children, if they still run, and wait for it."""
+    process = subprocess.Popen(command, text=True, start_new_session=True, **options)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says so for zombies
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def run_program(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, with its output captured; leave no process behind, even if the test fails."""
+    with started(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+        stdout, stderr = process.communicate(timeout=100)
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
