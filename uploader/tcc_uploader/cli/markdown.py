@@ -49,7 +49,7 @@ def _sections(result: ReplayResult, letters: Mapping[str, int]) -> Iterator[str]
     yield from _list("Archives", map(_code, result.wrong), len(result.wrong))
     reasons = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
     lines = (f"{number:,} {_code(reason)}" for reason, number in reasons)
-    yield from _list("Dead letters in the state (`tcc-upload dead list` tells more)", lines, len(letters))
+    yield from _list("Dead letters in the state (`tcc-upload dead list` shows them)", lines, len(letters))
 
 
 def _list(title: str, lines: Iterable[str], number: int) -> Iterator[str]:

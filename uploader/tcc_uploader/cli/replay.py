@@ -87,7 +87,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
 
 
 def _death_test(*, copies: bool, assume_dead: bool) -> Callable[[Segment], bool]:
-    """Return what tells whether the process that wrote a segment has died."""
+    """Return the function that decides whether the process that wrote a segment has died."""
     if assume_dead:
         return lambda _: True
     if copies:  # a lock on a copy proves nothing

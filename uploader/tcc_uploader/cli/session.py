@@ -88,15 +88,15 @@ def deliver_once(
 ) -> ReplayResult:
     """Deliver the records of ``sources``, and the letters that were requeued; remove nothing.
 
-    ``timeout`` is the number of seconds without progress after which it gives up; ``is_dead`` tells whether the process
-    that wrote a segment has died: then its journaled runs are recovered.
+    ``timeout`` is the number of seconds without progress after which it gives up; ``is_dead`` decides whether the
+    process that wrote a segment has died: then its journaled runs are recovered.
     """
     stay_on_one_processor()
-    with working(settings) as ledger, progress_bar(wanted=bar) as progress:
+    with working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
         status = StatusFile(settings.state_dir, os.getpid())
 
         def update(engine: Engine) -> None:
-            progress.update(engine)
+            update_bar(engine)
             status.update(engine)
 
         try:

@@ -39,14 +39,14 @@ class StatusReport(BaseModel):
 
 def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
     """Put the report together, with or without a running uploader.  Raises :class:`LedgerError`."""
-    told = read_report(state)
+    last = read_report(state)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
         running_pid=holder(state),
-        watcher=told.watcher if told else "none",
+        watcher=last.watcher if last else "none",
         spools={str(spool): _spool_text(spool) for spool in spools},
         state_dir=str(state),
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
@@ -55,9 +55,9 @@ def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> Stat
         newer_files=[str(path) for path in found.newer],
         unreadable={str(path): why for path, why in found.unreadable.items()},
         not_in_sight=not_in_sight,
-        destinations=told.destinations if told else [],
-        last_success=told.last_success if told else None,
-        trouble=told.trouble if told else "",
+        destinations=last.destinations if last else [],
+        last_success=last.last_success if last else None,
+        trouble=last.trouble if last else "",
     )
 
 
