@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from crashes import seams
 from crashes.disk import ROOT, State, Stored
 from crashes.stage import SPOOL, STATE, Server, Uploader, committed_digests, items_of
-from tcc_uploader.inspect.verify import Verification, verify
+from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.ledger import sqlite as ledger_module
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
 from tcc_uploader.model.keys import digest_of
@@ -83,7 +83,7 @@ class Reopening:
             if times > 1 + may_repeat:
                 raise Violation(f"{state.where}: sent {times} times, {before[token]} of them before the crash")
         with Ledger.reading(self._root / STATE) as ledger:
-            result = verify(Sources([self._root / SPOOL]), ledger, whole=True)
+            result = verify_spools(Sources([self._root / SPOOL]), ledger, whole=True)
             known = committed_digests((self._root / STATE / FILE_NAME).read_bytes(), self._root / "scratch")
             for row in ledger.letters_with("dead"):
                 if not any(letter.id == row.id for letter in letters):

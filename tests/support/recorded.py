@@ -1,7 +1,6 @@
 """Read and verify what was recorded, and run programs that record."""
 
 import os
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 
 import tcc_recorder as tcc
+from support.children import kill, start
 from tcc_recorder import sink
 from tcc_recorder.defaults import defaults
 from tcc_recorder.redact import policy
@@ -68,13 +68,11 @@ def descriptor_of(path: Path) -> int:
 @contextmanager
 def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
     """Start a program; at the end of the block, kill it with all its children, if they still run, and wait for it."""
-    process = subprocess.Popen(command, text=True, start_new_session=True, **options)
+    process = start(command, text=True, **options)
     try:
         yield process
     finally:
-        with suppress(ProcessLookupError, PermissionError):  # nobody is left; macOS says so for zombies
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        kill(process)
 
 
 def run_program(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -156,7 +156,7 @@ def _ask(rig: Rig, variants: list[Variant], figures: DamageFigures) -> None:
     """Compare with what the ledger and ``verify`` tell."""
     rows = {Path(row.path).name: row for row in rig.rows()}
     with Ledger.reading(rig.state) as ledger:
-        report = verify.verify(Sources([rig.spool]), ledger, whole=True)
+        report = verify.verify_spools(Sources([rig.spool]), ledger, whole=True)
     checks = {Path(check.path).name: check for check in report.segments}
     for known in variants:
         row, check = rows.get(known.name), checks.get(known.name)

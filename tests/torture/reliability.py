@@ -38,7 +38,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "A ledger that is corrupt or deleted takes the counts of segments with it that are gone; the new one counts "
         "from there.",
         (
-            "tests/uploader/test_delivery_files.py",
+            "tests/uploader/delivery/test_delivery_files.py",
             "tests/torture/test_kill_campaign.py",
             "tests/torture/test_damage_campaign.py",
             "tests/torture/test_lost_state.py",
@@ -49,8 +49,8 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "record is sent again. Under load a commit follows within a quarter of a second. A lost ledger makes that "
         "window as long as the segments that are still there.",
         (
-            "tests/uploader/test_delivery_restarts.py",
-            "tests/uploader/test_delivery_outages.py",
+            "tests/uploader/delivery/test_delivery_restarts.py",
+            "tests/uploader/delivery/test_delivery_outages.py",
             "tests/end_to_end/test_kills.py",
             "tests/torture/test_kill_campaign.py",
         ),
@@ -59,7 +59,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "A newline that is hit costs the two records beside it. Feedback waits for its run while that is pending in "
         "the same segment. The records of a destination that is paused wait, alone.",
         (
-            "tests/uploader/test_delivery_refusals.py",
+            "tests/uploader/delivery/test_delivery_refusals.py",
             "tests/torture/test_damage_campaign.py",
             "tests/torture/test_poison.py",
             "tests/torture/test_planted_files.py",
@@ -69,7 +69,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "A server that refuses good records for themselves (400, 413, 422) fewer than twenty times in a row, and then "
         "takes one: the refused are dead letters, which `tcc-upload dead requeue` sends again.",
         (
-            "tests/uploader/test_delivery_outages.py",
+            "tests/uploader/delivery/test_delivery_outages.py",
             "tests/torture/test_full_state.py",
             "tests/torture/test_lying_watcher.py",
             "tests/torture/test_keys_revoked.py",
@@ -78,14 +78,14 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
     7: Holding(
         "What was recorded after a copy began may be missing in it. Two machines that replay the same records know "
         "nothing of each other: that costs duplicates.",
-        ("tests/uploader/test_delivery_restarts.py", "tests/torture/test_copy_campaign.py"),
+        ("tests/uploader/delivery/test_delivery_restarts.py", "tests/torture/test_copy_campaign.py"),
     ),
     8: Holding(
         "`--adopt`, `--allow-origin`, `TCC_BASE_URL` and `TCC_ALLOW_UNSAFE_BASE_URL` are the operator's word. A record "
         "that was made without a key goes with the default key.",
         (
-            "tests/uploader/test_routing.py",
-            "tests/uploader/test_upload_command.py",
+            "tests/uploader/delivery/test_routing.py",
+            "tests/uploader/cli/test_upload_command.py",
             "tests/torture/test_keys_revoked.py",
             "tests/torture/test_kill_campaign.py",
         ),

@@ -28,6 +28,6 @@ def test_damage_after_the_delivery_is_damage(tmp_path: Path) -> None:
             data[position] ^= 4
             path.write_bytes(data)
             with rig.ledger() as ledger:
-                report = verify.verify(Sources([rig.spool]), ledger, whole=True)
+                report = verify.verify_spools(Sources([rig.spool]), ledger, whole=True)
             assert report.damaged
             assert not report.broken, report

@@ -2,11 +2,13 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from support.faults import AT, batch_of, run_item, step_item
+from support.shell import Shell
 from tcc_uploader.sandbox import Receipts, Sandbox
 
 
@@ -66,3 +68,11 @@ def test_a_second_receipt_is_counted(sandbox: Sandbox) -> None:
         ("step", "s1", 2),
     ]
     assert "2 different items received, 1 of them more than once" in httpx.get(sandbox.url).text
+
+
+def test_a_file_that_can_not_hold_receipts_is_a_usage_error(shell: Shell, tmp_path: Path) -> None:
+    """A missing folder, or a file that is no database, ends the command with 2 and a message that names the file."""
+    (tmp_path / "notes").write_text("these are not receipts, and they are long enough to be no new database " * 20)
+    for file in (tmp_path / "missing" / "receipts", tmp_path / "notes"):
+        shell.run("sandbox", "--db", file, code=2)
+        assert f"can't keep receipts in {file}: " in shell.printed

@@ -63,6 +63,16 @@ def test_keys_come_from_file_and_environment_the_default_first(tmp_path: Path) -
     assert settings.api_keys == ("k1", "k2", "k3", "k4", "k5")
 
 
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", "schl\u00fcssel".encode()])
+def test_a_key_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    """A key file that is missing, is no text, or holds what no HTTP header can carry is an error of the settings."""
+    file = tmp_path / "keys"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match="key"):
+        load({}, api_key_file=file)
+
+
 def test_the_file_is_found_by_name_or_in_its_usual_place(tmp_path: Path) -> None:
     """TCC_UPLOAD_CONFIG, else ``tcc/upload.toml`` in the user's configuration."""
     usual = tmp_path / "tcc" / "upload.toml"

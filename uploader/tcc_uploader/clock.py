@@ -1,4 +1,4 @@
-"""Time and chance, passed in wherever they decide something."""
+"""Time and randomness, passed in wherever a decision depends on them, so that tests can set them."""
 
 import random
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Seconds: ``monotonic`` to wait by, ``wall`` to tell people; ``chance`` in [0, 1) for jitter."""
+    """``monotonic`` gives seconds for waiting, ``wall`` seconds since 1970, ``chance`` numbers in [0, 1)."""
 
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time

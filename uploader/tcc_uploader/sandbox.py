@@ -1,4 +1,4 @@
-"""A small stand-in for Observatory on loopback, for demos and tests.  It counts receipts, and hides none."""
+"""A small stand-in for Observatory on loopback, for demos and tests.  It counts every receipt, also repeated ones."""
 
 import hashlib
 import sqlite3
@@ -27,35 +27,38 @@ CREATE TABLE IF NOT EXISTS receipts (
 
 
 class Receipts:
-    """Every item that was accepted, in SQLite: one row per item and receipt."""
+    """Every item that was accepted, in SQLite: one row per item and receipt.
+
+    Raises OSError if the file can't be opened, or is not an SQLite file.
+    """
 
     def __init__(self, database: Path | str) -> None:
-        self._database = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA synchronous=OFF")
-        self._database.execute(_TABLE)
         self._lock = threading.Lock()
+        try:
+            self._database = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA synchronous=OFF")
+            self._database.execute(_TABLE)
+        except sqlite3.Error as error:
+            raise OSError(f"can't keep receipts in {database}: {error}") from error
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
     def add(self, path: str, token: str, items: list[dict[str, Any]]) -> None:
-        """Keep the items of one request."""
+        """Keep the items of one request; ``token`` is its ``Idempotency-Key``, which stands in for an id."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        rows = []
-        for item in items:
-            body = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
-            digest = hashlib.sha256(body).hexdigest()[:16]
-            kind = item.get("type", "feedback")
-            ident = item.get(f"{kind}_id") or token or digest
-            rows.append((at, path, kind, ident, item.get("run_id") or item.get("runId"), digest, token, body))
         with self._lock:
             self._database.execute("BEGIN")
-            request = self._database.execute("SELECT coalesce(max(request), 0) + 1 FROM receipts").fetchone()[0]
-            self._database.executemany(
-                f"INSERT INTO receipts VALUES (NULL, ?, {request}, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 -- our own number
-                rows,
-            )
+            [request] = self._database.execute("SELECT coalesce(max(request), 0) + 1 FROM receipts").fetchone()
+            for item in items:
+                body = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+                digest = hashlib.sha256(body).hexdigest()[:16]
+                kind = item.get("type", "feedback")
+                ident = item.get(f"{kind}_id") or token or digest
+                run_id = item.get("run_id") or item.get("runId")
+                row = (at, request, path, kind, ident, run_id, digest, token, body)
+                self._database.execute("INSERT INTO receipts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             self._database.execute("COMMIT")
 
     def counts(self) -> list[tuple[str, str, str, int]]:
@@ -66,10 +69,11 @@ class Receipts:
             ).fetchall()
 
     def table(self) -> str:
-        """Return the counts as text."""
-        lines = [f"{times:>3} x  {kind:<9}  {ident}  {digest}" for kind, ident, digest, times in self.counts()]
-        twice = sum(times > 1 for *_, times in self.counts())
-        return "\n".join([*lines, f"{len(lines)} different items received, {twice} of them more than once"])
+        """Return the counts as text, for people."""
+        counts = self.counts()
+        lines = [f"{times:>3} x  {kind:<9}  {ident}  {digest}" for kind, ident, digest, times in counts]
+        repeated = sum(times > 1 for *_, times in counts)
+        return "\n".join([*lines, f"{len(counts)} different items received, {repeated} of them more than once"])
 
 
 class Sandbox(ThreadingHTTPServer):
@@ -94,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """Show what was received."""
+        """Show what was received, as text."""
         self._answer(200, self.server.receipts.table() + "\n")
 
     def do_POST(self) -> None:
@@ -102,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), _MAX_BODY))
         scheme, _, key = self.headers.get("Authorization", "").partition(" ")
         if scheme != "Bearer" or not key or self.server.key not in (None, key):
-            self._answer(401, "this key is not known")
+            self._answer(401, "this API key is not known")
             return
         if self.path not in (CUSTOM_PATH, FEEDBACK_PATH):
             self._answer(404, f"nothing at {self.path}")
@@ -111,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
             value = orjson.loads(body)
             (_CUSTOM if self.path == CUSTOM_PATH else _FEEDBACK).validate_python(value)
         except orjson.JSONDecodeError as error:
-            self._answer(400, f"no JSON: {error}")
+            self._answer(400, f"not JSON: {error}")
         except ValidationError as error:
             self._answer(422, error.json(include_url=False, include_input=False))
         else:
@@ -120,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, '{"ok":true}')
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
-        """Say nothing: the receipts tell."""
+        """Log nothing: the receipts show what came."""
 
     def _answer(self, status: int, text: str) -> None:
         body = text.encode()

@@ -1,4 +1,4 @@
-"""Every setting of the uploader: argument, else environment, else TOML file, else default; one frozen value."""
+"""The uploader's settings, one frozen value: argument, else environment, else settings file, else default."""
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ After = Literal["delete", "keep"]
 
 
 class SettingsError(ValueError):
-    """A setting can't be used; the message says which and what to do."""
+    """A setting can't be used; the message says which, and why."""
 
 
 class TomlFile(BaseModel):
@@ -30,8 +30,8 @@ class TomlFile(BaseModel):
     state_dir: str | None = None
     base_url: str | None = None
     allow_origins: list[str] = []
-    in_flight: int | None = Field(default=None, ge=1, le=MAX_IN_FLIGHT)
-    after: After | None = None
+    in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
+    after: After = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,56 +66,34 @@ def load(
     in_flight: int | None = None,
     after: After | None = None,
 ) -> Settings:
-    """Read the settings.  Raises :class:`SettingsError`."""
-    toml = _toml(config or _default_config(environment))
+    """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
+    file = _settings_file(config or _default_config(environment))
+    allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
     try:
-        base = environment.get("TCC_BASE_URL") or toml.base_url
-        urls = {
-            name: checked_url(url, environment) if (url := value) else None
-            for name, value in (
-                ("base", base),
-                ("custom", environment.get("TCC_URL")),
-                ("feedback", environment.get("TCC_FEEDBACK_URL")),
-            )
-        }
-        allowed = allow_origins or _list(environment.get("TCC_ALLOW_ORIGINS", "")) or toml.allow_origins
-        origins = {origin_of(url) for url in (*allowed, *urls.values()) if url}
-        keys = _keys(environment, api_key_file)
-        wanted = in_flight, _number(environment, "TCC_IN_FLIGHT"), toml.in_flight
-        flights = next((number for number in wanted if number is not None), DEFAULT_IN_FLIGHT)
+        base = _url(environment.get("TCC_BASE_URL") or file.base_url, environment)
+        custom = _url(environment.get("TCC_URL"), environment)
+        feedback = _url(environment.get("TCC_FEEDBACK_URL"), environment)
+        if custom and not base and not feedback:
+            feedback = _feedback_url_beside(custom)
+        origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    if not 1 <= flights <= MAX_IN_FLIGHT:
-        raise SettingsError(f"the number of requests in flight is 1 to {MAX_IN_FLIGHT}, not {flights}")
-    custom = urls["custom"]
     return Settings(
-        spools=_spools(spools, environment, toml),
-        state_dir=(state or _toml_state(environment, toml)).absolute(),
-        api_keys=keys,
+        spools=_spools(spools, environment, file),
+        state_dir=_state_dir(state, environment, file),
+        api_keys=_api_keys(environment, api_key_file),
         adopt=frozenset(adopt),
-        base_url=urls["base"],
+        base_url=base,
         custom_url=custom,
-        # feedback goes beside its run, never to another host that nobody named
-        feedback_url=urls["feedback"] or (custom and not base and _beside(custom)) or None,
-        allowed_origins=frozenset(origins),
-        in_flight=flights,
-        after=after or toml.after or "delete",
+        feedback_url=feedback,
+        allowed_origins=origins,
+        in_flight=_in_flight(in_flight, environment, file),
+        after=after or file.after,
     )
 
 
-def _spools(given: Sequence[Path], environment: Mapping[str, str], toml: TomlFile) -> tuple[Path, ...]:
-    if not given and not environment.get("TCC_SPOOL_DIR") and toml.spools:
-        given = [Path(spool).expanduser() for spool in toml.spools]
-    return tuple(spool.absolute() for spool in given) or (Path(spool_dir(environment)),)
-
-
-def _toml_state(environment: Mapping[str, str], toml: TomlFile) -> Path:
-    if toml.state_dir and not environment.get("TCC_STATE_DIR"):
-        return Path(toml.state_dir).expanduser()
-    return Path(state_dir(environment))
-
-
 def _default_config(environment: Mapping[str, str]) -> Path | None:
+    """Return the settings file that the environment names, else the user's own if it exists."""
     if named := environment.get("TCC_UPLOAD_CONFIG"):
         return Path(named)
     home = environment.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
@@ -123,7 +101,8 @@ def _default_config(environment: Mapping[str, str]) -> Path | None:
     return path if path.is_file() else None
 
 
-def _toml(path: Path | None) -> TomlFile:
+def _settings_file(path: Path | None) -> TomlFile:
+    """Return what the settings file says; without a file, nothing is set."""
     if path is None:
         return TomlFile()
     try:
@@ -131,44 +110,70 @@ def _toml(path: Path | None) -> TomlFile:
     except OSError as error:
         raise SettingsError(f"can't read the settings file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is no valid TOML: {error}") from error
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise SettingsError(f"{path}: {faults}") from error
 
 
-def _keys(environment: Mapping[str, str], api_key_file: Path | None) -> tuple[str, ...]:
+def _spools(arguments: Sequence[Path], environment: Mapping[str, str], file: TomlFile) -> tuple[Path, ...]:
+    if arguments:
+        return tuple(spool.absolute() for spool in arguments)
+    if file.spools and not environment.get("TCC_SPOOL_DIR"):
+        return tuple(Path(spool).expanduser().absolute() for spool in file.spools)
+    return (Path(spool_dir(environment)),)
+
+
+def _state_dir(argument: Path | None, environment: Mapping[str, str], file: TomlFile) -> Path:
+    if argument is not None:
+        return argument.absolute()
+    if file.state_dir and not environment.get("TCC_STATE_DIR"):
+        return Path(file.state_dir).expanduser().absolute()
+    return Path(state_dir(environment)).absolute()
+
+
+def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
     """Return every key that is held, the default key first, each once."""
     keys = []
-    if api_key_file is not None:
+    if key_file is not None:
         try:
-            keys += _list(api_key_file.read_text())
+            keys += _words(key_file.read_text())
         except OSError as error:
-            raise SettingsError(f"can't read the key file {api_key_file}: {error.strerror}") from error
-    keys += _list(environment.get("TCC_API_KEY", "")) + _list(environment.get("TCC_API_KEYS", ""))
-    for key in keys:
-        if not key.isascii() or not key.isprintable():
-            raise SettingsError("an API key holds characters that no HTTP header can carry: check how it was copied")
+            raise SettingsError(f"can't read the key file {key_file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
+    keys += _words(environment.get("TCC_API_KEY", "")) + _words(environment.get("TCC_API_KEYS", ""))
+    if not all(key.isascii() and key.isprintable() for key in keys):
+        raise SettingsError("an API key holds characters that an HTTP header can't carry: check how it was copied")
     return tuple(dict.fromkeys(keys))
 
 
-def _list(text: str) -> list[str]:
-    """Split a list that is separated by commas or white space."""
+def _in_flight(argument: int | None, environment: Mapping[str, str], file: TomlFile) -> int:
+    number = file.in_flight
+    if argument is not None:
+        number = argument
+    elif named := environment.get("TCC_IN_FLIGHT"):
+        try:
+            number = int(named)
+        except ValueError:
+            raise SettingsError(f"TCC_IN_FLIGHT must be a number, not {named!r}") from None
+    if not 1 <= number <= MAX_IN_FLIGHT:
+        raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
+    return number
+
+
+def _words(text: str) -> list[str]:
+    """Split a list whose members are separated by commas or white space."""
     return text.replace(",", " ").split()
 
 
-def _number(environment: Mapping[str, str], name: str) -> int | None:
-    value = environment.get(name)
-    if not value:
-        return None
-    try:
-        return int(value)
-    except ValueError:
-        raise SettingsError(f"{name} is a number, not {value!r}") from None
+def _url(configured: str | None, environment: Mapping[str, str]) -> str | None:
+    """Return a configured URL in normal form.  Raises ValueError if a key must not go there."""
+    return checked_url(configured, environment) if configured else None
 
 
-def _beside(custom_url: str) -> str:
-    """Return the feedback URL on the host that takes the runs."""
+def _feedback_url_beside(custom_url: str) -> str:
+    """Return the feedback URL on the host that takes the runs: feedback never goes to a host that nobody named."""
     if custom_url.endswith(CUSTOM_PATH):
         return custom_url.removesuffix(CUSTOM_PATH) + FEEDBACK_PATH
     return origin_of(custom_url) + FEEDBACK_PATH

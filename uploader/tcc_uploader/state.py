@@ -1,4 +1,4 @@
-"""The uploader's state directory, and the lock that keeps it to one process."""
+"""The locks that let one uploader work on a state directory, and one daemon watch a spool."""
 
 import os
 import time
@@ -13,12 +13,12 @@ LOCK_NAME: Final = "uploader.lock"
 
 
 class StateHeldError(Exception):
-    """Another uploader works on this state; the message says which."""
+    """Another uploader works on this state or spool; the message says which, and what to do."""
 
 
 @contextmanager
 def held(state: Path) -> Iterator[Path]:
-    """Create the state directory (0700) if need be, and hold its lock.
+    """Create the state directory (0700) if there is none, and hold its lock.
 
     Raises :class:`StateHeldError` if another process holds it, OSError if the directory can't be used.
     """
@@ -28,7 +28,7 @@ def held(state: Path) -> Iterator[Path]:
         if not _lock_soon(descriptor):
             raise StateHeldError(
                 f"another uploader (pid {_pid(descriptor)}) works on {state}: "
-                "stop it, or give this one a spool and a --state-dir of its own"
+                "stop it, or give this one its own spool and --state-dir"
             )
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
@@ -41,24 +41,24 @@ def held(state: Path) -> Iterator[Path]:
 def watched_alone(spools: Iterable[Path]) -> Iterator[None]:
     """Hold the lock of every spool that exists: two daemons on one spool would send everything twice.
 
-    Raises :class:`StateHeldError` if another daemon watches one.
+    Raises :class:`StateHeldError` if another daemon watches one of them.
     """
     with ExitStack() as stack:
         for spool in spools:
             try:
                 descriptor = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
             except OSError:
-                continue  # not there yet, or not to be read: the daemon tells
+                continue  # missing or unreadable: the daemon's scan reports it
             stack.callback(os.close, descriptor)
             if not _lock_soon(descriptor):
-                raise StateHeldError(f"another daemon watches {spool}: stop it, or give this one a spool of its own")
+                raise StateHeldError(f"another daemon watches {spool}: stop it, or give this one its own spool")
         yield
 
 
 def _lock_soon(descriptor: int) -> bool:
-    """Take the lock; try for a moment, because ``holder`` holds it while it looks."""
+    """Take the lock; try for 0.2 s, because :func:`holder` takes it for a moment to test it."""
     if os.name != "posix":
-        return True  # nothing keeps two uploaders apart on Windows
+        return True  # Windows: two uploaders are not kept apart
     for _ in range(10):
         if try_lock(descriptor):
             return True
@@ -67,7 +67,7 @@ def _lock_soon(descriptor: int) -> bool:
 
 
 def holder(state: Path) -> int | None:
-    """Return the pid of the uploader that works on this state; None if there is none."""
+    """Return the pid of the uploader that works on this state (0 if it is not known); None if there is none."""
     try:
         descriptor = os.open(state / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from support.faults import KEY, FaultServer, Reply, SegmentFile, always, ok
 from support.shell import Shell
 from support.worlds import wait_until
-from tcc_uploader.cli.exit_codes import FAIL_ON, Exit, softened
+from tcc_uploader.cli.exit_codes import FAIL_ON, Exit, FailOn, exit_of_replay
 from tcc_uploader.cli.markdown import summary
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "ci.md").read_text()
 HOSTILE = "x|`y`<img src=q onerror=p>@someone#1 [t](http:e) www.example.com\n# head\u202e*b*_i_~s~&amp;"
 
 
-def outcome(
+def result_of(
     counts: Counts | None = None,
     *,
     unreadable: dict[str, str] | None = None,
@@ -27,7 +27,7 @@ def outcome(
     paused: list[DestinationReport] | None = None,
     trouble: str = "",
 ) -> ReplayResult:
-    """Return what a replay came to."""
+    """Return the result of a replay."""
     return ReplayResult(
         counts=counts or Counts(),
         sent=Counts(),
@@ -85,7 +85,7 @@ def test_damage_fails_the_job_unless_nothing_does(shell: Shell, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("fail_on", FAIL_ON)
-def test_what_is_no_fate_of_a_record_fails_always(shell: Shell, fail_on: str) -> None:
+def test_what_is_no_result_of_a_record_fails_always(shell: Shell, fail_on: str) -> None:
     """Wrong usage is 2, a state that is held 73, a ledger of a newer version 75."""
     shell.run("replay", "/no/such/file", "--fail-on", fail_on, code=2)
     with shell.daemon():
@@ -98,12 +98,12 @@ def test_what_is_no_fate_of_a_record_fails_always(shell: Shell, fail_on: str) ->
 
 
 @pytest.mark.parametrize("fail_on", FAIL_ON)
-def test_a_ledger_that_can_not_be_written_fails_always(fail_on: str) -> None:
-    """A full disk under the state is no fate of a record."""
-    assert softened(Exit.PENDING, outcome(trouble="disk full"), fail_on) is Exit.PENDING
+def test_a_ledger_that_can_not_be_written_fails_always(fail_on: FailOn) -> None:
+    """A full disk under the state is nothing that ``--fail-on`` may pass over."""
+    assert exit_of_replay(result_of(trouble="disk full"), fail_on) is Exit.PENDING
 
 
-def test_the_summary_tells_every_fate(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
+def test_the_summary_counts_every_record(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
     """The table adds up, dead letters are counted by their reasons, and what was there before stays."""
     file = tmp_path / "summary.md"
     file.write_text("before\n")
@@ -158,7 +158,7 @@ def test_the_summary_stays_small_whatever_the_artifact_holds() -> None:
     """Thousands of paused destinations, files and complaints are twenty lines each, and a fourth of GitHub's limit."""
     many = [f"{number}{'😀' * 10_000}" for number in range(5_000)]
     paused = [DestinationReport(url=text, key=text, state=text, waiting=1, reason=text, remedy=text) for text in many]
-    hostile = outcome(unreadable={text: text for text in many}, wrong=many, paused=paused, trouble=many[0])
+    hostile = result_of(unreadable={text: text for text in many}, wrong=many, paused=paused, trouble=many[0])
     text = summary(hostile, dict.fromkeys(many, 1))
     assert text.isascii()
     assert len(text) < 256 * 1024
@@ -182,15 +182,15 @@ def test_a_dry_run_has_no_result_to_tell(shell: Shell, option: list[str]) -> Non
 
 
 def test_the_page_names_every_member_of_the_json(shell: Shell, server: FaultServer) -> None:
-    """docs/ci.md lists the members that ``replay --json`` prints, and no other; the fates add up."""
+    """docs/ci.md lists the members that ``replay --json`` prints, and no other; the counts add up."""
     SegmentFile().run("r1").run("r2").write(shell.spool)
     server.behaviour = ok
     found = shell.json("replay")
     rows = PAGE.partition("| member | |")[2]
     named = {name for row in re.findall(r"^\| (`.*?) \| ", rows, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
     assert named == set(found)
-    settlement = (found[fate] for fate in ("delivered", "duplicate", "dead", "pending", "dropped"))
-    assert sum(int(str(fate)) for fate in settlement) == found["records"] == 2
+    counts = (found[fate] for fate in ("delivered", "duplicate", "dead", "pending", "dropped"))
+    assert sum(int(str(count)) for count in counts) == found["records"] == 2
 
 
 def test_the_page_tells_the_exit_codes_of_fail_on() -> None:

@@ -1,4 +1,4 @@
-"""What a daemon says of itself, for ``tcc-upload status``."""
+"""What a daemon reports of itself, for ``tcc-upload status``."""
 
 import json
 
@@ -15,7 +15,7 @@ def test_a_daemon_without_news_writes_nothing(rig: Rig) -> None:
     written: list[tuple[float, int]] = []
 
     def watched(engine: Engine) -> bool:
-        report.tell(engine)
+        report.update(engine)
         path = rig.state / FILE_NAME
         if path.exists():
             written.append((rig.time.now, path.stat().st_mtime_ns))

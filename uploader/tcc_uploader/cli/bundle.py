@@ -1,8 +1,8 @@
-"""``tcc-upload bundle``: pack spools into one file that can be carried."""
+"""``tcc-upload bundle``: pack spools into one file, to be carried to another machine."""
 
 import re
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,24 +22,24 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.state import StateHeldError, watched_alone
 
-from .exit_codes import Exit
+from . import text
+from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, settings_from, with_options
-from .session import fail, on_signals, working
-from .text import plural
+from .session import fail, note, on_signals, working
 
 _STDOUT: Final = Path("-")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def _moment(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
-    """Return the moment that ``--since`` names, UTC; what is none is a usage error."""
-    if text is None:
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    """Return the moment that ``--since`` names, in UTC; anything else is a usage error."""
+    if value is None:
         return None
-    ago = re.fullmatch(rf"(\d{{1,4}})([{''.join(_UNITS)}])", text)
+    ago = re.fullmatch(rf"(\d{{1,4}})([{''.join(_UNITS)}])", value)
     if ago:
         return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromisoformat(value).astimezone(UTC)
     except (ValueError, OverflowError):
         advice = "give a date (2026-01-31), a date and time (2026-01-31T18:00), or how long ago (30m, 2h, 7d, 4w)"
         raise click.BadParameter(advice) from None
@@ -66,7 +66,7 @@ def _moment(_context: click.Context, _option: click.Parameter, text: str | None)
     "statuses",
     multiple=True,
     type=click.Choice(list(STATUSES)),
-    help="Only runs that ended so; repeat for more.",
+    help="Only runs that ended with this status; repeat for more.",
 )
 @click.option("--remove", is_flag=True, help="Remove from the spool what was bundled and can't grow any more.")
 @with_options(*STATE_OPTIONS)
@@ -80,10 +80,11 @@ def bundle_command(
     remove: bool,
     **options: Any,
 ) -> None:
-    """Pack the default spool, or SPOOLS, into one file; its manifest says what must arrive.
+    """Pack the default spool, or SPOOLS, into one file, with a manifest of what must arrive.
 
-    Everything that was recorded before is in it, also by agents that are running.  With --since, --session or --status
-    it holds whole records: those of a run that are asked for, wherever they lie.  An existing file is never replaced.
+    It holds everything that was recorded before the command began, also by agents that are still running.  --since
+    selects records by the time at which they were recorded; --session and --status select runs, each with all its
+    records, also those in other segments.  An existing file is never replaced.
     """
     wanted = Filter(since, frozenset(sessions), frozenset(statuses))
     ending = _ending_of(output)
@@ -105,10 +106,14 @@ def bundle_command(
             fail(str(error), Exit.PENDING)
         except OSError as error:
             fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
-    sys.exit(_told(made))
+    note(*text.unreadable_lines(made.unreadable))
+    if made.damaged:
+        note(f"{text.plural(made.damaged, 'damaged line')} carried as they are")
+    sys.exit(exit_of_bundle(made))
 
 
 def _make(settings: Settings, wanted: Filter, output: Path, ending: str) -> Plan:
+    """Write the bundle.  Raises :class:`BundleError`, OSError."""
     with Snapshots(settings.spools) as snapshots:
         made = plan(snapshots, wanted)
         if output == _STDOUT:
@@ -116,39 +121,26 @@ def _make(settings: Settings, wanted: Filter, output: Path, ending: str) -> Plan
         else:
             with new_file(output) as file:
                 size = write(made, ending, file.fileno())
-    counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
-    click.echo(f"{output}: {counts}, {_size_text(size)}", err=True)
+    counts = f"{text.plural(len(made.members), 'segment')}, {text.plural(made.manifest.records, 'record')}"
+    note(f"{output}: {counts}, {text.size_text(size)}")
     return made
 
 
 def _remove(settings: Settings, made: Plan, output: Path) -> None:
-    """Remove what was bundled, once the bundle was read back."""
+    """Read the bundle back; then remove from the spools what is in it."""
     read_back(output, made.manifest)
-    with ExitStack() as stack:
-        known = (settings.state_dir / FILE_NAME).exists()
-        ledger = stack.enter_context(working(settings)) if known else None
+    has_ledger = (settings.state_dir / FILE_NAME).exists()
+    with working(settings) if has_ledger else nullcontext() as ledger:
         try:
             staying = remove_bundled(made.members, output.resolve(), ledger)
         except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
-    click.echo(f"removed {len(made.members) - len(staying):,} of {plural(len(made.members), 'segment')}", err=True)
-    for path, why in staying.items():
-        click.echo(f"{path} stays: {why}", err=True)
-
-
-def _told(made: Plan) -> Exit:
-    """Say what is wrong with what was bundled, and return the exit code."""
-    for path, why in made.unreadable.items():
-        click.echo(f"can't read {path}: {why}", err=True)
-    if made.damaged:
-        click.echo(f"{plural(made.damaged, 'damaged line')} carried as they are", err=True)
-    if made.unreadable:
-        return Exit.PENDING
-    return Exit.DEAD_OR_DAMAGED if made.damaged else Exit.DELIVERED
+    note(f"removed {len(made.members) - len(staying):,} of {text.plural(len(made.members), 'segment')}")
+    note(*(f"{path} stays: {why}" for path, why in staying.items()))
 
 
 def _ending_of(output: Path) -> str:
-    """Return what kind of archive to write; a usage error if it can't be."""
+    """Return the ending that says what kind of archive to write; an output that can't be is a usage error."""
     if output == _STDOUT:
         if sys.stdout.isatty():
             raise click.UsageError("-o - is for a pipe or a file: a terminal can't show a bundle")
@@ -157,15 +149,7 @@ def _ending_of(output: Path) -> str:
     if ending is None:
         raise click.UsageError(f"{output} must end in one of {', '.join(ENDINGS)}")
     if ending == ZSTD_ENDING and ZSTD is None:
-        raise click.UsageError("needs zstd: pip install 'tcc-offline[zstd]', or name it .tar.gz")
+        raise click.UsageError("a .tar.zst needs zstd: pip install 'tcc-offline[zstd]', or name it .tar.gz")
     if output.exists() or output.is_symlink():
-        raise click.UsageError(f"{output} is there already, and may be all that is left of what it holds: name another")
+        raise click.UsageError(f"{output} exists, and may hold the only copy of its records: name another file")
     return ending
-
-
-def _size_text(size: int) -> str:
-    """Return a number of bytes as a person reads it."""
-    for power, unit in ((3, "GB"), (2, "MB"), (1, "kB")):
-        if size >= 1000**power:
-            return f"{size / 1000**power:,.1f} {unit}"
-    return f"{size:,} bytes"

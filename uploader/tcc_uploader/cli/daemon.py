@@ -3,16 +3,16 @@
 import logging
 import os
 import sys
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.ledger.store import Damaged, LedgerError, Lost
-from tcc_uploader.ops import process
+from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
-from tcc_uploader.settings import Settings
+from tcc_uploader.settings import After, Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import StateHeldError, watched_alone
 
@@ -25,11 +25,11 @@ _log = logging.getLogger(__name__)
 
 @click.command("daemon")
 @with_options(SPOOLS, *SENDING_OPTIONS)
-@click.option("--after", type=click.Choice(["delete", "keep"]), help="What becomes of delivered segments [delete].")
+@click.option("--after", type=click.Choice(get_args(After)), help="What to do with delivered segments [delete].")
 def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
     on_signals(sys.exit)  # nothing is in flight yet
-    process.stay_on_one()
+    stay_on_one_processor()
     settings = settings_from(options)
     while True:
         try:
@@ -38,7 +38,7 @@ def daemon_command(**options: Any) -> None:
         except StateHeldError as error:
             fail(str(error), Exit.STATE_HELD)
         except Lost as error:
-            _log.error("%s; starting anew in %s, which may cost duplicates", error, settings.state_dir)
+            _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
         except Damaged as error:
             _log.error("the ledger is damaged: %s", error)
             quarantine_ledger(settings.state_dir)
@@ -52,9 +52,9 @@ def _watch(settings: Settings) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
     with working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
-        report = StatusFile(settings.state_dir, os.getpid())
+        status = StatusFile(settings.state_dir, os.getpid())
         removes = settings.after == "delete"
-        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, on_step=report.tell) as engine:
+        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, on_step=status.update) as engine:
             on_signals(engine.stop)
             engine.run_for_ever()
-            report.write(engine)
+            status.write(engine)

@@ -1,11 +1,11 @@
-"""``tcc-upload doctor``: try everything that delivery needs."""
+"""``tcc-upload doctor``: try everything that a delivery needs."""
 
 import sys
 from typing import Any
 
 import click
 
-from tcc_uploader.inspect import doctor as examination
+from tcc_uploader.inspect.doctor import diagnose
 
 from . import text
 from .exit_codes import Exit
@@ -17,19 +17,18 @@ from .session import reading
 @with_options(SPOOLS, *SENDING_OPTIONS)
 @AS_JSON
 def doctor_command(*, as_json: bool, **options: Any) -> None:
-    """Try everything that delivery stands on: folders, locks, events, keys, name, TLS, proxy, clock.
+    """Try everything that a delivery needs: folders, locks, events, keys, DNS, proxy, TLS, clock.
 
-    Works offline.  Exit codes: 0 nothing is wrong; 77 something needs you.
+    Works offline.  Exit codes: 0 nothing is wrong; 77 an operator is needed.
     """
     settings = settings_from({**options, "after": None})
-    failed = False
+    findings = []
     with reading(settings) as ledger:
-        findings = []
-        for finding in examination.examine(settings, ledger):
-            failed |= finding.level == "fail"
-            findings.append(finding._asdict())
+        for finding in diagnose(settings, ledger):
+            findings.append(finding)
             if not as_json:
                 click.echo("\n".join(text.finding_lines(finding)))
     if as_json:
-        click.echo(text.json_text(findings))
+        click.echo(text.json_text([finding._asdict() for finding in findings]))
+    failed = any(finding.level == "fail" for finding in findings)
     sys.exit(Exit.OPERATOR_NEEDED if failed else Exit.DELIVERED)

@@ -1,17 +1,21 @@
-"""Exit codes, as ``sysexits.h`` numbers them."""
+"""Exit codes, as ``sysexits.h`` numbers them, and which report ends a command with which."""
 
 from enum import IntEnum
 from typing import Final, Literal, get_args
 
+from tcc_uploader.bundle.build import Plan
 from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.inspect.survey import Survey
+from tcc_uploader.inspect.verify import Verification
+from tcc_uploader.settings import Settings
 
 FailOn = Literal["pending", "dead", "never"]
-"""What of the records' fates makes a replay fail."""
+"""What ``--fail-on`` lets a replay fail for."""
 FAIL_ON: Final[tuple[FailOn, ...]] = get_args(FailOn)
 
 
 class Exit(IntEnum):
-    """What a command came to."""
+    """The result of a command."""
 
     DELIVERED = 0
     USAGE = 2
@@ -27,19 +31,38 @@ class Exit(IntEnum):
     """Some records wait for a person: a wrong key, a wrong URL, a certificate."""
 
 
-def exit_of(outcome: ReplayResult) -> Exit:
-    """Return the exit code of a one-shot run."""
-    waits = outcome.counts.pending or outcome.waiting or outcome.unread
-    if waits or outcome.newer or outcome.unreadable or outcome.trouble:
-        return Exit.OPERATOR_NEEDED if outcome.needs_operator else Exit.PENDING
-    return Exit.DEAD_OR_DAMAGED if outcome.has_losses else Exit.DELIVERED
+def exit_of_replay(result: ReplayResult, fail_on: FailOn = "pending") -> Exit:
+    """Return the exit code of a one-shot run.
 
-
-def softened(code: Exit, outcome: ReplayResult, fail_on: FailOn) -> Exit:
-    """Return what ``--fail-on`` makes of a one-shot run's exit code.
-
-    A ledger that can't be written is no fate of a record: that fails always.
+    ``fail_on`` says what of the records' results counts.  A ledger that can't be written is no record's result, and
+    fails always.
     """
-    if fail_on == "pending" or outcome.trouble:
-        return code
-    return Exit.DEAD_OR_DAMAGED if fail_on == "dead" and outcome.has_losses else Exit.DELIVERED
+    pending = result.counts.pending or result.waiting or result.unread or result.newer or result.unreadable
+    if result.trouble or (pending and fail_on == "pending"):
+        return Exit.OPERATOR_NEEDED if result.needs_operator else Exit.PENDING
+    return Exit.DEAD_OR_DAMAGED if result.has_losses and fail_on != "never" else Exit.DELIVERED
+
+
+def exit_of_dry_run(found: Survey, settings: Settings) -> Exit:
+    """Return the exit code of a dry run: what the replay would end with if the server accepted everything."""
+    if found.unheld(settings) or found.unreadable:
+        return Exit.OPERATOR_NEEDED
+    if found.newer:
+        return Exit.PENDING
+    return Exit.DEAD_OR_DAMAGED if found.counts.dead or found.damage else Exit.DELIVERED
+
+
+def exit_of_verify(report: Verification) -> Exit:
+    """Return the exit code of ``verify``."""
+    if report.broken:
+        return Exit.BROKEN
+    if report.newer:
+        return Exit.PENDING
+    return Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED
+
+
+def exit_of_bundle(made: Plan) -> Exit:
+    """Return the exit code of ``bundle``."""
+    if made.unreadable:
+        return Exit.PENDING
+    return Exit.DEAD_OR_DAMAGED if made.damaged else Exit.DELIVERED

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings made from them."""
+"""Options that several commands share, and the settings that they make."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 STATE_OPTIONS = (
-    click.option("--state-dir", "state", type=FOLDER, help="Where the ledger lies [env: TCC_STATE_DIR]."),
+    click.option("--state-dir", "state", type=FOLDER, help="Where the ledger is [env: TCC_STATE_DIR]."),
     click.option("--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG]."),
 )
 SENDING_OPTIONS = (
@@ -26,9 +26,9 @@ SENDING_OPTIONS = (
         "allow_origins",
         multiple=True,
         metavar="URL",
-        help="Let records ask for this origin [env: TCC_ALLOW_ORIGINS].",
+        help="Let records name a URL of this origin [env: TCC_ALLOW_ORIGINS].",
     ),
-    click.option("--in-flight", type=int, help="Requests under way at once [env: TCC_IN_FLIGHT; default: 32]."),
+    click.option("--in-flight", type=int, help="Requests in flight at once [env: TCC_IN_FLIGHT; default: 32]."),
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 TIMEOUT = click.option(
@@ -52,7 +52,7 @@ def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], 
 
 
 def settings_from(options: dict[str, Any]) -> Settings:
-    """Return the settings; what is wrong with them is a usage error."""
+    """Return the settings; a setting that can't be used is a usage error."""
     try:
         return load(os.environ, **options)
     except SettingsError as error:

@@ -1,7 +1,7 @@
 """The progress bar of a replay."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,37 +11,28 @@ from tcc_uploader.delivery.engine import Engine
 
 
 @contextmanager
-def progress_bar(*, wanted: bool) -> Iterator["ReplayProgress"]:
-    """Show a bar on the terminal while a replay runs, if that is wanted and standard error is one."""
+def progress_bar(*, wanted: bool) -> Iterator[Callable[[Engine], None]]:
+    """Show a bar of bytes read and records settled, if that is wanted and standard error is a terminal.
+
+    Yields the function that updates it, at most ten times a second.
+    """
     console = Console(file=sys.stderr)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not (wanted and console.is_terminal),
-    ) as progress:
-        yield ReplayProgress(progress)
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()
+    hidden = not (wanted and console.is_terminal)
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+        task = progress.add_task("replay", total=None, text="")
+        due = 0.0
 
+        def update(engine: Engine) -> None:
+            nonlocal due
+            now = engine.clock.monotonic()
+            if hidden or now < due:
+                return
+            due = now + 0.1
+            intake = engine.intake
+            text = f"{intake.counts.records - intake.counts.pending:,} of {intake.counts.records:,} records"
+            if any(queue.health.pause for queue in engine.backlog.queues.values()):
+                text += ", waiting for the server"
+            progress.update(task, total=intake.bytes_seen, completed=intake.bytes_read, text=text)
 
-class ReplayProgress:
-    """The bar of one replay: bytes read of bytes there, and the fates so far."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._task = progress.add_task("replay", total=None, text="")
-        self._next = 0.0
-
-    def tell(self, engine: Engine) -> None:
-        """Show how far the engine has come."""
-        now = engine.clock.monotonic()
-        if self._progress.disable or now < self._next:
-            return
-        self._next = now + 0.1
-        counts = engine.intake.counts
-        text = f"{counts.records - counts.pending:,} of {counts.records:,} records"
-        if any(queue.health.pause for queue in engine.backlog.queues.values()):
-            text += ", waiting for the server"
-        self._progress.update(self._task, total=engine.intake.bytes_seen, completed=engine.intake.bytes_read, text=text)
+        yield update

@@ -1,6 +1,5 @@
 """``tcc-upload sandbox``: a stand-in for Observatory."""
 
-import sqlite3
 import sys
 import threading
 from pathlib import Path
@@ -19,19 +18,19 @@ from .session import fail, on_signals
 @click.option("--db", type=FOLDER, help="SQLite file for the receipts [default: in memory].")
 @click.option("--key", help="The only key to accept [default: any].")
 def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
-    """Run a stand-in for Observatory on loopback: it checks, keeps and counts what it receives.
+    """Run a stand-in for Observatory on this machine: it checks, keeps and counts what it receives.
 
-    Prints its URL for TCC_BASE_URL; GET / shows the receipts; Ctrl-C prints them and ends.
+    It prints its URL, for TCC_BASE_URL.  GET / shows the receipts; Ctrl-C prints them and ends.
     """
     try:
         receipts = Receipts(db or ":memory:")
         server = Sandbox(port, receipts, key)
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         fail(f"can't start the sandbox: {error}", Exit.USAGE)
     with server:
         click.echo(server.url)
         sys.stdout.flush()
-        # shutdown() waits for serve_forever(), which runs in this thread
+        # shutdown() waits for serve_forever(), which runs in this thread: called here it would wait for ever
         on_signals(lambda: threading.Thread(target=server.shutdown).start())
         server.serve_forever()
         click.echo(receipts.table())

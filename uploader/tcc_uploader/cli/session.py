@@ -1,4 +1,4 @@
-"""Work on the state: open the ledger, deliver once, and end the command with a word and an exit code."""
+"""What several commands do: open the state and its ledger, deliver once, print notes, and end with an exit code."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined_ledgers
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.ledger.store import Damaged, LedgerError
-from tcc_uploader.ops import process
+from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -28,7 +28,7 @@ from .progress import progress_bar
 
 @contextmanager
 def working(settings: Settings) -> Iterator[Ledger]:
-    """Hold the state and its ledger.  What stands in the way ends the command with a word and an exit code.
+    """Hold the state and its ledger; if that is not possible, end the command with a message and an exit code.
 
     Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
     """
@@ -46,23 +46,29 @@ def working(settings: Settings) -> Iterator[Ledger]:
 
 @contextmanager
 def reading(settings: Settings) -> Iterator[Ledger]:
-    """Read the ledger, beside a running uploader or without one."""
+    """Read the ledger, also while an uploader works; if that is not possible, end the command."""
     with ExitStack() as stack:
         try:
             ledger = stack.enter_context(Ledger.reading(settings.state_dir))
         except Damaged as error:
-            advice = "the next daemon or replay sets it aside and starts a new one, which may cost duplicates"
+            advice = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
             fail(f"the ledger in {settings.state_dir} is damaged ({error}): {advice}", Exit.PENDING)
         except (LedgerError, OSError) as error:
             fail(f"can't read the ledger in {settings.state_dir}: {error}", Exit.PENDING)
         for file in quarantined_ledgers(settings.state_dir):
-            click.echo(f"{file} is a damaged ledger that was set aside: what it knew is not counted", err=True)
+            note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
         yield ledger
 
 
+def note(*lines: str) -> None:
+    """Print lines on standard error, so that standard output holds the result alone."""
+    for line in lines:
+        click.echo(line, err=True)
+
+
 def fail(message: str, code: Exit) -> NoReturn:
-    """End the command."""
-    click.echo(f"tcc-upload: {message}", err=True)
+    """End the command with a message and an exit code."""
+    note(f"tcc-upload: {message}")
     sys.exit(code)
 
 
@@ -80,23 +86,27 @@ def deliver_once(
     bar: bool,
     is_dead: Callable[[Segment], bool] = writer_is_gone,
 ) -> ReplayResult:
-    """Deliver what lies there, and the letters that were requeued; keep every source."""
-    process.stay_on_one()
-    with working(settings) as ledger, progress_bar(wanted=bar) as progress:
-        report = StatusFile(settings.state_dir, os.getpid())
+    """Deliver the records of ``sources``, and the letters that were requeued; remove nothing.
 
-        def tell(engine: Engine) -> None:
-            progress.tell(engine)
-            report.tell(engine)
+    ``timeout`` is the number of seconds without progress after which it gives up; ``is_dead`` decides whether the
+    process that wrote a segment has died: then its journaled runs are recovered.
+    """
+    stay_on_one_processor()
+    with working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
+        status = StatusFile(settings.state_dir, os.getpid())
+
+        def update(engine: Engine) -> None:
+            update_bar(engine)
+            status.update(engine)
 
         try:
-            with Engine(settings, ledger, sources, is_dead=is_dead, on_step=tell) as engine:
+            with Engine(settings, ledger, sources, is_dead=is_dead, on_step=update) as engine:
                 on_signals(engine.stop)
-                outcome = engine.run_once(timeout)
-                report.write(engine)
+                result = engine.run_once(timeout)
+                status.write(engine)
         except Damaged as error:
             quarantine_ledger(settings.state_dir)
-            fail(f"the ledger was damaged ({error}) and is set aside: run it again", Exit.PENDING)
+            fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
         except LedgerError as error:
             fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
-    return outcome
+    return result

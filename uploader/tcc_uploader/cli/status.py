@@ -1,4 +1,4 @@
-"""``tcc-upload status``: what is pending and delivered, and how each destination does."""
+"""``tcc-upload status``: how many records are pending and delivered, and the state of each destination."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from .session import reading
 @with_options(SPOOLS, *STATE_OPTIONS)
 @AS_JSON
 def status_command(*, as_json: bool, **options: Any) -> None:
-    """Tell what is pending and delivered, and how each destination does."""
+    """Show how many records are pending and delivered, and the state of each destination."""
     settings = settings_from(options)
     with reading(settings) as ledger:
         report = status_report(settings.spools, settings.state_dir, ledger)

@@ -1,4 +1,4 @@
-"""``tcc-upload verify``: check that the counts add up."""
+"""``tcc-upload verify``: check that the counts of all records add up."""
 
 import sys
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from tcc_uploader.inspect import verify as verification
+from tcc_uploader.inspect.verify import verify_spools
 from tcc_uploader.sources.given import Sources, sources_of
 
 from . import text
-from .exit_codes import Exit
+from .exit_codes import exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading
 
@@ -28,8 +28,6 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     settings = settings_from(options)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     with reading(settings) as ledger:
-        report = verification.verify(sources, ledger, whole=not paths)
+        report = verify_spools(sources, ledger, whole=not paths)
     click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(text.verification_lines(report)))
-    if report.newer and not report.broken:
-        sys.exit(Exit.PENDING)
-    sys.exit(Exit.BROKEN if report.broken else Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED)
+    sys.exit(exit_of_verify(report))

@@ -10,7 +10,7 @@ from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead import store
 from tcc_uploader.dead.store import Cause
-from tcc_uploader.ledger.judge import judge, judge_all
+from tcc_uploader.ledger.judge import judge_all, judge_one
 from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, idempotency_token
 from tcc_uploader.spool import reader
@@ -126,7 +126,7 @@ class Backlog:
             return None
         under_way = other.known if other else self.settlement.changes.delivered.get(record.key)
         ledger = self.settlement.ledger
-        return judge(ledger, record.segment.number, record.line, record.key, delivered, under_way)
+        return judge_one(ledger, record.segment.number, record.line, record.key, delivered, under_way)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tcc_uploader.ledger.judge import judge
+from tcc_uploader.ledger.judge import judge_one
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
 from tcc_uploader.spool import reader
@@ -73,7 +73,7 @@ class Recovery:
         key = dedupe_key(line.kind, line.id)
         ledger, other = self.settlement.ledger, self.in_flight.under(key)
         under_way = other.known if other else self.settlement.changes.delivered.get(key)
-        decision = judge(ledger, segment.number, line, key, ledger.delivered([key]).get(key), under_way)
+        decision = judge_one(ledger, segment.number, line, key, ledger.delivered([key]).get(key), under_way)
         if decision in (Decision.DUPLICATE, Decision.CONFLICT):
             return  # it did end: its record stood in a segment that has gone
         segment.counts.records += 1

@@ -1,4 +1,4 @@
-"""Look and change nothing: what is pending, whether the counts add up, whether this machine can deliver.
+"""Reports that change nothing: what is pending or dead, whether the counts add up, whether this machine can deliver.
 
 Imports everything below it.  Begin with ``survey``.
 """

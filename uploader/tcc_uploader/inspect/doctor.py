@@ -1,4 +1,7 @@
-"""``tcc-upload doctor``: does everything that delivery stands on really work here?  It also works offline."""
+"""``tcc-upload doctor``: try everything that a delivery needs, on this machine and on the way to the server.
+
+Four sections: folders (spools and state), limits of the kernel, keys, servers.  It works offline, too.
+"""
 
 import os
 import secrets
@@ -28,16 +31,16 @@ from tcc_uploader.state import holder
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import proxy_for
 
-from .survey import survey
+from .survey import take_survey
 
-_LEAST_FREE: Final = 256 * 1024 * 1024
-_MOST_SKEW: Final = 60.0
-_EVENT_WITHIN: Final = 3.0
+_MIN_FREE: Final = 256 * 1024 * 1024  # bytes
+_MIN_INOTIFY: Final = 128
 _INOTIFY: Final = Path("/proc/sys/fs/inotify")
-_LEAST_INSTANCES: Final = 128
-_TIMEOUT: Final = 10.0
-_NOTHING: Final = b'{"type":"batch","items":[]}'
-"""A body that no server stores: its answer tells whether the key is accepted."""
+_EVENT_WITHIN: Final = 3.0  # seconds
+_ANSWER_WITHIN: Final = 10.0  # seconds
+_MAX_CLOCK_SKEW: Final = 60.0  # seconds
+_EMPTY_BATCH: Final = b'{"type":"batch","items":[]}'
+"""A body that no server stores: the answer tells whether the key is accepted."""
 
 
 class Finding(NamedTuple):
@@ -49,17 +52,20 @@ class Finding(NamedTuple):
     remedy: str = ""
 
 
-def examine(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
-    """Yield the findings, one after the other as they are made."""
+def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
+    """Yield the findings, each as soon as it is made.  Raises :class:`LedgerError`."""
     for spool in settings.spools:
-        yield from _spool(spool, removes=settings.after == "delete")
-    yield from _state(settings.state_dir)
-    yield from _inotify_limits()
-    yield from _keys(settings, ledger)
-    yield from _server(settings)
+        yield from _check_spool(spool, removes=settings.after == "delete")
+    yield from _check_state(settings.state_dir)
+    yield from _check_inotify()
+    yield from _check_keys(settings, ledger)
+    yield from _check_servers(settings)
 
 
-def _spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
+# Folders: may we read and write them, is there room, do locks and events work?
+
+
+def _check_spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
     subject = f"spool {spool}"
     try:
         status = spool.stat()
@@ -69,15 +75,12 @@ def _spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
         yield Finding("warn", subject, "does not exist", remedy)
         return
     except OSError as error:
-        yield Finding(
-            "fail",
-            subject,
-            f"can't be read: {error.strerror}",
-            "let this user into it: see 'Agent and daemon under different users' in the README",
-        )
+        remedy = "let this user into it: see 'Agent and daemon under different users' in the README"
+        yield Finding("fail", subject, f"can't be read: {error.strerror}", remedy)
         return
     mode = stat.filemode(status.st_mode)
-    if removes and not os.access(spool, os.W_OK | os.X_OK):
+    writable = os.access(spool, os.W_OK | os.X_OK)
+    if removes and not writable:
         remedy = "give this user write access, or use --after keep"
         yield Finding("fail", subject, f"{mode}: delivered segments can't be removed", remedy)
     else:
@@ -86,62 +89,41 @@ def _spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
         remedy = "chmod 0700, or 2770 for a group: recorders refuse it as it is"
         yield Finding("fail", subject, "everybody may write to it", remedy)
     yield _free_space(spool)
-    if os.access(spool, os.W_OK | os.X_OK):
-        yield from _canary(spool)
+    if writable:
+        yield _try_lock(spool)
+        yield _try_events(spool)
     else:
-        yield Finding("warn", subject, "locks and events were not tried: it can't be written here")
+        yield Finding("warn", subject, "locks and events were not tried: this user can't write here")
 
 
-def _state(state: Path) -> Iterator[Finding]:
+def _check_state(state: Path) -> Iterator[Finding]:
     subject = f"state {state}"
-    pid = holder(state)
     if not state.exists():
         yield Finding("ok", subject, "does not exist yet")
         return
     if not os.access(state, os.R_OK | os.W_OK | os.X_OK):
         yield Finding("fail", subject, "can't be written", "give it to this user, or set TCC_STATE_DIR")
         return
+    pid = holder(state)
     yield Finding("ok", subject, f"used by the uploader with pid {pid}" if pid else "no uploader runs on it")
     if state.stat().st_mode & 0o077:
         yield Finding("warn", subject, "others may look into it, and dead letters hold prompts", f"chmod 0700 {state}")
     yield _free_space(state)
-    yield _lock_works(state)
+    yield _try_lock(state)
 
 
 def _free_space(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     text = f"{free // 1024**2:,} MiB free"
-    if free < _LEAST_FREE:
+    if free < _MIN_FREE:
         return Finding("fail", f"space on {folder}", text, "make room: recorders refuse records on a full disk")
     return Finding("ok", f"space on {folder}", text)
 
 
-def _canary(spool: Path) -> Iterator[Finding]:
-    yield _lock_works(spool)
-    seen = threading.Event()
-    watcher = Watcher([spool], lambda _: seen.set())
-    file = spool / f".tcc-doctor-{secrets.token_hex(4)}"
-    try:
-        watcher.check()
-        mode = watcher.mode
-        file.write_bytes(b"canary")
-        came = seen.wait(_EVENT_WITHIN)
-    except OSError as error:
-        yield Finding("fail", f"events in {spool}", f"can't be tried: {error.strerror}")
-        return
-    finally:
-        watcher.close()
-        file.unlink(missing_ok=True)
-    if mode == "native" and came:
-        yield Finding("ok", f"events in {spool}", "arrive: records are sent as they end")
-    else:
-        text = f"do not arrive (watcher: {mode}): records are found by polling and by a scan every 30 s"
-        yield Finding("warn", f"events in {spool}", text, "use a local file system, or raise the inotify limits")
-
-
-def _lock_works(folder: Path) -> Finding:
+def _try_lock(folder: Path) -> Finding:
+    """Lock a file twice: the second lock must be refused."""
     subject = f"locks in {folder}"
-    file = folder / f".tcc-doctor-{secrets.token_hex(4)}"
+    file = _new_name(folder)
     try:
         first, second = (os.open(file, os.O_RDWR | os.O_CREAT, 0o600) for _ in range(2))
     except OSError as error:
@@ -159,26 +141,58 @@ def _lock_works(folder: Path) -> Finding:
     return Finding("warn", subject, text, "use a local file system")
 
 
-def _inotify_limits() -> Iterator[Finding]:
+def _try_events(spool: Path) -> Finding:
+    """Write a file, and wait for the event that a daemon would get."""
+    subject = f"events in {spool}"
+    seen = threading.Event()
+    watcher = Watcher([spool], lambda _: seen.set())
+    file = _new_name(spool)
+    try:
+        watcher.check()
+        mode = watcher.mode
+        file.write_bytes(b"written by tcc-upload doctor")
+        arrived = seen.wait(_EVENT_WITHIN)
+    except OSError as error:
+        return Finding("fail", subject, f"can't be tried: {error.strerror}")
+    finally:
+        watcher.close()
+        file.unlink(missing_ok=True)
+    if mode == "native" and arrived:
+        return Finding("ok", subject, "arrive: records are sent as they end")
+    text = f"do not arrive (watcher: {mode}): records are found by polling and by a scan every 30 s"
+    return Finding("warn", subject, text, "use a local file system, or raise the inotify limits")
+
+
+def _new_name(folder: Path) -> Path:
+    return folder / f".tcc-doctor-{secrets.token_hex(4)}"
+
+
+# The kernel: does it let us watch?
+
+
+def _check_inotify() -> Iterator[Finding]:
     for name in ("max_user_instances", "max_user_watches"):
         try:
             limit = int((_INOTIFY / name).read_text())
         except (OSError, ValueError):
-            continue
-        if limit < _LEAST_INSTANCES:
-            yield Finding("warn", f"inotify {name}", f"{limit}", f"sysctl fs.inotify.{name}={_LEAST_INSTANCES}")
+            continue  # not Linux
+        if limit < _MIN_INOTIFY:
+            yield Finding("warn", f"inotify {name}", f"{limit}", f"sysctl fs.inotify.{name}={_MIN_INOTIFY}")
         else:
             yield Finding("ok", f"inotify {name}", f"{limit:,}")
 
 
-def _keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
-    held = {key_hint(key): key for key in settings.api_keys}
-    if held:
-        yield Finding("ok", "keys", f"held: {', '.join(held)} (the first is the default key)")
+# Keys: is every key held that pending records need?
+
+
+def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
+    hints = [key_hint(key) for key in settings.api_keys]
+    if hints:
+        yield Finding("ok", "keys", f"held: {', '.join(hints)} (the first is the default key)")
     else:
         yield Finding("fail", "keys", "none is held", "set TCC_API_KEY, TCC_API_KEYS or --api-key-file")
-    found = survey(Sources(list(settings.spools)), ledger)
-    for hint, number in found.unheld(settings).items() if held else ():
+    found = take_survey(Sources(list(settings.spools)), ledger)
+    for hint, number in found.unheld(settings).items() if hints else ():
         text = f"{number:,} pending records were made under key {hint}, which is not held"
         yield Finding("fail", "keys", text, f"add that key to TCC_API_KEYS, or --adopt {hint}")
     if found.unreadable:
@@ -188,21 +202,23 @@ def _keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
         yield Finding("fail", "segments", text, remedy)
 
 
-def _server(settings: Settings) -> Iterator[Finding]:
+# Servers: name, proxy, TLS, key and clock, each by one request for each key
+
+
+def _check_servers(settings: Settings) -> Iterator[Finding]:
     router = Router(settings)
     hints: list[str | None] = [key_hint(key) for key in settings.api_keys]
     for hint in hints or [None]:
         route = router.route(CUSTOM_PATH, None, hint)
-        yield from _reach(route.destination.url, route.api_key)
+        yield from _try_server(route.destination.url, route.api_key)
 
 
-def _reach(url: str, api_key: str | None) -> Iterator[Finding]:
+def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
     parts = urlsplit(url)
     host, proxy = parts.hostname or "", proxy_for(url)
     if proxy:
-        yield Finding(
-            "ok", f"proxy for {host}", f"{urlsplit(proxy).hostname or 'as configured'} (from the environment)"
-        )
+        name = urlsplit(proxy).hostname or "as configured"
+        yield Finding("ok", f"proxy for {host}", f"{name} (from the environment)")
     else:
         try:
             socket.getaddrinfo(host, parts.port or parts.scheme)
@@ -211,40 +227,34 @@ def _reach(url: str, api_key: str | None) -> Iterator[Finding]:
             yield Finding("warn", f"name {host}", f"does not resolve: {error}", remedy)
             return
         yield Finding("ok", f"name {host}", "resolves")
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
     try:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        answer = httpx.post(
-            url, content=_NOTHING, timeout=_TIMEOUT, headers={**headers, "Content-Type": "application/json"}
-        )
+        response = httpx.post(url, content=_EMPTY_BATCH, timeout=_ANSWER_WITHIN, headers=headers)
     except (httpx.HTTPError, ValueError) as error:
-        verdict, _, remedy = classify(Answer(error=error), datetime.now(UTC))
-        level = "fail" if verdict is Verdict.PAUSE else "warn"
-        yield Finding(
-            level, f"server {url}", f"{type(error).__name__}: {error}", remedy or "records wait until it answers"
-        )
-        return
-    yield _accepted(url, api_key, answer)
-    yield from _clock(answer.headers.get("Date"))
+        yield _judge_answer(url, api_key, Answer(error=error))
+    else:
+        answer = Answer(response.status_code, response.headers.get("Retry-After"), response.headers.get("Location"))
+        yield _judge_answer(url, api_key, answer)
+        yield from _compare_clocks(response.headers.get("Date"))
 
 
-def _accepted(url: str, api_key: str | None, answer: httpx.Response) -> Finding:
-    said = Answer(answer.status_code, answer.headers.get("Retry-After"), answer.headers.get("Location"))
-    verdict, _, remedy = classify(said, datetime.now(UTC))
-    subject = f"server {url}"
+def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
+    verdict, _, remedy = classify(answer, datetime.now(UTC))
     if verdict is Verdict.RETRY:
-        return Finding("warn", subject, f"HTTP {answer.status_code}", "records wait until it does better")
-    if verdict is Verdict.PAUSE and api_key is not None:
-        return Finding("fail", subject, f"HTTP {answer.status_code}", remedy)
-    # an empty batch is refused by a server that has accepted the key
-    return Finding("ok", subject, "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
+        return Finding("warn", f"server {url}", answer.reason, "records wait until it answers with success")
+    if verdict is Verdict.PAUSE and (api_key is not None or answer.error is not None):
+        return Finding("fail", f"server {url}", answer.reason, remedy)
+    # a server refuses an empty batch only after it has accepted the key
+    return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
 
 
-def _clock(date: str | None) -> Iterator[Finding]:
+def _compare_clocks(date: str | None) -> Iterator[Finding]:
+    """Compare this machine's clock with the server's ``Date`` header."""
     try:
         skew = time.time() - parsedate_to_datetime(date or "").timestamp()
     except ValueError:
         return
-    if abs(skew) > _MOST_SKEW:
+    if abs(skew) > _MAX_CLOCK_SKEW:
         text = f"{abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} the server's"
         yield Finding("warn", "clock", text, "set it (NTP): run times will look wrong")
     else:

@@ -1,4 +1,4 @@
-"""What ``tcc-upload status`` tells: the ledger's counts, the spools' files, and what the uploader last said itself."""
+"""What ``tcc-upload status`` shows: the ledger's counts, the spools' files, and the uploader's own last report."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,11 +12,15 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import holder
 
-from .survey import survey
+from .survey import take_survey
 
 
 class StatusReport(BaseModel):
-    """Everything that ``status --json`` prints."""
+    """Everything that ``status --json`` prints.
+
+    ``watcher``, ``destinations``, ``last_success`` (seconds since 1970) and ``trouble`` are the uploader's own last
+    report: empty if there is none.
+    """
 
     running_pid: int | None
     watcher: str
@@ -35,36 +39,35 @@ class StatusReport(BaseModel):
 
 def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
     """Put the report together, with or without a running uploader.  Raises :class:`LedgerError`."""
-    told = read_report(state)
-    words: dict[str, str] = {}
-    for spool in spools:
-        found, unreadable = list_files([spool])
-        if unreadable:
-            words[str(spool)] = f"can't be read: {unreadable[spool]}"
-        else:
-            words[str(spool)] = f"{len(found):,} file{'s'[: len(found) != 1]}" if found else _nothing_in(spool)
-    seen = survey(Sources(list(spools)), ledger, trust_ledger=True)
-    gone = [row for row in ledger.segments() if row.id not in seen.segment_ids]
-    counts = sum((row.counts for row in gone), seen.counts)
+    last = read_report(state)
+    found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
+    gone = [row for row in ledger.segments() if row.id not in found.segment_ids]
+    counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
         running_pid=holder(state),
-        watcher=told.watcher if told else "none",
-        spools=words,
+        watcher=last.watcher if last else "none",
+        spools={str(spool): _spool_text(spool) for spool in spools},
         state_dir=str(state),
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
-        oldest_pending=seen.oldest_pending,
-        damage=seen.damage + sum(row.damaged + bool(row.torn) for row in gone),
-        newer_files=[str(path) for path in seen.newer],
-        unreadable={str(path): why for path, why in seen.unreadable.items()},
+        oldest_pending=found.oldest_pending,
+        damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
+        newer_files=[str(path) for path in found.newer],
+        unreadable={str(path): why for path, why in found.unreadable.items()},
         not_in_sight=not_in_sight,
-        destinations=told.destinations if told else [],
-        last_success=told.last_success if told else None,
-        trouble=told.trouble if told else "",
+        destinations=last.destinations if last else [],
+        last_success=last.last_success if last else None,
+        trouble=last.trouble if last else "",
     )
 
 
-def _nothing_in(spool: Path) -> str:
+def _spool_text(spool: Path) -> str:
+    """Return what a spool holds, or why that may be nothing."""
+    found, unreadable = list_files([spool])
+    if unreadable:
+        return f"can't be read: {unreadable[spool]}"
+    if found:
+        return f"{len(found):,} file{'s'[: len(found) != 1]}"
     if not spool.exists():
         return "does not exist: the agent's default spool lies in its own user's home; set TCC_SPOOL_DIR for both"
     return "holds nothing: everything was delivered, or the agent records somewhere else"

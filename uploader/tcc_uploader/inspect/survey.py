@@ -1,4 +1,4 @@
-"""Look at spools without changing anything: what is pending, what would be sent.  For ``status`` and ``--dry-run``."""
+"""Scan files and change nothing: what is pending, what would be sent.  For ``status``, ``doctor`` and ``--dry-run``."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from tcc_uploader.spool.segment import Segment
 
 @dataclass(slots=True)
 class Survey:
-    """What some files hold.  Pending records are those that a delivery would send."""
+    """A scan report: what some files hold.  Pending records are those that a delivery would send."""
 
     counts: Counts = field(default_factory=Counts)
     damage: int = 0
@@ -28,24 +28,26 @@ class Survey:
     newer: list[Path] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    """What is wrong with archives; ``damage`` counts it."""
+    """What is wrong with archives, a line each; ``damage`` counts these, too."""
     segment_ids: set[str] = field(default_factory=set)
     pending_by_key: Counter[str] = field(default_factory=Counter)
-    """Pending records by the hint of their key; empty if they were made without one."""
+    """Pending records by the hint of their key; the hint is empty for records that were made without a key."""
 
     def unheld(self, settings: Settings) -> dict[str, int]:
-        """Return the key hints under which records are pending, and which can't be sent under these settings."""
+        """Return how many pending records can't be sent under these settings, by the hint of the key they need."""
         held = {key_hint(key) for key in settings.api_keys} | settings.adopt
         if settings.api_keys:
-            held = held | {""}
+            held.add("")  # what was made without a key goes with the default key
         return {hint or "(none)": number for hint, number in sorted(self.pending_by_key.items()) if hint not in held}
 
 
-def survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
+def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
     """Read every record of ``sources`` and judge it by the ledger.
 
-    With ``trust_ledger`` a segment that the ledger has counted to its end is not read again, unless it has records
-    pending and none older were found: then it is read to know how old they are.
+    With ``trust_ledger``, the ledger's counts stand in for a segment that was read to its present end.  Such a segment
+    is read again only if it has records pending while no age of a pending record is known yet.
+
+    What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
     result = Survey()
     seen: dict[bytes, Known] = {}
@@ -59,18 +61,17 @@ def survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> S
         result.segment_ids.add(segment.id)
         row = ledger.segment(segment.id) if trust_ledger else None
         try:
-            settled = row is not None and row.size == segment.path.stat().st_size
-            if row and settled and (row.counts.pending == 0 or result.oldest_pending is not None):
+            counted = row is not None and row.size == segment.path.stat().st_size
+            if row and counted and (row.counts.pending == 0 or result.oldest_pending is not None):
                 result.counts += row.counts
                 result.damage += row.damaged + bool(row.torn)
-                continue
-            segment.number = ledger.number_of(segment.id)
-            examine(segment, ledger, seen, result)
+            else:
+                segment.number = ledger.number_of(segment.id)
+                examine(segment, ledger, seen, result)
+                result.counts += segment.counts
+                result.damage += segment.damage
         except OSError as error:
             result.unreadable[segment.path] = error.strerror or str(error)
-        else:
-            result.counts += segment.counts
-            result.damage += segment.damage
     for archive in sources.archives:
         result.newer += archive.newer
         result.problems += archive.problems

@@ -1,8 +1,8 @@
-"""``tcc-upload verify``: ``records = delivered + pending + dead + duplicate + dropped``, or not.
+"""``tcc-upload verify``: check that ``records = delivered + pending + dead + duplicate + dropped``.
 
-It is computed anew from the spools' files and the ledger's keys.  Two witnesses know nothing of that computation: the
-seal, in which the recorder counted its records and chained its lines' CRCs; and the ledger's row of a segment, written
-when it was read.
+The counts are computed anew from the spools' files and the ledger's keys.  They are compared with two counts that were
+made independently: the seal, in which the recorder counted its records and chained its lines' CRCs; and the ledger's
+row of a segment, written when it was delivered.
 """
 
 from collections import Counter
@@ -24,11 +24,15 @@ from tcc_uploader.spool.segment import MOST_INVALID, Segment
 
 from .survey import Survey, examine
 
-_TORN: Final = "a write that was cut short, and never recorded; or a copy that was"
+_TORN: Final = "a write that was cut short, so that `end()` never returned; or a copy that was cut short"
+_COUNTS: Final = "records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"
 
 
 class SegmentCheck(BaseModel):
-    """What was found in one segment.  ``broken`` says what does not add up, ``damage`` what can't be read."""
+    """What was found in one segment.
+
+    ``damage`` lists what can't be read, and what that explains; ``broken`` what does not add up, and nothing explains.
+    """
 
     path: str
     id: str
@@ -69,10 +73,10 @@ class Verification(BaseModel):
         return bool(self.unreadable or self.archives) or any(check.damage for check in self.segments)
 
 
-def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
-    """Check ``sources``; with ``whole`` also every segment of the ledger that is not among them.
+def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
+    """Check ``sources``; with ``whole`` also every segment that only the ledger knows.
 
-    A segment that lay in one of the spools, had not met its end and is not there any more is missing.
+    Files that can't be read are part of the result.  Raises :class:`LedgerError`.
     """
     result = Verification()
     seen: dict[bytes, Known] = {}
@@ -85,7 +89,7 @@ def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
             continue
         present.add(segment.id)
         try:
-            result.segments.append(_present(segment, ledger, seen))
+            result.segments.append(_check_file(segment, ledger, seen))
         except OSError as error:
             unreadable[segment.path] = error.strerror or str(error)
     result.unreadable = {str(path): why for path, why in unreadable.items()}
@@ -96,74 +100,99 @@ def verify(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
         folders = {str(spool) for spool in sources.spools}
         absent = [row for row in ledger.segments() if row.id not in present]
         keys = ledger.settled_lines() if absent else {}
-        again = Counter(letter.place.segment for letter in ledger.letters_with("requeued"))
-        result.segments += [_absent(row, keys.get(row.number, Counts()), again[row.number], folders) for row in absent]
-    for name in ("records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"):
+        requeued = Counter(letter.place.segment for letter in ledger.letters_with("requeued"))
+        for row in absent:
+            result.segments.append(_check_row(row, keys.get(row.number, Counts()), requeued[row.number], folders))
+    for name in _COUNTS:
         result.totals[name] = sum(getattr(check, name) for check in result.segments)
     return result
 
 
-def _present(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> SegmentCheck:
+def _check_file(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> SegmentCheck:
+    """Read a segment, and compare it with its seal and with its row.  Raises OSError."""
     row = ledger.segment(segment.id)
     segment.number = ledger.number_of(segment.id)
-    found = examine(segment, ledger, seen, Survey())
-    hidden = segment.damaged + sum(map(_joined, found))
-    damage = [_damage_text(damage) for damage in found]
-    broken: list[str] = []
+    damaged_lines = examine(segment, ledger, seen, Survey())
+    hidden = segment.damaged + sum(map(_joined, damaged_lines))
+    check = _check(row_of(segment, finished=False), present=True)
+    check.skipped = segment.skipped
+    check.damage += map(_damage_text, damaged_lines)
     if segment.torn:
-        damage.append(f"torn tail of {segment.torn:,} bytes at byte {segment.offset:,}: {_TORN}")
+        check.damage.append(f"torn tail of {segment.torn:,} bytes at byte {segment.offset:,}: {_TORN}")
     if segment.reader and segment.reader.invalid > MOST_INVALID:
-        damage.append(f"{segment.reader.invalid - MOST_INVALID:,} more lines are no records")
-    seal = segment.seal
-    if seal and segment.cut:
-        missing = seal.records - segment.counts.records
-        text = f"the seal counts {seal.records:,} records, {segment.counts.records:,} are here"
-        # a damaged line explains one that is missing; what no damage explains was taken out or changed
-        (damage if segment.damaged and 0 <= missing <= hidden else broken).append(text)
-    if row is not None and row.counts.records > segment.counts.records + hidden:
+        check.damage.append(f"{segment.reader.invalid - MOST_INVALID:,} more lines are no records")
+    _compare_with_seal(check, segment, hidden)
+    if row is not None:
+        _compare_with_row(check, segment, row, hidden)
+    return check
+
+
+def _compare_with_seal(check: SegmentCheck, segment: Segment, hidden: int) -> None:
+    """Note records that the seal counts and the file does not hold, or the other way round.
+
+    ``hidden`` is how many records the damaged lines may have been.
+    """
+    if segment.seal is None or not segment.cut:
+        return
+    missing = segment.seal.records - segment.counts.records
+    text = f"the seal counts {segment.seal.records:,} records, {segment.counts.records:,} are here"
+    if segment.damaged and 0 <= missing <= hidden:
+        check.damage.append(text)  # the damaged lines explain it
+    else:
+        check.broken.append(text)  # lines were taken out, added or changed
+
+
+def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hidden: int) -> None:
+    """Note what the ledger counted in this segment when it was delivered, and what is different now."""
+    if row.counts.records > segment.counts.records + hidden:
         text = f"cut short: {row.counts.records:,} records were read here before"
-        (broken if row.path == file_name(segment.path) else damage).append(text)  # a copy may be cut by itself
-    elif row is not None and _as_it_was(row, segment) and row.counts != segment.counts:
-        broken.append(f"the ledger's keys say {segment.counts}, its row says {row.counts}")
-    check = _check(segment.id, row_of(segment, finished=False), damage, broken, present=True)
-    return check.model_copy(update={"skipped": segment.skipped})
-
-
-def _absent(row: SegmentRow, keys: Counts, again: int, folders: set[str]) -> SegmentCheck:
-    """Check a segment by its row, its seal's count in that row, and the keys; ``again`` of its letters are requeued."""
-    damage = [f"{row.damaged:,} damaged lines"] if row.damaged else []
-    damage += [f"torn tail of {row.torn:,} bytes: {_TORN}"] if row.torn else []
-    broken = []
-    if not row.finished and row.counts.pending:
-        if str(Path(row.path).parent) in folders:
-            broken.append(f"missing: it has gone with {row.counts.pending:,} records pending")
+        if row.path == file_name(segment.path):
+            check.broken.append(text)  # the file that was read has lost records
         else:
-            damage.append(f"not in sight, with {row.counts.pending:,} records pending: replay it again")
-    if row.finished and row.counts.pending > again:
-        broken.append(f"finished with {row.counts.pending:,} records pending")
-    if row.finished and row.sealed is not None and row.sealed != row.counts.records and not row.damaged:
-        broken.append(f"the seal counts {row.sealed:,} records, {row.counts.records:,} were read")
-    told = (row.counts.delivered, row.counts.dead, row.counts.dropped)
-    if row.finished and told != (keys.delivered, keys.dead, keys.dropped):
-        broken.append(f"the ledger's keys say {keys}, its row says {row.counts}")
-    return _check(row.id, row, damage, broken, present=False)
+            check.damage.append(text)  # this is a copy, and may have been cut short when it was made
+    elif _unchanged(segment, row) and row.counts != segment.counts:
+        check.broken.append(f"the ledger's keys say {segment.counts}, its row says {row.counts}")
 
 
-def _check(ident: str, row: SegmentRow, damage: list[str], broken: list[str], *, present: bool) -> SegmentCheck:
+def _check_row(row: SegmentRow, keys: Counts, requeued: int, folders: set[str]) -> SegmentCheck:
+    """Check a segment whose file is not here: its row, its seal's count in that row, and the keys of its records.
+
+    ``keys`` counts what the ledger's keys tell of it, ``requeued`` its letters that are pending again.
+    """
+    check = _check(row, present=False)
+    if row.damaged:
+        check.damage.append(f"{row.damaged:,} damaged lines")
+    if row.torn:
+        check.damage.append(f"torn tail of {row.torn:,} bytes: {_TORN}")
+    if not row.finished:
+        if row.counts.pending and str(Path(row.path).parent) in folders:
+            check.broken.append(f"missing: it has gone with {row.counts.pending:,} records pending")
+        elif row.counts.pending:  # it lay elsewhere, in a bundle for instance, and may still be there
+            check.damage.append(f"not in sight, with {row.counts.pending:,} records pending: replay it again")
+        return check
+    if row.counts.pending > requeued:
+        check.broken.append(f"finished with {row.counts.pending:,} records pending")
+    if row.sealed is not None and row.sealed != row.counts.records and not row.damaged:
+        check.broken.append(f"the seal counts {row.sealed:,} records, {row.counts.records:,} were read")
+    if (row.counts.delivered, row.counts.dead, row.counts.dropped) != (keys.delivered, keys.dead, keys.dropped):
+        check.broken.append(f"the ledger's keys say {keys}, its row says {row.counts}")
+    return check
+
+
+def _check(row: SegmentRow, *, present: bool) -> SegmentCheck:
+    """Return a segment's counts, without any finding yet."""
     return SegmentCheck(
         path=row.path,
-        id=ident,
+        id=row.id,
         present=present,
         sealed=row.sealed is not None,
         **asdict(row.counts),
         pending=row.counts.pending,
         refused=row.refused,
-        damage=damage,
-        broken=broken,
     )
 
 
-def _as_it_was(row: SegmentRow, segment: Segment) -> bool:
+def _unchanged(segment: Segment, row: SegmentRow) -> bool:
     """Whether a finished file is as the ledger knows it: neither grown nor damaged since."""
     return row.finished and (row.size, row.damaged) == (segment.size, segment.damaged + segment.cut)
 

@@ -34,10 +34,10 @@ def judge_all(
         if doubtful is not None and key not in doubtful:
             yield Judged(line, key, Decision.DELIVERED)
         else:
-            yield Judged(line, key, judge(ledger, segment, line, key, delivered.get(key), under_way.get(key)))
+            yield Judged(line, key, judge_one(ledger, segment, line, key, delivered.get(key), under_way.get(key)))
 
 
-def judge(
+def judge_one(
     ledger: Ledger, segment: int, line: Line, key: bytes, delivered: Known | None, under_way: Known | None
 ) -> Decision:
     """Judge one record, given what was delivered, and what is on its way, under its key."""

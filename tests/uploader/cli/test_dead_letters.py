@@ -1,16 +1,11 @@
-"""``verify``, ``dead`` and ``doctor``, as an operator runs them."""
+"""``dead list``, ``show``, ``requeue`` and ``drop``, as an operator runs them."""
 
 import shutil
-import sqlite3
-import stat
 from pathlib import Path
 
-import pytest
-
-from support.faults import KEY, FaultServer, Reply, Request, SegmentFile, always, ok, run_item, step_item
+from support.faults import FaultServer, Reply, Request, SegmentFile, always, ok, run_item, step_item
 from support.shell import Shell
 from support.worlds import wait_until
-from tcc_schemas.endpoints import key_hint
 
 
 def refuse(run_id: str) -> object:
@@ -40,76 +35,6 @@ def one_dead(shell: Shell, server: FaultServer) -> str:
     server.behaviour = ok
     server.clear()
     return ident
-
-
-def test_verify_adds_up_before_and_after_a_delivery(shell: Shell) -> None:
-    """What is pending, delivered and duplicate is counted from files and keys, also once the files are gone."""
-    SegmentFile().run("r1").run("r2").seal().write(shell.spool)
-    SegmentFile().run("r1").seal(refused=3).write(shell.spool)
-    assert "3 records = 0 delivered + 2 pending + 0 dead + 1 duplicate + 0 dropped" in shell.run("verify")
-    with shell.daemon():
-        wait_until(lambda: not list(shell.spool.iterdir()), "an empty spool")
-    report = shell.run("verify")
-    assert "3 records = 2 delivered + 0 pending + 0 dead + 1 duplicate + 0 dropped" in report
-    assert "3 more were refused by recorders" in report
-    assert "2 segments, 2 of them sealed: it adds up" in report
-
-
-def test_verify_counts_lines_of_unknown_kinds(shell: Shell) -> None:
-    """A later recorder's lines that ask for no delivery are told of: nothing is passed over in silence."""
-    SegmentFile().run("r1").record("note", "n1", {"a": 1}, path=None).seal().write(shell.spool)
-    assert "1 line of a kind that only a newer version knows" in shell.run("verify")
-
-
-def test_verify_names_damage(shell: Shell) -> None:
-    """A corrupt line, a torn tail and their places are told, and the exit code is 65."""
-    whole = SegmentFile().run("r1").run("r2").run("r3").data
-    broken = bytearray(whole)
-    broken[whole.index(b'"r2"') + 1] ^= 1
-    (shell.spool / "a.jsonl").parent.mkdir(exist_ok=True)
-    (shell.spool / "a.jsonl").write_bytes(bytes(broken) + b'{"v":1,"crc"')
-    report = shell.run("verify", code=65)
-    assert "line 3: corrupt" in report
-    assert "torn tail of 12 bytes" in report
-    assert "2 records = 0 delivered + 2 pending" in report
-
-
-def test_verify_breaks_when_a_line_was_taken_out(shell: Shell) -> None:
-    """The seal is a witness: a record that is missing without a trace does not add up."""
-    segment = SegmentFile().run("r1").run("r2").seal()
-    del segment.lines[1]
-    segment.write(shell.spool)
-    assert "the seal counts 2 records, 1 are here" in shell.run("verify", code=70)
-
-
-def test_verify_breaks_when_a_segment_is_cut_short_or_missing(shell: Shell, server: FaultServer) -> None:
-    """Records that the ledger has counted, and that can't be found any more, do not add up."""
-    segment = SegmentFile().run("r1").run("r2")
-    path = segment.write(shell.spool)
-    server.behaviour = always(Reply(503))
-    shell.run("replay", "--timeout", "0", code=75)
-    path.write_bytes(b"".join(segment.lines[:2]))
-    assert "cut short: 2 records were read here before" in shell.run("verify", code=70)
-    path.unlink()
-    assert "missing: it has gone with 2 records pending" in shell.run("verify", code=70)
-
-
-def test_verify_breaks_when_the_ledger_was_tampered_with(shell: Shell) -> None:
-    """A key that is not in the ledger any more contradicts the row of its segment."""
-    SegmentFile().run("r1").run("r2").seal().write(shell.spool)
-    with shell.daemon():
-        wait_until(lambda: not list(shell.spool.iterdir()), "an empty spool")
-    with sqlite3.connect(shell.state / "ledger.sqlite3") as database:
-        database.execute("DELETE FROM delivered WHERE line = 2")
-    database.close()
-    assert "does NOT add up" in shell.run("verify", code=70)
-
-
-def test_verify_of_paths_looks_at_nothing_else(shell: Shell, tmp_path: Path) -> None:
-    """Given a file, only that file is checked."""
-    SegmentFile().run("r1").seal().write(shell.spool)
-    other = SegmentFile().run("r2").run("r3").seal().write(tmp_path / "else")
-    assert shell.json("verify", other)["totals"]["records"] == 2  # type: ignore[index]
 
 
 def test_dead_list_and_show_tell_why(shell: Shell, server: FaultServer) -> None:
@@ -238,49 +163,3 @@ def test_a_requeued_letter_survives_a_restart(shell: Shell, server: FaultServer)
     server.behaviour = ok
     shell.run("replay")
     assert "3 records = 3 delivered" in shell.run("verify")
-
-
-def test_doctor_finds_nothing_wrong_where_nothing_is(shell: Shell, server: FaultServer) -> None:
-    """With folders, locks, events, keys and a server that work, every line says ok."""
-    server.behaviour = always(Reply(400))
-    shell.spool.mkdir(mode=0o700)
-    shell.state.mkdir(mode=0o700)
-    report = shell.run("doctor")
-    assert {line.split()[0] for line in report.splitlines()} == {"ok"}
-    assert key_hint(KEY) in report
-    assert not list(shell.spool.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("trouble", "word"),
-    [
-        ("key", "401"),
-        ("no key", "none is held"),
-        ("unheld", "pending records were made under key abcdef01"),
-        ("open spool", "everybody may write to it"),
-    ],
-)
-def test_doctor_says_what_to_do(shell: Shell, server: FaultServer, trouble: str, word: str) -> None:
-    """Each thing that needs an operator is named with a remedy, and the exit code is 77."""
-    shell.spool.mkdir(mode=0o700)
-    environment = {}
-    if trouble == "key":
-        server.behaviour = always(Reply(401))
-    elif trouble == "no key":
-        environment["TCC_API_KEY"] = ""
-    elif trouble == "unheld":
-        SegmentFile().run("r1", key_hint="abcdef01").write(shell.spool)
-    else:
-        shell.spool.chmod(stat.S_IMODE(0o777))
-    report = shell.run("doctor", code=77, **environment)
-    assert word in report
-    assert "do: " in report[report.index(word) :]
-
-
-def test_doctor_works_offline(shell: Shell) -> None:
-    """Without a network the report is whole, and says that waiting is all right."""
-    shell.spool.mkdir(mode=0o700)
-    environment = {"TCC_BASE_URL": "http://nowhere.invalid", "TCC_ALLOW_UNSAFE_BASE_URL": "1"}
-    assert "does not resolve" in shell.run("doctor", **environment)
-    environment["TCC_BASE_URL"] = "http://127.0.0.1:9"
-    assert "records wait until it answers" in shell.run("doctor", **environment)

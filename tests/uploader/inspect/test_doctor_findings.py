@@ -1,0 +1,55 @@
+"""``doctor``: what it finds, and what it says to do."""
+
+import stat
+
+import pytest
+
+from support.faults import KEY, FaultServer, Reply, SegmentFile, always
+from support.shell import Shell
+from tcc_schemas.endpoints import key_hint
+
+
+def test_doctor_finds_nothing_wrong_where_nothing_is(shell: Shell, server: FaultServer) -> None:
+    """With folders, locks, events, keys and a server that work, every line says ok."""
+    server.behaviour = always(Reply(400))
+    shell.spool.mkdir(mode=0o700)
+    shell.state.mkdir(mode=0o700)
+    report = shell.run("doctor")
+    assert {line.split()[0] for line in report.splitlines()} == {"ok"}
+    assert key_hint(KEY) in report
+    assert not list(shell.spool.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("trouble", "word"),
+    [
+        ("key", "401"),
+        ("no key", "none is held"),
+        ("unheld", "pending records were made under key abcdef01"),
+        ("open spool", "everybody may write to it"),
+    ],
+)
+def test_doctor_says_what_to_do(shell: Shell, server: FaultServer, trouble: str, word: str) -> None:
+    """Each thing that needs an operator is named with a remedy, and the exit code is 77."""
+    shell.spool.mkdir(mode=0o700)
+    environment = {}
+    if trouble == "key":
+        server.behaviour = always(Reply(401))
+    elif trouble == "no key":
+        environment["TCC_API_KEY"] = ""
+    elif trouble == "unheld":
+        SegmentFile().run("r1", key_hint="abcdef01").write(shell.spool)
+    else:
+        shell.spool.chmod(stat.S_IMODE(0o777))
+    report = shell.run("doctor", code=77, **environment)
+    assert word in report
+    assert "do: " in report[report.index(word) :]
+
+
+def test_doctor_works_offline(shell: Shell) -> None:
+    """Without a network the report is whole, and says that waiting is all right."""
+    shell.spool.mkdir(mode=0o700)
+    environment = {"TCC_BASE_URL": "http://nowhere.invalid", "TCC_ALLOW_UNSAFE_BASE_URL": "1"}
+    assert "does not resolve" in shell.run("doctor", **environment)
+    environment["TCC_BASE_URL"] = "http://127.0.0.1:9"
+    assert "records wait until it answers" in shell.run("doctor", **environment)

@@ -1,0 +1,59 @@
+"""``status``: what it reports without an uploader, beside one, and after one."""
+
+from support.faults import FaultServer, Reply, SegmentFile, always
+from support.shell import Shell
+from support.worlds import wait_until
+
+
+def test_status_of_nothing(shell: Shell) -> None:
+    """Before anything was recorded, status says where it looked and why that may be empty; it creates nothing."""
+    text = shell.run("status")
+    assert str(shell.spool) in text
+    assert "does not exist" in text
+    assert "not running" in text
+    assert shell.json("status")["running_pid"] is None
+    assert not shell.state.exists()
+
+
+def test_status_of_pending_records(shell: Shell) -> None:
+    """What waits is counted without an uploader, with the time of the oldest."""
+    SegmentFile().run("r1").run("r2").write(shell.spool)
+    found = shell.json("status")
+    assert found["counts"]["pending"] == 2  # type: ignore[index]
+    assert found["oldest_pending"] == "2026-01-31T12:00:00.123Z"
+    assert "2 pending" in shell.run("status")
+
+
+def test_status_of_a_paused_destination(shell: Shell, server: FaultServer) -> None:
+    """A destination that waits for an operator says why, and what to do."""
+    SegmentFile().run("r1").write(shell.spool)
+    server.behaviour = always(Reply(401))
+    shell.run("replay", code=77)
+    text = shell.run("status")
+    assert "paused" in text
+    assert "HTTP 401" in text
+    assert "check TCC_API_KEY" in text
+    (destination,) = shell.json("status")["destinations"]  # type: ignore[misc]
+    assert (destination["state"], destination["waiting"]) == ("paused", 1)
+
+
+def test_status_beside_a_living_daemon(shell: Shell, server: FaultServer) -> None:
+    """Status reads while the daemon writes, and says that it runs and how it watches."""
+    SegmentFile().run("r1").write(shell.spool)
+    with shell.daemon("--after", "keep") as daemon:
+        wait_until((shell.state / "status.json").exists, "the daemon's status")
+        wait_until(lambda: "1 delivered" in shell.run("status"), "the delivery")
+        wait_until(lambda: shell.json("status")["last_success"], "the delivery in the status")
+        found = shell.json("status")
+        assert found["running_pid"] == daemon.pid
+        assert found["watcher"] == "native"
+        assert f"pid {daemon.pid}" in shell.run("status")
+    assert shell.json("status")["running_pid"] is None
+
+
+def test_status_when_the_ledger_is_just_being_made(shell: Shell) -> None:
+    """A ledger file without tables yet is an empty ledger."""
+    SegmentFile().run("r1").write(shell.spool)
+    shell.state.mkdir()
+    (shell.state / "ledger.sqlite3").touch()
+    assert shell.json("status")["counts"]["pending"] == 1  # type: ignore[index]
