@@ -66,32 +66,19 @@ class State(Enum):
 class RecordEvent(Enum):
     """What happens to a pending record."""
 
-    TAKEN = auto()
-    """Its turn has come."""
-    WAITS_FOR_RUN = auto()
-    """It is feedback, and its run is not settled yet."""
-    RUN_SETTLED = auto()
-    """The run that it waited for is settled."""
-    KEY_IN_FLIGHT = auto()
-    """It is a letter, and another record with its key is being sent."""
-    KNOWN = auto()
-    """The ledger, or a record in flight, says that it is not to be sent: a duplicate, or a conflict."""
-    SENT = auto()
-    """It, or the next item of its batch, was handed to a sending thread."""
-    TAKEN_BACK = auto()
-    """No thread had begun to send it when its destination paused."""
-    FAILED = auto()
-    """No answer came, or one that says nothing about the record."""
-    NEXT_ITEM = auto()
-    """It is a run that is sent item by item, and one item has its answer."""
-    ACCEPTED = auto()
-    """The server has it."""
-    REFUSED = auto()
-    """The server refused it, or every item of it that was still to be sent."""
-    SERVER_SUSPECTED = auto()
-    """So many records were refused in a row that the server is suspected, not they."""
-    DEAD = auto()
-    """It is given up: the server took others meanwhile, or a one-shot run ends."""
+    TAKEN = auto()  # its turn has come
+    WAITS_FOR_RUN = auto()  # it is feedback, and its run is not settled yet
+    RUN_SETTLED = auto()  # the run that it waited for is settled
+    KEY_IN_FLIGHT = auto()  # it is a letter, and another record with its key is being sent
+    KNOWN = auto()  # the ledger, or a record in flight, says that it is not to be sent: a duplicate, or a conflict
+    SENT = auto()  # it, or the next item of its batch, was handed to a sending thread
+    TAKEN_BACK = auto()  # no thread had begun to send it when its destination paused
+    FAILED = auto()  # no answer came, or one that says nothing about the record
+    NEXT_ITEM = auto()  # it is a run that is sent item by item, and one item has its answer
+    ACCEPTED = auto()  # the server has it
+    REFUSED = auto()  # the server refused it, or every item of it that was still to be sent
+    SERVER_SUSPECTED = auto()  # so many records were refused in a row that the server is suspected, not they
+    DEAD = auto()  # it is given up: the server took others meanwhile, or a one-shot run ends
 
 
 TRANSITIONS: Final = {
