@@ -1,7 +1,7 @@
 """A pending record, and the one state machine of its life.
 
 A record is *pending* from the moment in which its line was read until it is settled: delivered, known as a duplicate,
-dead, or dropped.  Until then it is in one of these states, and each state has one container::
+dead, or dropped.  Until then it is in one of these states (:class:`State` names the one container of each)::
 
                read
                 │
@@ -23,20 +23,6 @@ dead, or dropped.  Until then it is in one of these states, and each state has o
    to POSTPONED:  also from IN_HAND by KEY_IN_FLIGHT, and from QUEUED by UNREADABLE
    to IN_HAND:    also from IN_FLIGHT by NEXT_ITEM
 
-=================  ===================================================================  ==============================
-state              the record                                                           container
-=================  ===================================================================  ==============================
-QUEUED             was read, and is sent in its order                                   DestinationQueue.queued
-IN_HAND            is checked again: the ledger may have changed since it was read      (none: a local variable)
-IN_FLIGHT          is being sent                                                        InFlight
-POSTPONED          got no answer, or must wait for its destination                      DestinationQueue.postponed
-UNDECIDED          was refused; the next answers tell whether it or the server is at    DestinationQueue.undecided
-                   fault
-WAITING_FOR_RUN    is feedback whose run is pending in the same segment                 Backlog.waiting_for_run
-SETTLED            is delivered or a duplicate: the next commit says so                 Settlement.changes
-SETTLED            is dead, and its letter is still to be written                       Settlement.unwritten_letters
-=================  ===================================================================  ==============================
-
 QUEUED, POSTPONED and WAITING_FOR_RUN hold locations (40 bytes), not records: there may be millions.  A :class:`Record`
 exists from IN_HAND on, and checks each event against the table.  What the ledger knows already when a line is read is
 settled at once, and never queued.  If a file has gone, its records are discarded: they can't be sent any more.
@@ -57,15 +43,15 @@ from .routing import Destination
 
 
 class State(Enum):
-    """Where a pending record is in its life."""
+    """Where a pending record is in its life, and which container holds it then."""
 
-    QUEUED = auto()
-    IN_HAND = auto()
-    IN_FLIGHT = auto()
-    POSTPONED = auto()
-    UNDECIDED = auto()
-    WAITING_FOR_RUN = auto()
-    SETTLED = auto()
+    QUEUED = auto()  # was read, and is sent in its order: DestinationQueue.queued
+    IN_HAND = auto()  # is checked again, as the ledger may have changed since it was read: a local variable
+    IN_FLIGHT = auto()  # is being sent: InFlight
+    POSTPONED = auto()  # got no answer, or must wait for its destination: DestinationQueue.postponed
+    UNDECIDED = auto()  # was refused; the next answers tell whether it is at fault: DestinationQueue.undecided
+    WAITING_FOR_RUN = auto()  # is feedback whose run is pending in the same segment: Backlog.waiting_for_run
+    SETTLED = auto()  # waits for the commit, a dead one for its letter: Settlement.changes, .unwritten_letters
 
 
 class RecordEvent(Enum):

@@ -9,7 +9,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from tcc_schemas.lines import Line
 from tcc_uploader.model.fate import COUNT_NAMES, Counts, Known, Place
@@ -263,15 +263,7 @@ def _letter(row: sqlite3.Row) -> LetterRow:
 
 
 def _segment(row: sqlite3.Row) -> SegmentRow:
-    return SegmentRow(
-        number=row["number"],
-        id=row["id"],
-        path=row["path"],
-        size=row["size"],
-        finished=bool(row["finished"]),
-        counts=Counts(**{name: row[name] or 0 for name in COUNT_NAMES}),  # a flipped bit can make a number NULL
-        damaged=row["damaged"] or 0,
-        torn=row["torn"] or 0,
-        refused=row["refused"] or 0,
-        sealed=row["sealed"],
-    )
+    values: dict[str, Any] = {name: row[name] for name in _SEGMENT_COLUMNS}
+    values |= {name: values[name] or 0 for name in (*COUNT_NAMES, "damaged", "torn", "refused")}  # a flipped bit: NULL
+    counts = Counts(*(values.pop(name) for name in COUNT_NAMES))
+    return SegmentRow(**{**values, "finished": bool(values["finished"]), "counts": counts})
