@@ -1,6 +1,10 @@
 """Byte streams that archives are read through: counted against a budget, peeked at, cut to length."""
 
-from typing import BinaryIO, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, NamedTuple
 
 from tcc_uploader.files import CHUNK, ByteStream
 
@@ -12,6 +16,7 @@ MAX_RATIO: Final = 1000
 """Bytes that each byte of a source may unpack to, beyond the free ones.  Runs with long prompts come to 800."""
 MAX_HELD: Final = 256 * 1024 * 1024
 """Bytes of zip files that may be held in memory at once, because they can only be read from their end."""
+UNREADABLE: Final = "can't be read: {}"
 CUT_SHORT: Final = "it is cut short: fetch or copy it again"
 
 
@@ -27,15 +32,15 @@ class RawMember(NamedTuple):
     stream: ByteStream
 
 
+@dataclass(slots=True)
 class Budget:
     """What reading one source may cost, all archives in it together."""
 
-    def __init__(self) -> None:
-        self.held = 0
-        """Bytes held in memory now."""
-        self._members = 0
-        self._source = 0
-        self._unpacked = 0
+    held: int = 0
+    """Bytes held in memory now."""
+    _members: int = 0
+    _source: int = 0
+    _unpacked: int = 0
 
     def count_member(self) -> None:
         """Count one member.  Raises :class:`ArchiveError` if there are too many."""
@@ -66,34 +71,42 @@ class Budget:
             )
 
 
-class Source:
-    """The outermost stream: each of its bytes allows :data:`MAX_RATIO` unpacked ones."""
+@contextmanager
+def errors_as(text: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise an :class:`ArchiveError` for each of ``errors``, which ``{}`` in ``text`` stands for."""
+    try:
+        yield
+    except ArchiveError:
+        raise
+    except EOFError as error:
+        raise ArchiveError(CUT_SHORT) from error
+    except errors as error:
+        if isinstance(error.__context__, ArchiveError):
+            raise error.__context__ from None
+        raise ArchiveError(text.format(getattr(error, "strerror", None) or error)) from error
 
-    def __init__(self, file: BinaryIO, budget: Budget) -> None:
-        self._file = file
-        self._budget = budget
+
+@dataclass(slots=True)
+class Checked:
+    """What ``reader`` returns, counted.  Its errors are raised as :func:`errors_as` does, then again at each call."""
+
+    reader: Callable[[int], bytes]
+    count: Callable[[int], None]
+    text: str
+    errors: tuple[type[Exception], ...]
+    _error: ArchiveError | None = None
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes of the file.  Raises :class:`ArchiveError`."""
+        """Return at most ``size`` bytes, ``b""`` at the end.  Raises :class:`ArchiveError`."""
+        if self._error is not None:
+            raise self._error
         try:
-            data = self._file.read(size)
-        except OSError as error:
-            raise ArchiveError(f"can't be read: {error.strerror or error}") from error
-        self._budget.count_source(len(data))
-        return data
-
-
-class Metered:
-    """A stream of unpacked bytes, counted against the budget."""
-
-    def __init__(self, stream: ByteStream, budget: Budget) -> None:
-        self._stream = stream
-        self._budget = budget
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes.  Raises :class:`ArchiveError` if they are too many for the source's size."""
-        data = self._stream.read(size)
-        self._budget.count_unpacked(len(data))
+            with errors_as(self.text, *self.errors):
+                data = self.reader(size)
+        except ArchiveError as error:
+            self._error = error
+            raise
+        self.count(len(data))
         return data
 
 
@@ -104,39 +117,35 @@ class Peeked:
         """Raise :class:`ArchiveError` if not even the first byte can be read."""
         self.start = b""
         self._stream = stream
-        self._error: ArchiveError | None = None
         try:
             while len(self.start) < size and (data := stream.read(size - len(self.start))):
                 self.start += data
-        except ArchiveError as error:
+        except ArchiveError:
             if not self.start:
-                raise
-            self._error = error
+                raise  # else the stream raises it again, behind these bytes
         self._left = self.start
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes.  Raises :class:`ArchiveError` where they can't be read."""
-        if self._left:
-            data, self._left = self._left[:size], self._left[size:]
-            return data
-        if self._error is not None:
-            raise self._error
-        return self._stream.read(size)
+        if not self._left:
+            return self._stream.read(size)
+        data, self._left = self._left[:size], self._left[size:]
+        return data
 
 
+@dataclass(slots=True)
 class Section:
-    """The next ``size`` bytes of a stream."""
+    """The next ``left`` bytes of a stream."""
 
-    def __init__(self, stream: ByteStream, size: int) -> None:
-        self._stream = stream
-        self._left = size
+    stream: ByteStream
+    left: int
 
     def read(self, size: int, /) -> bytes:
         """Return bytes up to the section's end.  Raises :class:`ArchiveError` if the stream ends before it."""
-        data = self._stream.read(min(size, self._left))
-        if not data and self._left and size:
+        data = self.stream.read(min(size, self.left))
+        if not data and self.left and size:
             raise ArchiveError(CUT_SHORT)
-        self._left -= len(data)
+        self.left -= len(data)
         return data
 
 
@@ -149,7 +158,6 @@ def read_fully(stream: ByteStream, size: int) -> bytes:
     return b"".join(parts)
 
 
-def skip(stream: ByteStream) -> None:
-    """Read a stream to its end.  Raises :class:`ArchiveError`."""
-    while stream.read(CHUNK):
-        pass
+def chunks_of(stream: ByteStream) -> Iterator[bytes]:
+    """Yield a stream's bytes up to its end.  Raises :class:`ArchiveError`."""
+    return iter(partial(stream.read, CHUNK), b"")

@@ -6,17 +6,18 @@ Everything is streamed, nothing is written to disk, no link is followed.  What a
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final, NamedTuple
 
-from tcc_uploader.files import CHUNK, ByteStream
+from tcc_uploader.files import ByteStream
 
 from . import tar
 from . import zip as zip_archive
-from .decompress import Decompressed
+from .decompress import decompressed
 from .manifest import MANIFEST
-from .streams import ArchiveError, Budget, Metered, Peeked, RawMember, Source
+from .streams import UNREADABLE, ArchiveError, Budget, Checked, Peeked, RawMember, chunks_of
 
 START: Final = 512
 """Bytes from which an archive is known."""
@@ -61,15 +62,16 @@ def walk_archive(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
     :class:`ArchiveError` where an archive is damaged or cut short; the bytes before that place are good.
     """
     budget = Budget()
-    yield from _Walk(stream, budget).opened(printable(name), Source(stream, budget), wanted=True, depth=0)
+    source = Checked(stream.read, budget.count_source, UNREADABLE, (OSError,))
+    yield from _Walk(stream, budget).opened(printable(name), source, wanted=True, depth=0)
 
 
+@dataclass(slots=True)
 class _Walk:
     """One pass through a source."""
 
-    def __init__(self, file: BinaryIO, budget: Budget) -> None:
-        self._file = file
-        self._budget = budget
+    _file: BinaryIO
+    _budget: Budget
 
     def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
         """Yield the members in a stream; the stream itself if it is no archive and ``wanted``."""
@@ -89,7 +91,7 @@ class _Walk:
                 case "tar":
                     yield from self._inside(name, tar.members_of(stream, self._budget), depth)
                 case kind:
-                    unpacked = Metered(Decompressed(stream, kind), self._budget)
+                    unpacked = decompressed(stream, kind, self._budget)
                     yield from self.opened(name, unpacked, wanted=wanted, depth=depth + 1)
         except ArchiveError as error:
             yield Refused(name, str(error))
@@ -103,7 +105,7 @@ class _Walk:
         before = self._budget.held
         try:
             whole = BytesIO()
-            while data := stream.read(CHUNK):
+            for data in chunks_of(stream):
                 self._budget.hold(len(data))
                 whole.write(data)
             yield from self._inside(name, zip_archive.members_of(whole, self._budget), depth)

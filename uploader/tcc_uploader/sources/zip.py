@@ -5,13 +5,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from typing import BinaryIO, Final
 
-from tcc_uploader.files import CHUNK, ByteStream
+from tcc_uploader.files import ByteStream
 
-from .streams import ArchiveError, Budget, Metered, RawMember
+from .streams import UNREADABLE, ArchiveError, Budget, Checked, RawMember, errors_as
 
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
 """Bytes of an archive's directory, which :mod:`zipfile` holds whole, 10 times over: some 150,000 members."""
@@ -26,7 +25,6 @@ _ZIPFILE_ERRORS: Final = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
-    EOFError,
     OSError,
     OverflowError,
     RuntimeError,
@@ -53,23 +51,8 @@ class _BoundedFile:
             raise ArchiveError(
                 f"its directory has more than {MAX_DIRECTORY >> 20} MiB: unpack it, and give the folder instead"
             )
-        try:
+        with errors_as(UNREADABLE, OSError):
             return self._file.read(size if size >= 0 else MAX_DIRECTORY)
-        except OSError as error:
-            raise ArchiveError(f"can't be read: {error.strerror or error}") from error
-
-
-class _MemberStream:
-    """A member's bytes, whose size and CRC-32 :mod:`zipfile` checks."""
-
-    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
-        """Raise :class:`ArchiveError` if the member can't be found where the directory says."""
-        with _errors_as(_BAD_MEMBER):
-            self._stream = archive.open(info)
-
-    def read(self, size: int, /) -> bytes:
-        with _errors_as(_BAD_MEMBER):
-            return self._stream.read(min(size, CHUNK))
 
 
 def members_of(file: BinaryIO, budget: Budget) -> Iterator[RawMember]:
@@ -77,7 +60,7 @@ def members_of(file: BinaryIO, budget: Budget) -> Iterator[RawMember]:
 
     Raises :class:`ArchiveError` if the directory can't be read.
     """
-    with _errors_as(_BAD_DIRECTORY):
+    with errors_as(_BAD_DIRECTORY, *_ZIPFILE_ERRORS):
         archive = zipfile.ZipFile(_BoundedFile(file))
     for info in archive.infolist():
         budget.count_member()
@@ -86,7 +69,9 @@ def members_of(file: BinaryIO, budget: Budget) -> Iterator[RawMember]:
         refusal, stream = _refusal(info), _NOTHING
         if not refusal:
             try:
-                stream = Metered(_MemberStream(archive, info), budget)
+                with errors_as(_BAD_MEMBER, *_ZIPFILE_ERRORS):
+                    read = archive.open(info).read
+                stream = Checked(read, budget.count_unpacked, _BAD_MEMBER, _ZIPFILE_ERRORS)
             except ArchiveError as error:
                 refusal = str(error)
         yield RawMember(info.filename, refusal, stream)
@@ -102,16 +87,3 @@ def _refusal(info: zipfile.ZipInfo) -> str:
         method = _UNREAD_METHODS.get(info.compress_type, f"method {info.compress_type}")
         return f"it is compressed with {method}: unpack it first"
     return ""
-
-
-@contextmanager
-def _errors_as(text: str) -> Iterator[None]:
-    """Raise an :class:`ArchiveError` for every error of :mod:`zipfile`: the file's own if there was one."""
-    try:
-        yield
-    except ArchiveError:
-        raise
-    except _ZIPFILE_ERRORS as error:
-        if isinstance(error.__context__, ArchiveError):
-            raise error.__context__ from None
-        raise ArchiveError(text) from error
