@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -16,7 +17,7 @@ from tcc_uploader.sources.manifest import ManifestEntry, Selection
 from tcc_uploader.spool.format import Format, sniff
 from tcc_uploader.spool.reader import read_first_line
 
-from .snapshot import Snapshot
+from .snapshot import PlannedMember, Snapshot
 
 STATUSES: Final = {"success": 0, "partial": 1, "error": 2}
 """A run's status, as it is told on the wire."""
@@ -68,65 +69,58 @@ class Filter:
             return True  # without a readable time: rather one record too many than one lost
 
 
-class Excerpt:
-    """A segment made of the chosen records of a file, their lines unchanged.  Of a plain file, a plain file is made.
+def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
+    """Return a segment made of the chosen records of a file, their lines unchanged.  Of a plain file, make a plain one.
 
     Its id is made of the original's and its records: the same for the same records, and no other segment's.
+    Raises OSError if the file can't be read.
     """
+    header: Line | None = None
+    plain, records, digest = False, 0, hashlib.sha256()
+    for raw, line in _lines(snapshot):
+        if line.kind == "segment" and line.number == 1:
+            header = line
+        elif line.is_record and keep(line):
+            digest.update(raw)
+            records += 1
+            plain = not line.crc
+    if plain:
+        ident = f"plain-{digest.hexdigest()}"
+        content = partial(_plain_content, snapshot, keep)
+    else:
+        ident = f"{header.id if header else 'damaged'}-{digest.hexdigest()[:32]}"
+        content = partial(_segment_content, snapshot, keep, header, ident)
+    size, digest = 0, hashlib.sha256()
+    for chunk in content():
+        digest.update(chunk)
+        size += len(chunk)
+    sha256 = digest.hexdigest()
+    name = f"{snapshot.path.stem}-{sha256[:8]}.jsonl"
+    return PlannedMember(
+        snapshot.path, ManifestEntry(name, ident, records, size, sha256, sealed=not plain, torn=0), content
+    )
 
-    def __init__(self, snapshot: Snapshot, keep: Predicate) -> None:
-        """Raise OSError if the file can't be read."""
-        self._snapshot = snapshot
-        self._keep = keep
-        self._header: Line | None = None
-        self._plain = False
-        self.records = 0
-        digest = hashlib.sha256()
-        for raw, line in _lines(snapshot):
-            if line.kind == "segment" and line.number == 1:
-                self._header = line
-            elif line.is_record and keep(line):
-                digest.update(raw)
-                self.records += 1
-                self._plain = not line.crc
-        original = self._header.id if self._header else "damaged"
-        self.id = f"plain-{digest.hexdigest()}" if self._plain else f"{original}-{digest.hexdigest()[:32]}"
 
-    def content(self) -> Iterator[bytes]:
-        """Yield its bytes.  Raises OSError."""
-        lines = ((raw, line) for raw, line in _lines(self._snapshot) if line.is_record and self._keep(line))
-        if self._plain:
-            yield from (raw for raw, _ in lines)
-            return
-        header = self._header
-        body = (orjson.loads(header.body) if header else _NO_HEADER) | {"segment_id": self.id}
-        at = header.at if header else ""
-        first = encode("segment", self.id, orjson.dumps(body), at=at)
-        tally = Tally()
-        tally.add(crc_of(first), is_record=False)
-        yield first
-        for raw, line in lines:
-            tally.add(line.crc, is_record=True)
-            yield raw
-        seal = {"records": tally.records, "refused": 0, "crcs": tally.crcs}
-        yield encode("seal", self.id, orjson.dumps(seal), at=at)
+def _chosen(snapshot: Snapshot, keep: Predicate) -> Iterator[tuple[bytes, Line]]:
+    return ((raw, line) for raw, line in _lines(snapshot) if line.is_record and keep(line))
 
-    def entry(self) -> ManifestEntry:
-        """Return its entry for the manifest.  Raises OSError."""
-        digest = hashlib.sha256()
-        size = 0
-        for chunk in self.content():
-            digest.update(chunk)
-            size += len(chunk)
-        return ManifestEntry(
-            name=f"{self._snapshot.path.stem}-{digest.hexdigest()[:8]}.jsonl",
-            id=self.id,
-            records=self.records,
-            bytes=size,
-            sha256=digest.hexdigest(),
-            sealed=not self._plain,
-            torn=0,
-        )
+
+def _plain_content(snapshot: Snapshot, keep: Predicate) -> Iterator[bytes]:
+    return (raw for raw, _ in _chosen(snapshot, keep))
+
+
+def _segment_content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: str) -> Iterator[bytes]:
+    body = (orjson.loads(header.body) if header else _NO_HEADER) | {"segment_id": ident}
+    at = header.at if header else ""
+    first = encode("segment", ident, orjson.dumps(body), at=at)
+    tally = Tally()
+    tally.add(crc_of(first), is_record=False)
+    yield first
+    for raw, line in _chosen(snapshot, keep):
+        tally.add(line.crc, is_record=True)
+        yield raw
+    seal = {"records": tally.records, "refused": 0, "crcs": tally.crcs}
+    yield encode("seal", ident, orjson.dumps(seal), at=at)
 
 
 def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:

@@ -11,8 +11,7 @@ from tcc_uploader.spool import removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
-from .build import PlannedMember
-from .snapshot import Snapshot
+from .snapshot import PlannedMember, Snapshot
 
 
 def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:

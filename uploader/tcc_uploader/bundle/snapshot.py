@@ -4,18 +4,19 @@ import errno
 import hashlib
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
-from tcc_uploader.files import identity_of, opened
+from tcc_uploader.files import CHUNK, identity_of, opened
 from tcc_uploader.sources.manifest import ManifestEntry
+from tcc_uploader.sources.streams import Section
 from tcc_uploader.spool.format import Format, sniff
-from tcc_uploader.spool.reader import read_first_line, read_on
+from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.scan import list_files
-from tcc_uploader.spool.segment import Segment
+from tcc_uploader.spool.segment import Segment, feed
 
 if sys.platform != "win32":
     import resource
@@ -42,62 +43,56 @@ class Snapshot:
             self._descriptor = None
 
     @contextmanager
-    def reading(self) -> Iterator["_Beginning"]:
+    def reading(self) -> Iterator[Section]:
         """Read it from its beginning.  Raises OSError, FileNotFoundError if it was not held open and is gone."""
         if self._descriptor is not None:
             with FileIO(self._descriptor, closefd=False) as file:
                 file.seek(0)
-                yield _Beginning(file, self.size)
+                yield Section(file, self.size)
             return
         with opened(self.path) as (file, status):
             if identity_of(status) != self.identity:
                 raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
-            yield _Beginning(file, self.size)
+            yield Section(file, self.size)
 
     def examine(self) -> tuple[Segment, ManifestEntry]:
         """Read it to its end; return it as a segment, and its entry for a manifest.  Raises OSError."""
         with self.reading() as stream:
             kind, ident = sniff(read_first_line(stream))
+        segment = Segment(str(self.path), self.identity, kind, ident)
+        hashed = hashlib.sha256()
+        hash_of_lines = hashed.copy()
         with self.reading() as stream:
-            segment = Segment(str(self.path), self.identity, kind, ident, stream=stream)
             while not segment.at_end:
-                read_on(segment)
+                data = stream.read(CHUNK)
+                segment.at_end = not data
+                feed(segment, data)
+                lines, newline, torn = data.rpartition(b"\n")
+                hashed.update(lines + newline)
+                hash_of_lines = hashed.copy() if newline else hash_of_lines
+                hashed.update(torn)
         whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may have no newline
-        digest = (stream.hash if whole else stream.hash_of_lines).hexdigest()
+        digest = (hashed if whole else hash_of_lines).hexdigest()
+        size = self.size if whole else segment.offset
         segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
         entry = ManifestEntry(
             name=self.path.name,
             id=segment.id,
             records=segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None,
-            bytes=self.size if whole else stream.size_of_lines,
+            bytes=size,
             sha256=digest,
             sealed=segment.seal is not None,
-            torn=0 if whole else self.size - stream.size_of_lines,
+            torn=self.size - size,
         )
         return segment, entry
 
 
-class _Beginning:
-    """The first ``size`` bytes of a file, hashed as they are read: all of them, and those up to the last newline."""
+class PlannedMember(NamedTuple):
+    """One member of a bundle: the file it comes from, its entry in the manifest, and what yields its bytes."""
 
-    def __init__(self, file: FileIO, size: int) -> None:
-        self.hash = hashlib.sha256()
-        self.hash_of_lines = self.hash.copy()
-        self.size_of_lines = 0
-        self._file = file
-        self._size = size
-        self._at = 0
-
-    def read(self, size: int, /) -> bytes:
-        data = self._file.read(min(size, self._size - self._at)) or b""
-        end = data.rfind(b"\n") + 1
-        if end:
-            self.hash.update(data[:end])
-            self.hash_of_lines = self.hash.copy()
-            self.size_of_lines = self._at + end
-        self.hash.update(data[end:])
-        self._at += len(data)
-        return data
+    path: Path
+    entry: ManifestEntry
+    content: Callable[[], Iterator[bytes]]
 
 
 class Snapshots:

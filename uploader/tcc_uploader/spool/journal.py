@@ -37,7 +37,7 @@ class OpenRun:
     children: dict[str, LineRef] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Allowance:
     """The bytes of journal lines that all segments which come as streams may keep in memory together."""
 
