@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Final
 
 from tcc_schemas.version import __version__
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
-from tcc_uploader.sources.streams import ArchiveError, Budget, Section, chunks_of
-from tcc_uploader.sources.walk import Refused, walk_archive
+from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, Section, chunks_of
+from tcc_uploader.sources.walk import walk_archive
 
 from .filter import Filter, excerpt
 from .pack import packing

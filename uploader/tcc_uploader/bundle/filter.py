@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -12,8 +13,8 @@ import orjson
 from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
-from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import ManifestEntry, Selection
+from tcc_uploader.sources.streams import chunks_of
 from tcc_uploader.spool.format import Format, sniff
 from tcc_uploader.spool.reader import read_first_line
 
@@ -130,13 +131,10 @@ def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
     if kind not in (Format.SEGMENT, Format.PLAIN):
         return
     splitter = LineSplitter()
+    last = [b"\n"] if kind is Format.PLAIN else []  # the last line of a hand-written file may have no newline
     with snapshot.reading() as stream:
-        ended = False
-        while not ended:
-            data = stream.read(CHUNK)
-            ended = not data
-            # the last line of a hand-written file may have no newline
-            for raw in splitter.feed(b"\n" if ended and kind is Format.PLAIN and splitter.rest else data):
+        for data in chain(chunks_of(stream), last):
+            for raw in splitter.feed(data):
                 found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
                 if isinstance(found, Line):
                     yield (raw.data or b"") + b"\n", found

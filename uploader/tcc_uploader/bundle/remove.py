@@ -25,7 +25,7 @@ def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledge
         candidates: dict[Segment, ManifestEntry] = {}
         for member in members[start : start + removal.CLAIMS_AT_ONCE]:
             try:
-                segment, entry = Snapshot(member.path, held=False).examine()
+                segment, entry = Snapshot(member.path).examine()
             except FileNotFoundError:
                 continue  # a daemon has delivered and removed it
             except OSError as error:

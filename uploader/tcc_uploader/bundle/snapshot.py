@@ -2,13 +2,11 @@
 
 import errno
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from io import FileIO
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple
 
 from tcc_uploader.files import CHUNK, identity_of, opened
 from tcc_uploader.sources.manifest import ManifestEntry
@@ -28,27 +26,21 @@ _OTHER_FILES: Final = 64
 class Snapshot:
     """The first ``size`` bytes of a file.  If it is held open, it can be read after it was removed."""
 
-    def __init__(self, path: Path, *, held: bool) -> None:
-        """Raise OSError if the file can't be read."""
+    def __init__(self, path: Path, holder: ExitStack | None = None) -> None:
+        """Let ``holder`` hold the file open, if there is one.  Raise OSError if the file can't be read."""
         self.path = path
-        with opened(path) as (file, status):
+        with ExitStack() as until_here:
+            file, status = (holder or until_here).enter_context(opened(path))
             self.identity = identity_of(status)
             self.size = status.st_size
-            self._descriptor = os.dup(file.fileno()) if held else None
-
-    def close(self) -> None:
-        """Close the file; from now on it is opened by its name."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            self._held = file if holder else None
 
     @contextmanager
     def reading(self) -> Iterator[Section]:
         """Read it from its beginning.  Raises OSError, FileNotFoundError if it was not held open and is gone."""
-        if self._descriptor is not None:
-            with FileIO(self._descriptor, closefd=False) as file:
-                file.seek(0)
-                yield Section(file, self.size)
+        if self._held is not None:
+            self._held.seek(0)
+            yield Section(self._held, self.size)
             return
         with opened(self.path) as (file, status):
             if identity_of(status) != self.identity:
@@ -95,27 +87,21 @@ class PlannedMember(NamedTuple):
     content: Callable[[], Iterator[bytes]]
 
 
-class Snapshots:
+class Snapshots(ExitStack):
     """Snapshots of every readable file in the spools; ``unreadable`` says which can't be read, and why."""
 
     def __init__(self, spools: Iterable[Path]) -> None:
+        super().__init__()
         files, self.unreadable = list_files(spools)
         self.all: list[Snapshot] = []
         room = _room_for(len(files))
         for path in files:
             try:
-                self.all.append(Snapshot(path, held=len(self.all) < room))
+                self.all.append(Snapshot(path, self if len(self.all) < room else None))
             except FileNotFoundError:
                 continue  # delivered and removed since it was listed
             except OSError as error:
                 self.unreadable[path] = error.strerror or str(error)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for snapshot in self.all:
-            snapshot.close()
 
 
 def _room_for(files: int) -> int:

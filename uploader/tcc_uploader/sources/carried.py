@@ -15,8 +15,8 @@ from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
-from .streams import ArchiveError, read_fully
-from .walk import Member, Refused, walk_archive
+from .streams import ArchiveError, Member, Refused, read_fully
+from .walk import walk_archive
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
 """Bytes that a plain file in an archive may have: it is held in memory, because its id is the hash of its bytes."""

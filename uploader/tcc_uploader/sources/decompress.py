@@ -2,7 +2,9 @@
 
 import sys
 import zlib
+from contextlib import suppress
 from gzip import GzipFile
+from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
@@ -10,20 +12,11 @@ from tcc_uploader.files import ByteStream
 
 from .streams import ArchiveError, Budget, Checked
 
-
-def _import_zstd() -> ModuleType | None:
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd as module  # noqa: PLC0415
-        else:
-            from backports import zstd as module  # noqa: PLC0415
-    except ImportError:
-        return None
-    return module
-
-
-ZSTD: Final = _import_zstd()
+ZSTD: ModuleType | None = None
 """``compression.zstd`` or its backport; None if it is not installed."""
+with suppress(ImportError):
+    ZSTD = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
 _READER_ERRORS: Final = (OSError, zlib.error, *([] if ZSTD is None else [ZSTD.ZstdError]))
 """What the readers of the standard library raise at damaged bytes."""
 _DAMAGED: Final = "its compressed bytes are damaged ({}): fetch or copy it again"

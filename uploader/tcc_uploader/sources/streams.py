@@ -24,12 +24,18 @@ class ArchiveError(OSError):
     """An archive, or the rest of one, can't be read; the text says why, and what to do."""
 
 
-class RawMember(NamedTuple):
-    """A member as its archive tells of it: the name as it stands there, why it is not read (else ``""``), its bytes."""
+class Member(NamedTuple):
+    """A file in an archive: the name as it stands there, and its bytes."""
 
     name: str
-    refusal: str
     stream: ByteStream
+
+
+class Refused(NamedTuple):
+    """What is not read, and why."""
+
+    name: str
+    why: str
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from typing import Final
 
 from tcc_uploader.files import ByteStream
 
-from .streams import CUT_SHORT, ArchiveError, Budget, RawMember, Section, chunks_of, errors_as, read_fully
+from .streams import CUT_SHORT, ArchiveError, Budget, Member, Refused, Section, chunks_of, errors_as, read_fully
 
 BLOCK: Final = 512
 MAX_HEADER: Final = 1024 * 1024
@@ -30,7 +30,7 @@ _WITHOUT_DATA: Final = {
 _BAD_HEADER: Final = "a header in it is damaged: fetch or copy it again"
 
 
-def members_of(stream: ByteStream, budget: Budget) -> Iterator[RawMember]:
+def members_of(stream: ByteStream, budget: Budget) -> Iterator[Member | Refused]:
     """Yield the members that are no folders, also of archives that follow.  Read one before you ask for the next.
 
     Raises :class:`ArchiveError` if the rest can't be read.
@@ -52,7 +52,8 @@ def members_of(stream: ByteStream, budget: Budget) -> Iterator[RawMember]:
                 described |= _described(kind, read_fully(section, size))
         elif kind not in _IGNORED:
             if kind != _FOLDER and not name.endswith(b"/"):
-                yield RawMember(name.decode(errors="surrogateescape"), _refusal(kind, described), section)
+                text, why = name.decode(errors="surrogateescape"), _refusal(kind, described)
+                yield Refused(text, why) if why else Member(text, section)
             described = {}
         for _ in chunks_of(section):
             pass

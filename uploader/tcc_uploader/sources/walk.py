@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
 from tcc_uploader.files import ByteStream
 
@@ -17,7 +17,7 @@ from . import tar
 from . import zip as zip_archive
 from .decompress import decompressed
 from .manifest import MANIFEST
-from .streams import UNREADABLE, ArchiveError, Budget, Checked, Peeked, RawMember, chunks_of
+from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Peeked, Refused, chunks_of
 
 START: Final = 512
 """Bytes from which an archive is known."""
@@ -36,20 +36,6 @@ _COMPRESSED_SUFFIXES: Final = (".gz", ".zst", ".bz2", ".xz")
 _ARCHIVE_SUFFIXES: Final = ("", ".tar", ".zip")
 
 
-class Member(NamedTuple):
-    """A file that is no archive.  Its name tells the archives and folders it lies in, and is safe to print."""
-
-    name: str
-    stream: ByteStream
-
-
-class Refused(NamedTuple):
-    """What is not read, and why."""
-
-    name: str
-    why: str
-
-
 def is_archive(start: bytes) -> bool:
     """Tell from the first :data:`START` bytes whether a file is compressed, or holds other files."""
     return _kind_of(start) != ""
@@ -58,6 +44,7 @@ def is_archive(start: bytes) -> bool:
 def walk_archive(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
     """Yield every ``.jsonl`` file and manifest in a stream, at any depth; the stream itself if it is no archive.
 
+    A name tells the archives and folders that a member lies in, and is safe to print.
     Read a member to its end before you ask for the next, or not at all.  ``Member.stream.read`` raises
     :class:`ArchiveError` where an archive is damaged or cut short; the bytes before that place are good.
     """
@@ -112,15 +99,16 @@ class _Walk:
         finally:
             self._budget.held = before
 
-    def _inside(self, name: str, members: Iterable[RawMember], depth: int) -> Iterator[Member | Refused]:
+    def _inside(self, name: str, members: Iterable[Member | Refused], depth: int) -> Iterator[Member | Refused]:
         for member in members:
             path = PurePosixPath(member.name.replace("\\", "/"))
             if "__MACOSX" in path.parts or path.name.startswith("._"):
                 continue
-            refusal = member.refusal or _refusal(member.name, path)
             place = f"{name}/{printable(str(path)[:MAX_NAME])}"
-            if refusal:
-                yield Refused(place, refusal)
+            if isinstance(member, Refused):
+                yield Refused(place, member.why)
+            elif why := _refusal(member.name, path):
+                yield Refused(place, why)
             else:
                 yield from self.opened(place, member.stream, wanted=_is_wanted(path), depth=depth + 1)
 

@@ -5,12 +5,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from io import BytesIO
 from typing import BinaryIO, Final
 
-from tcc_uploader.files import ByteStream
-
-from .streams import UNREADABLE, ArchiveError, Budget, Checked, RawMember, errors_as
+from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Refused, errors_as
 
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
 """Bytes of an archive's directory, which :mod:`zipfile` holds whole, 10 times over: some 150,000 members."""
@@ -18,7 +15,6 @@ _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREAD_METHODS: Final = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz"}
 _ENCRYPTED: Final = 0x2041
 """Flags: encrypted, strongly encrypted, with a hidden directory."""
-_NOTHING: Final[ByteStream] = BytesIO()
 _UNIX: Final = 3
 """The system on which members have Unix modes."""
 _ZIPFILE_ERRORS: Final = (
@@ -55,7 +51,7 @@ class _BoundedFile:
             return self._file.read(size if size >= 0 else MAX_DIRECTORY)
 
 
-def members_of(file: BinaryIO, budget: Budget) -> Iterator[RawMember]:
+def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
     """Yield the members that are no folders, in the order of the directory, which stands at the file's end.
 
     Raises :class:`ArchiveError` if the directory can't be read.
@@ -66,15 +62,16 @@ def members_of(file: BinaryIO, budget: Budget) -> Iterator[RawMember]:
         budget.count_member()
         if info.is_dir():
             continue
-        refusal, stream = _refusal(info), _NOTHING
-        if not refusal:
-            try:
-                with errors_as(_BAD_MEMBER, *_ZIPFILE_ERRORS):
-                    read = archive.open(info).read
-                stream = Checked(read, budget.count_unpacked, _BAD_MEMBER, _ZIPFILE_ERRORS)
-            except ArchiveError as error:
-                refusal = str(error)
-        yield RawMember(info.filename, refusal, stream)
+        if why := _refusal(info):
+            yield Refused(info.filename, why)
+            continue
+        try:
+            with errors_as(_BAD_MEMBER, *_ZIPFILE_ERRORS):
+                read = archive.open(info).read
+        except ArchiveError as error:
+            yield Refused(info.filename, str(error))
+        else:
+            yield Member(info.filename, Checked(read, budget.count_unpacked, _BAD_MEMBER, _ZIPFILE_ERRORS))
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:
