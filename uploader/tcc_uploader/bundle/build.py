@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -132,10 +133,8 @@ def _unused(name: str, names: set[str]) -> str:
     """Return a name that every archive tool accepts and that no other member has."""
     plain = _UNUSUAL.sub("_", name)
     plain = f"_{plain}" if plain.startswith("._") else plain  # readers skip such names: macOS makes them
-    found, number = plain, 1
-    while found in names:
-        number += 1
-        found = f"{number}-{plain}"
+    numbered = (f"{number}-{plain}" for number in count(2))
+    found = next(name for name in chain([plain], numbered) if name not in names)
     names.add(found)
     return found
 

@@ -53,11 +53,10 @@ def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path, ledger: Ledg
     with removal.claimed(candidates) as claimed:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(claimed)}
         if ledger is not None:
-            rows = {segment: ledger.segment(segment.id) for segment in claimed}
             moved = {
                 row.number: row._replace(path=f"{file_name(bundle)}/{candidates[segment].name}")
-                for segment, row in rows.items()
-                if row is not None
+                for segment in claimed
+                if (row := ledger.segment(segment.id)) is not None
             }
             ledger.commit(Changes(segments=moved))
         for segment in claimed:

@@ -1,7 +1,6 @@
 """Segments in bundles, other archives and compressed files, or from standard input.  They are read once, in order."""
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -97,8 +96,7 @@ class ArchiveSource:
             self.problems.append(f"{name}: {error}")
 
     def _compare(self, name: str, segment: Segment, stream: "_HashedStream") -> None:
-        entry = self._expected.pop(name, None)
-        if entry is None:
+        if (entry := self._expected.pop(name, None)) is None:
             return
         missing = (entry.records or 0) - segment.counts.records
         if missing > 0:
@@ -139,8 +137,3 @@ class _HashedStream:
 def from_file(path: Path) -> ArchiveSource:
     """Return the source that reads an archive or a compressed file."""
     return ArchiveSource(path, lambda: open(path, "rb", opener=open_plainly))
-
-
-def from_stdin() -> ArchiveSource:
-    """Return the source that reads standard input."""
-    return ArchiveSource(Path("stdin"), lambda: sys.stdin.buffer)

@@ -91,7 +91,7 @@ class Watcher:
             observer.join(timeout=5)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Handler(events.FileSystemEventHandler):
     spool: Path
     changed: Callable[[Path], None]

@@ -32,9 +32,7 @@ _REMEDIES: Final = {
     405: "this URL takes no POST: check TCC_BASE_URL, TCC_URL and TCC_FEEDBACK_URL",
     407: "the proxy wants credentials: put them into HTTPS_PROXY",
 }
-_CERTIFICATE_REMEDY: Final = (
-    "the server's certificate does not verify: set SSL_CERT_FILE to your organisation's CA file"
-)
+_UNTRUSTED: Final = "the server's certificate does not verify: set SSL_CERT_FILE to your organisation's CA file"
 _RETRIED: Final = frozenset({408, 425, 429})
 _DIVISIBLE: Final = frozenset({400, 413, 422})
 _PAGE: Final = re.compile(rb"\s*<(!doctype\s+html|html)", re.IGNORECASE)
@@ -86,7 +84,7 @@ def classify(answer: Answer, now: datetime) -> Classified:
     status = answer.status
     if status is None:
         if any(isinstance(error, ssl.SSLCertVerificationError) for error in _chain(answer.error)):
-            return Classified(Verdict.PAUSE, remedy=_CERTIFICATE_REMEDY)
+            return Classified(Verdict.PAUSE, remedy=_UNTRUSTED)
         if isinstance(answer.error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
             return Classified(Verdict.PAUSE, remedy="this key, URL or proxy can't be used: check them")
         return Classified(Verdict.RETRY)
