@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -54,11 +54,17 @@ class Filter:
         return lambda line: line.run_id in runs and self._is_recent(line)
 
     def _chooses_run_in(self, line: Line) -> bool:
+        try:
+            value = orjson.loads(line.body)
+        except orjson.JSONDecodeError:
+            return False
         statuses = {STATUSES[name] for name in self.statuses}
         return any(
-            (not self.sessions or run.get("session_id") in self.sessions)
-            and (not statuses or run.get("status_code", 0) in statuses)
-            for run in _runs(line.body)
+            isinstance(item, dict)
+            and item.get("type") == "run"
+            and (not self.sessions or item.get("session_id") in self.sessions)
+            and (not statuses or item.get("status_code", 0) in statuses)
+            for item in (value.get("items", [value]) if isinstance(value, dict) else [])
         )
 
     def _is_recent(self, line: Line) -> bool:
@@ -138,14 +144,3 @@ def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
                 found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
                 if isinstance(found, Line):
                     yield (raw.data or b"") + b"\n", found
-
-
-def _runs(body: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the run items in a record's body."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return
-    if isinstance(value, dict):
-        items = value.get("items", [value])
-        yield from (item for item in items if isinstance(item, dict) and item.get("type") == "run")

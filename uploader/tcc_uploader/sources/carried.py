@@ -14,7 +14,7 @@ from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
-from .streams import ArchiveError, Member, Refused, read_fully
+from .streams import ArchiveError, Member, PutBack, Refused, read_fully
 from .walk import walk_archive
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
@@ -85,8 +85,8 @@ class ArchiveSource:
             ident = "plain-" + hashlib.sha256(start).hexdigest()
         if not ident:
             return None
-        stream.again = BytesIO(start)
-        return Segment(name, 0, kind, ident, stream=stream, reader=Reader(journal=Journal(allowance)))
+        whole = PutBack(BytesIO(start), stream)
+        return Segment(name, 0, kind, ident, stream=whole, reader=Reader(journal=Journal(allowance)))
 
     def _take_manifest(self, name: str, data: bytes) -> None:
         folder = name.removesuffix(MANIFEST)
@@ -118,13 +118,8 @@ class _HashedStream:
     _stream: ByteStream
     error: str = ""
     hash: Any = field(default_factory=hashlib.sha256)
-    again: BinaryIO = field(default_factory=BytesIO)
-    """Bytes that are read a second time: they are not hashed again."""
 
     def read(self, size: int, /) -> bytes:
-        if data := self.again.read(size):
-            return data
-        self.again = BytesIO()
         try:
             data = self._stream.read(size)
         except ArchiveError as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from typing import Final, NamedTuple
 
 from tcc_uploader.files import CHUNK, ByteStream
@@ -116,27 +117,19 @@ class Checked:
         return data
 
 
-class Peeked:
-    """A stream whose first bytes, at most ``size``, can be looked at in ``start`` before they are read."""
+@dataclass(slots=True)
+class PutBack:
+    """A stream whose beginning was read, and is read again."""
 
-    def __init__(self, stream: ByteStream, size: int) -> None:
-        """Raise :class:`ArchiveError` if not even the first byte can be read."""
-        self.start = b""
-        self._stream = stream
-        try:
-            while len(self.start) < size and (data := stream.read(size - len(self.start))):
-                self.start += data
-        except ArchiveError:
-            if not self.start:
-                raise  # else the stream raises it again, behind these bytes
-        self._left = self.start
+    beginning: BytesIO
+    rest: ByteStream
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes.  Raises :class:`ArchiveError` where they can't be read."""
-        if not self._left:
-            return self._stream.read(size)
-        data, self._left = self._left[:size], self._left[size:]
-        return data
+        if data := self.beginning.read(size):
+            return data
+        self.beginning = BytesIO()  # there may be 256 MiB in it
+        return self.rest.read(size)
 
 
 @dataclass(slots=True)

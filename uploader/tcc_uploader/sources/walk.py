@@ -17,7 +17,7 @@ from . import tar
 from . import zip as zip_archive
 from .decompress import decompressed
 from .manifest import MANIFEST
-from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Peeked, Refused, chunks_of
+from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, PutBack, Refused, chunks_of
 
 START: Final = 512
 """Bytes from which an archive is known."""
@@ -63,8 +63,9 @@ class _Walk:
     def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
         """Yield the members in a stream; the stream itself if it is no archive and ``wanted``."""
         try:
-            stream = Peeked(stream, START)
-            match _kind_of(stream.start):
+            start = _start_of(stream)
+            stream = PutBack(BytesIO(start), stream)
+            match _kind_of(start):
                 case "":
                     if wanted:
                         yield Member(name, stream)
@@ -111,6 +112,18 @@ class _Walk:
                 yield Refused(place, why)
             else:
                 yield from self.opened(place, member.stream, wanted=_is_wanted(path), depth=depth + 1)
+
+
+def _start_of(stream: ByteStream) -> bytes:
+    """Read the first :data:`START` bytes.  Raises :class:`ArchiveError` if there is not even one."""
+    start = b""
+    try:
+        while len(start) < START and (data := stream.read(START - len(start))):
+            start += data
+    except ArchiveError:
+        if not start:
+            raise  # else the stream raises it again, behind these bytes
+    return start
 
 
 def _kind_of(start: bytes) -> str:
