@@ -133,13 +133,13 @@ def _segment_content(snapshot: Snapshot, keep: Predicate, header: Line | None, i
 def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
     """Yield the valid lines of a file, each with its bytes.  Raises OSError."""
     with snapshot.reading() as stream:
-        kind, _ = sniff(read_first_line(stream))
-    if kind not in (Format.SEGMENT, Format.PLAIN):
-        return
-    splitter = LineSplitter()
-    last = [b"\n"] if kind is Format.PLAIN else []  # the last line of a hand-written file may have no newline
-    with snapshot.reading() as stream:
-        for data in chain(chunks_of(stream), last):
+        start = read_first_line(stream)
+        kind, _ = sniff(start)
+        if kind not in (Format.SEGMENT, Format.PLAIN):
+            return
+        splitter = LineSplitter()
+        last = [b"\n"] if kind is Format.PLAIN else []  # the last line of a hand-written file may have no newline
+        for data in chain([start], chunks_of(stream), last):
             for raw in splitter.feed(data):
                 found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
                 if isinstance(found, Line):

@@ -5,12 +5,13 @@ import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tcc_uploader.files import CHUNK, identity_of, opened
+from tcc_uploader.files import identity_of, opened
 from tcc_uploader.sources.manifest import ManifestEntry
-from tcc_uploader.sources.streams import Section
+from tcc_uploader.sources.streams import Section, chunks_of
 from tcc_uploader.spool.format import Format, sniff
 from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.scan import list_files
@@ -49,14 +50,13 @@ class Snapshot:
 
     def examine(self) -> tuple[Segment, ManifestEntry]:
         """Read it to its end; return it as a segment, and its entry for a manifest.  Raises OSError."""
-        with self.reading() as stream:
-            kind, ident = sniff(read_first_line(stream))
-        segment = Segment(str(self.path), self.identity, kind, ident)
         hashed = hashlib.sha256()
         hash_of_lines = hashed.copy()
         with self.reading() as stream:
-            while not segment.at_end:
-                data = stream.read(CHUNK)
+            start = read_first_line(stream)
+            kind, ident = sniff(start)
+            segment = Segment(str(self.path), self.identity, kind, ident)
+            for data in chain([start], chunks_of(stream), [b""]):
                 segment.at_end = not data
                 feed(segment, data)
                 lines, newline, torn = data.rpartition(b"\n")

@@ -56,11 +56,9 @@ class ArchiveSource:
         stream = _HashedStream(member.stream)
         if member.name.endswith(f"/{MANIFEST}"):
             self._take_manifest(member.name, read_fully(stream, MAX_MANIFEST + 1))
-        else:
-            segment = self._identified(member.name, stream, allowance)
-            if segment is not None:
-                yield segment
-                self._compare(member.name, segment, stream)
+        elif (segment := self._identified(member.name, stream, allowance)) is not None:
+            yield segment
+            self._compare(member.name, segment, stream)
         if stream.error:
             self.problems.append(f"{member.name}: {stream.error}")
 

@@ -128,11 +128,10 @@ def recovered(place: Span, run: Line, children: list[Line]) -> Line:
     """
     at = max(line.at for line in (run, *children))
     item = {**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED}
-    steps = [child.body for child in children if child.body.startswith(_STEP)]
-    others = [child.body for child in children if not child.body.startswith(_STEP)]
+    steps_first = sorted((child.body for child in children), key=lambda body: not body.startswith(_STEP))
     body = orjson.dumps(item)
     if children:
-        body = b'{"type":"batch","items":[' + b",".join([body, *steps, *others]) + b"]}"
+        body = b'{"type":"batch","items":[' + b",".join([body, *steps_first]) + b"]}"
     run_id = run.run_id or run.id
     return run._replace(
         **place._asdict(),
