@@ -91,12 +91,9 @@ def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
             digest.update(raw)
             records += 1
             plain = not line.crc
-    if plain:
-        ident = f"plain-{digest.hexdigest()}"
-        content = partial(_plain_content, snapshot, keep)
-    else:
-        ident = f"{header.id if header else 'damaged'}-{digest.hexdigest()[:32]}"
-        content = partial(_segment_content, snapshot, keep, header, ident)
+    original = header.id if header else "damaged"
+    ident = f"plain-{digest.hexdigest()}" if plain else f"{original}-{digest.hexdigest()[:32]}"
+    content = partial(_content, snapshot, keep, header, ident, plain=plain)
     size, digest = 0, hashlib.sha256()
     for chunk in content():
         digest.update(chunk)
@@ -108,22 +105,18 @@ def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
     )
 
 
-def _chosen(snapshot: Snapshot, keep: Predicate) -> Iterator[tuple[bytes, Line]]:
-    return ((raw, line) for raw, line in _lines(snapshot) if line.is_record and keep(line))
-
-
-def _plain_content(snapshot: Snapshot, keep: Predicate) -> Iterator[bytes]:
-    return (raw for raw, _ in _chosen(snapshot, keep))
-
-
-def _segment_content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: str) -> Iterator[bytes]:
+def _content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: str, *, plain: bool) -> Iterator[bytes]:
+    chosen = ((raw, line) for raw, line in _lines(snapshot) if line.is_record and keep(line))
+    if plain:
+        yield from (raw for raw, _ in chosen)
+        return
     body = (orjson.loads(header.body) if header else _NO_HEADER) | {"segment_id": ident}
     at = header.at if header else ""
     first = encode("segment", ident, orjson.dumps(body), at=at)
     tally = Tally()
     tally.add(crc_of(first), is_record=False)
     yield first
-    for raw, line in _chosen(snapshot, keep):
+    for raw, line in chosen:
         tally.add(line.crc, is_record=True)
         yield raw
     seal = {"records": tally.records, "refused": 0, "crcs": tally.crcs}

@@ -17,7 +17,7 @@ ZSTD: ModuleType | None = None
 with suppress(ImportError):
     ZSTD = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
-_READER_ERRORS: Final = (OSError, zlib.error, *([] if ZSTD is None else [ZSTD.ZstdError]))
+_READER_ERRORS: Final = (OSError, EOFError, zlib.error, *([] if ZSTD is None else [ZSTD.ZstdError]))
 """What the readers of the standard library raise at damaged bytes."""
 _DAMAGED: Final = "its compressed bytes are damaged ({}): fetch or copy it again"
 

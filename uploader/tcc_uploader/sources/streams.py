@@ -78,24 +78,28 @@ class Budget:
             )
 
 
+def archive_error(error: Exception, text: str) -> ArchiveError:
+    """Return an error of a reader as ours: our own if one is behind it; ``{}`` in ``text`` stands for the error."""
+    own = error if isinstance(error, ArchiveError) else error.__context__
+    if isinstance(own, ArchiveError):
+        return own
+    if isinstance(error, EOFError):
+        return ArchiveError(CUT_SHORT)
+    return ArchiveError(text.format(getattr(error, "strerror", None) or error))
+
+
 @contextmanager
 def errors_as(text: str, *errors: type[Exception]) -> Iterator[None]:
-    """Raise an :class:`ArchiveError` for each of ``errors``, which ``{}`` in ``text`` stands for."""
+    """Raise ``errors`` as :func:`archive_error` returns them."""
     try:
         yield
-    except ArchiveError:
-        raise
-    except EOFError as error:
-        raise ArchiveError(CUT_SHORT) from error
     except errors as error:
-        if isinstance(error.__context__, ArchiveError):
-            raise error.__context__ from None
-        raise ArchiveError(text.format(getattr(error, "strerror", None) or error)) from error
+        raise archive_error(error, text) from None
 
 
 @dataclass(slots=True)
 class Checked:
-    """What ``reader`` returns, counted.  Its errors are raised as :func:`errors_as` does, then again at each call."""
+    """What ``reader`` returns, counted.  ``errors`` are raised as :class:`ArchiveError`, then again at each call."""
 
     reader: Callable[[int], bytes]
     count: Callable[[int], None]
@@ -105,16 +109,15 @@ class Checked:
 
     def read(self, size: int, /) -> bytes:
         """Return at most ``size`` bytes, ``b""`` at the end.  Raises :class:`ArchiveError`."""
-        if self._error is not None:
-            raise self._error
-        try:
-            with errors_as(self.text, *self.errors):
+        if self._error is None:
+            try:
                 data = self.reader(size)
-        except ArchiveError as error:
-            self._error = error
-            raise
-        self.count(len(data))
-        return data
+            except self.errors as error:
+                self._error = archive_error(error, self.text)
+            else:
+                self.count(len(data))
+                return data
+        raise self._error
 
 
 @dataclass(slots=True)

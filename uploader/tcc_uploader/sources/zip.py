@@ -21,6 +21,7 @@ _ZIPFILE_ERRORS: Final = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
+    EOFError,
     OSError,
     OverflowError,
     RuntimeError,

@@ -54,11 +54,6 @@ class Reader:
     invalid: int = 0
     """Lines of a plain file that are no records."""
 
-    @property
-    def tells_of_earlier(self) -> bool:
-        """Whether its lines may end runs that began in an earlier segment of the same process."""
-        return self.header is not None and self.header.process != "" and self.header.sequence > 1
-
     def note(self, line: Line) -> None:
         """Note the next line of a segment."""
         if line.kind == "segment" and line.number == 1:
@@ -166,7 +161,9 @@ def feed(segment: Segment, data: bytes) -> list[Found]:
     segment.lines, segment.offset = reader.splitter.number, reader.splitter.offset
     if segment.seal and segment.at_end and not segment.torn:
         reader.journal.seal()
-        segment.reader = reader if reader.tells_of_earlier else None
+        writer = reader.header
+        # a process's later segments may end runs that began in an earlier one
+        segment.reader = reader if writer and writer.process and writer.sequence > 1 else None
     return found
 
 
