@@ -3,8 +3,8 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,13 +103,11 @@ def anybody_gets_the_lock(patch: Patch) -> None:
 def claims_without(patch: Patch, *, size: bool = True, identity: bool = True) -> None:
     """Claim as :mod:`tcc_uploader.spool.removal` does, but without one of its looks."""
 
-    @contextmanager
-    def claim(segment: Segment) -> Iterator[bool]:
-        with ExitStack() as stack:
-            file, status = stack.enter_context(opened(segment.path))
-            same = not identity or identity_of(status) == segment.identity
-            free = same and (segment.seal is not None or removal.try_lock(file.fileno()))
-            yield free and (not size or os.fstat(file.fileno()).st_size == segment.size)
+    def claim(segment: Segment, held: ExitStack) -> bool:
+        file, status = held.enter_context(opened(segment.path))
+        same = not identity or identity_of(status) == segment.identity
+        free = same and (segment.seal is not None or removal.try_lock(file.fileno()))
+        return free and (not size or os.fstat(file.fileno()).st_size == segment.size)
 
     patch.setattr(removal, "_claim", claim)
 

@@ -6,6 +6,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -38,7 +39,7 @@ def new_file(path: Path, *, replace: bool = False, synced: bool = True) -> Itera
     temporary = path.with_suffix(".tmp") if replace else path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
-        with open(temporary, "xb", opener=_open_private) as file:
+        with open(temporary, "xb", opener=partial(os.open, mode=0o600)) as file:
             yield file
             file.flush()
             if synced:
@@ -57,10 +58,6 @@ def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
     """Replace a file's content: after a crash the old or the new one is there, whole.  Raises OSError."""
     with new_file(path, replace=True, synced=synced) as file:
         file.write(content)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _name(temporary: Path, path: Path) -> None:
@@ -126,17 +123,13 @@ def file_name(path: Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-class NotAFileError(OSError):
-    """The name stands for no regular file: it is not read."""
-
-
 @contextmanager
 def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
     """Open a regular file for reading, never through a link; yield it with its status.  Raises OSError."""
     with FileIO(path, "rb", opener=open_plainly) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise NotAFileError(errno.EINVAL, "no regular file", str(path))
+            raise OSError(errno.EINVAL, "no regular file", str(path))
         yield file, status
 
 

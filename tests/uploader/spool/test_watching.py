@@ -132,7 +132,7 @@ def test_a_scan_does_not_look_at_a_file_that_was_sealed_and_done(tmp_path: Path)
     other.rename(file)
     assert not any(map(done.holds_sealed, listed_in(tmp_path)))
     assert not any(map(done.holds, files_in(tmp_path)))
-    done.drop(str(file))
+    del done.files[str(file)]
     assert not done.files
 
 

@@ -2,37 +2,27 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import partial
-from io import BufferedWriter, FileIO, UnsupportedOperation
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, BinaryIO, Final
 
 from tcc_schemas.version import __version__
-from tcc_uploader.files import CHUNK
-from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
-from tcc_uploader.sources.streams import ArchiveError, Budget, Section
-from tcc_uploader.sources.walk import Refused, walk_archive
+from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
+from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, Section, chunks_of
+from tcc_uploader.sources.walk import walk_archive
 
-from .filter import Excerpt, Filter, Predicate
+from .filter import Filter, excerpt
 from .pack import packing
-from .snapshot import Snapshot, Snapshots
+from .snapshot import PlannedMember, Snapshot, Snapshots
 
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class BundleError(Exception):
     """The bundle can't be made or believed; the text says why, and what to do."""
-
-
-class PlannedMember(NamedTuple):
-    """One member of a bundle: the file it comes from, its entry in the manifest, and what yields its bytes."""
-
-    path: Path
-    entry: ManifestEntry
-    content: Callable[[], Iterator[bytes]]
 
 
 @dataclass(slots=True)
@@ -53,7 +43,7 @@ def plan(snapshots: Snapshots, chosen: Filter) -> Plan:
     try:
         keep = chosen.predicate(snapshots.all) if chosen else None
         for snapshot in snapshots.all:
-            member = _whole(snapshot, result) if keep is None else _chosen(snapshot, keep)
+            member = _whole(snapshot, result) if keep is None else excerpt(snapshot, keep)
             if member.entry.bytes and (keep is None or member.entry.records):
                 name = _unused(member.entry.name, names)
                 result.members.append(member._replace(entry=replace(member.entry, name=name)))
@@ -78,19 +68,17 @@ def write(made: Plan, ending: str, descriptor: int) -> int:
     manifest = made.manifest.model_dump_json().encode()
     if len(manifest) > MAX_MANIFEST:
         raise BundleError(f"{len(made.members):,} segments are too many for one bundle: make one of each spool")
-    with _SequentialFile(descriptor) as file:
-        with packing(ending, file) as add:
-            add(MANIFEST, len(manifest), [manifest])
-            for member in made.members:
-                add(member.entry.name, member.entry.bytes, _verified(member))
-        size = file.tell()
+    with open(descriptor, "wb", closefd=False) as file, packing(ending, sequential := _Sequential(file)) as add:
+        add(MANIFEST, len(manifest), [manifest])
+        for member in made.members:
+            add(member.entry.name, member.entry.bytes, _verified(member))
     budget = Budget()
-    budget.count_source(size)
+    budget.count_source(sequential.size)
     try:
         budget.count_unpacked(len(manifest) + sum(member.entry.bytes for member in made.members))
     except ArchiveError as error:
         raise BundleError("it packs so well that readers would take it for a bomb: name it .tar.gz") from error
-    return size
+    return sequential.size
 
 
 def read_back(path: Path, manifest: Manifest) -> None:
@@ -104,7 +92,7 @@ def read_back(path: Path, manifest: Manifest) -> None:
                 if isinstance(member, Refused):
                     raise BundleError(f"{member.name} can't be read back ({member.why}): nothing was removed")
                 digest = hashlib.sha256()
-                while data := member.stream.read(CHUNK):
+                for data in chunks_of(member.stream):
                     digest.update(data)
                 found[member.name] = digest.hexdigest()
     except OSError as error:
@@ -119,14 +107,9 @@ def _whole(snapshot: Snapshot, result: Plan) -> PlannedMember:
 
     def content() -> Iterator[bytes]:
         with snapshot.reading() as stream:
-            yield from iter(partial(Section(stream, entry.bytes).read, CHUNK), b"")
+            yield from chunks_of(Section(stream, entry.bytes))
 
     return PlannedMember(snapshot.path, entry, content)
-
-
-def _chosen(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
-    excerpt = Excerpt(snapshot, keep)
-    return PlannedMember(snapshot.path, excerpt.entry(), excerpt.content)
 
 
 def _verified(member: PlannedMember) -> Iterator[bytes]:
@@ -150,28 +133,22 @@ def _unused(name: str, names: set[str]) -> str:
     """Return a name that every archive tool accepts and that no other member has."""
     plain = _UNUSUAL.sub("_", name)
     plain = f"_{plain}" if plain.startswith("._") else plain  # readers skip such names: macOS makes them
-    found, number = plain, 1
-    while found in names:
-        number += 1
-        found = f"{number}-{plain}"
+    numbered = (f"{number}-{plain}" for number in count(2))
+    found = next(name for name in chain([plain], numbered) if name not in names)
     names.add(found)
     return found
 
 
-class _SequentialFile(BufferedWriter):
-    """A file without seeking, so that pipes get the same bytes; ``tell`` returns how many were written."""
+@dataclass(slots=True)
+class _Sequential:
+    """A file without seeking, so that pipes get the same bytes.  ``size`` is the number of those written."""
 
-    def __init__(self, descriptor: int) -> None:
-        super().__init__(FileIO(descriptor, "wb", closefd=False))
-        self._size = 0
+    _file: BinaryIO
+    size: int = 0
 
     def write(self, data: Any, /) -> int:
-        size = super().write(data)
-        self._size += size
-        return size
+        self.size += len(data)
+        return self._file.write(data)
 
-    def tell(self) -> int:
-        return self._size
-
-    def seek(self, *_: object) -> int:
-        raise UnsupportedOperation
+    def flush(self) -> None:
+        self._file.flush()

@@ -4,19 +4,21 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from itertools import chain
+from typing import Final
 
 import orjson
 
 from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.tally import Tally
-from tcc_uploader.files import CHUNK
 from tcc_uploader.sources.manifest import ManifestEntry, Selection
+from tcc_uploader.sources.streams import chunks_of
 from tcc_uploader.spool.format import Format, sniff
 from tcc_uploader.spool.reader import read_first_line
 
-from .snapshot import Snapshot
+from .snapshot import PlannedMember, Snapshot
 
 STATUSES: Final = {"success": 0, "partial": 1, "error": 2}
 """A run's status, as it is told on the wire."""
@@ -52,11 +54,17 @@ class Filter:
         return lambda line: line.run_id in runs and self._is_recent(line)
 
     def _chooses_run_in(self, line: Line) -> bool:
+        try:
+            value = orjson.loads(line.body)
+        except orjson.JSONDecodeError:
+            return False
         statuses = {STATUSES[name] for name in self.statuses}
         return any(
-            (not self.sessions or run.get("session_id") in self.sessions)
-            and (not statuses or run.get("status_code", 0) in statuses)
-            for run in _runs(line.body)
+            isinstance(item, dict)
+            and item.get("type") == "run"
+            and (not self.sessions or item.get("session_id") in self.sessions)
+            and (not statuses or item.get("status_code", 0) in statuses)
+            for item in (value.get("items", [value]) if isinstance(value, dict) else [])
         )
 
     def _is_recent(self, line: Line) -> bool:
@@ -68,92 +76,64 @@ class Filter:
             return True  # without a readable time: rather one record too many than one lost
 
 
-class Excerpt:
-    """A segment made of the chosen records of a file, their lines unchanged.  Of a plain file, a plain file is made.
+def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
+    """Return a segment made of the chosen records of a file, their lines unchanged.  Of a plain file, make a plain one.
 
     Its id is made of the original's and its records: the same for the same records, and no other segment's.
+    Raises OSError if the file can't be read.
     """
+    header: Line | None = None
+    plain, records, digest = False, 0, hashlib.sha256()
+    for raw, line in _lines(snapshot):
+        if line.kind == "segment" and line.number == 1:
+            header = line
+        elif line.is_record and keep(line):
+            digest.update(raw)
+            records += 1
+            plain = not line.crc
+    original = header.id if header else "damaged"
+    ident = f"plain-{digest.hexdigest()}" if plain else f"{original}-{digest.hexdigest()[:32]}"
+    content = partial(_content, snapshot, keep, header, ident, plain=plain)
+    size, digest = 0, hashlib.sha256()
+    for chunk in content():
+        digest.update(chunk)
+        size += len(chunk)
+    sha256 = digest.hexdigest()
+    name = f"{snapshot.path.stem}-{sha256[:8]}.jsonl"
+    return PlannedMember(
+        snapshot.path, ManifestEntry(name, ident, records, size, sha256, sealed=not plain, torn=0), content
+    )
 
-    def __init__(self, snapshot: Snapshot, keep: Predicate) -> None:
-        """Raise OSError if the file can't be read."""
-        self._snapshot = snapshot
-        self._keep = keep
-        self._header: Line | None = None
-        self._plain = False
-        self.records = 0
-        digest = hashlib.sha256()
-        for raw, line in _lines(snapshot):
-            if line.kind == "segment" and line.number == 1:
-                self._header = line
-            elif line.is_record and keep(line):
-                digest.update(raw)
-                self.records += 1
-                self._plain = not line.crc
-        original = self._header.id if self._header else "damaged"
-        self.id = f"plain-{digest.hexdigest()}" if self._plain else f"{original}-{digest.hexdigest()[:32]}"
 
-    def content(self) -> Iterator[bytes]:
-        """Yield its bytes.  Raises OSError."""
-        lines = ((raw, line) for raw, line in _lines(self._snapshot) if line.is_record and self._keep(line))
-        if self._plain:
-            yield from (raw for raw, _ in lines)
-            return
-        header = self._header
-        body = (orjson.loads(header.body) if header else _NO_HEADER) | {"segment_id": self.id}
-        at = header.at if header else ""
-        first = encode("segment", self.id, orjson.dumps(body), at=at)
-        tally = Tally()
-        tally.add(crc_of(first), is_record=False)
-        yield first
-        for raw, line in lines:
-            tally.add(line.crc, is_record=True)
-            yield raw
-        seal = {"records": tally.records, "refused": 0, "crcs": tally.crcs}
-        yield encode("seal", self.id, orjson.dumps(seal), at=at)
-
-    def entry(self) -> ManifestEntry:
-        """Return its entry for the manifest.  Raises OSError."""
-        digest = hashlib.sha256()
-        size = 0
-        for chunk in self.content():
-            digest.update(chunk)
-            size += len(chunk)
-        return ManifestEntry(
-            name=f"{self._snapshot.path.stem}-{digest.hexdigest()[:8]}.jsonl",
-            id=self.id,
-            records=self.records,
-            bytes=size,
-            sha256=digest.hexdigest(),
-            sealed=not self._plain,
-            torn=0,
-        )
+def _content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: str, *, plain: bool) -> Iterator[bytes]:
+    chosen = ((raw, line) for raw, line in _lines(snapshot) if line.is_record and keep(line))
+    if plain:
+        yield from (raw for raw, _ in chosen)
+        return
+    body = (orjson.loads(header.body) if header else _NO_HEADER) | {"segment_id": ident}
+    at = header.at if header else ""
+    first = encode("segment", ident, orjson.dumps(body), at=at)
+    tally = Tally()
+    tally.add(crc_of(first), is_record=False)
+    yield first
+    for raw, line in chosen:
+        tally.add(line.crc, is_record=True)
+        yield raw
+    seal = {"records": tally.records, "refused": 0, "crcs": tally.crcs}
+    yield encode("seal", ident, orjson.dumps(seal), at=at)
 
 
 def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
     """Yield the valid lines of a file, each with its bytes.  Raises OSError."""
     with snapshot.reading() as stream:
-        kind, _ = sniff(read_first_line(stream))
-    if kind not in (Format.SEGMENT, Format.PLAIN):
-        return
-    splitter = LineSplitter()
-    with snapshot.reading() as stream:
-        ended = False
-        while not ended:
-            data = stream.read(CHUNK)
-            ended = not data
-            # the last line of a hand-written file may have no newline
-            for raw in splitter.feed(b"\n" if ended and kind is Format.PLAIN and splitter.rest else data):
+        start = read_first_line(stream)
+        kind, _ = sniff(start)
+        if kind not in (Format.SEGMENT, Format.PLAIN):
+            return
+        splitter = LineSplitter()
+        last = [b"\n"] if kind is Format.PLAIN else []  # the last line of a hand-written file may have no newline
+        for data in chain([start], chunks_of(stream), last):
+            for raw in splitter.feed(data):
                 found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
                 if isinstance(found, Line):
                     yield (raw.data or b"") + b"\n", found
-
-
-def _runs(body: bytes) -> Iterator[dict[str, Any]]:
-    """Yield the run items in a record's body."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return
-    if isinstance(value, dict):
-        items = value.get("items", [value])
-        yield from (item for item in items if isinstance(item, dict) and item.get("type") == "run")

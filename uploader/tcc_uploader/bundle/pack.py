@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from io import BufferedIOBase
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.sources.tar import BLOCK
@@ -21,8 +21,11 @@ Add = Callable[[str, int, Iterable[bytes]], None]
 
 
 @contextmanager
-def packing(ending: str, file: BinaryIO) -> Iterator[Add]:
-    """Write an archive of the kind that ``ending`` names.  The same members give the same bytes.  Raises OSError."""
+def packing(ending: str, file: Any) -> Iterator[Add]:
+    """Write an archive of the kind that ``ending`` names to ``file``, of which ``write`` and ``flush`` are used.
+
+    The same members give the same bytes.  Raises OSError.
+    """
     if ending == ".zip":
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             yield partial(_add_to_zip, archive)
@@ -32,7 +35,7 @@ def packing(ending: str, file: BinaryIO) -> Iterator[Add]:
             packed.write(b"\0" * 2 * BLOCK)
 
 
-def _zstd_file(file: BinaryIO) -> Any:
+def _zstd_file(file: Any) -> Any:
     assert ZSTD is not None  # noqa: S101 -- the command has looked
     return ZSTD.ZstdFile(file, "w", options={ZSTD.CompressionParameter.checksum_flag: 1})
 

@@ -11,8 +11,7 @@ from tcc_uploader.spool import removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
-from .build import PlannedMember
-from .snapshot import Snapshot
+from .snapshot import PlannedMember, Snapshot
 
 
 def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
@@ -26,7 +25,7 @@ def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledge
         candidates: dict[Segment, ManifestEntry] = {}
         for member in members[start : start + removal.CLAIMS_AT_ONCE]:
             try:
-                segment, entry = Snapshot(member.path, held=False).examine()
+                segment, entry = Snapshot(member.path).examine()
             except FileNotFoundError:
                 continue  # a daemon has delivered and removed it
             except OSError as error:
@@ -54,11 +53,10 @@ def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path, ledger: Ledg
     with removal.claimed(candidates) as claimed:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(claimed)}
         if ledger is not None:
-            rows = {segment: ledger.segment(segment.id) for segment in claimed}
             moved = {
                 row.number: row._replace(path=f"{file_name(bundle)}/{candidates[segment].name}")
-                for segment, row in rows.items()
-                if row is not None
+                for segment in claimed
+                if (row := ledger.segment(segment.id)) is not None
             }
             ledger.commit(Changes(segments=moved))
         for segment in claimed:

@@ -2,20 +2,20 @@
 
 import errno
 import hashlib
-import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from io import FileIO
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple
 
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.sources.manifest import ManifestEntry
+from tcc_uploader.sources.streams import Section, chunks_of
 from tcc_uploader.spool.format import Format, sniff
-from tcc_uploader.spool.reader import read_first_line, read_on
+from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.scan import list_files
-from tcc_uploader.spool.segment import Segment
+from tcc_uploader.spool.segment import Segment, feed
 
 if sys.platform != "win32":
     import resource
@@ -27,100 +27,81 @@ _OTHER_FILES: Final = 64
 class Snapshot:
     """The first ``size`` bytes of a file.  If it is held open, it can be read after it was removed."""
 
-    def __init__(self, path: Path, *, held: bool) -> None:
-        """Raise OSError if the file can't be read."""
+    def __init__(self, path: Path, holder: ExitStack | None = None) -> None:
+        """Let ``holder`` hold the file open, if there is one.  Raise OSError if the file can't be read."""
         self.path = path
-        with opened(path) as (file, status):
+        with ExitStack() as until_here:
+            file, status = (holder or until_here).enter_context(opened(path))
             self.identity = identity_of(status)
             self.size = status.st_size
-            self._descriptor = os.dup(file.fileno()) if held else None
-
-    def close(self) -> None:
-        """Close the file; from now on it is opened by its name."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+            self._held = file if holder else None
 
     @contextmanager
-    def reading(self) -> Iterator["_Beginning"]:
+    def reading(self) -> Iterator[Section]:
         """Read it from its beginning.  Raises OSError, FileNotFoundError if it was not held open and is gone."""
-        if self._descriptor is not None:
-            with FileIO(self._descriptor, closefd=False) as file:
-                file.seek(0)
-                yield _Beginning(file, self.size)
+        if self._held is not None:
+            self._held.seek(0)
+            yield Section(self._held, self.size)
             return
         with opened(self.path) as (file, status):
             if identity_of(status) != self.identity:
                 raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
-            yield _Beginning(file, self.size)
+            yield Section(file, self.size)
 
     def examine(self) -> tuple[Segment, ManifestEntry]:
         """Read it to its end; return it as a segment, and its entry for a manifest.  Raises OSError."""
+        hashed = hashlib.sha256()
+        hash_of_lines = hashed.copy()
         with self.reading() as stream:
-            kind, ident = sniff(read_first_line(stream))
-        with self.reading() as stream:
-            segment = Segment(str(self.path), self.identity, kind, ident, stream=stream)
-            while not segment.at_end:
-                read_on(segment)
+            start = read_first_line(stream)
+            kind, ident = sniff(start)
+            segment = Segment(str(self.path), self.identity, kind, ident)
+            for data in chain([start], chunks_of(stream), [b""]):
+                segment.at_end = not data
+                feed(segment, data)
+                lines, newline, torn = data.rpartition(b"\n")
+                hashed.update(lines + newline)
+                hash_of_lines = hashed.copy() if newline else hash_of_lines
+                hashed.update(torn)
         whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may have no newline
-        digest = (stream.hash if whole else stream.hash_of_lines).hexdigest()
+        digest = (hashed if whole else hash_of_lines).hexdigest()
+        size = self.size if whole else segment.offset
         segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
         entry = ManifestEntry(
             name=self.path.name,
             id=segment.id,
             records=segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None,
-            bytes=self.size if whole else stream.size_of_lines,
+            bytes=size,
             sha256=digest,
             sealed=segment.seal is not None,
-            torn=0 if whole else self.size - stream.size_of_lines,
+            torn=self.size - size,
         )
         return segment, entry
 
 
-class _Beginning:
-    """The first ``size`` bytes of a file, hashed as they are read: all of them, and those up to the last newline."""
+class PlannedMember(NamedTuple):
+    """One member of a bundle: the file it comes from, its entry in the manifest, and what yields its bytes."""
 
-    def __init__(self, file: FileIO, size: int) -> None:
-        self.hash = hashlib.sha256()
-        self.hash_of_lines = self.hash.copy()
-        self.size_of_lines = 0
-        self._file = file
-        self._size = size
-        self._at = 0
-
-    def read(self, size: int, /) -> bytes:
-        data = self._file.read(min(size, self._size - self._at)) or b""
-        end = data.rfind(b"\n") + 1
-        if end:
-            self.hash.update(data[:end])
-            self.hash_of_lines = self.hash.copy()
-            self.size_of_lines = self._at + end
-        self.hash.update(data[end:])
-        self._at += len(data)
-        return data
+    path: Path
+    entry: ManifestEntry
+    content: Callable[[], Iterator[bytes]]
 
 
-class Snapshots:
+class Snapshots(ExitStack):
     """Snapshots of every readable file in the spools; ``unreadable`` says which can't be read, and why."""
 
     def __init__(self, spools: Iterable[Path]) -> None:
+        super().__init__()
         files, self.unreadable = list_files(spools)
         self.all: list[Snapshot] = []
         room = _room_for(len(files))
         for path in files:
             try:
-                self.all.append(Snapshot(path, held=len(self.all) < room))
+                self.all.append(Snapshot(path, self if len(self.all) < room else None))
             except FileNotFoundError:
                 continue  # delivered and removed since it was listed
             except OSError as error:
                 self.unreadable[path] = error.strerror or str(error)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for snapshot in self.all:
-            snapshot.close()
 
 
 def _room_for(files: int) -> int:

@@ -119,7 +119,7 @@ class Intake:
             if file not in self._by_path and file not in self._done.files:
                 self._scanned.append(file)
         for file in gone:
-            self._done.drop(file)
+            self._done.files.pop(file, None)
             segment = self._by_path.get(file)
             if segment is not None and segment.stream is None:
                 self.forget(segment)

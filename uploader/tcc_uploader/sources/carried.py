@@ -1,11 +1,11 @@
 """Segments in bundles, other archives and compressed files, or from standard input.  They are read once, in order."""
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.spool.format import Format, holds_record, sniff
@@ -14,8 +14,8 @@ from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
 from .manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
-from .streams import ArchiveError, read_fully
-from .walk import Member, Refused, walk_archive
+from .streams import ArchiveError, Member, PutBack, Refused, read_fully
+from .walk import walk_archive
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
 """Bytes that a plain file in an archive may have: it is held in memory, because its id is the hash of its bytes."""
@@ -23,21 +23,20 @@ _MAX_FIRST_LINE: Final = 64 * 1024 * 1024
 """Bytes in which a member's first line must end."""
 _MAX_JOURNAL: Final = 64 * 1024 * 1024
 """Bytes of journal lines that are kept in memory."""
-_NO_FILE: Final = 0
 
 
+@dataclass(slots=True)
 class ArchiveSource:
     """One archive, compressed file or stream with segments.  ``problems`` and ``newer`` fill as it is read."""
 
-    def __init__(self, path: Path, opened: Callable[[], BinaryIO]) -> None:
-        self.path = path
-        self.problems: list[str] = []
-        """Which members can't be read, and why; and what is missing by the manifest."""
-        self.newer: list[Path] = []
-        """Members of a format that only a newer version can read."""
-        self._opened = opened
-        self._expected: dict[str, ManifestEntry] = {}
-        """Segments that manifests list and that were not read yet, by name."""
+    path: Path
+    _opened: Callable[[], BinaryIO]
+    problems: list[str] = field(default_factory=list)
+    """Which members can't be read, and why; and what is missing by the manifest."""
+    newer: list[Path] = field(default_factory=list)
+    """Members of a format that only a newer version can read."""
+    _expected: dict[str, ManifestEntry] = field(default_factory=dict)
+    """Segments that manifests list and that were not read yet, by name."""
 
     def segments(self) -> Iterator[Segment]:
         """Yield each segment; read it to its end before you ask for the next.  Raises nothing."""
@@ -57,11 +56,9 @@ class ArchiveSource:
         stream = _HashedStream(member.stream)
         if member.name.endswith(f"/{MANIFEST}"):
             self._take_manifest(member.name, read_fully(stream, MAX_MANIFEST + 1))
-        else:
-            segment = self._identified(member.name, stream, allowance)
-            if segment is not None:
-                yield segment
-                self._compare(member.name, segment, stream)
+        elif (segment := self._identified(member.name, stream, allowance)) is not None:
+            yield segment
+            self._compare(member.name, segment, stream)
         if stream.error:
             self.problems.append(f"{member.name}: {stream.error}")
 
@@ -86,21 +83,18 @@ class ArchiveSource:
             ident = "plain-" + hashlib.sha256(start).hexdigest()
         if not ident:
             return None
-        stream.put_back(start)
-        return Segment(name, _NO_FILE, kind, ident, stream=stream, reader=Reader(journal=Journal(allowance)))
+        whole = PutBack(BytesIO(start), stream)
+        return Segment(name, 0, kind, ident, stream=whole, reader=Reader(journal=Journal(allowance)))
 
     def _take_manifest(self, name: str, data: bytes) -> None:
+        folder = name.removesuffix(MANIFEST)
         try:
-            manifest = Manifest.parse(data)
+            self._expected |= {folder + entry.name: entry for entry in Manifest.parse(data).segments}
         except ValueError as error:
             self.problems.append(f"{name}: {error}")
-            return
-        folder = name.removesuffix(MANIFEST)
-        self._expected |= {folder + entry.name: entry for entry in manifest.segments}
 
     def _compare(self, name: str, segment: Segment, stream: "_HashedStream") -> None:
-        entry = self._expected.pop(name, None)
-        if entry is None:
+        if (entry := self._expected.pop(name, None)) is None:
             return
         missing = (entry.records or 0) - segment.counts.records
         if missing > 0:
@@ -115,26 +109,15 @@ class ArchiveSource:
             self.problems.append(f"{self.path}: {files} with {records:,} records are missing, says the manifest")
 
 
+@dataclass(slots=True)
 class _HashedStream:
     """A member's stream that hashes what is read, and ends where the rest can't be read: ``error`` says why."""
 
-    def __init__(self, stream: ByteStream) -> None:
-        self.error = ""
-        self._stream = stream
-        self.hash = hashlib.sha256()
-        self._again = BytesIO()
-
-    def put_back(self, data: bytes) -> None:
-        """Let bytes be read a second time; they are not hashed again."""
-        self._again = BytesIO(data)
+    _stream: ByteStream
+    error: str = ""
+    hash: Any = field(default_factory=hashlib.sha256)
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes; ``b""`` at the end, and where the rest can't be read."""
-        if data := self._again.read(size):
-            return data
-        self._again = BytesIO()
-        if self.error:
-            return b""
         try:
             data = self._stream.read(size)
         except ArchiveError as error:
@@ -147,8 +130,3 @@ class _HashedStream:
 def from_file(path: Path) -> ArchiveSource:
     """Return the source that reads an archive or a compressed file."""
     return ArchiveSource(path, lambda: open(path, "rb", opener=open_plainly))
-
-
-def from_stdin() -> ArchiveSource:
-    """Return the source that reads standard input."""
-    return ArchiveSource(Path("stdin"), lambda: sys.stdin.buffer)

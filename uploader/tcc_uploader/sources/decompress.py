@@ -2,65 +2,37 @@
 
 import sys
 import zlib
+from contextlib import suppress
 from gzip import GzipFile
+from importlib import import_module
 from types import ModuleType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from tcc_uploader.files import ByteStream
 
-from .streams import CUT_SHORT, ArchiveError
+from .streams import ArchiveError, Budget, Checked
 
-
-def _import_zstd() -> ModuleType | None:
-    try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd as module  # noqa: PLC0415
-        else:
-            from backports import zstd as module  # noqa: PLC0415
-    except ImportError:
-        return None
-    return module
-
-
-ZSTD: Final = _import_zstd()
+ZSTD: ModuleType | None = None
 """``compression.zstd`` or its backport; None if it is not installed."""
-_READER_ERRORS: Final[tuple[type[Exception], ...]] = (OSError, zlib.error, *([] if ZSTD is None else [ZSTD.ZstdError]))
+with suppress(ImportError):
+    ZSTD = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+_READER_ERRORS: Final = (OSError, EOFError, zlib.error, *([] if ZSTD is None else [ZSTD.ZstdError]))
 """What the readers of the standard library raise at damaged bytes."""
+_DAMAGED: Final = "its compressed bytes are damaged ({}): fetch or copy it again"
 
 
-class _Reader(Protocol):
-    def read1(self, size: int, /) -> bytes: ...
+def decompressed(stream: ByteStream, kind: str, budget: Budget) -> Checked:
+    """Return what a ``gzip`` or ``zstd`` stream unpacks to, and those that follow it.
 
-
-class Decompressed:
-    """What a compressed stream unpacks to, and those that follow it."""
-
-    def __init__(self, stream: ByteStream, kind: str) -> None:
-        """``kind`` is ``gzip`` or ``zstd``.  Raises :class:`ArchiveError` if there is no library for it."""
-        self._reader = _gzip(stream) if kind == "gzip" else _zstd(stream)
-        self._error: ArchiveError | None = None
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most ``size`` bytes, ``b""`` at the end.  Raises :class:`ArchiveError`, then again at each call."""
-        if self._error is None:
-            try:
-                return self._reader.read1(size)  # read() would lose what was good before the damage
-            except ArchiveError as error:
-                self._error = error
-            except EOFError:
-                self._error = ArchiveError(CUT_SHORT)
-            except _READER_ERRORS as error:
-                self._error = ArchiveError(f"its compressed bytes are damaged ({error}): fetch or copy it again")
-        raise self._error
-
-
-def _gzip(stream: ByteStream) -> _Reader:
-    source: Any = stream  # GzipFile calls nothing but read()
-    return GzipFile(fileobj=source, mode="rb")
-
-
-def _zstd(stream: ByteStream) -> _Reader:
-    if ZSTD is None:
+    Raises :class:`ArchiveError` if there is no library for it.
+    """
+    source: Any = stream  # nothing but its read() is called
+    if kind == "gzip":
+        reader = GzipFile(fileobj=source, mode="rb")
+    elif ZSTD is not None:
+        reader = ZSTD.ZstdFile(source)
+    else:
         raise ArchiveError("needs zstd: pip install 'tcc-offline[zstd]'")
-    reader: _Reader = ZSTD.ZstdFile(stream)
-    return reader
+    # read() would lose what was good before the damage
+    return Checked(reader.read1, budget.count_unpacked, _DAMAGED, _READER_ERRORS)

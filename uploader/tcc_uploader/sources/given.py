@@ -1,6 +1,7 @@
 """The paths that a command is given: spools, files, archives, folders of these, and standard input."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from tcc_uploader.spool import reader
 from tcc_uploader.spool.scan import SUFFIX, list_files
 from tcc_uploader.spool.segment import Segment
 
-from .carried import ArchiveSource, from_file, from_stdin
+from .carried import ArchiveSource, from_file
 from .walk import START, is_archive
 
 STDIN: Final = Path("-")
@@ -35,7 +36,7 @@ def sources_of(paths: Iterable[Path]) -> Sources:
     found = Sources()
     for path in paths:
         if path == STDIN:
-            found.archives.append(from_stdin())
+            found.archives.append(ArchiveSource(Path("stdin"), lambda: sys.stdin.buffer))
         elif path.is_dir():
             _add_folder(path.resolve(), found)
         else:

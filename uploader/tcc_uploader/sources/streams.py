@@ -1,6 +1,11 @@
 """Byte streams that archives are read through: counted against a budget, peeked at, cut to length."""
 
-from typing import BinaryIO, Final, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from typing import Final, NamedTuple
 
 from tcc_uploader.files import CHUNK, ByteStream
 
@@ -12,6 +17,7 @@ MAX_RATIO: Final = 1000
 """Bytes that each byte of a source may unpack to, beyond the free ones.  Runs with long prompts come to 800."""
 MAX_HELD: Final = 256 * 1024 * 1024
 """Bytes of zip files that may be held in memory at once, because they can only be read from their end."""
+UNREADABLE: Final = "can't be read: {}"
 CUT_SHORT: Final = "it is cut short: fetch or copy it again"
 
 
@@ -19,23 +25,29 @@ class ArchiveError(OSError):
     """An archive, or the rest of one, can't be read; the text says why, and what to do."""
 
 
-class RawMember(NamedTuple):
-    """A member as its archive tells of it: the name as it stands there, why it is not read (else ``""``), its bytes."""
+class Member(NamedTuple):
+    """A file in an archive: the name as it stands there, and its bytes."""
 
     name: str
-    refusal: str
     stream: ByteStream
 
 
+class Refused(NamedTuple):
+    """What is not read, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(slots=True)
 class Budget:
     """What reading one source may cost, all archives in it together."""
 
-    def __init__(self) -> None:
-        self.held = 0
-        """Bytes held in memory now."""
-        self._members = 0
-        self._source = 0
-        self._unpacked = 0
+    held: int = 0
+    """Bytes held in memory now."""
+    _members: int = 0
+    _source: int = 0
+    _unpacked: int = 0
 
     def count_member(self) -> None:
         """Count one member.  Raises :class:`ArchiveError` if there are too many."""
@@ -66,77 +78,76 @@ class Budget:
             )
 
 
-class Source:
-    """The outermost stream: each of its bytes allows :data:`MAX_RATIO` unpacked ones."""
+def archive_error(error: Exception, text: str) -> ArchiveError:
+    """Return an error of a reader as ours: our own if one is behind it; ``{}`` in ``text`` stands for the error."""
+    own = error if isinstance(error, ArchiveError) else error.__context__
+    if isinstance(own, ArchiveError):
+        return own
+    if isinstance(error, EOFError):
+        return ArchiveError(CUT_SHORT)
+    return ArchiveError(text.format(getattr(error, "strerror", None) or error))
 
-    def __init__(self, file: BinaryIO, budget: Budget) -> None:
-        self._file = file
-        self._budget = budget
+
+@contextmanager
+def errors_as(text: str, *errors: type[Exception]) -> Iterator[None]:
+    """Raise ``errors`` as :func:`archive_error` returns them."""
+    try:
+        yield
+    except errors as error:
+        raise archive_error(error, text) from None
+
+
+@dataclass(slots=True)
+class Checked:
+    """What ``reader`` returns, counted.  ``errors`` are raised as :class:`ArchiveError`, then again at each call."""
+
+    reader: Callable[[int], bytes]
+    count: Callable[[int], None]
+    text: str
+    errors: tuple[type[Exception], ...]
+    _error: ArchiveError | None = None
 
     def read(self, size: int, /) -> bytes:
-        """Return the next bytes of the file.  Raises :class:`ArchiveError`."""
-        try:
-            data = self._file.read(size)
-        except OSError as error:
-            raise ArchiveError(f"can't be read: {error.strerror or error}") from error
-        self._budget.count_source(len(data))
-        return data
+        """Return at most ``size`` bytes, ``b""`` at the end.  Raises :class:`ArchiveError`."""
+        if self._error is None:
+            try:
+                data = self.reader(size)
+            except self.errors as error:
+                self._error = archive_error(error, self.text)
+            else:
+                self.count(len(data))
+                return data
+        raise self._error
 
 
-class Metered:
-    """A stream of unpacked bytes, counted against the budget."""
+@dataclass(slots=True)
+class PutBack:
+    """A stream whose beginning was read, and is read again."""
 
-    def __init__(self, stream: ByteStream, budget: Budget) -> None:
-        self._stream = stream
-        self._budget = budget
-
-    def read(self, size: int, /) -> bytes:
-        """Return the next bytes.  Raises :class:`ArchiveError` if they are too many for the source's size."""
-        data = self._stream.read(size)
-        self._budget.count_unpacked(len(data))
-        return data
-
-
-class Peeked:
-    """A stream whose first bytes, at most ``size``, can be looked at in ``start`` before they are read."""
-
-    def __init__(self, stream: ByteStream, size: int) -> None:
-        """Raise :class:`ArchiveError` if not even the first byte can be read."""
-        self.start = b""
-        self._stream = stream
-        self._error: ArchiveError | None = None
-        try:
-            while len(self.start) < size and (data := stream.read(size - len(self.start))):
-                self.start += data
-        except ArchiveError as error:
-            if not self.start:
-                raise
-            self._error = error
-        self._left = self.start
+    beginning: BytesIO
+    rest: ByteStream
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes.  Raises :class:`ArchiveError` where they can't be read."""
-        if self._left:
-            data, self._left = self._left[:size], self._left[size:]
+        if data := self.beginning.read(size):
             return data
-        if self._error is not None:
-            raise self._error
-        return self._stream.read(size)
+        self.beginning = BytesIO()  # there may be 256 MiB in it
+        return self.rest.read(size)
 
 
+@dataclass(slots=True)
 class Section:
-    """The next ``size`` bytes of a stream."""
+    """The next ``left`` bytes of a stream."""
 
-    def __init__(self, stream: ByteStream, size: int) -> None:
-        self._stream = stream
-        self._left = size
+    stream: ByteStream
+    left: int
 
     def read(self, size: int, /) -> bytes:
         """Return bytes up to the section's end.  Raises :class:`ArchiveError` if the stream ends before it."""
-        data = self._stream.read(min(size, self._left))
-        if not data and self._left and size:
+        data = self.stream.read(min(size, self.left))
+        if not data and self.left and size:
             raise ArchiveError(CUT_SHORT)
-        self._left -= len(data)
+        self.left -= len(data)
         return data
 
 
@@ -149,7 +160,6 @@ def read_fully(stream: ByteStream, size: int) -> bytes:
     return b"".join(parts)
 
 
-def skip(stream: ByteStream) -> None:
-    """Read a stream to its end.  Raises :class:`ArchiveError`."""
-    while stream.read(CHUNK):
-        pass
+def chunks_of(stream: ByteStream) -> Iterator[bytes]:
+    """Yield a stream's bytes up to its end.  Raises :class:`ArchiveError`."""
+    return iter(partial(stream.read, CHUNK), b"")

@@ -8,7 +8,7 @@ from typing import Final
 
 from tcc_uploader.files import ByteStream
 
-from .streams import CUT_SHORT, ArchiveError, Budget, RawMember, Section, read_fully, skip
+from .streams import CUT_SHORT, ArchiveError, Budget, Member, Refused, Section, chunks_of, errors_as, read_fully
 
 BLOCK: Final = 512
 MAX_HEADER: Final = 1024 * 1024
@@ -30,7 +30,7 @@ _WITHOUT_DATA: Final = {
 _BAD_HEADER: Final = "a header in it is damaged: fetch or copy it again"
 
 
-def members_of(stream: ByteStream, budget: Budget) -> Iterator[RawMember]:
+def members_of(stream: ByteStream, budget: Budget) -> Iterator[Member | Refused]:
     """Yield the members that are no folders, also of archives that follow.  Read one before you ask for the next.
 
     Raises :class:`ArchiveError` if the rest can't be read.
@@ -42,35 +42,34 @@ def members_of(stream: ByteStream, budget: Budget) -> Iterator[RawMember]:
         if ended:
             continue
         budget.count_member()
-        name, size, kind = _decode(header, described)
+        with errors_as(_BAD_HEADER, ValueError):
+            name, size, kind = _decode(header, described)
         section = Section(stream, 0 if kind in _WITHOUT_DATA else size)
         if kind in (_PAX, _LONG_NAME):
             if size > MAX_HEADER:
                 raise ArchiveError(f"a header in it claims {size:,} bytes: it was not made by an ordinary tar")
-            described |= _described(kind, read_fully(section, size))
+            with errors_as(_BAD_HEADER, ValueError):
+                described |= _described(kind, read_fully(section, size))
         elif kind not in _IGNORED:
             if kind != _FOLDER and not name.endswith(b"/"):
-                yield RawMember(name.decode(errors="surrogateescape"), _refusal(kind, described), section)
+                text, why = name.decode(errors="surrogateescape"), _refusal(kind, described)
+                yield Refused(text, why) if why else Member(text, section)
             described = {}
-        skip(section)
+        for _ in chunks_of(section):
+            pass
         read_fully(stream, -size % BLOCK if kind not in _WITHOUT_DATA else 0)
     if not ended:
         raise ArchiveError(CUT_SHORT)
 
 
 def _decode(header: bytes, described: dict[bytes, bytes]) -> tuple[bytes, int, bytes]:
-    """Return a header's name, size in bytes and kind.  Raises :class:`ArchiveError`."""
+    """Return a header's name, size in bytes and kind.  Raises ValueError if it is damaged."""
     kind = header[156:157]
-    try:
-        checksum = sum(header[:148]) + 8 * ord(" ") + sum(header[156:])
-        if len(header) < BLOCK or _number(header[148:156]) != checksum:
-            raise ArchiveError(_BAD_HEADER)
-        own = kind not in (_PAX, _LONG_NAME, *_IGNORED)
-        size = int(described[b"size"]) if own and b"size" in described else _number(header[124:136])
-    except ValueError:
-        raise ArchiveError(_BAD_HEADER) from None
-    if size < 0:
-        raise ArchiveError(_BAD_HEADER)
+    own = kind not in (_PAX, _LONG_NAME, *_IGNORED)
+    checksum = sum(header[:148]) + 8 * ord(" ") + sum(header[156:])
+    size = int(described[b"size"]) if own and b"size" in described else _number(header[124:136])
+    if len(header) < BLOCK or _number(header[148:156]) != checksum or size < 0:
+        raise ValueError
     name = _text(header[:100])
     if header[257:263] == b"ustar\0" and (prefix := _text(header[345:500])):
         name = prefix + b"/" + name
@@ -84,22 +83,19 @@ def _refusal(kind: bytes, described: dict[bytes, bytes]) -> str:
 
 
 def _described(kind: bytes, data: bytes) -> dict[bytes, bytes]:
-    """Return what a header says of the next member, by pax keyword.  Raises :class:`ArchiveError`."""
+    """Return what a header says of the next member, by pax keyword.  Raises ValueError if it is damaged."""
     if kind == _LONG_NAME:
         return {b"path": _text(data)}
     records = {}
     at = 0
-    try:
-        while at < len(data):
-            space = data.index(b" ", at, at + 8)
-            end = at + int(data[at:space])
-            key, equals, value = data[space + 1 : end - 1].partition(b"=")
-            if not equals or not space < end <= len(data):
-                raise ArchiveError(_BAD_HEADER)
-            records[key] = value
-            at = end
-    except ValueError:
-        raise ArchiveError(_BAD_HEADER) from None
+    while at < len(data):
+        space = data.index(b" ", at, at + 8)
+        end = at + int(data[at:space])
+        key, equals, value = data[space + 1 : end - 1].partition(b"=")
+        if not equals or not space < end <= len(data):
+            raise ValueError
+        records[key] = value
+        at = end
     return records
 
 

@@ -6,17 +6,18 @@ Everything is streamed, nothing is written to disk, no link is followed.  What a
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final
 
-from tcc_uploader.files import CHUNK, ByteStream
+from tcc_uploader.files import ByteStream
 
 from . import tar
 from . import zip as zip_archive
-from .decompress import Decompressed
+from .decompress import decompressed
 from .manifest import MANIFEST
-from .streams import ArchiveError, Budget, Metered, Peeked, RawMember, Source
+from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, PutBack, Refused, chunks_of
 
 START: Final = 512
 """Bytes from which an archive is known."""
@@ -35,20 +36,6 @@ _COMPRESSED_SUFFIXES: Final = (".gz", ".zst", ".bz2", ".xz")
 _ARCHIVE_SUFFIXES: Final = ("", ".tar", ".zip")
 
 
-class Member(NamedTuple):
-    """A file that is no archive.  Its name tells the archives and folders it lies in, and is safe to print."""
-
-    name: str
-    stream: ByteStream
-
-
-class Refused(NamedTuple):
-    """What is not read, and why."""
-
-    name: str
-    why: str
-
-
 def is_archive(start: bytes) -> bool:
     """Tell from the first :data:`START` bytes whether a file is compressed, or holds other files."""
     return _kind_of(start) != ""
@@ -57,25 +44,28 @@ def is_archive(start: bytes) -> bool:
 def walk_archive(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
     """Yield every ``.jsonl`` file and manifest in a stream, at any depth; the stream itself if it is no archive.
 
+    A name tells the archives and folders that a member lies in, and is safe to print.
     Read a member to its end before you ask for the next, or not at all.  ``Member.stream.read`` raises
     :class:`ArchiveError` where an archive is damaged or cut short; the bytes before that place are good.
     """
     budget = Budget()
-    yield from _Walk(stream, budget).opened(printable(name), Source(stream, budget), wanted=True, depth=0)
+    source = Checked(stream.read, budget.count_source, UNREADABLE, (OSError,))
+    yield from _Walk(stream, budget).opened(printable(name), source, wanted=True, depth=0)
 
 
+@dataclass(slots=True)
 class _Walk:
     """One pass through a source."""
 
-    def __init__(self, file: BinaryIO, budget: Budget) -> None:
-        self._file = file
-        self._budget = budget
+    _file: BinaryIO
+    _budget: Budget
 
     def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
         """Yield the members in a stream; the stream itself if it is no archive and ``wanted``."""
         try:
-            stream = Peeked(stream, START)
-            match _kind_of(stream.start):
+            start = _start_of(stream)
+            stream = PutBack(BytesIO(start), stream)
+            match _kind_of(start):
                 case "":
                     if wanted:
                         yield Member(name, stream)
@@ -89,7 +79,7 @@ class _Walk:
                 case "tar":
                     yield from self._inside(name, tar.members_of(stream, self._budget), depth)
                 case kind:
-                    unpacked = Metered(Decompressed(stream, kind), self._budget)
+                    unpacked = decompressed(stream, kind, self._budget)
                     yield from self.opened(name, unpacked, wanted=wanted, depth=depth + 1)
         except ArchiveError as error:
             yield Refused(name, str(error))
@@ -103,24 +93,37 @@ class _Walk:
         before = self._budget.held
         try:
             whole = BytesIO()
-            while data := stream.read(CHUNK):
+            for data in chunks_of(stream):
                 self._budget.hold(len(data))
                 whole.write(data)
             yield from self._inside(name, zip_archive.members_of(whole, self._budget), depth)
         finally:
             self._budget.held = before
 
-    def _inside(self, name: str, members: Iterable[RawMember], depth: int) -> Iterator[Member | Refused]:
+    def _inside(self, name: str, members: Iterable[Member | Refused], depth: int) -> Iterator[Member | Refused]:
         for member in members:
             path = PurePosixPath(member.name.replace("\\", "/"))
             if "__MACOSX" in path.parts or path.name.startswith("._"):
                 continue
-            refusal = member.refusal or _refusal(member.name, path)
             place = f"{name}/{printable(str(path)[:MAX_NAME])}"
-            if refusal:
-                yield Refused(place, refusal)
+            if isinstance(member, Refused):
+                yield Refused(place, member.why)
+            elif why := _refusal(member.name, path):
+                yield Refused(place, why)
             else:
                 yield from self.opened(place, member.stream, wanted=_is_wanted(path), depth=depth + 1)
+
+
+def _start_of(stream: ByteStream) -> bytes:
+    """Read the first :data:`START` bytes.  Raises :class:`ArchiveError` if there is not even one."""
+    start = b""
+    try:
+        while len(start) < START and (data := stream.read(START - len(start))):
+            start += data
+    except ArchiveError:
+        if not start:
+            raise  # else the stream raises it again, behind these bytes
+    return start
 
 
 def _kind_of(start: bytes) -> str:

@@ -5,13 +5,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
 from typing import BinaryIO, Final
 
-from tcc_uploader.files import CHUNK, ByteStream
-
-from .streams import ArchiveError, Budget, Metered, RawMember
+from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Refused, errors_as
 
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
 """Bytes of an archive's directory, which :mod:`zipfile` holds whole, 10 times over: some 150,000 members."""
@@ -19,7 +15,6 @@ _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREAD_METHODS: Final = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz"}
 _ENCRYPTED: Final = 0x2041
 """Flags: encrypted, strongly encrypted, with a hidden directory."""
-_NOTHING: Final[ByteStream] = BytesIO()
 _UNIX: Final = 3
 """The system on which members have Unix modes."""
 _ZIPFILE_ERRORS: Final = (
@@ -53,43 +48,31 @@ class _BoundedFile:
             raise ArchiveError(
                 f"its directory has more than {MAX_DIRECTORY >> 20} MiB: unpack it, and give the folder instead"
             )
-        try:
+        with errors_as(UNREADABLE, OSError):
             return self._file.read(size if size >= 0 else MAX_DIRECTORY)
-        except OSError as error:
-            raise ArchiveError(f"can't be read: {error.strerror or error}") from error
 
 
-class _MemberStream:
-    """A member's bytes, whose size and CRC-32 :mod:`zipfile` checks."""
-
-    def __init__(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
-        """Raise :class:`ArchiveError` if the member can't be found where the directory says."""
-        with _errors_as(_BAD_MEMBER):
-            self._stream = archive.open(info)
-
-    def read(self, size: int, /) -> bytes:
-        with _errors_as(_BAD_MEMBER):
-            return self._stream.read(min(size, CHUNK))
-
-
-def members_of(file: BinaryIO, budget: Budget) -> Iterator[RawMember]:
+def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
     """Yield the members that are no folders, in the order of the directory, which stands at the file's end.
 
     Raises :class:`ArchiveError` if the directory can't be read.
     """
-    with _errors_as(_BAD_DIRECTORY):
+    with errors_as(_BAD_DIRECTORY, *_ZIPFILE_ERRORS):
         archive = zipfile.ZipFile(_BoundedFile(file))
     for info in archive.infolist():
         budget.count_member()
         if info.is_dir():
             continue
-        refusal, stream = _refusal(info), _NOTHING
-        if not refusal:
-            try:
-                stream = Metered(_MemberStream(archive, info), budget)
-            except ArchiveError as error:
-                refusal = str(error)
-        yield RawMember(info.filename, refusal, stream)
+        if why := _refusal(info):
+            yield Refused(info.filename, why)
+            continue
+        try:
+            with errors_as(_BAD_MEMBER, *_ZIPFILE_ERRORS):
+                read = archive.open(info).read
+        except ArchiveError as error:
+            yield Refused(info.filename, str(error))
+        else:
+            yield Member(info.filename, Checked(read, budget.count_unpacked, _BAD_MEMBER, _ZIPFILE_ERRORS))
 
 
 def _refusal(info: zipfile.ZipInfo) -> str:
@@ -102,16 +85,3 @@ def _refusal(info: zipfile.ZipInfo) -> str:
         method = _UNREAD_METHODS.get(info.compress_type, f"method {info.compress_type}")
         return f"it is compressed with {method}: unpack it first"
     return ""
-
-
-@contextmanager
-def _errors_as(text: str) -> Iterator[None]:
-    """Raise an :class:`ArchiveError` for every error of :mod:`zipfile`: the file's own if there was one."""
-    try:
-        yield
-    except ArchiveError:
-        raise
-    except _ZIPFILE_ERRORS as error:
-        if isinstance(error.__context__, ArchiveError):
-            raise error.__context__ from None
-        raise ArchiveError(text) from error

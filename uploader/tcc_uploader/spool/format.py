@@ -1,7 +1,6 @@
 """Tell from its first lines what a file holds: a segment, a segment of a newer version, or plain JSONL.  Pure."""
 
 import hashlib
-from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
@@ -33,17 +32,14 @@ def sniff(start: bytes) -> tuple[Format, str]:
     return kind, _segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
 
 
-def _format_of(lines: Iterable[RawLine], rest: bytes) -> Format:
+def _format_of(lines: list[RawLine], rest: bytes) -> Format:
     """Decide from a file's first lines, and from the bytes behind the last of them.
 
     One line whose checksum is right makes it a segment, so that a damaged first line costs no other.
     """
-    first, any_json = None, _looks_like_json(rest)
-    for line in lines:
-        first = line.data if first is None else first
-        any_json = any_json or _looks_like_json(line.data or b"")
-        if isinstance(decode(line), Line):
-            return Format.SEGMENT
+    if any(isinstance(decode(line), Line) for line in lines):
+        return Format.SEGMENT
+    first = next((line.data for line in lines if line.data is not None), None)
     start = rest if first is None else first
     if b"\0" in start:
         return Format.OTHER  # JSON never has this byte
@@ -53,6 +49,7 @@ def _format_of(lines: Iterable[RawLine], rest: bytes) -> Format:
         return Format.SEGMENT
     if other_version(start) is not None:
         return Format.NEWER
+    any_json = any(_looks_like_json(text) for text in (rest, *(line.data or b"" for line in lines)))
     return Format.PLAIN if any_json or not start.strip() else Format.OTHER
 
 

@@ -37,11 +37,11 @@ class OpenRun:
     children: dict[str, LineRef] = field(default_factory=dict)
 
 
+@dataclass(slots=True, eq=False)
 class Allowance:
     """The bytes of journal lines that all segments which come as streams may keep in memory together."""
 
-    def __init__(self, size: int) -> None:
-        self._left = size
+    _left: int
 
     def take(self, line: Line) -> bool:
         """Return whether there is room for a line, and take the room."""
@@ -72,20 +72,18 @@ class _Hashes:
         self._hashes.append(hash(text))
 
 
+@dataclass(slots=True, eq=False)
 class Journal:
     """The journal of one segment.  It keeps places of lines, and lines as far as ``allowance`` has room."""
 
-    __slots__ = ("_allowance", "decided", "known", "open", "orphaned")
-
-    def __init__(self, allowance: Allowance = _NO_LINES) -> None:
-        self._allowance = allowance
-        self.open: dict[str, OpenRun] = {}
-        self.known: set[str] | _Hashes = set()
-        """Ids of every run in this segment, ended or not."""
-        self.orphaned: int | None = None
-        """The number of the scan that first found its writer gone."""
-        self.decided = False
-        """Whether its open runs were recovered, or continue in another segment."""
+    allowance: Allowance = _NO_LINES
+    open: dict[str, OpenRun] = field(default_factory=dict)
+    known: set[str] | _Hashes = field(default_factory=set)
+    """Ids of every run in this segment, ended or not."""
+    orphaned: int | None = None
+    """The number of the scan that first found its writer gone."""
+    decided: bool = False
+    """Whether its open runs were recovered, or continue in another segment."""
 
     @property
     def undecided(self) -> bool:
@@ -99,13 +97,13 @@ class Journal:
         run = self.open.get(run_id)
         if line.body.startswith(_RUN):
             if run is not None:
-                self._allowance.give_back(run.own)
+                self.allowance.give_back(run.own)
                 run.own = self._ref(line, span)
             elif run_id not in self.known:
                 self.open[run_id] = OpenRun(span, self._ref(line, span))
                 self.known.add(run_id)
         elif run is not None:
-            self._allowance.give_back(run.children.get(line.id))
+            self.allowance.give_back(run.children.get(line.id))
             run.children[line.id] = self._ref(line, span)
 
     def end(self, run_id: str) -> None:
@@ -113,14 +111,14 @@ class Journal:
         run = self.open.pop(run_id, None)
         self.known.add(run_id)
         for ref in (run.own, *run.children.values()) if run else ():
-            self._allowance.give_back(ref)
+            self.allowance.give_back(ref)
 
     def seal(self) -> None:
         """Keep what is known in less memory: no more lines are expected."""
         self.known = _Hashes(self.known) if isinstance(self.known, set) else self.known
 
     def _ref(self, line: Line, span: Span) -> LineRef:
-        return line if self._allowance.take(line) else span
+        return line if self.allowance.take(line) else span
 
 
 def recovered(place: Span, run: Line, children: list[Line]) -> Line:
@@ -130,16 +128,13 @@ def recovered(place: Span, run: Line, children: list[Line]) -> Line:
     """
     at = max(line.at for line in (run, *children))
     item = {**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED}
-    steps = [child.body for child in children if child.body.startswith(_STEP)]
-    others = [child.body for child in children if not child.body.startswith(_STEP)]
+    steps_first = sorted((child.body for child in children), key=lambda body: not body.startswith(_STEP))
     body = orjson.dumps(item)
     if children:
-        body = b'{"type":"batch","items":[' + b",".join([body, *steps, *others]) + b"]}"
+        body = b'{"type":"batch","items":[' + b",".join([body, *steps_first]) + b"]}"
     run_id = run.run_id or run.id
     return run._replace(
-        number=place.number,
-        offset=place.offset,
-        size=place.size,
+        **place._asdict(),
         kind="run",
         id=run_id,
         run_id=run_id,

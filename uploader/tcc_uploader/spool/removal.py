@@ -27,7 +27,7 @@ def claimed(candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
     A segment can't grow if it is sealed, or if its writer's lock was taken here.
     """
     with ExitStack() as stack:
-        yield [segment for segment in candidates if stack.enter_context(_claim(segment))]
+        yield [segment for segment in candidates if _claim(segment, stack)]
 
 
 def writer_is_gone(segment: Segment) -> bool:
@@ -52,19 +52,14 @@ def remove_if_abandoned(path: Path) -> None:
         return  # gone, or it stays: neither hurts
 
 
-@contextmanager
-def _claim(segment: Segment) -> Iterator[bool]:
+def _claim(segment: Segment, held: ExitStack) -> bool:
     sealed = segment.seal is not None
     if not sealed and not lock_proves(segment.header, inode_of(segment.identity)):
-        yield False
-        return
-    with ExitStack() as stack:
-        try:
-            file, status = stack.enter_context(opened(segment.file))
-        except OSError:
-            yield False
-            return
-        same = identity_of(status) == segment.identity
-        free = same and (sealed or try_lock(file.fileno()))
-        # a line that came since is read first; a later round removes the file
-        yield free and os.fstat(file.fileno()).st_size == segment.size
+        return False
+    try:
+        file, status = held.enter_context(opened(segment.file))
+    except OSError:
+        return False
+    free = identity_of(status) == segment.identity and (sealed or try_lock(file.fileno()))
+    # a line that came since is read first; a later round removes the file
+    return free and os.fstat(file.fileno()).st_size == segment.size

@@ -30,10 +30,6 @@ class Done:
         """Note that there is nothing more to do with a file."""
         self.files[seen.file] = (seen.identity, seen.size, sealed)
 
-    def drop(self, file: str) -> None:
-        """Forget a path."""
-        self.files.pop(file, None)
-
     def holds(self, seen: Seen) -> bool:
         """Whether there is nothing to do with a file of this identity and size."""
         known = self.files.get(seen.file)

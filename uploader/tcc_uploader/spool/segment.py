@@ -21,8 +21,6 @@ from .journal import Journal
 Found = Line | Invalid | Damage
 MOST_INVALID: Final = 20
 """Lines of one plain file that become dead letters because they are no records; further ones count as damage."""
-FIRST: Final = 1
-"""The sequence number of a process's first segment."""
 
 
 class Writer(NamedTuple):
@@ -55,11 +53,6 @@ class Reader:
     header: Writer | None = None
     invalid: int = 0
     """Lines of a plain file that are no records."""
-
-    @property
-    def tells_of_earlier(self) -> bool:
-        """Whether its lines may end runs that began in an earlier segment of the same process."""
-        return self.header is not None and self.header.process != "" and self.header.sequence > FIRST
 
     def note(self, line: Line) -> None:
         """Note the next line of a segment."""
@@ -168,7 +161,9 @@ def feed(segment: Segment, data: bytes) -> list[Found]:
     segment.lines, segment.offset = reader.splitter.number, reader.splitter.offset
     if segment.seal and segment.at_end and not segment.torn:
         reader.journal.seal()
-        segment.reader = reader if reader.tells_of_earlier else None
+        writer = reader.header
+        # a process's later segments may end runs that began in an earlier one
+        segment.reader = reader if writer and writer.process and writer.sequence > 1 else None
     return found
 
 
@@ -178,21 +173,18 @@ def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> li
         # the last line of a hand-written file may have no newline; if it is no record it is a torn tail
         last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
         lines += [] if isinstance(last, Invalid) else splitter.feed(b"\n")
-    records = (record for raw in lines if (record := plain_record(raw)) is not None)
-    found: list[Found] = [record for record in records if _is_counted(segment, reader, record)]
+    found: list[Found] = []
+    for raw in lines:
+        record = plain_record(raw)
+        if isinstance(record, Invalid):
+            reader.invalid += 1
+            if reader.invalid > MOST_INVALID:  # not every line of a foreign file may become a dead letter
+                segment.damaged += 1
+                continue
+        if record is not None:
+            found.append(record)
     segment.counts.records += len(found)
     return found
-
-
-def _is_counted(segment: Segment, reader: Reader, record: Line | Invalid) -> bool:
-    """Whether a plain line counts as a record.  Not every line of a foreign file may become a dead letter."""
-    if isinstance(record, Line):
-        return True
-    reader.invalid += 1
-    if reader.invalid <= MOST_INVALID:
-        return True
-    segment.damaged += 1
-    return False
 
 
 def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | None:

@@ -3,16 +3,10 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from watchdog.events import (
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
+from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
@@ -20,9 +14,15 @@ from watchdog.observers.polling import PollingObserver
 _log = logging.getLogger(__name__)
 
 # Without this filter the uploader's own reads raise events, and each event another read.
-_EVENTS: list[type[FileSystemEvent]] = [FileCreatedEvent, FileModifiedEvent, FileMovedEvent, FileDeletedEvent]
+_EVENTS: list[type[events.FileSystemEvent]] = [
+    events.FileCreatedEvent,
+    events.FileModifiedEvent,
+    events.FileMovedEvent,
+    events.FileDeletedEvent,
+]
 
 
+@dataclass(slots=True)
 class Watcher:
     """Calls ``changed(path)`` in watchdog's thread for every file that may have grown.
 
@@ -30,11 +30,11 @@ class Watcher:
     only the regular scans find files).
     """
 
-    def __init__(self, spools: Sequence[Path], changed: Callable[[Path], None]) -> None:
-        self._spools = spools
-        self._changed = changed
-        self._observers: dict[Path, tuple[BaseObserver, int, str]] = {}
-        self._refused: set[Path] = set()
+    _spools: Sequence[Path]
+    _changed: Callable[[Path], None]
+    _observers: dict[Path, tuple[BaseObserver, int, str]] = field(default_factory=dict, init=False)
+    """By spool: what watches it, the folder's inode at that time, and the mode."""
+    _refused: set[Path] = field(default_factory=set, init=False)
 
     @property
     def mode(self) -> str:
@@ -91,14 +91,14 @@ class Watcher:
             observer.join(timeout=5)
 
 
-class _Handler(FileSystemEventHandler):
-    def __init__(self, spool: Path, changed: Callable[[Path], None]) -> None:
-        self._spool = spool
-        self._changed = changed
+@dataclass(eq=False)
+class _Handler(events.FileSystemEventHandler):
+    spool: Path
+    changed: Callable[[Path], None]
 
-    def on_any_event(self, event: FileSystemEvent) -> None:
+    def on_any_event(self, event: events.FileSystemEvent) -> None:
         if not event.is_directory:
-            self._changed(self._spool / os.path.basename(str(event.dest_path or event.src_path)))  # noqa: PTH119 -- hot
+            self.changed(self.spool / os.path.basename(str(event.dest_path or event.src_path)))  # noqa: PTH119 -- hot
 
 
 def _inode(path: Path) -> int | None:

@@ -32,17 +32,12 @@ _REMEDIES: Final = {
     405: "this URL takes no POST: check TCC_BASE_URL, TCC_URL and TCC_FEEDBACK_URL",
     407: "the proxy wants credentials: put them into HTTPS_PROXY",
 }
-_CERTIFICATE_REMEDY: Final = (
-    "the server's certificate does not verify: set SSL_CERT_FILE to your organisation's CA file"
-)
+_UNTRUSTED: Final = "the server's certificate does not verify: set SSL_CERT_FILE to your organisation's CA file"
 _RETRIED: Final = frozenset({408, 425, 429})
 _DIVISIBLE: Final = frozenset({400, 413, 422})
 _PAGE: Final = re.compile(rb"\s*<(!doctype\s+html|html)", re.IGNORECASE)
 _PAGE_REMEDY: Final = "a web page answered, not Observatory: log in to the network, or check the proxy and TCC_BASE_URL"
 _EXISTS: Final = re.compile(rb"exist|duplicate|already", re.IGNORECASE)
-_CLIENT_ERRORS: Final = range(400, 500)
-_REDIRECTS: Final = range(300, 400)
-_SUCCESSES: Final = range(200, 300)
 
 
 class Answer(NamedTuple):
@@ -89,22 +84,22 @@ def classify(answer: Answer, now: datetime) -> Classified:
     status = answer.status
     if status is None:
         if any(isinstance(error, ssl.SSLCertVerificationError) for error in _chain(answer.error)):
-            return Classified(Verdict.PAUSE, remedy=_CERTIFICATE_REMEDY)
+            return Classified(Verdict.PAUSE, remedy=_UNTRUSTED)
         if isinstance(answer.error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
             return Classified(Verdict.PAUSE, remedy="this key, URL or proxy can't be used: check them")
         return Classified(Verdict.RETRY)
-    if status in _SUCCESSES and _PAGE.match(answer.text):
+    if httpx.codes.is_success(status) and _PAGE.match(answer.text):
         return Classified(Verdict.PAUSE, remedy=_PAGE_REMEDY)
-    if status in _SUCCESSES or (status == 409 and _EXISTS.search(answer.text)):  # noqa: PLR2004 -- as in the table
+    if httpx.codes.is_success(status) or (status == 409 and _EXISTS.search(answer.text)):  # noqa: PLR2004 -- as in the table
         return Classified(Verdict.DELIVERED)
     if status in _REMEDIES:
         return Classified(Verdict.PAUSE, remedy=_REMEDIES[status])
-    if status in _REDIRECTS:
+    if httpx.codes.is_redirect(status):
         target = answer.location or "nowhere"
         return Classified(Verdict.PAUSE, remedy=f"the server redirects to {target}: configure the final URL")
     if status in _DIVISIBLE:
         return Classified(Verdict.REFUSED_DIVISIBLE)
-    if status in _CLIENT_ERRORS and status not in _RETRIED:
+    if httpx.codes.is_client_error(status) and status not in _RETRIED:
         return Classified(Verdict.REFUSED)
     return Classified(Verdict.RETRY, wait=_retry_after(answer.retry_after, now))
 

@@ -58,7 +58,15 @@ class Client:
         """Send one request.  Raises nothing: an error is returned as an answer."""
         try:
             target = self._targets.get(request.url) or self._open(request.url)
-            with closing(target.transport.handle_request(_prepared(target, request))) as response:
+            headers = [
+                *target.headers,
+                (b"Authorization", b"Bearer " + request.api_key.encode("ascii")),
+                (b"Idempotency-Key", request.token.hex().encode()),
+                (b"Content-Length", b"%d" % len(request.body)),
+            ]
+            body = httpx.ByteStream(request.body)
+            prepared = httpx.Request("POST", target.url, headers=headers, stream=body, extensions=_TIMEOUT)
+            with closing(target.transport.handle_request(prepared)) as response:
                 return Answer(
                     response.status_code,
                     response.headers.get("Retry-After"),
@@ -93,17 +101,6 @@ def proxy_for(url: str) -> str | None:
     if not proxy or proxy_bypass(parts.hostname or ""):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _prepared(target: _Target, request: Request) -> httpx.Request:
-    headers = [
-        *target.headers,
-        (b"Authorization", b"Bearer " + request.api_key.encode("ascii")),
-        (b"Idempotency-Key", request.token.hex().encode()),
-        (b"Content-Length", b"%d" % len(request.body)),
-    ]
-    body = httpx.ByteStream(request.body)
-    return httpx.Request("POST", target.url, headers=headers, stream=body, extensions=_TIMEOUT)
 
 
 def _first_bytes(chunks: Iterator[bytes]) -> bytes:

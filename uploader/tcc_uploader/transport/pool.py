@@ -120,27 +120,24 @@ class Pool(Generic[Tag]):
         self._at_work[id(work[0])] = now
         return work
 
-    def _run(self, first: tuple[Tag, Request]) -> None:
-        with closing(Client(self._tls)) as client:
-            self._work(client, first)
-
-    def _work(self, client: Client, first: tuple[Tag, Request]) -> None:
+    def _run(self, work: tuple[Tag, Request] | None) -> None:
+        """Send one request after the other, until there is none and the pool is closed."""
         handed: SimpleQueue[tuple[Tag, Request] | None] = SimpleQueue()
-        work: tuple[Tag, Request] | None = first
-        while work is not None:
-            tag, request = work
-            wall, processor = time.perf_counter(), time.thread_time()
-            answer = client.post(request)
-            with self._lock:
-                if id(tag) in self._abandoned:
-                    self._abandoned.discard(id(tag))
-                    self._threads.remove(threading.current_thread())
-                    return
-                del self._at_work[id(tag)]
-                self._pace.note(time.perf_counter() - wall, time.thread_time() - processor)
-                work = self._next()
-                if work is None:
-                    self._idle.append(handed)
-                self._hand_out()
-            self._done(tag, answer)
-            work = work or handed.get()
+        with closing(Client(self._tls)) as client:
+            while work is not None:
+                tag, request = work
+                wall, processor = time.perf_counter(), time.thread_time()
+                answer = client.post(request)
+                with self._lock:
+                    if id(tag) in self._abandoned:
+                        self._abandoned.discard(id(tag))
+                        self._threads.remove(threading.current_thread())
+                        return
+                    del self._at_work[id(tag)]
+                    self._pace.note(time.perf_counter() - wall, time.thread_time() - processor)
+                    work = self._next()
+                    if work is None:
+                        self._idle.append(handed)
+                    self._hand_out()
+                self._done(tag, answer)
+                work = work or handed.get()
