@@ -17,15 +17,20 @@ _EVERY: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class ProcessReport(BaseModel):
-    """The content of ``status.json``.  Times are wall-clock seconds since 1970."""
+class Activity(BaseModel):
+    """What an uploader tells of its work.  Times are wall-clock seconds since 1970."""
+
+    watcher: str = "none"
+    destinations: list[DestinationReport] = []
+    last_success: float | None = None
+    trouble: str = ""
+
+
+class ProcessReport(Activity):
+    """The content of ``status.json``."""
 
     pid: int
     updated: float
-    watcher: str
-    destinations: list[DestinationReport]
-    last_success: float | None
-    trouble: str
 
 
 class StatusFile:
