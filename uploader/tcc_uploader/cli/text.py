@@ -41,9 +41,10 @@ def json_text(value: object) -> str:
     return orjson.dumps(value, default=BaseModel.model_dump, option=orjson.OPT_INDENT_2).decode()
 
 
-def told(*texts: tuple[object, str]) -> list[str]:
-    """Return the texts that there is a reason for: each stands behind its own, a count or a message for instance."""
-    return [text for reason, text in texts if reason]
+def told(*texts: str | tuple[object, str]) -> list[str]:
+    """Return the texts; one that stands behind a reason, a count for instance, only if that is not empty or zero."""
+    pairs = (text if isinstance(text, tuple) else (True, text) for text in texts)
+    return [text for reason, text in pairs if reason]
 
 
 def capped(items: Iterable[T], shown: Callable[[T], str]) -> Iterator[str]:
@@ -163,11 +164,11 @@ def verification_text(report: Verification) -> str:
     sealed = sum(check.sealed for check in report.segments)
     word = "does NOT add up" if report.broken else "adds up"
     lines += told(
-        (True, f"{total['records']:,} records = {' + '.join(fates)}"),
+        f"{total['records']:,} records = {' + '.join(fates)}",
         (total["recovered"], f"{total['recovered']:,} of them were recovered from processes that died"),
         (total["refused"], f"{total['refused']:,} more were refused by recorders: no room"),
         (total["skipped"], f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"),
-        (True, f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}"),
+        f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}",
     )
     return "\n".join(lines)
 
@@ -178,21 +179,18 @@ def status_text(report: StatusReport) -> str:
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
     recovered, damage = report.counts["recovered"], plural(report.damage, "place")
     lines = told(
-        (True, f"uploader    {running}; watcher: {report.watcher}"),
-        (True, f"state       {report.state_dir}"),
-        *((True, f"spool       {spool}: {word}") for spool, word in report.spools.items()),
-        *((True, f"unreadable  {path}: {why}") for path, why in report.unreadable.items()),
-        *(
-            (True, f"newer       {path}: written by a newer recorder; upgrade tcc-upload")
-            for path in report.newer_files
-        ),
-        (True, f"records     {', '.join(fates)}"),
+        f"uploader    {running}; watcher: {report.watcher}",
+        f"state       {report.state_dir}",
+        *(f"spool       {spool}: {word}" for spool, word in report.spools.items()),
+        *(f"unreadable  {path}: {why}" for path, why in report.unreadable.items()),
+        *(f"newer       {path}: written by a newer recorder; upgrade tcc-upload" for path in report.newer_files),
+        f"records     {', '.join(fates)}",
         (recovered, f"            {recovered:,} of them recovered from processes that died"),
         (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
         (report.not_in_sight, f"            {report.not_in_sight:,} more were pending in files that are not here now"),
         (report.damage, f"damage      {damage}: torn tails, corrupt lines, seals that do not match"),
         (report.trouble, f"trouble     {report.trouble}"),
-        (True, f"last sent   {_moment(report.last_success)}"),
+        f"last sent   {_moment(report.last_success)}",
     )
     return "\n".join([*lines, *(line for report in report.destinations for line in _destination_lines(report))])
 
@@ -204,10 +202,10 @@ def _counts_json(counts: Counts) -> dict[str, object]:
 def _counts_line(counts: Counts, delivered: str, pending: str, damage: int, newer: int, unreadable: int) -> str:
     """Return all counts; ``delivered`` and ``pending`` are the words for these two."""
     parts = told(
-        (True, f"{counts.delivered:,} {delivered}"),
-        (True, f"{counts.duplicate:,} duplicate"),
-        (True, f"{counts.dead:,} dead"),
-        (True, f"{counts.pending:,} {pending}"),
+        f"{counts.delivered:,} {delivered}",
+        f"{counts.duplicate:,} duplicate",
+        f"{counts.dead:,} dead",
+        f"{counts.pending:,} {pending}",
         (counts.dropped, f"{counts.dropped:,} dropped"),
         (counts.recovered, f"{counts.recovered:,} of them recovered"),
         (damage, f"{plural(damage, 'place')} damaged"),
@@ -222,7 +220,7 @@ def _destination_lines(destination: DestinationReport) -> list[str]:
     paused = destination.state == "paused"
     probe = f"; next probe {_moment(destination.next_probe)}" if destination.next_probe else ""
     return told(
-        (True, f"to          {destination.url} ({key}): {destination.state}, {destination.waiting:,} waiting"),
+        f"to          {destination.url} ({key}): {destination.state}, {destination.waiting:,} waiting",
         (paused, f"            {destination.reason}; since {_moment(destination.since)}{probe}"),
         (paused, f"            do: {destination.remedy or 'nothing, it is tried again'}"),
         (destination.reason and not paused, f"            {destination.reason}"),

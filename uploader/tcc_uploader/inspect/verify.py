@@ -109,25 +109,15 @@ def _check_file(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> S
         check.damage.append(f"torn tail of {segment.torn:,} bytes at byte {segment.offset:,}: {_TORN}")
     if segment.reader and segment.reader.invalid > MOST_INVALID:
         check.damage.append(f"{segment.reader.invalid - MOST_INVALID:,} more lines are no records")
-    _compare_with_seal(check, segment, hidden)
+    if segment.seal and segment.cut:
+        text = f"the seal counts {segment.seal.records:,} records, {check.records:,} are here"
+        if segment.damaged and 0 <= segment.seal.records - check.records <= hidden:
+            check.damage.append(text)  # the damaged lines explain it
+        else:
+            check.broken.append(text)  # lines were taken out, added or changed
     if row is not None:
         _compare_with_row(check, segment, row, hidden)
     return check
-
-
-def _compare_with_seal(check: SegmentCheck, segment: Segment, hidden: int) -> None:
-    """Note records that the seal counts and the file does not hold, or the other way round.
-
-    ``hidden`` is how many records the damaged lines may have been.
-    """
-    if segment.seal is None or not segment.cut:
-        return
-    missing = segment.seal.records - segment.counts.records
-    text = f"the seal counts {segment.seal.records:,} records, {segment.counts.records:,} are here"
-    if segment.damaged and 0 <= missing <= hidden:
-        check.damage.append(text)  # the damaged lines explain it
-    else:
-        check.broken.append(text)  # lines were taken out, added or changed
 
 
 def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hidden: int) -> None:
