@@ -137,7 +137,7 @@ def _try_events(spool: Path) -> Finding:
     subject = f"events in {spool}"
     seen = threading.Event()
     try:
-        with closing(Watcher([spool], lambda _: seen.set())) as watcher, _new_file(spool) as file:
+        with _new_file(spool) as file, closing(Watcher([spool], lambda _: seen.set())) as watcher:
             watcher.check()
             mode = watcher.mode
             file.write_bytes(b"written by tcc-upload doctor")

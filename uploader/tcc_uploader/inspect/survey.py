@@ -8,6 +8,7 @@ from pathlib import Path
 from tcc_schemas.endpoints import PATHS, key_hint
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_all, judge_invalid
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
@@ -38,7 +39,7 @@ class FileReport:
         unreadable: dict[Path, str] = {}
         for segment in each_segment(sources, unreadable):
             if segment.format is Format.NEWER:
-                self.newer.append(segment.file)
+                self.newer.append(file_name(segment.path))
             elif segment.format is Format.OTHER:
                 unreadable[segment.path] = segment.format.value
             elif segment.id:
@@ -46,9 +47,9 @@ class FileReport:
                     take(segment)
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
-        self.unreadable = {str(path): why for path, why in unreadable.items()}
+        self.unreadable = {file_name(path): why for path, why in unreadable.items()}
         for archive in sources.archives:
-            self.newer += map(str, archive.newer)
+            self.newer += map(file_name, archive.newer)
             self.archives += archive.problems
 
 
