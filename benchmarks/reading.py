@@ -28,7 +28,7 @@ def rows(quick: bool) -> Iterator[Row]:
         run = partial(_seconds, server.url, state)
         run("replay", spool)
         delivered = len(server.arrivals())
-        renamed = _under_new_names(spool, Path(folder, "renamed"))
+        renamed = under_new_names(spool, Path(folder, "renamed"))
         nothing = Path(folder, "no state")
         found = interleaved(
             repetitions,
@@ -49,7 +49,8 @@ def rows(quick: bool) -> Iterator[Row]:
         yield row(f"{what}, start of the process aside", ratios(found[command], found["limit"]), limit=limit, at_most=3)
 
 
-def _under_new_names(spool: Path, renamed: Path) -> Path:
+def under_new_names(spool: Path, renamed: Path) -> Path:
+    """Give the files of a spool other names in another folder; return that."""
     renamed.mkdir()
     for number, file in enumerate(sorted(spool.glob("*.jsonl"))):
         os.link(file, renamed / f"copy-{number}.jsonl")

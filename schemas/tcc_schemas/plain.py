@@ -37,6 +37,11 @@ class Invalid(NamedTuple):
     detail: str
     raw: bytes
 
+    @property
+    def line(self) -> Line:
+        """It as a line that is of no kind, and goes nowhere."""
+        return Line(self.number, self.offset, self.size, b"", "", "", None, "", None, None, None, False, self.raw)  # noqa: FBT003
+
 
 def plain_record(raw: RawLine) -> Line | Invalid | None:
     """Return the record of a plain line: a wire item, a batch or feedback; None for a blank line.

@@ -197,7 +197,7 @@ class Uploader:
         engine = self.engine
         engine._rescan = self._moment[0] + Limits().rescan
         engine.intake.scan()
-        engine._settle(engine.intake.live)
+        engine._recover_and_remove(engine.intake.live)
         engine.intake.sweep()
 
     def once(self) -> ReplayResult:

@@ -12,7 +12,7 @@ import pytest
 import tcc_recorder
 from support.worlds import PATIENCE, World
 from tcc_uploader.cli.dead import dead_command
-from tcc_uploader.cli.main import main
+from tcc_uploader.cli.main import tcc_upload
 from tcc_uploader.settings import TomlFile
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +22,7 @@ SOURCES = [path for part in ("schemas", "recorder", "uploader") for path in (ROO
 
 def test_every_command_and_option_is_in_the_readme() -> None:
     """A command that nobody can find does not exist."""
-    commands = {**main.commands, **{f"dead {name}": command for name, command in dead_command.commands.items()}}
+    commands = {**tcc_upload.commands, **{f"dead {name}": command for name, command in dead_command.commands.items()}}
     for name, command in commands.items():
         assert f"tcc-upload {name}" in README or f"`{name}" in README, name
         for parameter in command.params:

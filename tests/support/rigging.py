@@ -107,12 +107,12 @@ class Rig:
         files: Sequence[Path] = (),
         archives: Sequence[ArchiveSource] = (),
         removes: bool = False,
-        is_dead: Callable[[Segment], bool] = writer_is_gone,
+        is_gone: Callable[[Segment], bool] = writer_is_gone,
         **more: Any,
     ) -> ReplayResult:
         """Deliver what is there, then end, as ``replay`` does."""
         settings = self.settings(**more)
-        options = {"files": files, "archives": archives, "removes": removes, "is_dead": is_dead}
+        options = {"files": files, "archives": archives, "removes": removes, "is_gone": is_gone}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
             return engine.run_once(timeout)
 

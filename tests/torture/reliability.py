@@ -46,7 +46,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
     ),
     4: Holding(
         "The server stored a record, and the daemon died, or the answer was lost, before the ledger's commit: that "
-        "record is sent again. Under load a commit follows within a quarter of a second. A lost ledger makes that "
+        "record is sent again. Under load a commit follows within 50 ms. A lost ledger makes that "
         "window as long as the segments that are still there.",
         (
             "tests/uploader/delivery/test_delivery_restarts.py",

@@ -45,7 +45,7 @@ class SpoolWriter:
         self._busy = False
         self._closed = False
         self._segment: Segment | None = None
-        self._durability = Durability(self._mutex, self._keep_error, power=self._power)
+        self._durability = Durability(self._mutex, self._not_synced, power=self._power)
         # Segments without a seal that stay open: their locks tell the uploader that this process, with runs that have
         # not ended, is alive.
         self._unsealed: list[Segment] = []
@@ -80,7 +80,7 @@ class SpoolWriter:
                     if segment.size >= SEGMENT_BYTES:
                         self._rotate(segment)
             except OSError as error:
-                self._keep_error(error)
+                self._keep_error("a journal line can't be written", error)
             finally:
                 self._busy = False
         self._log_errors()
@@ -107,7 +107,7 @@ class SpoolWriter:
                     self._start(0)  # only a seal tells the uploader how many records were refused
                 self._finish()
             except OSError as error:
-                self._keep_error(error)
+                self._keep_error("records are lost", error)  # those whose number it was to tell
             finally:
                 self._busy = False
         self._log_errors()
@@ -137,7 +137,7 @@ class SpoolWriter:
                     self._busy = False
             except OSError as error:
                 self._refused += 1
-                self._keep_error(error)
+                self._keep_error("records are lost", error)
                 return None
 
     def _write(self, line: bytes) -> Position:
@@ -210,7 +210,7 @@ class SpoolWriter:
             if self.keeps_journal and self._unended_journal():
                 self._start(0)
         except OSError as error:
-            self._keep_error(error)
+            self._keep_error("a segment can't be started", error)
         self._retire(full)
 
     def _finish(self) -> None:
@@ -226,7 +226,9 @@ class SpoolWriter:
                 segment.seal(self._refused)
                 self._refused = 0
         except OSError as error:
-            self._keep_error(error)  # readers can read a segment without a seal
+            self._keep_error(
+                "a segment can't be sealed (its records are kept)", error
+            )  # readers can read a segment without a seal
         finally:
             if segment.intact or not self.keeps_journal:
                 segment.close()
@@ -266,14 +268,15 @@ class SpoolWriter:
                     if rescue and lines:
                         self._write_again(lines, self._segment or self._start(0))
             except OSError as error:
-                self._keep_error(error)
+                self._keep_error("records can't be written again after a failed sync", error)
             finally:
                 self._busy = False
 
-    def _keep_error(self, error: OSError) -> None:
-        self._errors.append(
-            f"runs are lost, the spool takes none: {self._directory} (TCC_SPOOL_DIR): {error.strerror or error}"
-        )
+    def _not_synced(self, error: OSError) -> None:
+        self._keep_error("records may not survive a power loss", error)
+
+    def _keep_error(self, what: str, error: OSError) -> None:
+        self._errors.append(f"{what}: spool {self._directory} (TCC_SPOOL_DIR): {error.strerror or error}")
 
     def _log_errors(self) -> None:
         while self._errors and not self._busy:

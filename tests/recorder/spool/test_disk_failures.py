@@ -252,3 +252,21 @@ def test_segments_are_sealed_at_16_mib(spool: Path, read: Read) -> None:
     for number in range(18):
         record(str(number), 2**20)
     assert [len(one.records) for one in sorted(read(spool), key=lambda one: one.seal is None)] == [16, 2]
+
+
+def test_a_seal_that_can_t_be_written_loses_no_run_and_the_log_says_so(
+    spool: Path, read: Read, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The run before it is there, and the log speaks of the seal, not of a lost run."""
+    record("r1")
+
+    def write(descriptor: int, line: bytes, real: Callable[..., int] = os.write) -> int:
+        if b'"kind":"seal"' in line:
+            raise OSError(errno.ENOSPC, "injected")
+        return real(descriptor, line)
+
+    monkeypatch.setattr(segment, "_write", write)
+    tcc.configure()
+    assert [line.id for one in read(spool) for line in one.records] == ["r1"]
+    assert "can't be sealed (its records are kept)" in caplog.text
+    assert "lost" not in caplog.text

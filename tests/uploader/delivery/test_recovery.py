@@ -139,7 +139,7 @@ def test_copies_make_the_same_bytes_and_only_where_it_is_safe(world: World, rig:
     assert rig.server.ids == [["ended", "s0"]]
     shutil.rmtree(rig.state)
     rig.server.clear()
-    rig.once(files=[file], is_dead=lambda _: True, **keys)
+    rig.once(files=[file], is_gone=lambda _: True, **keys)
     rig.spool.rmdir()
     original.rename(rig.spool)
     shutil.rmtree(rig.state)
@@ -233,7 +233,7 @@ def test_a_process_that_went_on_to_another_segment_while_we_looked_is_recovered_
                 one.close()
         return writer_is_gone(segment)
 
-    rig.once(is_dead=goes_on_and_dies)
+    rig.once(is_gone=goes_on_and_dies)
     assert server.ids == [["open", "s1", "s2"]]
     assert (rig.counts().recovered, rig.counts().dead) == (1, 0)
 
@@ -262,13 +262,13 @@ def test_a_crash_between_recovery_and_commit_sends_the_same_bytes(
     with rig.ledger():
         pass
     before = shutil.copytree(rig.state, rig.state.parent / "before")
-    rig.once(is_dead=writer_is_gone)
+    rig.once(is_gone=writer_is_gone)
     shutil.rmtree(rig.state)
     before.rename(rig.state)
-    rig.once(is_dead=writer_is_gone)
+    rig.once(is_gone=writer_is_gone)
     first, second = server.requests
     assert (first.body, first.headers["idempotency-key"]) == (second.body, second.headers["idempotency-key"])
-    assert rig.once(is_dead=writer_is_gone).sent.delivered == 0
+    assert rig.once(is_gone=writer_is_gone).sent.delivered == 0
 
 
 def test_a_journal_torn_anywhere_gives_what_is_whole(rig: Rig, writer: Writer, server: FaultServer) -> None:
@@ -282,7 +282,7 @@ def test_a_journal_torn_anywhere_gives_what_is_whole(rig: Rig, writer: Writer, s
         file.write_bytes(whole[:cut])
         shutil.rmtree(rig.state, ignore_errors=True)
         server.clear()
-        rig.once(files=[file], is_dead=lambda _: True)
+        rig.once(files=[file], is_gone=lambda _: True)
         lines = whole[:cut].count(b"\n")
         expected = [["open", "s1", "s2"][: lines - 1]] if lines > 1 else []
         assert server.ids == expected, cut

@@ -197,7 +197,7 @@ def test_a_run_without_an_end_is_recovered_from_a_stream(rig: Rig, server: Fault
     path = tmp_path / "runs.tar.gz"
     path.write_bytes(gzip.compress(tar_of({"a.jsonl": file.data})))
     assert rig.once(archives=[from_file(path)]).counts.records == 1
-    assert rig.once(archives=[from_file(path)], is_dead=lambda _: True).counts.recovered == 1
+    assert rig.once(archives=[from_file(path)], is_gone=lambda _: True).counts.recovered == 1
     assert [ids for ids in server.ids if "open" in ids] == [["open"]]
 
 

@@ -22,7 +22,7 @@ from . import bundle, daemon, dead, doctor, replay, sandbox, status, verify
     ],
 )
 @click.version_option(package_name="tcc-offline", prog_name="tcc-upload")
-def main() -> None:
+def tcc_upload() -> None:
     """Deliver recorded agent runs to Observatory, each once.
 
     Keys come from TCC_API_KEY, TCC_API_KEYS or --api-key-file.
@@ -34,4 +34,4 @@ def run() -> None:
     debug = os.environ.get("TCC_DEBUG", "").lower() in ("1", "true")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if debug else logging.INFO)
-    main()
+    tcc_upload()

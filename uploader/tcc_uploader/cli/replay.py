@@ -56,8 +56,8 @@ def replay_command(
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     if dry_run:
         sys.exit(_dry_run(settings, sources, as_json=as_json))
-    is_dead = _death_test(copies=bool(paths), assume_dead=assume_dead)
-    result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_dead=is_dead)
+    is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
+    result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_gone=is_gone)
     if as_json:
         click.echo(text.json_text(text.result_json(result)))
     else:

@@ -90,11 +90,11 @@ def deliver_once(
     *,
     timeout: float,
     bar: bool,
-    is_dead: Callable[[Segment], bool] = writer_is_gone,
+    is_gone: Callable[[Segment], bool] = writer_is_gone,
 ) -> ReplayResult:
     """Deliver the records of ``sources``, and the letters that were requeued; remove nothing.
 
-    ``timeout`` is the number of seconds without progress after which it gives up; ``is_dead`` decides whether the
+    ``timeout`` is the number of seconds without progress after which it gives up; ``is_gone`` decides whether the
     process that wrote a segment has died: then its journaled runs are recovered.
     """
     stay_on_one_processor()
@@ -106,7 +106,7 @@ def deliver_once(
             status.update(engine)
 
         try:
-            with Engine(settings, ledger, sources, is_dead=is_dead, on_step=update) as engine:
+            with Engine(settings, ledger, sources, is_gone=is_gone, on_step=update) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout)
                 status.write(engine)

@@ -1,4 +1,4 @@
 """Dead letters: a file for each record that can't be delivered as it is, and the requests to send or drop one.
 
-Imports ``spool``, ``model`` and ``files``.  Begin with ``store``.
+Imports ``spool``, ``transport.answers``, ``model`` and ``files``.  Begin with ``store``.
 """

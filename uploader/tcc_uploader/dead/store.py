@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tcc_schemas.lines import Line
-from tcc_schemas.plain import Invalid
 from tcc_uploader.files import file_name, identity_of, make_durably, opened, write_whole
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
 from tcc_uploader.spool.format import Format
@@ -27,7 +26,7 @@ class Cause(NamedTuple):
 
 
 def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
-    """Return the letter for a record that can't be delivered."""
+    """Return the letter for a record that can't be delivered, or for a line that is no record."""
     return Letter(
         id=letter_id(segment.id, line.number),
         reason=cause.reason,
@@ -46,20 +45,6 @@ def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
         key=line.key,
         died_at=now_text(),
         body=body_text(cause.body),
-    )
-
-
-def letter_of_invalid(segment: Segment, invalid: Invalid) -> Letter:
-    """Return the letter for a plain line that is no record."""
-    return Letter(
-        id=letter_id(segment.id, invalid.number),
-        reason="invalid",
-        detail=invalid.detail,
-        segment=segment.id,
-        source=file_name(segment.path),
-        line=invalid.number,
-        died_at=now_text(),
-        body=body_text(invalid.raw),
     )
 
 

@@ -68,7 +68,7 @@ class Backlog:
             if decision is Decision.SEND:
                 self.enqueue(segment, line)
             else:
-                self._settle(segment, line, decision)
+                self._settle_known(segment, line, decision)
         for other in found:
             if isinstance(other, Invalid):
                 self.settlement.dead_letter_invalid(segment, other)
@@ -106,27 +106,27 @@ class Backlog:
         for record in found:
             if record.line.kind == "feedback" and self._waits_for_run(record):
                 continue
-            decision = self._judge(queue, record, delivered.get(record.key))
+            if record.segment.format is Format.LETTER:
+                # it is sent whatever the ledger says, but not beside another record with its key
+                if self.in_flight.under(record.key) is None:
+                    yield record
+                else:
+                    record.on(RecordEvent.KEY_IN_FLIGHT)
+                    due = self.clock.monotonic() + backoff(1, self.clock.chance())
+                    queue.postpone(record.location, record.history, due)
+                continue
+            decision = self.judge_now(record.segment, record.line, record.key, delivered.get(record.key))
             if decision is Decision.SEND:
                 yield record
-            elif decision is not None:
+            else:
                 record.on(RecordEvent.KNOWN)
-                self._settle(record.segment, record.line, decision)
+                self._settle_known(record.segment, record.line, decision)
 
-    def _judge(self, queue: DestinationQueue, record: Record, delivered: Known | None) -> Decision | None:
-        """Judge a record in hand; None if it is a letter that has to wait.
-
-        A letter is sent whatever the ledger says, but not beside another record with its key.
-        """
-        other = self.in_flight.under(record.key)
-        if record.segment.format is Format.LETTER:
-            if other is None:
-                return Decision.SEND
-            self._postpone(queue, record, RecordEvent.KEY_IN_FLIGHT)
-            return None
-        under_way = other.known if other else self.settlement.changes.delivered.get(record.key)
-        ledger = self.settlement.ledger
-        return judge_one(ledger, record.segment.number, record.line, record.key, delivered, under_way)
+    def judge_now(self, segment: Segment, line: Line, key: bytes, delivered: Known | None) -> Decision:
+        """Judge a record by what is delivered under its key, is in flight, or waits for the commit."""
+        other = self.in_flight.under(key)
+        in_flight = other.known if other else self.settlement.changes.delivered.get(key)
+        return judge_one(self.settlement.ledger, segment.number, line, key, delivered, in_flight)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
@@ -163,10 +163,6 @@ class Backlog:
             _log.warning("can't read %s again: %s", segment.path, error)
             return None
 
-    def _postpone(self, queue: DestinationQueue, record: Record, event: RecordEvent) -> None:
-        record.on(event)
-        queue.postpone(record.location, record.history, self.clock.monotonic() + backoff(1, self.clock.chance()))
-
     def _waits_for_run(self, record: Record) -> bool:
         """Let feedback wait if its run is pending in the same segment: the server should know the run first."""
         fingerprint = run_fingerprint(record.segment.handle, record.line.run_id or "")
@@ -177,7 +173,7 @@ class Backlog:
         self.waiting_for_run.setdefault(fingerprint, []).append((record.destination, record.location))
         return True
 
-    def _settle(self, segment: Segment, line: Line, decision: Decision) -> None:
+    def _settle_known(self, segment: Segment, line: Line, decision: Decision) -> None:
         """Settle a record without sending it."""
         if decision is Decision.CONFLICT:
             detail = f"other bytes were delivered, or are under way, for {line.kind} {line.id[:100]}"

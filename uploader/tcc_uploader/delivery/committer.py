@@ -1,4 +1,4 @@
-"""Commits what was settled; then, and only then, lets go of the files that are done."""
+"""Commits what was settled; then, and only then, removes or forgets finished files."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -14,14 +14,14 @@ from tcc_uploader.spool.segment import Segment
 from .intake import Intake
 from .settlement import Settlement
 
-_AFTER: Final = 0.05
+_COMMIT_DELAY: Final = 0.05
 """Seconds that a commit waits for more answers; what came in them is sent twice if we are killed."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class Committer:
-    """Used by the engine's thread alone.  ``state`` is named in messages."""
+    """Decides when to commit, and what may be removed afterwards.  Used by the engine's thread alone."""
 
     settlement: Settlement
     intake: Intake
@@ -40,7 +40,7 @@ class Committer:
         if not self.settlement.touched:
             self._due = None
         elif self._due is None:
-            self._due = self.clock.monotonic() + _AFTER
+            self._due = self.clock.monotonic() + _COMMIT_DELAY
         return self._due
 
     def is_due(self) -> bool:
@@ -48,10 +48,10 @@ class Committer:
         return self.due is not None and self.clock.monotonic() >= self.due
 
     def commit(self, candidates: Collection[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
-        """Commit all that was settled, then let go of those of ``candidates`` that are done.
+        """Commit all that was settled, then remove or forget those of ``candidates`` that are finished.
 
-        They are those that changed, if no others are given.  Without a seal only the lock tells whether a writer is
-        gone: that is tried when ``writers_may_be_gone``.
+        By default these are the segments that changed.  Without a seal only the lock tells whether a writer is gone:
+        that is tried when ``writers_may_be_gone``.
         """
         if not self._write_letters():
             return
@@ -78,7 +78,7 @@ class Committer:
         return True
 
     def _commit_staying(self, settled: Sequence[Segment]) -> None:
-        """Commit; let go of the settled segments that stay where they are, and to which nothing more can come."""
+        """Commit; forget the settled segments that stay where they are, and to which nothing more can come."""
         staying = [s for s in settled if s.complete and not (self.removes and s.removable)]
         if self._write(staying):
             for segment in staying:

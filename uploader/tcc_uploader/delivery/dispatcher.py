@@ -157,18 +157,17 @@ class Dispatcher:
         elif not batch.refused:
             self._delivered(record)
         elif batch.delivered:
-            record.on(RecordEvent.REFUSED)
-            self._dead(record, batch.answer)  # the server took other items of it
+            self._dead(record, batch.answer)  # the server accepted other items of it
         else:
             self._refused_whole(record, batch.answer)
 
     def _refused_whole(self, record: Record, answer: Answer) -> None:
         """Note a refusal.  Is it the record, or the server?  The next success tells."""
-        record.on(RecordEvent.REFUSED)
         queue, refused_at = self._queue_of(record), record.history.refused_at
         if refused_at is not None and queue.health.successes > refused_at:
-            self._dead(record, answer)  # refused again, by a server that took others in between
+            self._dead(record, answer)  # refused again, by a server that accepted others in between
             return
+        record.on(RecordEvent.REFUSED)
         queue.undecided.append((record, answer))
         now = self.clock.monotonic()
         if not queue.health.refused(answer.reason, now=now, wall=self.clock.wall()):

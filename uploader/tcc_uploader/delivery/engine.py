@@ -87,10 +87,10 @@ class Engine:
         clock: Clock | None = None,
         limits: Limits | None = None,
         removes: bool = False,
-        is_dead: Callable[[Segment], bool] = writer_is_gone,
+        is_gone: Callable[[Segment], bool] = writer_is_gone,
         on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
-        """``is_dead`` tells whether a segment's writer is gone; ``on_step`` is called after each turn of the loop."""
+        """Make an engine.  ``is_gone`` tells whether a segment's writer is gone; ``on_step`` is called in each turn."""
         self.settings = settings
         self.clock = clock or Clock()
         self.inbox: SimpleQueue[Event] = SimpleQueue()
@@ -103,7 +103,7 @@ class Engine:
         self._pool = Pool[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
         self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
         self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes)
-        self._recovery = Recovery(self.settlement, self.intake, self.backlog, in_flight, is_dead)
+        self._recovery = Recovery(self.settlement, self.intake, self.backlog, is_gone)
         self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
         self._ledger = ledger
         self._limits = limits or Limits()
@@ -204,12 +204,12 @@ class Engine:
         self._take_requests()
         self.dispatcher.give_up_overdue()
         if self._committer.changed_unsealed and self.intake.idle and not self.in_flight:
-            self._settle(list(self._committer.changed_unsealed))
+            self._recover_and_remove(list(self._committer.changed_unsealed))
 
     def _scan(self, now: float) -> None:
         self._rescan = now + self._limits.rescan
         self.intake.scan()
-        self._settle(self.intake.live)
+        self._recover_and_remove(self.intake.live)
         if self._removes:
             self.intake.sweep()
 
@@ -285,7 +285,7 @@ class Engine:
             self._wait(until)
         self._committer.commit()
 
-    def _settle(self, segments: Sequence[Segment]) -> None:
+    def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover what their dead writers left without an end, and remove those that are done."""
         waiting = self._recovery.recover(segments)
         if waiting and self.intake.idle:

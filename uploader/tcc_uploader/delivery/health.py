@@ -15,7 +15,7 @@ MAX_REFUSALS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why a destination takes no records: its circuit is open.
+    """Why a destination takes no records.
 
     ``since`` is in wall-clock seconds, ``next_probe`` on the monotonic clock (None: nothing to probe).  ``remedy``
     tells an operator what to do; it is empty if waiting alone helps.

@@ -1,40 +1,31 @@
 """A pending record, and the one state machine of its life.
 
 A record is *pending* from the moment in which its line was read until it is settled: delivered, known as a duplicate,
-dead, or dropped.  Until then it is in one of these states; each has one container, which is named after it::
+dead, or dropped.  Until then it is in one of these states (:class:`State` names the one container of each)::
 
-    read ──► QUEUED ◄──RUN_SETTLED── WAITING_FOR_RUN
-               │                       ▲
-             TAKEN               WAITS_FOR_RUN
-               ▼                       │
-            IN_HAND ───────────────────┤
-             ▲ │  ▲ └──KNOWN───────────────────────────► SETTLED
-        TAKEN│ │  └────────NEXT_ITEM────┐                 ▲   ▲
-             │ └──SENT──► IN_FLIGHT ────┘                 │   │
-             │              │  │  └───────ACCEPTED─────────┘   │
-             │   FAILED,    │  └──REFUSED──► UNDECIDED ──DEAD──┘
-             │ TAKEN_BACK   ▼                    │
-             └───────── POSTPONED ◄──SERVER_SUSPECTED
-    (IN_HAND goes to POSTPONED as well: a letter, if its KEY_IN_FLIGHT is another record's.)
+               read
+                │
+                ▼        RUN_SETTLED
+             QUEUED ◄──────────────────── WAITING_FOR_RUN
+                │ TAKEN                         ▲
+                ▼             WAITS_FOR_RUN     │
+   ┌───────► IN_HAND ───────────────────────────┘
+   │            │
+   │            │ SENT
+   │ TAKEN      ▼             REFUSED
+   │        IN_FLIGHT ──────────────────► UNDECIDED
+   │            │                             │
+   │            │ FAILED, TAKEN_BACK          │ SERVER_SUSPECTED
+   │            ▼                             │
+   └─────── POSTPONED ◄───────────────────────┘
 
-=================  ===================================================================  ==============================
-state              the record                                                           container
-=================  ===================================================================  ==============================
-QUEUED             was read, and goes to its destination when its turn comes            DestinationQueue.queued
-IN_HAND            was taken and is judged once more; it leaves this state at once      (none: a local variable)
-IN_FLIGHT          is being sent                                                        InFlight
-POSTPONED          was not answered, or must wait for its destination                   DestinationQueue.postponed
-UNDECIDED          was refused: is it the record, or the server?  Others will tell      DestinationQueue.undecided
-WAITING_FOR_RUN    is feedback whose run is pending in the same segment                 Backlog.waiting_for_run
-SETTLED            is delivered, duplicate or dropped; the next commit says so          Settlement.changes
-SETTLED            is dead, and its letter is still to be written                       Settlement.unwritten_letters
-=================  ===================================================================  ==============================
-
-A record whose file goes away is dropped from its container when its turn comes: it was never ours to keep.  After the
-commit a record is only a number in its segment's counts, and a key in the ledger.
+   to SETTLED:    from IN_HAND by KNOWN, from IN_FLIGHT by ACCEPTED or DEAD, from UNDECIDED by DEAD
+   to POSTPONED:  also from IN_HAND by KEY_IN_FLIGHT, and from QUEUED by UNREADABLE
+   to IN_HAND:    also from IN_FLIGHT by NEXT_ITEM
 
 QUEUED, POSTPONED and WAITING_FOR_RUN hold locations (40 bytes), not records: there may be millions.  A :class:`Record`
-exists from IN_HAND on; a line that can't be read again just now never comes to hand, and stays POSTPONED.
+exists from IN_HAND on, and checks each event against the table.  What the ledger knows already when a line is read is
+settled at once, and never queued.  If a file has gone, its records are discarded: they can't be sent any more.
 """
 
 from dataclasses import dataclass, field
@@ -52,51 +43,41 @@ from .routing import Destination
 
 
 class State(Enum):
-    """Where a pending record is in its life."""
+    """Where a pending record is in its life, and which container holds it then."""
 
-    QUEUED = auto()
-    IN_HAND = auto()
-    IN_FLIGHT = auto()
-    POSTPONED = auto()
-    UNDECIDED = auto()
-    WAITING_FOR_RUN = auto()
-    SETTLED = auto()
+    QUEUED = auto()  # was read, and is sent in its order: DestinationQueue.queued
+    IN_HAND = auto()  # is checked again, as the ledger may have changed since it was read: a local variable
+    IN_FLIGHT = auto()  # is being sent: InFlight
+    POSTPONED = auto()  # got no answer, or must wait for its destination: DestinationQueue.postponed
+    UNDECIDED = auto()  # was refused; the next answers tell whether it is at fault: DestinationQueue.undecided
+    WAITING_FOR_RUN = auto()  # is feedback whose run is pending in the same segment: Backlog.waiting_for_run
+    SETTLED = auto()  # waits for the commit, a dead one for its letter: Settlement.changes, .unwritten_letters
 
 
 class RecordEvent(Enum):
     """What happens to a pending record."""
 
-    TAKEN = auto()
-    """Its turn has come."""
-    WAITS_FOR_RUN = auto()
-    """It is feedback, and its run is not settled yet."""
-    RUN_SETTLED = auto()
-    """The run that it waited for is settled."""
-    KEY_IN_FLIGHT = auto()
-    """It is a letter, and another record with its key is being sent."""
-    KNOWN = auto()
-    """The ledger, or a record in flight, says that it is not to be sent: a duplicate, or a conflict."""
-    SENT = auto()
-    """It, or the next item of its batch, was handed to a sending thread."""
-    TAKEN_BACK = auto()
-    """No thread had begun to send it when its destination paused."""
-    FAILED = auto()
-    """No answer came, or one that says nothing about the record."""
-    NEXT_ITEM = auto()
-    """It is a run that is sent item by item, and one item has its answer."""
-    ACCEPTED = auto()
-    """The server has it."""
-    REFUSED = auto()
-    """The server refused it, or every item of it that was still to be sent."""
-    SERVER_SUSPECTED = auto()
-    """So many records were refused in a row that the server is suspected, not they."""
-    DEAD = auto()
-    """It is given up: the server took others meanwhile, or a one-shot run ends."""
+    TAKEN = auto()  # it is the next to be sent
+    WAITS_FOR_RUN = auto()  # it is feedback, and its run is not settled yet
+    RUN_SETTLED = auto()  # the run that it waited for is settled, or its file has gone
+    UNREADABLE = auto()  # its line can't be read again just now
+    KEY_IN_FLIGHT = auto()  # it is a letter, and another record with its key is being sent
+    KNOWN = auto()  # the ledger, or a record in flight, says that it is not to be sent: a duplicate, or a conflict
+    SENT = auto()  # it, or the next item of its batch, was handed to a sending thread
+    TAKEN_BACK = auto()  # no thread had begun to send it when its destination paused
+    FAILED = auto()  # no answer came, or one that says nothing about the record
+    NEXT_ITEM = auto()  # it is a run that is sent item by item, and one item has its answer
+    ACCEPTED = auto()  # the server has it
+    REFUSED = auto()  # the server refused it, or every item of it that was still to be sent
+    SERVER_SUSPECTED = auto()  # so many were refused in a row that the server is suspected, not the records
+    DEAD = auto()  # it is refused for good: the server accepted others, or a one-shot run ends
 
 
 TRANSITIONS: Final = {
     (State.QUEUED, RecordEvent.TAKEN): State.IN_HAND,
     (State.POSTPONED, RecordEvent.TAKEN): State.IN_HAND,
+    (State.QUEUED, RecordEvent.UNREADABLE): State.POSTPONED,
+    (State.POSTPONED, RecordEvent.UNREADABLE): State.POSTPONED,
     (State.IN_HAND, RecordEvent.WAITS_FOR_RUN): State.WAITING_FOR_RUN,
     (State.WAITING_FOR_RUN, RecordEvent.RUN_SETTLED): State.QUEUED,
     (State.IN_HAND, RecordEvent.KEY_IN_FLIGHT): State.POSTPONED,
@@ -106,11 +87,12 @@ TRANSITIONS: Final = {
     (State.IN_FLIGHT, RecordEvent.FAILED): State.POSTPONED,
     (State.IN_FLIGHT, RecordEvent.NEXT_ITEM): State.IN_HAND,
     (State.IN_FLIGHT, RecordEvent.ACCEPTED): State.SETTLED,
+    (State.IN_FLIGHT, RecordEvent.DEAD): State.SETTLED,
     (State.IN_FLIGHT, RecordEvent.REFUSED): State.UNDECIDED,
     (State.UNDECIDED, RecordEvent.SERVER_SUSPECTED): State.POSTPONED,
     (State.UNDECIDED, RecordEvent.DEAD): State.SETTLED,
 }
-"""Every transition that there is.  Anything else is a bug of ours, and raises KeyError."""
+"""Every transition that there is.  Anything else is a bug in this program, and raises KeyError."""
 
 
 class History(NamedTuple):
@@ -149,5 +131,5 @@ class Record:
         return Known(digest_of(self.token), self.place)
 
     def on(self, event: RecordEvent) -> None:
-        """Go to the state that follows.  Raises KeyError if there is none: a bug of ours."""
+        """Go to the state that follows.  Raises KeyError if there is none: a bug in this program."""
         self.state = TRANSITIONS[self.state, event]

@@ -5,14 +5,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tcc_uploader.ledger.judge import judge_one
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.segment import Segment
 
 from .backlog import Backlog
-from .in_flight import InFlight
 from .intake import Intake
 from .settlement import Settlement
 
@@ -26,8 +24,7 @@ class Recovery:
     settlement: Settlement
     intake: Intake
     backlog: Backlog
-    in_flight: InFlight
-    is_dead: Callable[[Segment], bool]
+    is_gone: Callable[[Segment], bool]
     """Tells whether a segment's writer is gone."""
 
     def recover(self, candidates: Iterable[Segment]) -> list[Segment]:
@@ -43,7 +40,7 @@ class Recovery:
         waiting = []
         by_process = _by_process(self.intake.live) if undecided else {}
         for segment in undecided:
-            if not self.is_dead(segment):
+            if not self.is_gone(segment):
                 continue
             if segment.journal.orphaned is None:
                 segment.journal.orphaned = self.intake.scans
@@ -71,9 +68,8 @@ class Recovery:
         if line is None:
             return
         key = dedupe_key(line.kind, line.id)
-        ledger, other = self.settlement.ledger, self.in_flight.under(key)
-        under_way = other.known if other else self.settlement.changes.delivered.get(key)
-        decision = judge_one(ledger, segment.number, line, key, ledger.delivered([key]).get(key), under_way)
+        delivered = self.settlement.ledger.delivered([key]).get(key)
+        decision = self.backlog.judge_now(segment, line, key, delivered)
         if decision in (Decision.DUPLICATE, Decision.CONFLICT):
             return  # it did end: its record stood in a segment that has gone
         segment.counts.records += 1

@@ -80,9 +80,7 @@ class Settlement:
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
         token = idempotency_token(line.kind, line.id, line.body)
-        letter = store.letter_of(segment, line, cause)
-        key = dedupe_key(line.kind, line.id)
-        self.unwritten_letters.append(_UnwrittenLetter(segment, letter, key, digest_of(token)))
+        self._add_letter(segment, line, cause, dedupe_key(line.kind, line.id), token)
 
     def dead_letter_invalid(self, segment: Segment, invalid: Invalid) -> None:
         """Make a dead letter of a plain line that is no record, unless it is one already."""
@@ -90,8 +88,12 @@ class Settlement:
         if decision is not Decision.SEND:
             self.settle(segment, invalid.number, decision)
             return
-        letter, digest = store.letter_of_invalid(segment, invalid), digest_of(invalid_token(invalid.raw))
-        self.unwritten_letters.append(_UnwrittenLetter(segment, letter, invalid_key(invalid.raw), digest))
+        cause = Cause("invalid", invalid.detail, invalid.raw)
+        self._add_letter(segment, invalid.line, cause, invalid_key(invalid.raw), invalid_token(invalid.raw))
+
+    def _add_letter(self, segment: Segment, line: Line, cause: Cause, key: bytes, token: bytes) -> None:
+        letter = store.letter_of(segment, line, cause)
+        self.unwritten_letters.append(_UnwrittenLetter(segment, letter, key, digest_of(token)))
 
     def write_letters(self) -> None:
         """Write the letters of dead records.  Raises OSError; nothing is lost then, call it again later."""

@@ -103,7 +103,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
 
 
 def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: Survey) -> list[Damage]:
-    """Read a file to its end and count its records' fates on ``segment``; return its damaged lines.
+    """Read a file to its end and count on ``segment`` how its records are settled; return its damaged lines.
 
     ``seen`` are the keys of pending records met so far.  Raises OSError.
     """

@@ -20,11 +20,11 @@ class Judged(NamedTuple):
 
 
 def judge_all(
-    ledger: Ledger, segment: int, lines: Sequence[Line], under_way: Mapping[bytes, Known], *, settled: bool = False
+    ledger: Ledger, segment: int, lines: Sequence[Line], in_flight: Mapping[bytes, Known], *, settled: bool = False
 ) -> Iterator[Judged]:
     """Judge records of the segment with this number, in their order.
 
-    ``under_way`` tells of records that are not in the ledger yet, by their keys; it is looked at for each record when
+    ``in_flight`` tells of records that are not in the ledger yet, by their keys; it is looked at for each record when
     its turn comes.  ``settled`` says that most of the segment was probably delivered: that takes one query less.
     """
     keyed = [(line, dedupe_key(line.kind, line.id)) for line in lines]
@@ -34,15 +34,15 @@ def judge_all(
         if doubtful is not None and key not in doubtful:
             yield Judged(line, key, Decision.DELIVERED)
         else:
-            yield Judged(line, key, judge_one(ledger, segment, line, key, delivered.get(key), under_way.get(key)))
+            yield Judged(line, key, judge_one(ledger, segment, line, key, delivered.get(key), in_flight.get(key)))
 
 
 def judge_one(
-    ledger: Ledger, segment: int, line: Line, key: bytes, delivered: Known | None, under_way: Known | None
+    ledger: Ledger, segment: int, line: Line, key: bytes, delivered: Known | None, in_flight: Known | None
 ) -> Decision:
     """Judge one record, given what was delivered, and what is on its way, under its key."""
     letters = ledger.letters(key)
-    if delivered is None and under_way is None and not letters:
+    if delivered is None and in_flight is None and not letters:
         return Decision.SEND
     place = Place(segment, line.number)
     if delivered is not None and delivered.place == place and not letters:
@@ -52,7 +52,7 @@ def judge_one(
         place,
         digest_of(idempotency_token(line.kind, line.id, line.body)),
         delivered=delivered,
-        in_flight=under_way,
+        in_flight=in_flight,
         letter=Known(letter.digest, letter.place) if letter else None,
         letter_fate=letter.fate if letter else "dead",
     )

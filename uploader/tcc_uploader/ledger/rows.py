@@ -7,24 +7,24 @@ from tcc_uploader.model.fate import Counts, Known, Place
 
 
 class SegmentRow(NamedTuple):
-    """What the ledger keeps of a segment."""
+    """What the ledger keeps of a segment.
+
+    ``size`` is how many bytes of it were read for these counts.  ``finished`` means that all its records are settled
+    and no more can come.  ``damaged`` counts corrupt, malformed and oversized lines; ``torn`` the bytes of a torn
+    tail; ``refused`` the records that its writer had to refuse, as the seal says; ``sealed`` is the seal's own count
+    of records (None: no seal).
+    """
 
     number: int
     id: str
     path: str
     size: int
-    """Bytes of the segment that were read for these counts."""
     finished: bool
-    """Whether all its records are settled and no more can come."""
     counts: Counts
     damaged: int
-    """Corrupt, malformed and oversized lines."""
     torn: int
-    """Bytes of a torn tail."""
     refused: int
-    """Records that its writer had to refuse, as the seal says."""
     sealed: int | None
-    """The seal's own count of records; None: no seal."""
 
 
 LetterFate = Literal["dead", "requeued", "delivered", "dropped"]

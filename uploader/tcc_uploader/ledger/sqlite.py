@@ -9,8 +9,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from tcc_schemas.lines import Line
 from tcc_uploader.model.fate import COUNT_NAMES, Counts, Known, Place
@@ -47,20 +46,15 @@ _INSERT_LETTER: Final = (
 )
 
 
-class _Translated(contextlib.ContextDecorator):
-    """Raises the ledger's own errors in place of SQLite's."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if isinstance(error, sqlite3.OperationalError):  # no room, no permission, a lock
-            raise Unavailable(str(error)) from error
-        if isinstance(error, sqlite3.DatabaseError):
-            raise Damaged(str(error)) from error
-
-
-_translated: Final = _Translated()
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Raise the ledger's own errors in place of SQLite's."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:  # no room, no permission, a lock
+        raise Unavailable(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise Damaged(str(error)) from error
 
 
 class Ledger:
@@ -91,7 +85,7 @@ class Ledger:
             return cls._open(path)
 
     @classmethod
-    @_translated
+    @_translated()
     def _open(cls, path: Path) -> Self:
         database = _connect(path)
         try:
@@ -109,7 +103,7 @@ class Ledger:
         """
         path = state / FILE_NAME
         there = path.exists() and path.stat().st_size > 0  # an empty file is a ledger that is just being made
-        with _translated:
+        with _translated():
             try:
                 database = _connect_reading(f"{path.as_uri()}?mode=ro" if there else ":memory:")
             except sqlite3.OperationalError:
@@ -133,7 +127,7 @@ class Ledger:
         """Close the file."""
         self._database.close()
 
-    @_translated
+    @_translated()
     def number_of(self, segment_id: str) -> int:
         """Return the number of a segment, a new one if it is not known yet."""
         row = self._database.execute("SELECT number FROM segments WHERE id = ?", (segment_id,)).fetchone()
@@ -145,7 +139,7 @@ class Ledger:
         self._last_number = max(self._last_number, number)
         return number
 
-    @_translated
+    @_translated()
     def delivered(self, keys: Iterable[bytes]) -> dict[bytes, Known]:
         """Return what is known of those of ``keys`` that were delivered."""
         wanted = list(keys)
@@ -160,7 +154,7 @@ class Ledger:
             found.update({key: Known(digest, Place(segment, line)) for key, digest, segment, line in rows})
         return found
 
-    @_translated
+    @_translated()
     def doubtful(self, segment: int, found: Sequence[tuple[Line, bytes]]) -> set[bytes]:
         """Return the keys of those records of a segment, given with their keys, that must be judged one by one.
 
@@ -193,11 +187,11 @@ class Ledger:
         """Return the letters of which this became."""
         return self._letters("fate = ?", fate)
 
-    @_translated
+    @_translated()
     def _letters(self, condition: str, value: str | bytes) -> list[LetterRow]:
         return list(map(_letter, self._database.execute(f"{_SELECT_LETTERS} WHERE {condition}", (value,))))
 
-    @_translated
+    @_translated()
     def settled_lines(self) -> dict[int, Counts]:
         """Return, from the keys alone, how many records of each segment were delivered, are dead, or were dropped."""
         found: dict[int, Counts] = defaultdict(Counts)
@@ -217,16 +211,16 @@ class Ledger:
 
     def segments(self) -> Iterator[SegmentRow]:
         """Yield every segment ever seen, oldest first."""
-        with _translated:
+        with _translated():
             yield from map(_segment, self._database.execute(f"{_SELECT_SEGMENTS} ORDER BY number"))
 
-    @_translated
+    @_translated()
     def segment(self, segment_id: str) -> SegmentRow | None:
         """Return what is known of one segment."""
         row = self._database.execute(f"{_SELECT_SEGMENTS} WHERE id = ?", (segment_id,)).fetchone()
         return _segment(row) if row else None
 
-    @_translated
+    @_translated()
     def commit(self, changes: Changes) -> None:
         """Write ``changes``, all or nothing, and sync them."""
         database = self._database
@@ -269,15 +263,7 @@ def _letter(row: sqlite3.Row) -> LetterRow:
 
 
 def _segment(row: sqlite3.Row) -> SegmentRow:
-    return SegmentRow(
-        number=row["number"],
-        id=row["id"],
-        path=row["path"],
-        size=row["size"],
-        finished=bool(row["finished"]),
-        counts=Counts(**{name: row[name] or 0 for name in COUNT_NAMES}),  # a flipped bit can make a number NULL
-        damaged=row["damaged"] or 0,
-        torn=row["torn"] or 0,
-        refused=row["refused"] or 0,
-        sealed=row["sealed"],
-    )
+    values: dict[str, Any] = {name: row[name] for name in _SEGMENT_COLUMNS}
+    values |= {name: values[name] or 0 for name in (*COUNT_NAMES, "damaged", "torn", "refused")}  # a flipped bit: NULL
+    counts = Counts(*(values.pop(name) for name in COUNT_NAMES))
+    return SegmentRow(**{**values, "finished": bool(values["finished"]), "counts": counts})
