@@ -35,7 +35,7 @@ class Receipts:
     def __init__(self, database: Path | str) -> None:
         self._lock = threading.Lock()
         try:
-            self._database = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
+            self._database = sqlite3.connect(database, check_same_thread=False)
             self._database.execute("PRAGMA synchronous=OFF")
             self._database.execute(_TABLE)
         except sqlite3.Error as error:
@@ -48,8 +48,7 @@ class Receipts:
     def add(self, path: str, token: str, items: list[dict[str, Any]]) -> None:
         """Keep the items of one request; ``token`` is its ``Idempotency-Key``, which stands in for an id."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        with self._lock:
-            self._database.execute("BEGIN")
+        with self._lock, self._database:
             [request] = self._database.execute("SELECT coalesce(max(request), 0) + 1 FROM receipts").fetchone()
             for item in items:
                 body = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
@@ -59,7 +58,6 @@ class Receipts:
                 run_id = item.get("run_id") or item.get("runId")
                 row = (at, request, path, kind, ident, run_id, digest, token, body)
                 self._database.execute("INSERT INTO receipts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            self._database.execute("COMMIT")
 
     def counts(self) -> list[tuple[str, str, str, int]]:
         """Return (kind, id, digest, receipts), oldest first."""

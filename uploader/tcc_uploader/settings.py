@@ -68,26 +68,30 @@ def load(
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
     file = _settings_file(config or _default_config(environment))
+    from_file = {"TCC_STATE_DIR": file.state_dir, "TCC_BASE_URL": file.base_url, "TCC_IN_FLIGHT": str(file.in_flight)}
+    if not spools and not environment.get("TCC_SPOOL_DIR"):
+        spools = [Path(spool).expanduser() for spool in file.spools]
+    environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
     allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
     try:
-        base = _url(environment.get("TCC_BASE_URL") or file.base_url, environment)
-        custom = _url(environment.get("TCC_URL"), environment)
-        feedback = _url(environment.get("TCC_FEEDBACK_URL"), environment)
+        base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
         if custom and not base and not feedback:
-            feedback = _feedback_url_beside(custom)
+            # beside the runs: feedback never goes to a host that nobody named
+            beside = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
+            feedback = beside + FEEDBACK_PATH
         origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     return Settings(
-        spools=_spools(spools, environment, file),
-        state_dir=_state_dir(state, environment, file),
+        spools=tuple(spool.absolute() for spool in spools or [Path(spool_dir(environment))]),
+        state_dir=Path(state or state_dir(environment)).absolute(),
         api_keys=_api_keys(environment, api_key_file),
         adopt=frozenset(adopt),
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
         allowed_origins=origins,
-        in_flight=_in_flight(in_flight, environment, file),
+        in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
         after=after or file.after,
     )
 
@@ -116,22 +120,6 @@ def _settings_file(path: Path | None) -> TomlFile:
         raise SettingsError(f"{path}: {faults}") from error
 
 
-def _spools(arguments: Sequence[Path], environment: Mapping[str, str], file: TomlFile) -> tuple[Path, ...]:
-    if arguments:
-        return tuple(spool.absolute() for spool in arguments)
-    if file.spools and not environment.get("TCC_SPOOL_DIR"):
-        return tuple(Path(spool).expanduser().absolute() for spool in file.spools)
-    return (Path(spool_dir(environment)),)
-
-
-def _state_dir(argument: Path | None, environment: Mapping[str, str], file: TomlFile) -> Path:
-    if argument is not None:
-        return argument.absolute()
-    if file.state_dir and not environment.get("TCC_STATE_DIR"):
-        return Path(file.state_dir).expanduser().absolute()
-    return Path(state_dir(environment)).absolute()
-
-
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
     """Return every key that is held, the default key first, each once."""
     keys = []
@@ -148,15 +136,11 @@ def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[st
     return tuple(dict.fromkeys(keys))
 
 
-def _in_flight(argument: int | None, environment: Mapping[str, str], file: TomlFile) -> int:
-    number = file.in_flight
-    if argument is not None:
-        number = argument
-    elif named := environment.get("TCC_IN_FLIGHT"):
-        try:
-            number = int(named)
-        except ValueError:
-            raise SettingsError(f"TCC_IN_FLIGHT must be a number, not {named!r}") from None
+def _in_flight(argument: int | None, named: str) -> int:
+    try:
+        number = int(named) if argument is None else argument
+    except ValueError:
+        raise SettingsError(f"TCC_IN_FLIGHT must be a number, not {named!r}") from None
     if not 1 <= number <= MAX_IN_FLIGHT:
         raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
     return number
@@ -167,13 +151,6 @@ def _words(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
-def _url(configured: str | None, environment: Mapping[str, str]) -> str | None:
+def _url(name: str, environment: Mapping[str, str]) -> str | None:
     """Return a configured URL in normal form.  Raises ValueError if a key must not go there."""
-    return checked_url(configured, environment) if configured else None
-
-
-def _feedback_url_beside(custom_url: str) -> str:
-    """Return the feedback URL on the host that takes the runs: feedback never goes to a host that nobody named."""
-    if custom_url.endswith(CUSTOM_PATH):
-        return custom_url.removesuffix(CUSTOM_PATH) + FEEDBACK_PATH
-    return origin_of(custom_url) + FEEDBACK_PATH
+    return checked_url(environment[name], environment) if name in environment else None

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -17,24 +18,19 @@ class StateHeldError(Exception):
 
 
 @contextmanager
-def held(state: Path) -> Iterator[Path]:
+def held(state: Path) -> Iterator[None]:
     """Create the state directory (0700) if there is none, and hold its lock.
 
     Raises :class:`StateHeldError` if another process holds it, OSError if the directory can't be used.
     """
     make_durably(state)
-    descriptor = os.open(state / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if not _lock_soon(descriptor):
-            raise StateHeldError(
-                f"another uploader (pid {_pid(descriptor)}) works on {state}: "
-                "stop it, or give this one its own spool and --state-dir"
-            )
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        yield state
-    finally:
-        os.close(descriptor)
+    with FileIO(state / LOCK_NAME, "r+", opener=lambda path, flags: os.open(path, flags | os.O_CREAT, 0o600)) as file:
+        if not _lock_soon(file.fileno()):
+            advice = "stop it, or give this one its own spool and --state-dir"
+            raise StateHeldError(f"another uploader (pid {_pid(file)}) works on {state}: {advice}")
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n".encode())
+        yield
 
 
 @contextmanager
@@ -69,15 +65,12 @@ def _lock_soon(descriptor: int) -> bool:
 def holder(state: Path) -> int | None:
     """Return the pid of the uploader that works on this state (0 if it is not known); None if there is none."""
     try:
-        descriptor = os.open(state / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+        with FileIO(state / LOCK_NAME, "r+") as file:
+            return None if try_lock(file.fileno()) else _pid(file)
     except OSError:
         return None
-    try:
-        return None if try_lock(descriptor) else _pid(descriptor)
-    finally:
-        os.close(descriptor)
 
 
-def _pid(descriptor: int) -> int:
-    text = os.pread(descriptor, 32, 0)
+def _pid(file: FileIO) -> int:
+    text = file.read(32) or b""
     return int(text) if text.strip().isdigit() else 0

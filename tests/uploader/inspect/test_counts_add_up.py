@@ -84,6 +84,13 @@ def test_verify_of_paths_looks_at_nothing_else(shell: Shell, tmp_path: Path) -> 
     assert shell.json("verify", other)["totals"]["records"] == 2  # type: ignore[index]
 
 
+def test_verify_names_a_file_that_holds_no_json(shell: Shell) -> None:
+    """As replay and status do: what can't be read is never passed over in silence."""
+    path = SegmentFile().run("r1").seal().write(shell.spool).with_name("secret.jsonl")
+    path.write_bytes(b"\0\1 encrypted")
+    assert f"damage   {path} can't be read: no JSON in any of its lines" in shell.run("verify", code=65)
+
+
 def checked(rig: Rig) -> SegmentCheck:
     """Check the spool, and return what was found in its one segment."""
     with rig.ledger() as ledger:

@@ -1,12 +1,16 @@
 """``doctor``: what it finds, and what it says to do."""
 
+import os
+import resource
 import stat
+from pathlib import Path
 
 import pytest
 
 from support.faults import KEY, FaultServer, Reply, SegmentFile, always
 from support.shell import Shell
 from tcc_schemas.endpoints import key_hint
+from tcc_uploader.inspect import doctor
 
 
 def test_doctor_finds_nothing_wrong_where_nothing_is(shell: Shell, server: FaultServer) -> None:
@@ -53,3 +57,20 @@ def test_doctor_works_offline(shell: Shell) -> None:
     assert "does not resolve" in shell.run("doctor", **environment)
     environment["TCC_BASE_URL"] = "http://127.0.0.1:9"
     assert "records wait until it answers" in shell.run("doctor", **environment)
+
+
+def test_a_lock_that_can_not_be_tried_leaves_nothing_open(tmp_path: Path) -> None:
+    """Where the second descriptor is one too many, the first is closed, its file removed, and the finding made."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open(os.devnull, os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, limits[1]))
+    try:
+        finding = doctor._try_lock(tmp_path)
+        reopened = os.open(os.devnull, os.O_RDONLY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    os.close(reopened)
+    assert (finding.level, finding.text) == ("fail", "can't be tried: Too many open files")
+    assert reopened == free
+    assert not list(tmp_path.iterdir())

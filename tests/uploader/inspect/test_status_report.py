@@ -1,5 +1,8 @@
 """``status``: what it reports without an uploader, beside one, and after one."""
 
+import os
+from pathlib import Path
+
 from support.faults import FaultServer, Reply, SegmentFile, always
 from support.shell import Shell
 from support.worlds import wait_until
@@ -49,6 +52,14 @@ def test_status_beside_a_living_daemon(shell: Shell, server: FaultServer) -> Non
         assert found["watcher"] == "native"
         assert f"pid {daemon.pid}" in shell.run("status")
     assert shell.json("status")["running_pid"] is None
+
+
+def test_a_name_that_is_no_text_is_reported_as_json_too(shell: Shell) -> None:
+    """A file name may hold any bytes: what can't be shown of it costs no report."""
+    shell.spool.mkdir()
+    Path(os.fsdecode(os.fsencode(shell.spool) + b"/x\xff.jsonl")).write_bytes(b"\0")
+    assert len(shell.json("status")["unreadable"]) == 1  # type: ignore[arg-type]
+    assert len(shell.json("verify", code=65)["unreadable"]) == 1  # type: ignore[arg-type]
 
 
 def test_status_when_the_ledger_is_just_being_made(shell: Shell) -> None:

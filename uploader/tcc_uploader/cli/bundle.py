@@ -2,7 +2,7 @@
 
 import re
 import sys
-from contextlib import ExitStack, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,12 @@ from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.ledger.store import LedgerError
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
-from tcc_uploader.state import StateHeldError, watched_alone
+from tcc_uploader.state import watched_alone
 
 from . import text
 from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, settings_from, with_options
-from .session import fail, note, on_signals, working
+from .session import ending, fail, note, on_signals, working
 
 _STDOUT: Final = Path("-")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -87,25 +87,20 @@ def bundle_command(
     records, also those in other segments.  An existing file is never replaced.
     """
     wanted = Filter(since, frozenset(sessions), frozenset(statuses))
-    ending = _ending_of(output)
+    suffix = _ending_of(output)
     if remove and (wanted or output == _STDOUT):
         raise click.UsageError("--remove needs a bundle of everything, in a file")
     settings = settings_from({"spools": spools, **options})
     on_signals(partial(sys.exit, Exit.PENDING))
-    with ExitStack() as stack:
-        if remove:
-            try:
-                stack.enter_context(watched_alone(settings.spools))
-            except StateHeldError as error:
-                fail(str(error), Exit.STATE_HELD)
-        try:
-            made = _make(settings, wanted, output, ending)
+    try:
+        with ending(settings), watched_alone(settings.spools if remove else ()):
+            made = _make(settings, wanted, output, suffix)
             if remove:
                 _remove(settings, made, output)
-        except BundleError as error:
-            fail(str(error), Exit.PENDING)
-        except OSError as error:
-            fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
+    except BundleError as error:
+        fail(str(error), Exit.PENDING)
+    except OSError as error:
+        fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
     note(*text.unreadable_lines(made.unreadable))
     if made.damaged:
         note(f"{text.plural(made.damaged, 'damaged line')} carried as they are")

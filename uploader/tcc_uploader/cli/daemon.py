@@ -14,11 +14,10 @@ from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import After, Settings
 from tcc_uploader.sources.given import Sources
-from tcc_uploader.state import StateHeldError, watched_alone
+from tcc_uploader.state import watched_alone
 
-from .exit_codes import Exit
 from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
-from .session import fail, on_signals, working
+from .session import ending, on_signals, working
 
 _log = logging.getLogger(__name__)
 
@@ -31,21 +30,17 @@ def daemon_command(**options: Any) -> None:
     on_signals(sys.exit)  # nothing is in flight yet
     stay_on_one_processor()
     settings = settings_from(options)
-    while True:
-        try:
-            with watched_alone(settings.spools):
+    with ending(settings, LedgerError), watched_alone(settings.spools):
+        while True:
+            try:
                 _watch(settings)
-        except StateHeldError as error:
-            fail(str(error), Exit.STATE_HELD)
-        except Lost as error:
-            _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
-        except Damaged as error:
-            _log.error("the ledger is damaged: %s", error)
-            quarantine_ledger(settings.state_dir)
-        except LedgerError as error:
-            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
-        else:
-            return
+            except Lost as error:
+                _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
+            except Damaged as error:
+                _log.error("the ledger is damaged: %s", error)
+                quarantine_ledger(settings.state_dir)
+            else:
+                return
 
 
 def _watch(settings: Settings) -> None:

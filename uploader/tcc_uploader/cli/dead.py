@@ -20,8 +20,10 @@ from .exit_codes import Exit, exit_of_replay
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import deliver_once, fail, note, reading
 
-_ALL = click.option("--all", "every", is_flag=True, help="Every dead letter.")
-_IDS = click.argument("ids", nargs=-1, metavar="[ID]...")
+_CHOICE = (
+    click.argument("ids", nargs=-1, metavar="[ID]..."),
+    click.option("--all", "every", is_flag=True, help="Every dead letter."),
+)
 
 
 @click.group("dead")
@@ -30,33 +32,28 @@ def dead_command() -> None:
 
 
 @dead_command.command("list")
-@with_options(*STATE_OPTIONS)
-@AS_JSON
+@with_options(*STATE_OPTIONS, AS_JSON)
 def list_command(*, as_json: bool, **options: Any) -> None:
     """List the dead letters, a line each, with the reason."""
     found = _dead_letters(settings_from(options)).values()
     if as_json:
-        click.echo(text.json_text([letter.model_dump() for letter in found]))
+        click.echo(text.json_text(list(found)))
     else:
         click.echo("\n".join(map(text.letter_line, found)) or "no dead letters")
 
 
 @dead_command.command("show")
-@_IDS
-@_ALL
-@with_options(*STATE_OPTIONS)
+@with_options(*_CHOICE, *STATE_OPTIONS)
 def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
     """Show letters in full: the reason, the server's answer, the origin, the bytes."""
     for letter in _chosen(settings_from(options), ids, every=every):
-        click.echo("\n".join(text.letter_lines(letter)))
+        click.echo(text.letter_text(letter))
 
 
 @dead_command.command("requeue")
-@_IDS
-@_ALL
+@with_options(*_CHOICE)
 @click.option("--edit", is_flag=True, help="Edit the JSON in $EDITOR first.")
-@with_options(*SENDING_OPTIONS)
-@TIMEOUT
+@with_options(*SENDING_OPTIONS, TIMEOUT)
 def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **options: Any) -> None:
     """Send letters once more, also records that the ledger takes for duplicates or conflicts."""
     settings = settings_from(options)
@@ -72,8 +69,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
 
 
 @dead_command.command("drop")
-@_IDS
-@_ALL
+@with_options(*_CHOICE)
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @with_options(*STATE_OPTIONS)
 def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> None:

@@ -14,20 +14,19 @@ from .session import reading
 
 
 @click.command("doctor")
-@with_options(SPOOLS, *SENDING_OPTIONS)
-@AS_JSON
+@with_options(SPOOLS, *SENDING_OPTIONS, AS_JSON)
 def doctor_command(*, as_json: bool, **options: Any) -> None:
     """Try everything that a delivery needs: folders, locks, events, keys, DNS, proxy, TLS, clock.
 
     Works offline.  Exit codes: 0 nothing is wrong; 77 an operator is needed.
     """
-    settings = settings_from({**options, "after": None})
+    settings = settings_from(options)
     findings = []
     with reading(settings) as ledger:
         for finding in diagnose(settings, ledger):
             findings.append(finding)
             if not as_json:
-                click.echo("\n".join(text.finding_lines(finding)))
+                click.echo(text.finding_text(finding))
     if as_json:
         click.echo(text.json_text([finding._asdict() for finding in findings]))
     failed = any(finding.level == "fail" for finding in findings)

@@ -5,36 +5,28 @@ import os
 
 import click
 
-from .bundle import bundle_command
-from .daemon import daemon_command
-from .dead import dead_command
-from .doctor import doctor_command
-from .replay import replay_command
-from .sandbox import sandbox_command
-from .status import status_command
-from .verify import verify_command
+from . import bundle, daemon, dead, doctor, replay, sandbox, status, verify
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    commands=[
+        daemon.daemon_command,
+        replay.replay_command,
+        bundle.bundle_command,
+        status.status_command,
+        verify.verify_command,
+        dead.dead_command,
+        doctor.doctor_command,
+        sandbox.sandbox_command,
+    ],
+)
 @click.version_option(package_name="tcc-offline", prog_name="tcc-upload")
 def tcc_upload() -> None:
     """Deliver recorded agent runs to Observatory, each once.
 
     Keys come from TCC_API_KEY, TCC_API_KEYS or --api-key-file.
     """
-
-
-for command in (
-    daemon_command,
-    replay_command,
-    bundle_command,
-    status_command,
-    verify_command,
-    dead_command,
-    doctor_command,
-    sandbox_command,
-):
-    tcc_upload.add_command(command)
 
 
 def run() -> None:

@@ -5,14 +5,13 @@ character but letters, digits and spaces is an entity, so that nothing in them i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
 
-from .text import MAX_LIST, plural
+from .text import T, capped, plural, told
 
 _MAX_CHARACTERS: Final = 200
 _HEAD: Final = """
@@ -26,38 +25,34 @@ def summary(result: ReplayResult, letters: Mapping[str, int]) -> str:
 
     ``letters`` are the dead letters that the state holds, also those of earlier replays, by their reasons.
     """
-    return "\n".join(_sections(result, letters)) + "\n"
-
-
-def _sections(result: ReplayResult, letters: Mapping[str, int]) -> Iterator[str]:
     counts = result.counts
     row = [counts.records, counts.delivered, result.sent.delivered]
     row += [counts.duplicate, counts.dead, counts.pending, counts.dropped]
-    yield "### Replay of recorded runs"
-    yield _HEAD + "".join(f"| {number:,} " for number in row) + "|"
-    yield from _list("Records wait", map(_destination, result.paused), len(result.paused))
-    if result.timed_out:
-        yield "\nGiven up, because there was no progress: run it again."
-    if result.trouble:
-        yield f"\nThe ledger can't be written: {_code(result.trouble)}"
-    if result.newer:
-        yield f"\n{plural(result.newer, 'file')} of a newer version: upgrade tcc-upload."
-    unreadable = (f"{_code(path)}: {_code(why)}" for path, why in result.unreadable.items())
-    yield from _list("Files that can't be read", unreadable, len(result.unreadable))
-    if result.damage:
-        yield f"\n{plural(result.damage, 'place')} damaged; what is whole was delivered."
-    yield from _list("Archives", map(_code, result.problems), len(result.problems))
     reasons = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
-    lines = (f"{number:,} {_code(reason)}" for reason, number in reasons)
-    yield from _list("Dead letters in the state (`tcc-upload dead list` shows them)", lines, len(letters))
+    lines = [
+        "### Replay of recorded runs",
+        _HEAD + "".join(f"| {number:,} " for number in row) + "|",
+        *_list("Records wait", result.paused, _destination),
+        *told(
+            (result.timed_out, "\nGiven up, because there was no progress: run it again."),
+            (result.trouble, f"\nThe ledger can't be written: {_code(result.trouble)}"),
+            (result.newer, f"\n{plural(result.newer, 'file')} of a newer version: upgrade tcc-upload."),
+        ),
+        *_list("Files that can't be read", result.unreadable.items(), lambda it: f"{_code(it[0])}: {_code(it[1])}"),
+        *told((result.damage, f"\n{plural(result.damage, 'place')} damaged; what is whole was delivered.")),
+        *_list("Archives", result.problems, _code),
+        *_list(
+            "Dead letters in the state (`tcc-upload dead list` shows them)",
+            reasons,
+            lambda it: f"{it[1]:,} {_code(it[0])}",
+        ),
+    ]
+    return "\n".join(lines) + "\n"
 
 
-def _list(title: str, lines: Iterable[str], number: int) -> Iterator[str]:
-    if number:
-        yield f"\n**{title}**\n"
-        yield from (f"- {line}" for line in islice(lines, MAX_LIST))
-    if number > MAX_LIST:
-        yield f"- and {number - MAX_LIST:,} more"
+def _list(title: str, items: Iterable[T], shown: Callable[[T], str]) -> list[str]:
+    lines = [f"- {line}" for line in capped(items, shown)]
+    return [f"\n**{title}**\n", *lines] if lines else []
 
 
 def _destination(report: DestinationReport) -> str:

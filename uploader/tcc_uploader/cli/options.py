@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,13 +43,7 @@ SPOOLS = click.option(
 
 def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Give a command these options, in this order."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
 def settings_from(options: dict[str, Any]) -> Settings:

@@ -23,10 +23,7 @@ from .session import deliver_once, note, reading
 
 
 @click.command("replay")
-@PATHS
-@with_options(*SENDING_OPTIONS)
-@TIMEOUT
-@AS_JSON
+@with_options(PATHS, *SENDING_OPTIONS, TIMEOUT, AS_JSON)
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
 @click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")
 @click.option(

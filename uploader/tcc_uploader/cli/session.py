@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import NoReturn
 
 import click
@@ -33,15 +33,21 @@ def working(settings: Settings) -> Iterator[Ledger]:
     Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
     """
     with ExitStack() as stack:
-        try:
+        with ending(settings, LedgerError, OSError):
             stack.enter_context(held(settings.state_dir))
-            ledger = Ledger.open(settings.state_dir)
-        except StateHeldError as error:
-            fail(str(error), Exit.STATE_HELD)
-        except (LedgerError, OSError) as error:
-            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
-        stack.callback(ledger.close)
+            ledger = stack.enter_context(closing(Ledger.open(settings.state_dir)))
         yield ledger
+
+
+@contextmanager
+def ending(settings: Settings, *errors: type[Exception]) -> Iterator[None]:
+    """End the command if another uploader is in the way, or if one of ``errors`` says that the state can't be used."""
+    try:
+        yield
+    except StateHeldError as error:
+        fail(str(error), Exit.STATE_HELD)
+    except errors as error:
+        fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
 
 
 @contextmanager
@@ -92,7 +98,7 @@ def deliver_once(
     process that wrote a segment has died: then its journaled runs are recovered.
     """
     stay_on_one_processor()
-    with working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
+    with ending(settings, LedgerError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
         status = StatusFile(settings.state_dir, os.getpid())
 
         def update(engine: Engine) -> None:
@@ -107,6 +113,4 @@ def deliver_once(
         except Damaged as error:
             quarantine_ledger(settings.state_dir)
             fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
-        except LedgerError as error:
-            fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
     return result

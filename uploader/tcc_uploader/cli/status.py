@@ -12,11 +12,10 @@ from .session import reading
 
 
 @click.command("status")
-@with_options(SPOOLS, *STATE_OPTIONS)
-@AS_JSON
+@with_options(SPOOLS, *STATE_OPTIONS, AS_JSON)
 def status_command(*, as_json: bool, **options: Any) -> None:
     """Show how many records are pending and delivered, and the state of each destination."""
     settings = settings_from(options)
     with reading(settings) as ledger:
         report = status_report(settings.spools, settings.state_dir, ledger)
-    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(text.status_lines(report)))
+    click.echo(text.json_text(report) if as_json else text.status_text(report))

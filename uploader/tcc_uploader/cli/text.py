@@ -1,12 +1,13 @@
 """Reports as text for people, and as JSON for machines."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
+from pydantic import BaseModel
 
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
@@ -17,6 +18,7 @@ from tcc_uploader.inspect.verify import Verification
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
 
+T = TypeVar("T")
 MAX_LIST: Final = 20
 """Lines of one list that a person would still read: a hostile archive can cause any number of them."""
 
@@ -36,80 +38,85 @@ def size_text(size: int) -> str:
 
 def json_text(value: object) -> str:
     """Return JSON for machines that people can read too."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(value, default=BaseModel.model_dump, option=orjson.OPT_INDENT_2).decode()
+
+
+def told(*texts: str | tuple[object, str]) -> list[str]:
+    """Return the texts; one that stands behind a reason, a count for instance, only if that is not empty or zero."""
+    pairs = (text if isinstance(text, tuple) else (True, text) for text in texts)
+    return [text for reason, text in pairs if reason]
+
+
+def capped(items: Iterable[T], shown: Callable[[T], str]) -> Iterator[str]:
+    """Yield the first lines of a list, and how many more there are."""
+    items = list(items)
+    yield from map(shown, items[:MAX_LIST])
+    yield from told((len(items) > MAX_LIST, f"and {len(items) - MAX_LIST:,} more"))
 
 
 def result_line(result: ReplayResult) -> str:
     """Return what a one-shot run did, in one line."""
     before = result.counts.delivered - result.sent.delivered
     known = f" ({before:,} of them before)" if before else ""
-    return _counts_line(
-        result.counts, f"delivered{known}", "pending", result.damage, result.newer, len(result.unreadable)
-    )
+    unreadable = len(result.unreadable)
+    return _counts_line(result.counts, f"delivered{known}", "pending", result.damage, result.newer, unreadable)
 
 
 def survey_line(found: Survey) -> str:
     """Return what a dry run found, in one line."""
-    return _counts_line(
-        found.counts, "delivered before", "would be sent", found.damage, len(found.newer), len(found.unreadable)
-    )
+    newer, unreadable = len(found.newer), len(found.unreadable)
+    return _counts_line(found.counts, "delivered before", "would be sent", found.damage, newer, unreadable)
 
 
 def result_json(result: ReplayResult) -> dict[str, object]:
     """Return what a one-shot run did, for machines."""
+    members = asdict(result)
+    for counts in ("counts", "sent"):
+        del members[counts]
     return {
         **_counts_json(result.counts),
         "delivered_now": result.sent.delivered,
         "dead_now": result.sent.dead,
-        "waiting": result.waiting,
-        "unread": result.unread,
-        "damage": result.damage,
-        "newer_files": result.newer,
-        "unreadable": result.unreadable,
-        "archives": result.problems,
-        "unended": result.unended,
-        "timed_out": result.timed_out,
+        "newer_files": members.pop("newer"),
+        "archives": members.pop("problems"),
         "needs_operator": result.needs_operator,
-        "trouble": result.trouble,
-        "paused": [report.model_dump() for report in result.paused],
+        **members,
     }
 
 
 def survey_json(found: Survey, unheld: dict[str, int]) -> dict[str, object]:
     """Return what a dry run found, for machines; ``unheld`` are pending records by the hint of a key not held."""
     counts = _counts_json(found.counts)
-    return {**counts, "damage": found.damage, "archives": found.problems, "dry_run": True, "keys_not_held": unheld}
+    return {**counts, "damage": found.damage, "archives": found.archives, "dry_run": True, "keys_not_held": unheld}
 
 
-def result_hints(result: ReplayResult, state: Path) -> Iterator[str]:
-    """Yield what a person should know or do after a one-shot run."""
-    for report in result.paused:
-        yield from _destination_lines(report)
-    yield from unreadable_lines(result.unreadable)
-    yield from _archive_lines(result.problems)
-    if result.unended:
-        yield (
-            f"{plural(result.unended, 'journaled run')} without an end: still running, as far as is known here; "
-            "if not, --assume-dead recovers what there is"
-        )
-    if result.counts.dead:
-        yield "dead letters: `tcc-upload dead list` says why"
-    if result.trouble:
-        yield f"the ledger in {state} can't be written: {result.trouble}"
+def result_hints(result: ReplayResult, state: Path) -> list[str]:
+    """Return what a person should know or do after a one-shot run."""
+    unended = (
+        f"{plural(result.unended, 'journaled run')} without an end: still running, as far as is known here; "
+        "if not, --assume-dead recovers what there is"
+    )
+    return [
+        *(line for report in result.paused for line in _destination_lines(report)),
+        *unreadable_lines(result.unreadable),
+        *capped(result.problems, str),
+        *told(
+            (result.unended, unended),
+            (result.counts.dead, "dead letters: `tcc-upload dead list` says why"),
+            (result.trouble, f"the ledger in {state} can't be written: {result.trouble}"),
+        ),
+    ]
 
 
-def survey_hints(found: Survey, unheld: dict[str, int]) -> Iterator[str]:
-    """Yield what a person should know after a dry run."""
-    for hint, number in unheld.items():
-        yield f"{number:,} of them would wait: no key with the hint {hint} is held"
-    yield from unreadable_lines(found.unreadable)
-    yield from _archive_lines(found.problems)
+def survey_hints(found: Survey, unheld: dict[str, int]) -> list[str]:
+    """Return what a person should know after a dry run."""
+    keys = [f"{number:,} of them would wait: no key with the hint {hint} is held" for hint, number in unheld.items()]
+    return [*keys, *unreadable_lines(found.unreadable), *capped(found.archives, str)]
 
 
-def unreadable_lines(unreadable: Mapping[Any, str]) -> Iterator[str]:
-    """Yield which files can't be read, and why."""
-    for path, why in unreadable.items():
-        yield f"can't read {path}: {why}"
+def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:
+    """Return which files can't be read, and why."""
+    return [f"can't read {path}: {why}" for path, why in unreadable.items()]
 
 
 def letter_line(letter: Letter) -> str:
@@ -119,81 +126,73 @@ def letter_line(letter: Letter) -> str:
     return f"{letter.id}  {letter.died_at}  {letter.reason}: {detail}  ({what}, {letter.segment}:{letter.line})"
 
 
-def letter_lines(letter: Letter) -> Iterator[str]:
-    """Yield everything that is known of a letter."""
-    yield f"letter   {letter.id}, died {letter.died_at}"
-    yield f"reason   {letter.reason}: {letter.detail}"
+def letter_text(letter: Letter) -> str:
+    """Return everything that is known of a letter."""
     of_run = "" if letter.kind == "run" else f" of run {letter.run_id}"
-    yield f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none"
-    yield f"origin   segment {letter.segment}, line {letter.line}: {letter.source}"
-    if letter.url:
-        yield f"sent to  {letter.url}"
-    if letter.status:
-        yield f"answer   HTTP {letter.status}: {letter.answer}"
-    yield f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}"
-    yield ""
+    return "\n".join(
+        [
+            f"letter   {letter.id}, died {letter.died_at}",
+            f"reason   {letter.reason}: {letter.detail}",
+            f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none",
+            f"origin   segment {letter.segment}, line {letter.line}: {letter.source}",
+            *told(
+                (letter.url, f"sent to  {letter.url}"),
+                (letter.status, f"answer   HTTP {letter.status}: {letter.answer}"),
+            ),
+            f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n",
+        ]
+    )
 
 
-def finding_lines(finding: Finding) -> Iterator[str]:
-    """Yield a finding of the doctor, and its remedy."""
-    yield f"{finding.level:<4}  {finding.subject}: {finding.text}"
-    if finding.remedy:
-        yield f"      do: {finding.remedy}"
+def finding_text(finding: Finding) -> str:
+    """Return a finding of the doctor, and its remedy."""
+    text = f"{finding.level:<4}  {finding.subject}: {finding.text}"
+    return f"{text}\n      do: {finding.remedy}" if finding.remedy else text
 
 
-def verification_lines(report: Verification) -> Iterator[str]:
-    """Yield each finding of ``verify``, then the counts."""
+def verification_text(report: Verification) -> str:
+    """Return each finding of ``verify``, then the counts."""
+    lines = []
     for check in report.segments:
-        for text in check.broken:
-            yield f"BROKEN   {check.path}: {text}"
-        for text in check.damage:
-            yield f"damage   {check.path}: {text}"
-    for path, why in report.unreadable.items():
-        yield f"damage   {path} can't be read: {why}"
-    for text in _archive_lines(report.archives):
-        yield f"damage   {text}"
-    for path in report.newer:
-        yield f"newer    {path}: upgrade tcc-upload"
+        lines += [f"BROKEN   {check.path}: {text}" for text in check.broken]
+        lines += [f"damage   {check.path}: {text}" for text in check.damage]
+    lines += [f"damage   {path} can't be read: {why}" for path, why in report.unreadable.items()]
+    lines += [f"damage   {text}" for text in capped(report.archives, str)]
+    lines += [f"newer    {path}: upgrade tcc-upload" for path in report.newer]
     total = report.totals
-    fates = ("delivered", "pending", "dead", "duplicate", "dropped")
-    yield f"{total['records']:,} records = " + " + ".join(f"{total[fate]:,} {fate}" for fate in fates)
-    if total["recovered"]:
-        yield f"{total['recovered']:,} of them were recovered from processes that died"
-    if total["refused"]:
-        yield f"{total['refused']:,} more were refused by recorders: no room"
-    if total["skipped"]:
-        yield f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"
+    fates = (f"{total[fate]:,} {fate}" for fate in ("delivered", "pending", "dead", "duplicate", "dropped"))
     sealed = sum(check.sealed for check in report.segments)
     word = "does NOT add up" if report.broken else "adds up"
-    yield f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}"
+    lines += told(
+        f"{total['records']:,} records = {' + '.join(fates)}",
+        (total["recovered"], f"{total['recovered']:,} of them were recovered from processes that died"),
+        (total["refused"], f"{total['refused']:,} more were refused by recorders: no room"),
+        (total["skipped"], f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"),
+        f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}",
+    )
+    return "\n".join(lines)
 
 
-def status_lines(report: StatusReport) -> Iterator[str]:
-    """Yield the lines of ``tcc-upload status``."""
+def status_text(report: StatusReport) -> str:
+    """Return the lines of ``tcc-upload status``."""
     running = f"running, pid {report.running_pid}" if report.running_pid else "not running"
-    yield f"uploader    {running}; watcher: {report.watcher}"
-    yield f"state       {report.state_dir}"
-    for spool, word in report.spools.items():
-        yield f"spool       {spool}: {word}"
-    for path, why in report.unreadable.items():
-        yield f"unreadable  {path}: {why}"
-    for path in report.newer_files:
-        yield f"newer       {path}: written by a newer recorder; upgrade tcc-upload"
-    fates = {fate: number for fate, number in report.counts.items() if fate not in ("records", "recovered")}
-    yield "records     " + ", ".join(f"{number:,} {fate}" for fate, number in fates.items())
-    if report.counts["recovered"]:
-        yield f"            {report.counts['recovered']:,} of them recovered from processes that died"
-    if report.oldest_pending:
-        yield f"            oldest pending: {report.oldest_pending}"
-    if report.not_in_sight:
-        yield f"            {report.not_in_sight:,} more were pending in files that are not here now"
-    if report.damage:
-        yield f"damage      {plural(report.damage, 'place')}: torn tails, corrupt lines, seals that do not match"
-    if report.trouble:
-        yield f"trouble     {report.trouble}"
-    yield f"last sent   {_moment(report.last_success)}"
-    for destination in report.destinations:
-        yield from _destination_lines(destination)
+    fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
+    recovered, damage = report.counts["recovered"], plural(report.damage, "place")
+    lines = told(
+        f"uploader    {running}; watcher: {report.watcher}",
+        f"state       {report.state_dir}",
+        *(f"spool       {spool}: {word}" for spool, word in report.spools.items()),
+        *(f"unreadable  {path}: {why}" for path, why in report.unreadable.items()),
+        *(f"newer       {path}: written by a newer recorder; upgrade tcc-upload" for path in report.newer_files),
+        f"records     {', '.join(fates)}",
+        (recovered, f"            {recovered:,} of them recovered from processes that died"),
+        (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
+        (report.not_in_sight, f"            {report.not_in_sight:,} more were pending in files that are not here now"),
+        (report.damage, f"damage      {damage}: torn tails, corrupt lines, seals that do not match"),
+        (report.trouble, f"trouble     {report.trouble}"),
+        f"last sent   {_moment(report.last_success)}",
+    )
+    return "\n".join([*lines, *(line for report in report.destinations for line in _destination_lines(report))])
 
 
 def _counts_json(counts: Counts) -> dict[str, object]:
@@ -202,35 +201,30 @@ def _counts_json(counts: Counts) -> dict[str, object]:
 
 def _counts_line(counts: Counts, delivered: str, pending: str, damage: int, newer: int, unreadable: int) -> str:
     """Return all counts; ``delivered`` and ``pending`` are the words for these two."""
-    parts = [
+    parts = told(
         f"{counts.delivered:,} {delivered}",
         f"{counts.duplicate:,} duplicate",
         f"{counts.dead:,} dead",
         f"{counts.pending:,} {pending}",
-        f"{counts.dropped:,} dropped" if counts.dropped else "",
-        f"{counts.recovered:,} of them recovered" if counts.recovered else "",
-        f"{plural(damage, 'place')} damaged" if damage else "",
-        f"{plural(newer, 'file')} of a newer version (upgrade tcc-upload)" if newer else "",
-        f"{plural(unreadable, 'file')} unreadable" if unreadable else "",
-    ]
-    return f"{plural(counts.records, 'record')}: {', '.join(part for part in parts if part)}"
+        (counts.dropped, f"{counts.dropped:,} dropped"),
+        (counts.recovered, f"{counts.recovered:,} of them recovered"),
+        (damage, f"{plural(damage, 'place')} damaged"),
+        (newer, f"{plural(newer, 'file')} of a newer version (upgrade tcc-upload)"),
+        (unreadable, f"{plural(unreadable, 'file')} unreadable"),
+    )
+    return f"{plural(counts.records, 'record')}: {', '.join(parts)}"
 
 
-def _destination_lines(destination: DestinationReport) -> Iterator[str]:
+def _destination_lines(destination: DestinationReport) -> list[str]:
     key = f"key {destination.key}" if destination.key else "no key"
-    yield f"to          {destination.url} ({key}): {destination.state}, {destination.waiting:,} waiting"
-    if destination.state == "paused":
-        probe = f"; next probe {_moment(destination.next_probe)}" if destination.next_probe else ""
-        yield f"            {destination.reason}; since {_moment(destination.since)}{probe}"
-        yield f"            do: {destination.remedy or 'nothing, it is tried again'}"
-    elif destination.reason:
-        yield f"            {destination.reason}"
-
-
-def _archive_lines(wrong: list[str]) -> Iterator[str]:
-    yield from wrong[:MAX_LIST]
-    if len(wrong) > MAX_LIST:
-        yield f"and {len(wrong) - MAX_LIST:,} more"
+    paused = destination.state == "paused"
+    probe = f"; next probe {_moment(destination.next_probe)}" if destination.next_probe else ""
+    return told(
+        f"to          {destination.url} ({key}): {destination.state}, {destination.waiting:,} waiting",
+        (paused, f"            {destination.reason}; since {_moment(destination.since)}{probe}"),
+        (paused, f"            do: {destination.remedy or 'nothing, it is tried again'}"),
+        (destination.reason and not paused, f"            {destination.reason}"),
+    )
 
 
 def _moment(seconds: float | None) -> str:

@@ -16,9 +16,7 @@ from .session import reading
 
 
 @click.command("verify")
-@PATHS
-@with_options(SPOOLS, *STATE_OPTIONS)
-@AS_JSON
+@with_options(PATHS, SPOOLS, *STATE_OPTIONS, AS_JSON)
 def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
 
@@ -29,5 +27,5 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     with reading(settings) as ledger:
         report = verify_spools(sources, ledger, whole=not paths)
-    click.echo(report.model_dump_json(indent=2) if as_json else "\n".join(text.verification_lines(report)))
+    click.echo(text.json_text(report) if as_json else text.verification_text(report))
     sys.exit(exit_of_verify(report))

@@ -11,7 +11,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -100,42 +100,33 @@ def _check_state(state: Path) -> Iterator[Finding]:
     subject = f"state {state}"
     if not state.exists():
         yield Finding("ok", subject, "does not exist yet")
-        return
-    if not os.access(state, os.R_OK | os.W_OK | os.X_OK):
+    elif not os.access(state, os.R_OK | os.W_OK | os.X_OK):
         yield Finding("fail", subject, "can't be written", "give it to this user, or set TCC_STATE_DIR")
-        return
-    pid = holder(state)
-    yield Finding("ok", subject, f"used by the uploader with pid {pid}" if pid else "no uploader runs on it")
-    if state.stat().st_mode & 0o077:
-        yield Finding("warn", subject, "others may look into it, and dead letters hold prompts", f"chmod 0700 {state}")
-    yield _free_space(state)
-    yield _try_lock(state)
+    else:
+        pid = holder(state)
+        yield Finding("ok", subject, f"used by the uploader with pid {pid}" if pid else "no uploader runs on it")
+        if state.stat().st_mode & 0o077:
+            text = "others may look into it, and dead letters hold prompts"
+            yield Finding("warn", subject, text, f"chmod 0700 {state}")
+        yield _free_space(state)
+        yield _try_lock(state)
 
 
 def _free_space(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
-    text = f"{free // 1024**2:,} MiB free"
-    if free < _MIN_FREE:
-        return Finding("fail", f"space on {folder}", text, "make room: recorders refuse records on a full disk")
-    return Finding("ok", f"space on {folder}", text)
+    remedy = "make room: recorders refuse records on a full disk" if free < _MIN_FREE else ""
+    return Finding("fail" if remedy else "ok", f"space on {folder}", f"{free // 1024**2:,} MiB free", remedy)
 
 
 def _try_lock(folder: Path) -> Finding:
     """Lock a file twice: the second lock must be refused."""
     subject = f"locks in {folder}"
-    file = _new_name(folder)
     try:
-        first, second = (os.open(file, os.O_RDWR | os.O_CREAT, 0o600) for _ in range(2))
+        with _new_file(folder) as file, file.open("xb") as first, file.open("ab") as second:
+            works = try_lock(first.fileno()) and not try_lock(second.fileno())
     except OSError as error:
         return Finding("fail", subject, f"can't be tried: {error.strerror}")
-    try:
-        taken, taken_twice = try_lock(first), try_lock(second)
-    finally:
-        os.close(first)
-        os.close(second)
-        with suppress(OSError):
-            file.unlink()
-    if taken and not taken_twice:
+    if works:
         return Finding("ok", subject, "work")
     text = "do not work: segments without a seal are delivered, and never removed"
     return Finding("warn", subject, text, "use a local file system")
@@ -145,47 +136,41 @@ def _try_events(spool: Path) -> Finding:
     """Write a file, and wait for the event that a daemon would get."""
     subject = f"events in {spool}"
     seen = threading.Event()
-    watcher = Watcher([spool], lambda _: seen.set())
-    file = _new_name(spool)
     try:
-        watcher.check()
-        mode = watcher.mode
-        file.write_bytes(b"written by tcc-upload doctor")
-        arrived = seen.wait(_EVENT_WITHIN)
+        with _new_file(spool) as file, closing(Watcher([spool], lambda _: seen.set())) as watcher:
+            watcher.check()
+            mode = watcher.mode
+            file.write_bytes(b"written by tcc-upload doctor")
+            arrived = seen.wait(_EVENT_WITHIN)
     except OSError as error:
         return Finding("fail", subject, f"can't be tried: {error.strerror}")
-    finally:
-        watcher.close()
-        file.unlink(missing_ok=True)
     if mode == "native" and arrived:
         return Finding("ok", subject, "arrive: records are sent as they end")
     text = f"do not arrive (watcher: {mode}): records are found by polling and by a scan every 30 s"
     return Finding("warn", subject, text, "use a local file system, or raise the inotify limits")
 
 
-def _new_name(folder: Path) -> Path:
-    return folder / f".tcc-doctor-{secrets.token_hex(4)}"
-
-
-# The kernel: does it let us watch?
+@contextmanager
+def _new_file(folder: Path) -> Iterator[Path]:
+    """Give a block the name of a new file, and remove the file behind it."""
+    file = folder / f".tcc-doctor-{secrets.token_hex(4)}"
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.unlink()
 
 
 def _check_inotify() -> Iterator[Finding]:
     for name in ("max_user_instances", "max_user_watches"):
-        try:
+        with suppress(OSError, ValueError):  # not Linux
             limit = int((_INOTIFY / name).read_text())
-        except (OSError, ValueError):
-            continue  # not Linux
-        if limit < _MIN_INOTIFY:
-            yield Finding("warn", f"inotify {name}", f"{limit}", f"sysctl fs.inotify.{name}={_MIN_INOTIFY}")
-        else:
-            yield Finding("ok", f"inotify {name}", f"{limit:,}")
-
-
-# Keys: is every key held that pending records need?
+            remedy = f"sysctl fs.inotify.{name}={_MIN_INOTIFY}" if limit < _MIN_INOTIFY else ""
+            yield Finding("warn" if remedy else "ok", f"inotify {name}", f"{limit:,}", remedy)
 
 
 def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
+    """Tell which keys are held, and which pending records can't be read, or need another key."""
     hints = [key_hint(key) for key in settings.api_keys]
     if hints:
         yield Finding("ok", "keys", f"held: {', '.join(hints)} (the first is the default key)")
@@ -235,7 +220,8 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
     else:
         answer = Answer(response.status_code, response.headers.get("Retry-After"), response.headers.get("Location"))
         yield _judge_answer(url, api_key, answer)
-        yield from _compare_clocks(response.headers.get("Date"))
+        with suppress(ValueError):  # a server without a clock
+            yield _compare_clocks(parsedate_to_datetime(response.headers.get("Date", "")))
 
 
 def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
@@ -248,14 +234,9 @@ def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
     return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
 
 
-def _compare_clocks(date: str | None) -> Iterator[Finding]:
-    """Compare this machine's clock with the server's ``Date`` header."""
-    try:
-        skew = time.time() - parsedate_to_datetime(date or "").timestamp()
-    except ValueError:
-        return
-    if abs(skew) > _MAX_CLOCK_SKEW:
-        text = f"{abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} the server's"
-        yield Finding("warn", "clock", text, "set it (NTP): run times will look wrong")
-    else:
-        yield Finding("ok", "clock", "agrees with the server's")
+def _compare_clocks(server: datetime) -> Finding:
+    skew = time.time() - server.timestamp()
+    if abs(skew) <= _MAX_CLOCK_SKEW:
+        return Finding("ok", "clock", "agrees with the server's")
+    text = f"{abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} the server's"
+    return Finding("warn", "clock", text, "set it (NTP): run times will look wrong")

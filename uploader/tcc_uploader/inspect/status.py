@@ -3,11 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import BaseModel
-
-from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.ops.status_file import read_report
+from tcc_uploader.ops.status_file import Activity, read_report
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import holder
@@ -15,15 +12,10 @@ from tcc_uploader.state import holder
 from .survey import take_survey
 
 
-class StatusReport(BaseModel):
-    """Everything that ``status --json`` prints.
-
-    ``watcher``, ``destinations``, ``last_success`` (seconds since 1970) and ``trouble`` are the uploader's own last
-    report: empty if there is none.
-    """
+class StatusReport(Activity):
+    """Everything that ``status --json`` prints; of the uploader's activity what it reported last, if anything."""
 
     running_pid: int | None
-    watcher: str
     spools: dict[str, str]
     state_dir: str
     counts: dict[str, int]
@@ -32,9 +24,6 @@ class StatusReport(BaseModel):
     newer_files: list[str]
     unreadable: dict[str, str]
     not_in_sight: int
-    destinations: list[DestinationReport]
-    last_success: float | None
-    trouble: str
 
 
 def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
@@ -45,19 +34,16 @@ def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> Stat
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
+        **dict(last or Activity()),
         running_pid=holder(state),
-        watcher=last.watcher if last else "none",
         spools={str(spool): _spool_text(spool) for spool in spools},
         state_dir=str(state),
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
         oldest_pending=found.oldest_pending,
         damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
-        newer_files=[str(path) for path in found.newer],
-        unreadable={str(path): why for path, why in found.unreadable.items()},
+        newer_files=found.newer,
+        unreadable=found.unreadable,
         not_in_sight=not_in_sight,
-        destinations=last.destinations if last else [],
-        last_success=last.last_success if last else None,
-        trouble=last.trouble if last else "",
     )
 
 

@@ -1,12 +1,14 @@
 """Scan files and change nothing: what is pending, what would be sent.  For ``status``, ``doctor`` and ``--dry-run``."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tcc_schemas.endpoints import PATHS, key_hint
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_all, judge_invalid
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
@@ -18,17 +20,47 @@ from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
 
-@dataclass(slots=True)
-class Survey:
+@dataclass(kw_only=True)
+class FileReport:
+    """What is to be said of some files without their records."""
+
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Why what can't be read."""
+    newer: list[str] = field(default_factory=list)
+    """Files of a format that only a newer version can read."""
+    archives: list[str] = field(default_factory=list)
+    """What is wrong with archives: members that can't be read, and what their manifests miss."""
+
+    def look(self, sources: Sources, take: Callable[[Segment], None]) -> None:
+        """Call ``take`` with each segment of ``sources``, and note what else lies there.
+
+        What it can't read is part of the report: also an OSError that ``take`` raises.
+        """
+        unreadable: dict[Path, str] = {}
+        for segment in each_segment(sources, unreadable):
+            if segment.format is Format.NEWER:
+                self.newer.append(file_name(segment.path))
+            elif segment.format is Format.OTHER:
+                unreadable[segment.path] = segment.format.value
+            elif segment.id:
+                try:
+                    take(segment)
+                except OSError as error:
+                    unreadable[segment.path] = error.strerror or str(error)
+        self.unreadable = {file_name(path): why for path, why in unreadable.items()}
+        for archive in sources.archives:
+            self.newer += map(file_name, archive.newer)
+            self.archives += archive.problems
+
+
+@dataclass(kw_only=True)
+class Survey(FileReport):
     """A scan report: what some files hold.  Pending records are those that a delivery would send."""
 
     counts: Counts = field(default_factory=Counts)
     damage: int = 0
+    """Damaged places; what is wrong with archives is counted, too."""
     oldest_pending: str | None = None
-    newer: list[Path] = field(default_factory=list)
-    unreadable: dict[Path, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    """What is wrong with archives, a line each; ``damage`` counts these, too."""
     segment_ids: set[str] = field(default_factory=set)
     pending_by_key: Counter[str] = field(default_factory=Counter)
     """Pending records by the hint of their key; the hint is empty for records that were made without a key."""
@@ -51,31 +83,22 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     """
     result = Survey()
     seen: dict[bytes, Known] = {}
-    for segment in each_segment(sources, result.unreadable):
-        if segment.format is Format.NEWER:
-            result.newer.append(segment.path)
-        if segment.format is Format.OTHER:
-            result.unreadable[segment.path] = segment.format.value
-        if not segment.id:
-            continue
+
+    def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
         row = ledger.segment(segment.id) if trust_ledger else None
-        try:
-            counted = row is not None and row.size == segment.path.stat().st_size
-            if row and counted and (row.counts.pending == 0 or result.oldest_pending is not None):
-                result.counts += row.counts
-                result.damage += row.damaged + bool(row.torn)
-            else:
-                segment.number = ledger.number_of(segment.id)
-                examine(segment, ledger, seen, result)
-                result.counts += segment.counts
-                result.damage += segment.damage
-        except OSError as error:
-            result.unreadable[segment.path] = error.strerror or str(error)
-    for archive in sources.archives:
-        result.newer += archive.newer
-        result.problems += archive.problems
-    result.damage += len(result.problems)
+        known = row is not None and row.size == segment.path.stat().st_size
+        if row and known and (row.counts.pending == 0 or result.oldest_pending is not None):
+            result.counts += row.counts
+            result.damage += row.damaged + bool(row.torn)
+        else:
+            segment.number = ledger.number_of(segment.id)
+            examine(segment, ledger, seen, result)
+            result.counts += segment.counts
+            result.damage += segment.damage
+
+    result.look(sources, take)
+    result.damage += len(result.archives)
     return result
 
 

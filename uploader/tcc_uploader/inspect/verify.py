@@ -6,29 +6,27 @@ row of a segment, written when it was delivered.
 """
 
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel
-
-from tcc_schemas.lines import Damage
 from tcc_uploader.delivery.settlement import row_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Known
-from tcc_uploader.sources.given import Sources, each_segment
-from tcc_uploader.spool.format import LINE_START, Format
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool.format import LINE_START
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
 
-from .survey import Survey, examine
+from .survey import FileReport, Survey, examine
 
 _TORN: Final = "a write that was cut short, so that `end()` never returned; or a copy that was cut short"
 _COUNTS: Final = "records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"
 
 
-class SegmentCheck(BaseModel):
+@dataclass(kw_only=True)
+class SegmentCheck:
     """What was found in one segment.
 
     ``damage`` lists what can't be read, and what that explains; ``broken`` what does not add up, and nothing explains.
@@ -38,29 +36,26 @@ class SegmentCheck(BaseModel):
     id: str
     present: bool
     sealed: bool
-    records: int = 0
-    delivered: int = 0
-    duplicate: int = 0
-    dead: int = 0
-    dropped: int = 0
-    recovered: int = 0
-    pending: int = 0
-    refused: int = 0
+    records: int
+    delivered: int
+    duplicate: int
+    dead: int
+    dropped: int
+    recovered: int
+    pending: int
+    refused: int
     skipped: int = 0
     """Lines of a kind that this version does not know, and that ask for no delivery."""
-    damage: list[str] = []
-    broken: list[str] = []
+    damage: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
 
 
-class Verification(BaseModel):
+@dataclass(kw_only=True)
+class Verification(FileReport):
     """The whole report."""
 
-    segments: list[SegmentCheck] = []
-    totals: dict[str, int] = {}
-    unreadable: dict[str, str] = {}
-    newer: list[str] = []
-    archives: list[str] = []
-    """What is wrong with archives: members that can't be read, and what their manifests miss."""
+    segments: list[SegmentCheck] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
 
     @property
     def broken(self) -> bool:
@@ -81,21 +76,12 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
     result = Verification()
     seen: dict[bytes, Known] = {}
     present: set[str] = set()
-    unreadable: dict[Path, str] = {}
-    for segment in each_segment(sources, unreadable):
-        if segment.format is Format.NEWER:
-            result.newer.append(str(segment.path))
-        if not segment.id:
-            continue
+
+    def take(segment: Segment) -> None:
         present.add(segment.id)
-        try:
-            result.segments.append(_check_file(segment, ledger, seen))
-        except OSError as error:
-            unreadable[segment.path] = error.strerror or str(error)
-    result.unreadable = {str(path): why for path, why in unreadable.items()}
-    for archive in sources.archives:
-        result.newer += map(str, archive.newer)
-        result.archives += archive.problems
+        result.segments.append(_check_file(segment, ledger, seen))
+
+    result.look(sources, take)
     if whole:
         folders = {str(spool) for spool in sources.spools}
         absent = [row for row in ledger.segments() if row.id not in present]
@@ -103,8 +89,7 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
         requeued = Counter(letter.place.segment for letter in ledger.letters_with("requeued"))
         for row in absent:
             result.segments.append(_check_row(row, keys.get(row.number, Counts()), requeued[row.number], folders))
-    for name in _COUNTS:
-        result.totals[name] = sum(getattr(check, name) for check in result.segments)
+    result.totals = {name: sum(getattr(check, name) for check in result.segments) for name in _COUNTS}
     return result
 
 
@@ -112,45 +97,39 @@ def _check_file(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> S
     """Read a segment, and compare it with its seal and with its row.  Raises OSError."""
     row = ledger.segment(segment.id)
     segment.number = ledger.number_of(segment.id)
-    damaged_lines = examine(segment, ledger, seen, Survey())
-    hidden = segment.damaged + sum(map(_joined, damaged_lines))
+    lines = examine(segment, ledger, seen, Survey())
+    # where a newline was hit, two lines are one, which hides a record more
+    hidden = segment.damaged + sum(max(0, line.raw.count(LINE_START) - 1) for line in lines)
     check = _check(row_of(segment, finished=False), present=True)
     check.skipped = segment.skipped
-    check.damage += map(_damage_text, damaged_lines)
+    check.damage += (
+        f"line {line.number:,}: {line.reason}, {line.size:,} bytes at byte {line.offset:,}" for line in lines
+    )
     if segment.torn:
         check.damage.append(f"torn tail of {segment.torn:,} bytes at byte {segment.offset:,}: {_TORN}")
     if segment.reader and segment.reader.invalid > MOST_INVALID:
         check.damage.append(f"{segment.reader.invalid - MOST_INVALID:,} more lines are no records")
-    _compare_with_seal(check, segment, hidden)
+    if segment.seal and segment.cut:
+        text = f"the seal counts {segment.seal.records:,} records, {check.records:,} are here"
+        if segment.damaged and 0 <= segment.seal.records - check.records <= hidden:
+            check.damage.append(text)  # the damaged lines explain it
+        else:
+            check.broken.append(text)  # lines were taken out, added or changed
     if row is not None:
         _compare_with_row(check, segment, row, hidden)
     return check
 
 
-def _compare_with_seal(check: SegmentCheck, segment: Segment, hidden: int) -> None:
-    """Note records that the seal counts and the file does not hold, or the other way round.
-
-    ``hidden`` is how many records the damaged lines may have been.
-    """
-    if segment.seal is None or not segment.cut:
-        return
-    missing = segment.seal.records - segment.counts.records
-    text = f"the seal counts {segment.seal.records:,} records, {segment.counts.records:,} are here"
-    if segment.damaged and 0 <= missing <= hidden:
-        check.damage.append(text)  # the damaged lines explain it
-    else:
-        check.broken.append(text)  # lines were taken out, added or changed
-
-
 def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hidden: int) -> None:
     """Note what the ledger counted in this segment when it was delivered, and what is different now."""
+    end = segment.size, segment.damaged + segment.cut  # neither grown nor damaged since it was delivered?
     if row.counts.records > segment.counts.records + hidden:
         text = f"cut short: {row.counts.records:,} records were read here before"
         if row.path == file_name(segment.path):
             check.broken.append(text)  # the file that was read has lost records
         else:
             check.damage.append(text)  # this is a copy, and may have been cut short when it was made
-    elif _unchanged(segment, row) and row.counts != segment.counts:
+    elif row.finished and end == (row.size, row.damaged) and row.counts != segment.counts:
         check.broken.append(f"the ledger's keys say {segment.counts}, its row says {row.counts}")
 
 
@@ -190,17 +169,3 @@ def _check(row: SegmentRow, *, present: bool) -> SegmentCheck:
         pending=row.counts.pending,
         refused=row.refused,
     )
-
-
-def _unchanged(segment: Segment, row: SegmentRow) -> bool:
-    """Whether a finished file is as the ledger knows it: neither grown nor damaged since."""
-    return row.finished and (row.size, row.damaged) == (segment.size, segment.damaged + segment.cut)
-
-
-def _joined(damage: Damage) -> int:
-    """Return how many records a damaged line hides beyond the first: where a newline was hit, two lines are one."""
-    return max(0, damage.raw.count(LINE_START) - 1)
-
-
-def _damage_text(damage: Damage) -> str:
-    return f"line {damage.number:,}: {damage.reason}, {damage.size:,} bytes at byte {damage.offset:,}"

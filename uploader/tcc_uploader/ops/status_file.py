@@ -17,15 +17,20 @@ _EVERY: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class ProcessReport(BaseModel):
-    """The content of ``status.json``.  Times are wall-clock seconds since 1970."""
+class Activity(BaseModel):
+    """What an uploader tells of its work.  Times are wall-clock seconds since 1970."""
+
+    watcher: str = "none"
+    destinations: list[DestinationReport] = []
+    last_success: float | None = None
+    trouble: str = ""
+
+
+class ProcessReport(Activity):
+    """The content of ``status.json``."""
 
     pid: int
     updated: float
-    watcher: str
-    destinations: list[DestinationReport]
-    last_success: float | None
-    trouble: str
 
 
 class StatusFile:
@@ -50,7 +55,16 @@ class StatusFile:
     def write(self, engine: Engine) -> None:
         """Write the file if anything but the time has changed.  A failure is logged: it must not stop the work."""
         self._last = engine.clock.monotonic()
-        report = _report_of(engine, self._pid, self._earlier_success)
+        queues = engine.backlog.queues.values()
+        successes = [queue.health.last_success for queue in queues if queue.health.last_success is not None]
+        report = ProcessReport(
+            pid=self._pid,
+            updated=engine.clock.wall(),
+            watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
+            destinations=[engine.backlog.report(queue) for queue in queues],
+            last_success=max(successes, default=self._earlier_success),
+            trouble=engine.trouble,
+        )
         if self._written and report.model_copy(update={"updated": self._written.updated}) == self._written:
             return
         try:
@@ -59,20 +73,6 @@ class StatusFile:
             _log.warning("can't write %s: %s", self._path, error)
         else:
             self._written = report
-
-
-def _report_of(engine: Engine, pid: int, earlier_success: float | None) -> ProcessReport:
-    """Return the engine's report; ``earlier_success`` is the time of the last success of an earlier process."""
-    queues = engine.backlog.queues.values()
-    successes = [queue.health.last_success for queue in queues if queue.health.last_success is not None]
-    return ProcessReport(
-        pid=pid,
-        updated=engine.clock.wall(),
-        watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
-        destinations=[engine.backlog.report(queue) for queue in queues],
-        last_success=max(successes, default=earlier_success),
-        trouble=engine.trouble,
-    )
 
 
 def read_report(state: Path) -> ProcessReport | None:
