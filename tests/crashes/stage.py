@@ -49,7 +49,7 @@ from tcc_schemas.lines import encode
 from tcc_uploader import files
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery import engine as engine_module
-from tcc_uploader.delivery.engine import Answered, Engine, Limits
+from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
 from tcc_uploader.settings import Settings
@@ -211,11 +211,10 @@ class Uploader:
         heard = False
         while True:
             try:
-                message = self.engine.inbox.get_nowait()
+                call = self.engine.inbox.get_nowait()
             except Empty:
                 return heard
-            assert isinstance(message, Answered)
-            self.engine._take(message)
+            call()
             heard = True
 
 

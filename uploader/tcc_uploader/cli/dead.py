@@ -9,7 +9,7 @@ import click
 
 from tcc_uploader.dead import mailbox
 from tcc_uploader.dead.mailbox import LetterRequest
-from tcc_uploader.inspect.letters import dead_letters
+from tcc_uploader.dead.store import dead_letters
 from tcc_uploader.model.letter import Letter, with_body
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from tcc_schemas.lines import Line
 from tcc_uploader.files import file_name, identity_of, make_durably, opened, write_whole
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
@@ -63,6 +64,24 @@ def path_of(state: Path, ident: str) -> Path:
 def read(path: Path) -> Letter:
     """Read a letter.  Raises OSError, or ValueError if it is none."""
     return Letter.model_validate_json(path.read_bytes())
+
+
+def dead_letters(state: Path, ledger: Ledger, unreadable: dict[Path, str]) -> dict[str, Letter]:
+    """Return the dead letters by their ids, the oldest first; not those that were requeued, delivered or dropped.
+
+    Adds to ``unreadable`` which files can't be read, and why.  Raises :class:`LedgerError`.
+    """
+    found = []
+    for path in sorted((state / FOLDER).glob("*.json")):
+        try:
+            letter = read(path)
+        except (OSError, ValueError) as error:
+            unreadable[path] = str(error)
+            continue
+        row = ledger.letter(letter.id)
+        if row is None or row.fate == "dead":  # no row: a process died between writing the letter and its row
+            found.append(letter)
+    return {letter.id: letter for letter in sorted(found, key=lambda letter: letter.died_at)}
 
 
 def open_letter(path: Path, number: int) -> tuple[Segment, Line]:

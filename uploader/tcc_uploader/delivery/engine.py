@@ -1,11 +1,11 @@
-"""The engine: read, send, commit, remove, and again.  One thread decides; all others hand their news to ``inbox``."""
+"""The engine: read, send, commit, remove, and again.  One thread does it; others put calls for it into ``inbox``."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.files import file_name
@@ -54,27 +54,6 @@ class Limits:
     """Records known to wait, beyond which reading pauses: 40 bytes each."""
 
 
-class FileChanged(NamedTuple):
-    """A file may have grown."""
-
-    path: Path
-
-
-class Answered(NamedTuple):
-    """A request has its answer."""
-
-    record: Record
-    answer: Answer
-
-
-class Stop(NamedTuple):
-    """Finish what is in flight, and end."""
-
-
-Event = FileChanged | Answered | Stop
-"""What other threads tell the engine's."""
-
-
 class Engine:
     """Delivers what lies in some spools.  Use as ``with Engine(…) as engine``."""
 
@@ -93,14 +72,15 @@ class Engine:
         """Make an engine.  ``is_gone`` tells whether a segment's writer is gone; ``on_step`` is called in each turn."""
         self.settings = settings
         self.clock = clock or Clock()
-        self.inbox: SimpleQueue[Event] = SimpleQueue()
+        self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        """What other threads want to be called in the engine's: a file has changed, an answer has come, stop."""
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, removes=removes)
         cache = LineCache()
         self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake.counted)
         in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # a thread that is done finds the next ready
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
-        self._pool = Pool[Record](settings.in_flight, lambda *answered: self.inbox.put(Answered(*answered)))
+        self._pool = Pool[Record](settings.in_flight, self._put_answer)
         self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
         self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes)
         self._recovery = Recovery(self.settlement, self.intake, self.backlog, is_gone)
@@ -133,11 +113,17 @@ class Engine:
 
     def stop(self) -> None:
         """End soon.  May be called from a signal handler or another thread."""
-        self.inbox.put(Stop())
+        self.inbox.put(self._stop)
+
+    def _stop(self) -> None:
+        self._stopping = True
+
+    def _put_answer(self, record: Record, answer: Answer) -> None:
+        self.inbox.put(partial(self.dispatcher.take_answer, record, answer))
 
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop`.  Raises :class:`LedgerError` if the ledger is lost or damaged on the way."""
-        self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(FileChanged(path)))
+        self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
         tick = self.clock.monotonic()
         self._requeue.send_requeued()
         while not self._stopping:
@@ -250,7 +236,7 @@ class Engine:
         return all(pause is not None and pause.needs_operator for pause in pauses)
 
     def _wait(self, until: float) -> None:
-        """Wait for events until a moment on the monotonic clock, then take all there are."""
+        """Wait for a call until a moment on the monotonic clock, then make all that are there."""
         now = self.clock.monotonic()
         if self.trouble:
             until = min(until, now + self._limits.tick)
@@ -261,22 +247,14 @@ class Engine:
         if (due := self._committer.due) is not None:
             until = min(until, max(now, due))
         try:
-            self._take(self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait())
+            call = self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait()
+            call()
             if self.in_flight > self.settings.in_flight // 2:
                 time.sleep(_GATHER)
             while True:
-                self._take(self.inbox.get_nowait())
+                self.inbox.get_nowait()()
         except Empty:
             pass
-
-    def _take(self, event: Event) -> None:
-        match event:
-            case FileChanged(path):
-                self.intake.hint(path)
-            case Answered(record, answer):
-                self.dispatcher.take_answer(record, answer)
-            case Stop():
-                self._stopping = True
 
     def _drain(self) -> None:
         """Wait for the answers to what is in flight, and commit them."""
