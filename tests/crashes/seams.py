@@ -1,8 +1,8 @@
 """The seams of the product that a crash test may use: names under which it makes a system call, or commits.
 
 A test puts something of its own in such a place, to trace what is done, to let it fail, or to give another actor its
-turn.  Nothing else of the product stands aside for a test; the mutations (``test_mutations.py``) replace rules, not
-seams, and only to show that their loss is found.
+turn.  Crash tests may replace nothing else.  (The mutations in ``test_mutations.py`` replace rules, to show that the
+tests find it.)
 """
 
 from collections.abc import Callable

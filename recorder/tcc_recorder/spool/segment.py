@@ -39,7 +39,7 @@ _FLAGS: Final = (
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_BINARY", 0)
 )
-_NAMES: Final = 16
+_NAME_TRIES: Final = 16
 """How many names are tried if another process locks each new file first."""
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
 """Errors of a file system without locks: the uploader delivers such a segment but does not remove it."""
@@ -147,7 +147,7 @@ class Segment:
             )
         except OSError:
             with suppress(OSError):
-                _unlink(self.path)  # it holds no record; a full disk must not fill with empty files
+                _unlink(self.path)  # it holds no record; leave no empty files on a full disk
             self.close()
             raise
 
@@ -160,7 +160,9 @@ class Segment:
         descriptor = self._descriptor
         if not self.intact:
             raise SegmentLostError(errno.EINTR, "a write was interrupted")
-        if self._links(descriptor) is None:  # a daemonizer closed it; the number may be a file of the agent now
+        if (
+            self._links(descriptor) is None
+        ):  # a daemonizing program has closed it, and the agent may use its number for another file
             raise SegmentLostError(errno.EBADF, "other code closed the segment's descriptor")
         self.intact = False  # until file and counts match again: a signal handler may raise in between
         try:
@@ -214,7 +216,7 @@ class Segment:
 
 def _create(directory: str, file_mode: int) -> tuple[str, int]:
     """Return path and descriptor of a new file that is locked and still has its name."""
-    for _ in range(_NAMES):
+    for _ in range(_NAME_TRIES):
         name = f"{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime())}-{os.urandom(8).hex()}.jsonl"
         path = os.path.join(directory, name)  # noqa: PTH118 -- see prepare_directory
         descriptor = _open(path, _FLAGS, file_mode)

@@ -56,7 +56,7 @@ class Backlog:
         return sum(len(queue) + len(queue.undecided) for queue in self.queues.values())
 
     def report(self, queue: DestinationQueue) -> DestinationReport:
-        """Return how a destination does."""
+        """Return a destination's state."""
         epoch = self.clock.wall() - self.clock.monotonic()
         return queue.report(epoch, self.in_flight.to(queue.destination))
 

@@ -128,7 +128,7 @@ class DestinationQueue:
             _log.warning("%s is paused, its records wait: %s; %s", url, pause.reason, what_to_do)
 
     def report(self, epoch: float, in_flight: int) -> DestinationReport:
-        """Return how the destination does.  ``epoch`` is what the wall clock is ahead of the monotonic one, seconds."""
+        """Return the destination's state.  ``epoch`` is what the wall clock is ahead of the monotonic one, seconds."""
         pause = self.health.pause
         probe = pause.next_probe if pause else None
         return DestinationReport(

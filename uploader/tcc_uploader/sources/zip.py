@@ -1,4 +1,4 @@
-"""The members of a zip archive, read by :mod:`zipfile`, whose memory is bounded here and whose errors get one type."""
+"""The members of a zip archive, read by :mod:`zipfile` in limited memory; its errors become one type."""
 
 import stat
 import struct
@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Refused, errors_as
 
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
-"""Bytes of an archive's directory, which :mod:`zipfile` holds whole, 10 times over: some 150,000 members."""
+"""Bytes of an archive's directory, some 150,000 members: :mod:`zipfile` needs 10 times as much memory for it."""
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREAD_METHODS: Final = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz"}
 _ENCRYPTED: Final = 0x2041
@@ -27,7 +27,7 @@ _ZIPFILE_ERRORS: Final = (
     RuntimeError,
     ValueError,
 )
-"""What :mod:`zipfile` raises at bytes that make no sense."""
+"""What :mod:`zipfile` raises for invalid data."""
 _BAD_DIRECTORY: Final = "its directory is damaged or cut short: fetch or copy it again"
 _BAD_MEMBER: Final = "its bytes are not those that were packed: fetch or copy it again"
 
@@ -53,7 +53,7 @@ class _BoundedFile:
 
 
 def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
-    """Yield the members that are no folders, in the order of the directory, which stands at the file's end.
+    """Yield the members that are no folders, in the order of the directory, which is at the end of the file.
 
     Raises :class:`ArchiveError` if the directory can't be read.
     """

@@ -49,7 +49,7 @@ def remove_if_abandoned(path: Path) -> None:
             if old and try_lock(file.fileno()) and os.fstat(file.fileno()).st_size == 0:
                 _unlink(path)
     except OSError:
-        return  # gone, or it stays: neither hurts
+        return  # if this fails, the next sweep tries again
 
 
 def _claim(segment: Segment, held: ExitStack) -> bool:

@@ -1,15 +1,17 @@
 """What a server's answer means for a record: one table, and the pure function that applies it.
 
-==========================================  ==========================================================
-answer                                      verdict
-==========================================  ==========================================================
-2xx; 409 that says it exists                delivered
-2xx with a web page                         pause: a captive portal, a proxy, or a wrong URL
-408, 425, 429, 5xx, any transport error     retry (an outage; ``Retry-After`` is honoured up to 1 h)
-401, 403, 404, 405, 407, 3xx, certificate   pause the destination until an operator helps
-413, 400, 422                               refused, divisible: a run's items are tried one by one
-other 4xx                                   refused
-==========================================  ==========================================================
+===========================================  ==========================================================
+answer                                       verdict
+===========================================  ==========================================================
+2xx; 409 that says the record exists         delivered
+2xx with a web page                          pause: a captive portal, a proxy, or a wrong URL
+408, 425, 429, any other status or           retry (an outage; ``Retry-After`` is honoured up to 1 h)
+transport error
+401, 403, 404, 405, 407, 3xx, certificate,   pause the destination until an operator helps
+a key, URL or proxy that can't be used
+413, 400, 422                                refused, divisible: a run's items are tried one by one
+other 4xx                                    refused
+===========================================  ==========================================================
 """
 
 import re
