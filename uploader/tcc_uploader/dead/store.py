@@ -1,5 +1,6 @@
 """Dead letters: one JSON file each in the state's ``dead`` folder, kept until an operator decides."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -36,7 +37,7 @@ def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
         answer=cause.answer.text.decode(errors="replace") if cause.answer else "",
         url=cause.url,
         segment=segment.id,
-        source=file_name(segment.path),
+        source=_source_of(segment),
         line=line.number,
         kind=line.kind,
         record_id=line.id,
@@ -47,6 +48,14 @@ def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
         died_at=now_text(),
         body=body_text(cause.body),
     )
+
+
+def _source_of(segment: Segment) -> str:
+    """Return the file that a record stood in; for a letter that is dead again, the one that it tells of."""
+    if segment.format is Format.LETTER:
+        with suppress(OSError, ValueError):
+            return read(segment.path).source
+    return file_name(segment.path)
 
 
 def write(state: Path, letter: Letter) -> None:

@@ -52,7 +52,7 @@ class Backlog:
 
     @property
     def waiting(self) -> int:
-        """Records that wait for a destination, whatever its state."""
+        """Records that wait for a destination, whatever its state; not those in flight, nor feedback for its run."""
         return sum(len(queue) + len(queue.undecided) for queue in self.queues.values())
 
     def report(self, queue: DestinationQueue) -> DestinationReport:
@@ -141,18 +141,21 @@ class Backlog:
     def _fetch(self, queue: DestinationQueue, location: Location, history: History) -> Record | None:
         """Return the record that stands at a location, or None if it is not there any more, or not now."""
         segment = self.intake.by_handle.get(location.handle)
-        line = self.cache.take(location.handle, location.line) or (self._read(segment, location) if segment else None)
+        line = self.cache.take(location.handle, location.line)
+        if line is None and segment is not None:
+            line = self._read(segment, location, log=not history.failures)
         if segment is None or location.handle not in self.intake.by_handle:  # its file has gone
             self.release_feedback(location.run)
             return None
         if line is None:
-            queue.postpone(location, history, self.clock.monotonic() + backoff(history.failures + 1, 1.0))
+            history = history._replace(failures=history.failures + 1)
+            queue.postpone(location, history, self.clock.monotonic() + backoff(history.failures, 1.0))
             return None
         token = idempotency_token(line.kind, line.id, line.body)
         key = dedupe_key(line.kind, line.id)
         return Record(queue.destination, segment, line, location, history, key, token)
 
-    def _read(self, segment: Segment, location: Location) -> Line | None:
+    def _read(self, segment: Segment, location: Location, *, log: bool) -> Line | None:
         fetch = store.fetch if segment.format is Format.LETTER else reader.fetch
         try:
             return fetch(segment, Span(location.line, location.offset, location.size))
@@ -160,7 +163,8 @@ class Backlog:
             self.intake.forget(segment)
             return None
         except (OSError, ValueError) as error:
-            _log.warning("can't read %s again: %s", segment.path, error)
+            if log:
+                _log.warning("can't read %s again: %s", segment.path, error)
             return None
 
     def _waits_for_run(self, record: Record) -> bool:

@@ -34,10 +34,12 @@ class Committer:
     """Segments without a seal that have changed since their writers were last looked for."""
     _due: float | None = None
 
-    @property
-    def due(self) -> float | None:
-        """When to commit while requests are in flight, on the monotonic clock; None if there is nothing to commit."""
-        if not self.settlement.touched:
+    def due_at(self) -> float | None:
+        """Return when to commit while requests are in flight, on the monotonic clock; None if nothing waits for it.
+
+        The time runs from the first call after something was settled.
+        """
+        if not self.settlement.waits:
             self._due = None
         elif self._due is None:
             self._due = self.clock.monotonic() + _COMMIT_DELAY
@@ -45,23 +47,25 @@ class Committer:
 
     def is_due(self) -> bool:
         """Whether a commit has waited long enough for more answers."""
-        return self.due is not None and self.clock.monotonic() >= self.due
+        due = self.due_at()
+        return due is not None and self.clock.monotonic() >= due
 
     def commit(self, candidates: Collection[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
         """Commit all that was settled, then remove or forget those of ``candidates`` that are finished.
 
         By default these are the segments that changed.  Without a seal only the lock tells whether a writer is gone:
-        that is tried when ``writers_may_be_gone``.
+        that is tried when ``writers_may_be_gone``; the others are kept in ``changed_unsealed`` until then.
         """
-        if not self._write_letters():
-            return
+        touched = set(self.settlement.touched)
         if candidates is None:
-            candidates = self.settlement.touched
-            self.changed_unsealed.update(segment for segment in candidates if not segment.seal)
+            candidates = touched
+            self.changed_unsealed |= {segment for segment in touched if not segment.seal}
+        else:
+            self.changed_unsealed |= {segment for segment in touched.difference(candidates) if not segment.seal}
         settled = [segment for segment in candidates if segment.settled]
         removable = [s for s in settled if self.removes and s.removable and (s.seal or writers_may_be_gone)]
-        self._commit_staying(settled)
-        self._commit_removed(removable)
+        if self._commit_and_forget(settled):
+            self._commit_and_remove(removable)
 
     def note_trouble(self, error: Exception) -> None:
         """Keep why the state can't be written: nothing is lost, and it is tried again."""
@@ -69,35 +73,30 @@ class Committer:
             _log.error("can't write %s: %s; nothing more is sent until that works", self.state, error)
         self.trouble = str(error)
 
-    def _write_letters(self) -> bool:
-        try:
-            self.settlement.write_letters()
-        except OSError as error:
-            self.note_trouble(error)
-            return False
-        return True
-
-    def _commit_staying(self, settled: Sequence[Segment]) -> None:
+    def _commit_and_forget(self, settled: Sequence[Segment]) -> bool:
         """Commit; forget the settled segments that stay where they are, and to which nothing more can come."""
         staying = [s for s in settled if s.complete and not (self.removes and s.removable)]
-        if self._write(staying):
-            for segment in staying:
-                self.intake.finish(segment)
-            for segment in settled:
-                if segment.stream is not None and not segment.journal.undecided:
-                    self.intake.forget(segment)
+        if not self._write(staying):
+            return False
+        for segment in staying:
+            self.intake.finish(segment)
+        for segment in settled:
+            if segment.stream is not None and not segment.journal.undecided:
+                self.intake.forget(segment)
+        return True
 
-    def _commit_removed(self, removable: Sequence[Segment]) -> None:
+    def _commit_and_remove(self, removable: Sequence[Segment]) -> None:
         """Claim segments, commit that they are finished, and remove them."""
         for start in range(0, len(removable), CLAIMS_AT_ONCE):
             with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
                 if not self._write(claimed):
                     claimed.clear()
+                    return
 
     def _write(self, finished: Sequence[Segment]) -> bool:
         try:
             self.settlement.commit(finished)
-        except Unavailable as error:
+        except (Unavailable, OSError) as error:
             self.note_trouble(error)
             return False
         self.trouble = ""

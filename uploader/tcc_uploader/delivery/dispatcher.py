@@ -77,8 +77,9 @@ class Dispatcher:
     def give_up_overdue(self) -> None:
         """Count requests as failed whose answer drips in too slowly: their threads may hang for ever."""
         for record in self.in_flight.sent_before(self.clock.monotonic() - OVERDUE):
-            self.pool.abandon(record)
-            self.take_answer(record, Answer(error=TimeoutError(f"no whole answer within {OVERDUE:.0f} s")))
+            # of those that no thread has begun, the pool knows; the first one's failure may have taken others back
+            if record in self.in_flight and self.pool.abandon(record):
+                self.take_answer(record, Answer(error=TimeoutError(f"no whole answer within {OVERDUE:.0f} s")))
         self.pool.nudge()
 
     def give_up_undecided(self) -> None:
@@ -104,7 +105,7 @@ class Dispatcher:
         self.pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
 
     def _take_back(self) -> None:
-        """Queue again what no thread has begun to send: a destination that just paused shall get none of it."""
+        """Queue again what no thread has begun to send, to whatever destination: one of them has just paused."""
         now = self.clock.monotonic()
         for record in self.pool.take_back():
             self.in_flight.remove(record)

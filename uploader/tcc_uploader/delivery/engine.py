@@ -43,7 +43,7 @@ class Limits:
     rescan: float = 30.0
     """Seconds between scans, which find what no event told of."""
     tick: float = 1.0
-    """Seconds: how often the watcher is looked after, and the status told."""
+    """Seconds: how often the watcher, the ledger's file, requests and overdue answers are looked after."""
     drain: float = 25.0
     """Seconds to wait for answers at the end: less than what a container is given to stop."""
     read_ahead: int = 256
@@ -236,7 +236,7 @@ class Engine:
         return all(pause is not None and pause.needs_operator for pause in pauses)
 
     def _wait(self, until: float) -> None:
-        """Wait for a call until a moment on the monotonic clock, then make all that are there."""
+        """Wait for a call until there is something to do, at most until a moment on the monotonic clock."""
         now = self.clock.monotonic()
         if self.trouble:
             until = min(until, now + self._limits.tick)
@@ -244,7 +244,12 @@ class Engine:
             until = now
         elif (due := self.dispatcher.next_due()) is not None:
             until = min(until, due)
-        if (due := self._committer.due) is not None:
+        self._listen(until)
+
+    def _listen(self, until: float) -> None:
+        """Wait for a call until a moment on the monotonic clock, or the next commit; then make all that are there."""
+        now = self.clock.monotonic()
+        if (due := self._committer.due_at()) is not None and not self.trouble:
             until = min(until, max(now, due))
         try:
             call = self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait()
@@ -260,7 +265,9 @@ class Engine:
         """Wait for the answers to what is in flight, and commit them."""
         until = self.clock.monotonic() + self._limits.drain
         while self.in_flight and self.clock.monotonic() < until:
-            self._wait(until)
+            self._listen(until)
+            if self._committer.is_due():
+                self._committer.commit()
         self._committer.commit()
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:

@@ -1,6 +1,6 @@
-"""Whether a destination takes records now: a circuit breaker.  Pure: clock and chance are passed in."""
+"""Whether a destination takes records now: a circuit breaker.  Time and random numbers are passed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 FIRST_BACKOFF: Final = 1.0
@@ -57,8 +57,14 @@ class Health:
         self.last_success = wall
 
     def failed(self, reason: str, wait: float | None, *, now: float, wall: float, chance: float) -> None:
-        """Note an outage: pause for ``wait`` seconds, or for a time that grows with each failure."""
-        if self.pause is not None and (self.pause.needs_operator or self.pause.is_before_probe(now)):
+        """Note an outage: pause for ``wait`` seconds, or for a time that grows with each failure.
+
+        It does not end that an operator is needed, but it was the answer to the probe: the next one comes later.
+        """
+        if self.pause is not None and self.pause.is_before_probe(now):
+            return
+        if self.pause is not None and self.pause.needs_operator:
+            self.pause = replace(self.pause, next_probe=now + OPERATOR_PROBE)
             return
         self.failures += 1
         delay = backoff(self.failures, chance) if wait is None else wait

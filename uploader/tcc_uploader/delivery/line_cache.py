@@ -37,8 +37,8 @@ class LineCache:
         self._pinned_bytes += line.size
 
     def keep(self, handle: int, line: Line) -> None:
-        """Keep a line if there is room."""
-        if self._evictable_bytes + line.size <= _EVICTABLE_BYTES:
+        """Keep a line if there is room, and it is not pinned."""
+        if (handle, line.number) not in self._lines and self._evictable_bytes + line.size <= _EVICTABLE_BYTES:
             self._lines[handle, line.number] = line, False
             self._evictable_bytes += line.size
 

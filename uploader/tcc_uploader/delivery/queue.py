@@ -42,10 +42,10 @@ class _Postponed(NamedTuple):
 class DestinationQueue:
     """One destination's records.  Its containers are named after the states in :mod:`.record`.
 
-    ``due`` times are on the monotonic clock, ``now`` is in wall-clock seconds.
+    ``due`` and ``now`` are times on the monotonic clock, ``wall`` is in wall-clock seconds.
     """
 
-    def __init__(self, route: Route, now: float) -> None:
+    def __init__(self, route: Route, wall: float) -> None:
         self.destination = route.destination
         self.api_key = route.api_key
         self.health = Health()
@@ -56,7 +56,7 @@ class DestinationQueue:
         """Refused since the last success: dead at the next one."""
         self._order = 0
         if route.blocked:
-            self.health.block(route.blocked, route.remedy, wall=now)
+            self.health.block(route.blocked, route.remedy, wall=wall)
             self.log_change(None)
 
     def __len__(self) -> int:
@@ -68,7 +68,7 @@ class DestinationQueue:
         heapq.heappush(self.postponed, _Postponed(due, self._order, location, history))
 
     def retry_now(self) -> None:
-        """Let the records that failed once be tried again now, before what came after them."""
+        """Let the records that failed at most once be tried again now, before what came after them."""
         self.postponed = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self.postponed]
         heapq.heapify(self.postponed)
 

@@ -29,6 +29,9 @@ class Requeue:
     queued: set[str] = field(default_factory=set)
     """The ids of letters that were queued by this process: none is queued twice for one request."""
 
+    stuck: set[Path] = field(default_factory=set)
+    """Requests that were done, and whose files can't be removed: that is logged once."""
+
     def take_requests(self) -> None:
         """Do what was asked for, and commit it; then the request may be forgotten."""
         taken = []
@@ -37,9 +40,14 @@ class Requeue:
             taken.append(file)
         if taken:
             self.settlement.commit()
-            for file in taken:
-                file.unlink(missing_ok=True)
             self.send_requeued()
+            for file in taken:
+                try:
+                    file.unlink(missing_ok=True)
+                except OSError as error:
+                    if file not in self.stuck:
+                        _log.warning("%s was done, and can't be removed: %s", file, error)
+                    self.stuck.add(file)
 
     def send_requeued(self) -> None:
         """Queue every letter that the ledger knows as requeued, and that is not queued yet."""

@@ -52,9 +52,14 @@ class Settlement:
     total: Counts = field(default_factory=Counts)
     """What was settled by this process: delivered, duplicate and dead."""
     settled: int = 0
-    """How many records were settled by this process: it grows while there is progress."""
+    """How many records were settled by this process, or found to be requeued: it grows while there is progress."""
     answered: list[Path] = field(default_factory=list)
     """Letters whose record was delivered or dropped after all: their files go after the commit."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.touched or self.unwritten_letters or self.changes)
 
     @property
     def adjusts(self) -> bool:
@@ -95,8 +100,8 @@ class Settlement:
         letter = store.letter_of(segment, line, cause)
         self.unwritten_letters.append(_UnwrittenLetter(segment, letter, key, digest_of(token)))
 
-    def write_letters(self) -> None:
-        """Write the letters of dead records.  Raises OSError; nothing is lost then, call it again later."""
+    def _write_letters(self) -> None:
+        """Write the letters of dead records, before anything says that they are dead.  Raises OSError."""
         while self.unwritten_letters:
             segment, letter, key, digest = self.unwritten_letters[0]
             store.write(self.state, letter)
@@ -109,21 +114,25 @@ class Settlement:
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
 
     def commit(self, finished: Iterable[Segment] = ()) -> None:
-        """Write everything to the ledger; ``finished`` are segments that no record can be added to any more.
+        """Write the letters, then everything to the ledger; to ``finished`` segments no record can be added any more.
 
-        Raises :class:`LedgerError`; nothing is lost then, call it again later.
+        Raises OSError, :class:`LedgerError`; nothing is lost then, call it again later.
         """
+        self._write_letters()
         rows = {segment.number: row_of(segment, finished=False) for segment in self.touched}
         rows |= {segment.number: row_of(segment, finished=True) for segment in finished}
         self.changes.segments = rows
         if not self.changes:
             return
         self.ledger.commit(self.changes)
-        for path in self.answered:
-            path.unlink(missing_ok=True)
-        self.answered.clear()
         self.changes = Changes()
         self.touched.clear()
+        while self.answered:
+            path = self.answered.pop()
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:  # the ledger has the last word on it
+                _log.warning("%s is settled, and can't be removed: %s", path, error)
 
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note what became of a letter: queued again (its record is pending), delivered after all, or dropped."""

@@ -74,12 +74,17 @@ class Pool(Generic[Tag]):
             self._queued.clear()
         return waiting
 
-    def abandon(self, tag: Tag) -> None:
-        """Ignore the answer to this request from now on, and let another thread replace the one that waits for it."""
+    def abandon(self, tag: Tag) -> bool:
+        """Ignore the answer to this request from now on, and let another thread replace the one that waits for it.
+
+        Return False, and do nothing, if no thread has begun it.
+        """
         with self._lock:
-            self._abandoned.add(id(tag))
-            self._at_work.pop(id(tag), None)
-            self._hand_out()
+            begun = self._at_work.pop(id(tag), None) is not None
+            if begun:
+                self._abandoned.add(id(tag))
+                self._hand_out()
+        return begun
 
     def nudge(self) -> None:
         """Begin more requests if some hang.  Call it about every second."""
