@@ -284,3 +284,35 @@ def test_a_record_that_can_t_be_read_again_is_logged_once_and_tried_less_often(
 def _until(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         time.sleep(0.01)
+
+
+def test_a_success_of_an_earlier_request_does_not_end_a_pause_that_the_server_asked_for() -> None:
+    """Ten minutes are ten minutes; any other outage is over at the first success."""
+    health = Health()
+    health.failed("HTTP 429", 600, now=0, wall=0, chance=0.5)
+    health.succeeded(now=1, wall=1)
+    assert health.pause is not None
+    assert health.pause.next_probe == 600
+    health.succeeded(now=600, wall=600)
+    assert health.pause is None
+    health.failed("HTTP 503", None, now=601, wall=601, chance=0.5)
+    health.succeeded(now=601, wall=601)
+    assert health.pause is None
+
+
+def test_the_items_of_a_run_wait_while_the_destination_is_paused(rig: Rig, server: FaultServer) -> None:
+    """A Retry-After that another record got holds for the next item, too; then the run goes on where it was."""
+    SegmentFile().run("r1", *(step_item("r1", f"s{number}") for number in range(4))).write(rig.spool)
+    times: dict[str, float] = {}
+
+    def behaviour(request: Request) -> Reply:
+        times[request.ids[-1]] = rig.time.now
+        if request.ids == ["s1"] and rig.engine is not None:
+            (queue,) = rig.engine.backlog.queues.values()
+            queue.health.failed("HTTP 429", 600, now=rig.time.now, wall=rig.time.now, chance=0.5)
+        return Reply(413) if len(request.ids) > 1 else Reply()
+
+    server.behaviour = behaviour
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 1)
+    assert server.ids[1:] == [["s0"], ["s1"], ["s2"], ["s3"], ["r1"]]
+    assert times["s2"] - times["s1"] >= 600

@@ -23,7 +23,7 @@ def test_an_outage_pauses_for_longer_and_longer_and_a_success_ends_it() -> None:
         waits.append(round(it.pause.next_probe - now))  # type: ignore[operator]
         now = it.pause.next_probe or 0
     assert waits == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300]
-    it.succeeded(now)
+    it.succeeded(now=now, wall=now)
     assert (it.pause, it.failures, it.last_success) == (None, 0, now)
 
 

@@ -57,9 +57,9 @@ class Dispatcher:
         now, wall = self.clock.monotonic(), self.clock.wall()
         verdict, wait, remedy = classify(answer, datetime.fromtimestamp(wall, UTC))
         if verdict is Verdict.DELIVERED:
-            health.succeeded(wall)
+            health.succeeded(now=now, wall=wall)
             self._give_up(queue)
-            if before is not None:
+            if before is not None and health.pause is None:
                 queue.retry_now()
             self._accepted(record)
         elif verdict is Verdict.RETRY:
@@ -152,7 +152,11 @@ class Dispatcher:
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
         """Send the next item of a run that is sent item by item, or end it."""
-        if batch.left:
+        queue = self._queue_of(record)
+        if batch.left and queue.health.pause is not None:
+            record.on(RecordEvent.TAKEN_BACK)
+            queue.postpone(record.location, record.history, self.clock.monotonic())
+        elif batch.left:
             record.on(RecordEvent.NEXT_ITEM)
             self._send(record)
         elif not batch.refused:

@@ -18,13 +18,14 @@ class Pause:
     """Why a destination takes no records.
 
     ``since`` is in wall-clock seconds, ``next_probe`` on the monotonic clock (None: nothing to probe).  ``remedy``
-    tells an operator what to do; it is empty if waiting alone helps.
+    tells an operator what to do; it is empty if waiting alone helps.  ``asked`` says that the server asked for it.
     """
 
     reason: str
     since: float
     next_probe: float | None
     remedy: str = ""
+    asked: bool = False
 
     @property
     def needs_operator(self) -> bool:
@@ -48,12 +49,13 @@ class Health:
     refusals: int = 0
     """Records refused since the last success."""
 
-    def succeeded(self, wall: float) -> None:
-        """Note a delivery: the destination is up."""
+    def succeeded(self, *, now: float, wall: float) -> None:
+        """Note a delivery: the destination is up, unless it asked for a pause after it was sent this request."""
         self.successes += 1
         self.failures = 0
         self.refusals = 0
-        self.pause = None
+        if not (self.pause and self.pause.asked and self.pause.is_before_probe(now)):
+            self.pause = None
         self.last_success = wall
 
     def failed(self, reason: str, wait: float | None, *, now: float, wall: float, chance: float) -> None:
@@ -69,7 +71,7 @@ class Health:
         self.failures += 1
         delay = backoff(self.failures, chance) if wait is None else wait
         since = self.pause.since if self.pause else wall
-        self.pause = Pause(reason, since, now + delay)
+        self.pause = Pause(reason, since, now + delay, asked=wait is not None)
 
     def needs_operator(self, reason: str, remedy: str, *, now: float, wall: float) -> None:
         """Pause until an operator helps; probe every few minutes."""

@@ -64,7 +64,7 @@ class RecordEvent(Enum):
     KEY_IN_FLIGHT = auto()  # it is a letter, and another record with its key is being sent
     KNOWN = auto()  # the ledger, or a record in flight, says that it is not to be sent: a duplicate, or a conflict
     SENT = auto()  # it, or the next item of its batch, was handed to a sending thread
-    TAKEN_BACK = auto()  # no thread had begun to send it when its destination paused
+    TAKEN_BACK = auto()  # it, or its next item, was not sent yet when its destination paused
     FAILED = auto()  # no answer came, or one that says nothing about the record
     NEXT_ITEM = auto()  # it is a run that is sent item by item, and one item has its answer
     ACCEPTED = auto()  # the server has it
