@@ -64,7 +64,7 @@ class _Full:
         database = sqlite3.connect(state / FILE_NAME, isolation_level=None)
         database.execute("PRAGMA synchronous=OFF")
         database.execute("BEGIN")
-        rows = ((key, digest, *place) for key, digest, place in map(self._next, range(keys)))
+        rows = ((key, digest, *place) for key, (digest, place) in (self._next() for _ in range(keys)))
         database.executemany("INSERT INTO delivered VALUES (?,?,?,?)", rows)
         database.execute("COMMIT")
         database.close()
