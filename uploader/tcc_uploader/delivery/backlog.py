@@ -142,7 +142,7 @@ class Backlog:
             self.queues[destination].queued.append(location)
 
     def _fetch(self, queue: DestinationQueue, location: Location, history: History) -> Record | None:
-        """Return the record at a location; None if its file is gone.  Postpone it and return None if it can't be read."""
+        """Return the record at a location; None if its file is gone, or it can't be read (then postpone it)."""
         segment = self.intake.by_handle.get(location.handle)
         line = self.cache.take(location.handle, location.line)
         if line is None and segment is not None:

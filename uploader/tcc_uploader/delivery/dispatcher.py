@@ -40,7 +40,7 @@ class Dispatcher:
                     self._send(record)
 
     def next_due(self) -> float | None:
-        """When a destination is to be tried again, on the monotonic clock; None if none is, or nothing may be sent now."""
+        """When a destination is to be tried again, on the monotonic clock; None if none is, or nothing may be sent."""
         if min(self.in_flight.room) <= 0:
             return None
         queues = self.backlog.queues.values()
