@@ -63,10 +63,7 @@ def _lock_soon(descriptor: int) -> bool:
 
 
 def holder(state: Path) -> int | None:
-    """Return the pid of the uploader that uses this state directory, 0 if its pid is unknown; None if there is none.
-
-    On Windows the lock can't be tested: this is the pid of the last uploader, also if that has ended.
-    """
+    """Return the pid of this state's uploader (0: unknown); None if there is none.  On Windows: the last one's pid."""
     try:
         with FileIO(state / LOCK_NAME, "r+") as file:
             return None if try_lock(file.fileno()) else _pid(file)

@@ -88,7 +88,7 @@ def dead_letters(state: Path, ledger: Ledger, unreadable: dict[Path, str]) -> di
             unreadable[path] = str(error)
             continue
         row = ledger.letter(letter.id)
-        if row is None or row.fate == "dead":  # no row: a process died between writing the letter and its row
+        if row is None or row.fate == "dead":  # no row: a process died before it committed the row
             found.append(letter)
     return {letter.id: letter for letter in sorted(found, key=lambda letter: letter.died_at)}
 

@@ -123,10 +123,7 @@ class Backlog:
                 self._settle_known(record.segment, record.line, decision)
 
     def judge_now(self, segment: Segment, line: Line, key: bytes, delivered: Known | None) -> Decision:
-        """Judge a record by its key: what is delivered (also if not committed yet), or in flight, or dead.
-
-        Raises :class:`LedgerError`.
-        """
+        """Judge a record by what is delivered, dead or in flight under its key.  Raises :class:`LedgerError`."""
         other = self.in_flight.under(key)
         in_flight = other.known if other else self.settlement.changes.delivered.get(key)
         return judge_one(self.settlement.ledger, segment.number, line, key, delivered, in_flight)

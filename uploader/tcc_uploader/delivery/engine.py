@@ -139,10 +139,7 @@ class Engine:
         self._drain()
 
     def run_once(self, timeout: float) -> ReplayResult:
-        """Deliver what the sources hold, then end; or after ``timeout`` seconds in which nothing was read or settled.
-
-        Raises :class:`LedgerError` if the ledger can't be read, or is damaged.
-        """
+        """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`."""
         self._requeue.send_requeued()
         self._take_requests()
         self.intake.scan()

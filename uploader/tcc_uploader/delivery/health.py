@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 FIRST_BACKOFF: Final = 1.0
-"""Seconds."""
+"""The shortest wait after a failure, in seconds."""
 MAX_BACKOFF: Final = 300.0
-"""Seconds."""
+"""The longest wait after a failure, in seconds."""
 OPERATOR_PROBE: Final = 300.0
 """Seconds between probes of a destination that waits for an operator."""
 MAX_REFUSALS: Final = 20
@@ -98,9 +98,9 @@ class Health:
 
 
 def backoff(attempt: int, chance: float) -> float:
-    """Return the seconds to wait after failure number ``attempt`` (from 1): full jitter from 1 s up to 5 min.
+    """Return how long to wait after failure number ``attempt`` (from 1): 1 to ``2 ** attempt`` seconds, at most 5 min.
 
-    ``chance`` is uniform in [0, 1).
+    ``chance``, a random number in [0, 1), selects the time in this range.
     """
     ceiling = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt, 30))
     return FIRST_BACKOFF + chance * (ceiling - FIRST_BACKOFF)

@@ -28,10 +28,10 @@ class Recovery:
     """Tells whether a segment's writer is gone."""
 
     def recover(self, candidates: Iterable[Segment]) -> list[Segment]:
-        """Queue a record for every open run whose process is gone; return the segments that must wait for a scan.
+        """Queue a record for every open run whose process is gone; return the segments that must wait.
 
         A run's end may be in a later segment of the same process, and this segment may be newer than the last scan.  So
-        a run is recovered only after a scan that began when the process was known to be gone.  A segment's own records
+        a run is recovered only after a scan that began after the process was found to be gone.  A segment's own records
         must be settled first.  Raises :class:`LedgerError`.
         """
         undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]

@@ -33,10 +33,7 @@ class Requeue:
     """Requests that were carried out, but whose files can't be removed; this is logged once for each."""
 
     def take_requests(self) -> None:
-        """Carry out the waiting requests, commit the result, and remove the requests' files.
-
-        Raises OSError, :class:`LedgerError`; the files are kept then, so call this again later.
-        """
+        """Carry out the waiting requests, commit, and remove their files.  Raises OSError, :class:`LedgerError`."""
         taken = []
         for file, request in mailbox.waiting(self.state):
             self._take(request)

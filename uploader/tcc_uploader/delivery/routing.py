@@ -16,7 +16,7 @@ class Destination(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A destination and its API key.  ``blocked`` says why it can't be used, ``remedy`` what to do (empty: it can)."""
+    """Destination and API key.  ``blocked``: why it can't be used; ``remedy``: what to do (both empty if it can)."""
 
     destination: Destination
     api_key: str | None

@@ -51,7 +51,7 @@ class Changes:
     segments: dict[int, SegmentRow] = field(default_factory=dict)
     """Complete rows, by segment number."""
     adjustments: list[tuple[int, Counts]] = field(default_factory=list)
-    """Segment numbers, and what to add to the counts of each; not used if ``segments`` has the segment's row."""
+    """Segment numbers, and what to add to the counts of each; not used if the segment's row is written."""
 
     def __bool__(self) -> bool:
         return bool(self.delivered or self.letters or self.segments or self.adjustments)

@@ -44,10 +44,7 @@ def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE)
 
 
 def read_on(segment: Segment) -> list[Found]:
-    """Read the next chunk of a segment, update the segment, and return the records and damage in the chunk.
-
-    Raises OSError; FileNotFoundError if the file is gone or was replaced.
-    """
+    """Read a segment's next chunk; return its records and damage.  Raises OSError; FileNotFoundError if it is gone."""
     if segment.at_end and segment.reader:
         segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
     if segment.whole:
@@ -83,10 +80,7 @@ def read_again(segment: Segment, place: Span) -> bytes:
 
 
 def recover(segment: Segment, run_id: str) -> Line | None:
-    """Make the record of an open run whose process died; None if the run's journal line is damaged now.
-
-    Raises OSError; ValueError if the line holds no JSON.
-    """
+    """Make the record of an open run whose process died; None if its line is damaged.  Raises OSError, ValueError."""
     run = segment.journal.open[run_id]
     own = fetch(segment, run.own)
     if own is None:
