@@ -1,4 +1,4 @@
-"""Every state of every story, one after the other; and the same with a mutation of the product."""
+"""Tries all states after a crash of a scenario, and all turns of a play; on the product, or on a mutation of it."""
 
 import itertools
 import logging
@@ -16,11 +16,11 @@ from crashes.scenarios import REFUSED, Scenario
 from crashes.stage import Stage
 from tcc_uploader.state import StateHeldError
 
-# ruff: noqa: D401 -- a story's docstring is its title
+# ruff: noqa: D401 -- a play's docstring is its title
 
 
 THOROUGH: Final = bool(os.environ.get("TCC_TORTURE"))
-"""Whether a long campaign is wanted: every state, every pair of turns."""
+"""Whether to run a long campaign: (nearly) all states after a power loss, and one turn more per play."""
 STATES_PER_POWER_LOSS: Final = 4096 if THOROUGH else 12
 Mutation = Callable[[pytest.MonkeyPatch], None]
 Actors = Mapping[str, Callable[[], None]]
@@ -32,17 +32,17 @@ def no_mutation(_: pytest.MonkeyPatch) -> None:
 
 
 def record(root: Path, scenario: Scenario, mutation: Mutation = no_mutation) -> list[Operation]:
-    """Play a story, and return its trace.  Raises Violation if a recorder did not take a run."""
+    """Run a scenario, and return its trace.  Raises Violation if a recorder refused a run without a disk fault."""
     with _stage(root, mutation) as stage:
         scenario(stage)
         trace = stage.close()
     if stage.refused and not stage.short_writes:
-        raise Violation(f"the disk was well, and {stage.refused} were not recorded")
+        raise Violation(f"the disk had no fault, but {stage.refused} were not recorded")
     return trace
 
 
 def cut_off(root: Path, scenario: Scenario, mutation: Mutation = no_mutation) -> int:
-    """Crash a story at every point; return how many states were tried.  Raises Violation."""
+    """Crash a scenario at every point; return how many states were tried.  Raises Violation."""
     trace = record(root, scenario, mutation)
     with reopening(root) as again:
         for state in crashes(trace, most=STATES_PER_POWER_LOSS):
@@ -51,7 +51,7 @@ def cut_off(root: Path, scenario: Scenario, mutation: Mutation = no_mutation) ->
 
 
 def take_turns(root: Path, play: Play, mutation: Mutation = no_mutation) -> int:
-    """Play with every change of turns; return how many.  Everybody is killed at the end.  Raises Violation."""
+    """Run a play with every change of turns, and kill all actors at the end; return how many.  Raises Violation."""
     tried = 0
     root.mkdir()
     for turns in _turns(_seams(root, play, mutation)):
@@ -61,7 +61,7 @@ def take_turns(root: Path, play: Play, mutation: Mutation = no_mutation) -> int:
             stage.play(play(stage), turns)
             trace = stage.close()
         if stage.refused:
-            raise Violation(f"{turns}: the disk was well, and {stage.refused} were not recorded")
+            raise Violation(f"{turns}: the disk had no fault, but {stage.refused} were not recorded")
         disk = Disk()
         for operation in trace:
             disk.apply(operation)
@@ -73,14 +73,14 @@ def take_turns(root: Path, play: Play, mutation: Mutation = no_mutation) -> int:
 
 @contextmanager
 def reopening(root: Path) -> Iterator[Reopening]:
-    """Get ready to put states on the disk."""
+    """Yield the object that puts states on the disk and checks them."""
     with pytest.MonkeyPatch.context() as patch:
         yield Reopening(root, patch, REFUSED)
 
 
 @contextmanager
 def _stage(root: Path, mutation: Mutation) -> Iterator[Stage]:
-    logging.disable(logging.CRITICAL)  # thousands of faults, each told of
+    logging.disable(logging.CRITICAL)  # thousands of faults would be logged
     try:
         with pytest.MonkeyPatch.context() as patch:
             stage = Stage(root, patch)
@@ -99,7 +99,7 @@ def _seams(root: Path, play: Play, mutation: Mutation) -> dict[str, int]:
 
 
 def _turns(seams: Mapping[str, int]) -> Iterator[tuple[tuple[str, int], ...]]:
-    """Yield every way to interrupt one actor, and the other in its turn (a thorough campaign: and the first again)."""
+    """Yield all turns: one actor is interrupted, then the other (in a thorough campaign, then the first again)."""
     for first, second in itertools.permutations(seams, 2):
         actors = (first, second, first)[: 3 if THOROUGH else 2]
         for places in itertools.product(*(range(1, seams[actor] + 2) for actor in actors)):
@@ -107,7 +107,7 @@ def _turns(seams: Mapping[str, int]) -> Iterator[tuple[tuple[str, int], ...]]:
 
 
 def dying_writer(stage: Stage) -> Actors:
-    """A process records two runs and is killed; the uploader goes round."""
+    """A process records two runs and is killed, while the uploader runs."""
 
     def write() -> None:
         writer = stage.writer()
@@ -119,7 +119,7 @@ def dying_writer(stage: Stage) -> Actors:
 
 
 def sealing_writer(stage: Stage) -> Actors:
-    """A process records two runs and ends well; the uploader goes round."""
+    """A process records two runs and ends normally, while the uploader runs."""
 
     def write() -> None:
         writer = stage.writer("power")
@@ -131,7 +131,7 @@ def sealing_writer(stage: Stage) -> Actors:
 
 
 def forking_writer(stage: Stage) -> Actors:
-    """A process records, forks, and both record; the uploader goes round."""
+    """A process records and forks, and both processes record, while the uploader runs."""
 
     def write() -> None:
         parent = stage.writer()
@@ -146,7 +146,7 @@ def forking_writer(stage: Stage) -> Actors:
 
 
 def two_uploaders(stage: Stage) -> Actors:
-    """Two uploaders are started on one state."""
+    """Two uploaders are started on one state directory."""
     writer = stage.writer()
     for run_id in ("a", "b"):
         writer.record(run_id)

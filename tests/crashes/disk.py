@@ -1,17 +1,17 @@
-"""A model of a disk: what was done to it, and what may be found on it after a crash.
+"""A model of a disk: the operations on it, and the states that may be found after a crash.
 
-A *trace* is a list of operations, in the order in which the system calls returned.  After a **kill** the disk holds
-every operation of a prefix of the trace; of a write that was under way, any part.  After a **loss of power**
+A *trace* is a list of operations, in the order in which the system calls returned.  After a **kill** the disk holds all
+operations of a prefix of the trace, and any part of the next write.  After a **loss of power**
 
-* the writes and truncations of a file since its last fsync are each there, not there, or (a write) half there, in any
-  combination: a hole reads as zeros;
-* the names that were made, removed or changed in a directory since its last fsync are each as before or as after;
-* what a failed fsync should have kept stays undecided for ever: a later fsync that succeeds says nothing about it;
-* a commit of SQLite is whole or not there at all.  It syncs its directory before it writes (for its journal's name),
-  and what makes it durable is the removal of that journal: with ``synchronous=EXTRA`` the directory is synced once
-  more, with FULL the last commit is undecided until somebody syncs the directory.  (Seen with strace.)
+* each write and truncation of a file since its last fsync is there or not, and a write may be there by half, in any
+  combination; a hole reads as zeros;
+* each creation, removal or change of a name in a directory since its last fsync is there or not;
+* the changes that a failed fsync should have made durable stay undecided for ever, also after an fsync that succeeds;
+* a commit of SQLite is there completely or not at all.  SQLite syncs the directory before it writes (for its journal's
+  name), and commits by removing this journal.  With ``synchronous=EXTRA`` it then syncs the directory again; with FULL
+  the last commit is undecided until somebody syncs the directory.  (Seen with strace.)
 
-Nothing is assumed of any file system beyond POSIX: an fsync of a file says nothing of its name.
+The model assumes only POSIX: an fsync of a file does not make its name durable.
 """
 
 import itertools
@@ -26,7 +26,7 @@ EXTRA: Final = 3
 
 
 class Create(NamedTuple):
-    """A name was made in a directory: for a file, or (``file`` is None) for a directory."""
+    """A name was created in a directory: of a file, or (``file`` is None) of a directory."""
 
     folder: str
     name: str
@@ -42,14 +42,14 @@ class Write(NamedTuple):
 
 
 class Truncate(NamedTuple):
-    """A file was cut, or made longer."""
+    """A file's size was changed."""
 
     file: int
     size: int
 
 
 class Sync(NamedTuple):
-    """A file was synced; without ``success`` nobody knows what of it is durable."""
+    """A file was synced; without ``success`` it is undecided which changes are durable."""
 
     file: int
     success: bool = True
@@ -63,7 +63,7 @@ class Unlink(NamedTuple):
 
 
 class Rename(NamedTuple):
-    """A file took another name in its directory, and the place of what had it."""
+    """A file was renamed in its directory, and replaced any file of the new name."""
 
     folder: str
     old: str
@@ -78,43 +78,43 @@ class SyncFolder(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """The ledger committed: its whole file, and how it syncs."""
+    """The ledger committed: the complete file, and SQLite's ``synchronous`` setting."""
 
     content: bytes
     synchronous: int
 
 
 class Promised(NamedTuple):
-    """``end()`` returned for these items: they survive a kill and, if ``power``, a loss of power."""
+    """``end()`` returned for these items: they must survive a kill and, if ``power``, a loss of power."""
 
     items: frozenset[str]
     power: bool
 
 
 class Stored(NamedTuple):
-    """The server stored a body under this idempotency token: these items."""
+    """The server stored a body with this idempotency token and these items."""
 
     token: bytes
     items: frozenset[str]
 
 
 class Waived(NamedTuple):
-    """Somebody else destroyed these items: nothing is promised for them any more."""
+    """Another program destroyed these items: they are no longer promised."""
 
     items: frozenset[str]
 
 
 Operation = Create | Write | Truncate | Sync | Unlink | Rename | SyncFolder | Commit | Promised | Stored | Waived
 Change = Create | Unlink | Rename
-"""What happens to a directory."""
+"""The operations on a directory."""
 
 
 @dataclass(frozen=True)
 class State:
-    """What is found after a crash.  ``files`` maps folder and name to content; ``folders`` are the directories."""
+    """The state after a crash.  ``files`` maps (folder, name) to content; ``folders`` are the existing directories."""
 
     where: str
-    """Which crash this is, for people."""
+    """A description of the crash, for people."""
     power: bool
     folders: frozenset[str]
     files: Mapping[tuple[str, str], bytes]
@@ -125,13 +125,13 @@ class State:
 
     @property
     def fingerprint(self) -> int:
-        """The same for states that are the same."""
+        """A hash that is equal for equal states."""
         return hash((self.folders, frozenset(self.files.items()), self.ledger, self.promised, self.stored, self.power))
 
 
 @dataclass
 class _Data:
-    """A change to a file's content.  ``doomed`` if a failed fsync may have dropped it, ``kept`` if it is durable."""
+    """A change to a file's content.  ``doomed``: a failed fsync may have dropped it; ``kept``: it is durable."""
 
     operation: Write | Truncate
     doomed: bool = False
@@ -152,7 +152,7 @@ class _File:
             self.changes.clear()
 
     def content(self, operations: Iterable[Write | Truncate]) -> bytes:
-        """Return what the file holds if these of its changes were made."""
+        """Return the file's content if only these changes were made."""
         content = bytearray(self.durable)
         for op in operations:
             if isinstance(op, Truncate):
@@ -165,23 +165,23 @@ class _File:
 
 
 class Disk:
-    """The disk after some operations."""
+    """The disk after the operations that were applied so far."""
 
     def __init__(self) -> None:
         self._files: dict[int, _File] = {}
         self._names: dict[str, dict[str, int | None]] = {ROOT: {}}
-        """What the directories durably hold."""
+        """The durable entries of each directory."""
         self._changes: list[Change] = []
-        """Changes to directories that are not durable yet, in their order."""
+        """The changes to directories that are not durable yet, in order."""
         self._ledger: bytes | None = None
         self._undecided_ledger: list[bytes | None] = []
-        """What the ledger's file was before the last commit, if that may be undone."""
+        """The ledger's content before the last commit, if this commit is not durable yet; else empty."""
         self._promised: dict[bool, set[str]] = {False: set(), True: set()}
         self._stored: list[Stored] = []
         self._ledger_folder = "state"
 
     def apply(self, operation: Operation) -> None:
-        """Do what was done."""
+        """Apply an operation to the disk."""
         match operation:
             case Write(file) | Truncate(file):
                 self._files[file].changes.append(_Data(operation))
@@ -211,7 +211,7 @@ class Disk:
                 self._stored.append(operation)
 
     def after_kill(self, where: str, last: Operation | None = None) -> Iterator[State]:
-        """Yield the states after a kill; ``last`` is the operation that was under way."""
+        """Yield the states after a kill; ``last`` is the operation that the kill interrupted."""
         everything = {number: file.content(data.operation for data in file.changes) for number, file in self._all()}
         yield self._state(where, everything, self._changes, self._ledger, power=False)
         if isinstance(last, Write):
@@ -221,7 +221,7 @@ class Disk:
                 yield self._state(f"{where}, {size} bytes of it", torn, self._changes, self._ledger, power=False)
 
     def after_power_loss(self, where: str, most: int, chance: random.Random) -> Iterator[State]:
-        """Yield the states after a loss of power: all of them, or ``most`` of them, the extremes first."""
+        """Yield the states after a loss of power: all, or only ``most`` of them, the extreme ones first."""
         undecided = [data for _, file in self._all() for data in file.changes if not data.kept]
         ledgers = [self._ledger, *self._undecided_ledger]
         choices = [range(3 if isinstance(data.operation, Write) else 2) for data in undecided]
@@ -244,7 +244,7 @@ class Disk:
         for change in changes:
             _change(names, change)
         folders = {ROOT}
-        for folder in sorted(names):  # a directory is there if its name is, and its parent
+        for folder in sorted(names):  # a directory exists if its name and its parent exist
             parent, _, name = folder.rpartition("/")
             if folder != ROOT and parent in folders and name in names[parent]:
                 folders.add(folder)
@@ -269,8 +269,8 @@ class Disk:
 def crashes(
     trace: list[Operation], *, most: int, kill: bool = True, power: bool = True, seed: int = 0
 ) -> Iterator[State]:
-    """Yield the states after a crash at any point of the trace, each once; at most ``most`` per loss of power."""
-    disk, chance = Disk(), random.Random(seed)  # noqa: S311 -- a choice among states, no secret
+    """Yield the different states after a crash at any point of the trace; at most ``most`` for each loss of power."""
+    disk, chance = Disk(), random.Random(seed)  # noqa: S311 -- selects states, makes no secret
     seen: set[int] = set()
     for number, operation in enumerate([*trace, None]):
         where = f"before operation {number} of {len(trace)}, {_brief(operation)}"
@@ -285,7 +285,7 @@ def crashes(
 
 
 def _some(choices: list[range], most: int, chance: random.Random) -> Iterator[tuple[int, ...]]:
-    """Yield picks: all if there are at most ``most``; else none, all, all but one, one alone, and some by chance."""
+    """Yield all picks if there are at most ``most``; else none, all, all but one, only one, and random picks."""
     count = 1
     for choice in choices:
         count *= len(choice)
@@ -320,7 +320,7 @@ def _change(names: dict[str, dict[str, int | None]], change: Change) -> None:
 
 
 def _picked(changes: list[_Data], picked: Mapping[int, int]) -> Iterator[Write | Truncate]:
-    """Yield what of a file's changes is there: 1 means whole, 2 means half of a write."""
+    """Yield the picked changes of a file.  A pick of 0 means no change, 1 a complete one, 2 half of a write."""
     for data in changes:
         operation, pick = data.operation, picked.get(id(data), 1)
         if pick == 2 and isinstance(operation, Write):

@@ -1,4 +1,4 @@
-"""What must hold after a crash, whatever state the disk is in: both halves are started again on it, and judged."""
+"""Checks what must hold after a crash: the uploader is started on each state of the disk, and the result is judged."""
 
 import os
 import shutil
@@ -23,12 +23,12 @@ from tcc_uploader.spool import removal
 _LETTERS = f"{STATE}/dead"
 
 
-class Violation(AssertionError):  # noqa: N818 -- pytest shows it as what it is
-    """A promise that a crash broke."""
+class Violation(AssertionError):  # noqa: N818 -- pytest prints this name
+    """A promise was broken after a crash."""
 
 
 class Reopening:
-    """Puts states on a real disk, and starts the uploader there.  ``refused``: items that the server never takes."""
+    """Puts states on a real disk, and starts the uploader on them.  The server always refuses the items ``refused``."""
 
     def __init__(self, root: Path, patch: pytest.MonkeyPatch, refused: Iterable[str] = ()) -> None:
         self._root = root
@@ -38,7 +38,7 @@ class Reopening:
 
         def unsynced(path: Path) -> object:
             database = connect(path)
-            database.execute("PRAGMA synchronous=OFF")  # this disk loses no power, and there are many to try
+            database.execute("PRAGMA synchronous=OFF")  # there is no power loss here, and many states
             return database
 
         seams.LEDGER_CONNECT.replace(patch, unsynced)
@@ -48,7 +48,7 @@ class Reopening:
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
 
     def check(self, state: State) -> None:
-        """Restart on what is there.  Raises Violation."""
+        """Start the uploader twice on a state, and judge the result.  Raises Violation."""
         self.checked += 1
         self._materialise(state)
         server = Server()
@@ -72,7 +72,7 @@ class Reopening:
         try:
             letters = [Letter.model_validate_json(file.read_bytes()) for file in (self._root / _LETTERS).glob("*.json")]
         except ValidationError as error:
-            raise Violation(f"{state.where}: a letter is no letter: {error}") from error
+            raise Violation(f"{state.where}: a letter can't be read: {error}") from error
         dead = {item for letter in letters if letter.kind for item in items_of(letter.body_bytes)}
         arrived = {item for stored in told for item in stored.items}
         if lost := state.promised - arrived - dead:
@@ -87,25 +87,25 @@ class Reopening:
             known = committed_digests((self._root / STATE / FILE_NAME).read_bytes(), self._root / "scratch")
             for row in ledger.letters_with("dead"):
                 if not any(letter.id == row.id for letter in letters):
-                    raise Violation(f"{state.where}: the ledger says dead, and there is no letter {row.id}")
+                    raise Violation(f"{state.where}: letter {row.id} is dead in the ledger, but its file is missing")
         for stored in told:
             if stored.items <= state.promised and digest_of(stored.token) not in known:
-                raise Violation(f"{state.where}: delivered, and the ledger knows nothing of {sorted(stored.items)}")
+                raise Violation(f"{state.where}: delivered, but not in the ledger: {sorted(stored.items)}")
         self._judge_verification(state, result)
 
     def _judge_verification(self, state: State, result: Verification) -> None:
-        """Conservation holds; but a loss of power may take lines that were read and never promised to outlive one."""
+        """Check that ``verify`` finds no fault, except unpromised lines that a loss of power destroyed."""
         unsynced = state.power and any(not stored.items <= state.promised for stored in state.stored)
         for check in result.segments:
             if state.power and check.id.startswith("plain-"):
-                continue  # zeros where a header was never durable: kept, and a dead letter shows them
+                continue  # the header was lost and reads as zeros: kept as a dead letter
             gone = [text for text in check.broken if text.startswith(("cut short", "missing", "the seal counts"))]
             if check.broken and not unsynced and not (state.power and gone == check.broken):
                 raise Violation(f"{state.where}: verify: {check}")
             if check.pending and not check.broken:
                 raise Violation(f"{state.where}: verify: pending: {check}")
             if check.present and not (check.damage or check.broken):
-                raise Violation(f"{state.where}: the file stays, and nothing says why: {check}")
+                raise Violation(f"{state.where}: the file was not removed, but nothing is wrong with it: {check}")
 
     def _segments(self) -> list[Path]:
         return sorted((self._root / SPOOL).glob("*.jsonl"))

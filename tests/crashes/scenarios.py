@@ -1,4 +1,4 @@
-"""Small stories that are cut off at every point.  Each takes a stage, and plays on it to its end."""
+"""Scenarios that the crash tests interrupt at every point.  Each runs to its end on a stage."""
 
 from collections.abc import Callable
 from typing import Final
@@ -7,16 +7,16 @@ from crashes.stage import Stage
 from tcc_uploader.dead import mailbox
 from tcc_uploader.dead.mailbox import LetterRequest
 
-# ruff: noqa: D401 -- a story's docstring is its title
+# ruff: noqa: D401 -- a scenario's docstring is its title
 
 
 REFUSED: Final = frozenset({"bad", "bad-step"})
-"""Items that the server of every story refuses."""
+"""Items that the server refuses in every scenario."""
 Scenario = Callable[[Stage], None]
 
 
 def one_writer(stage: Stage) -> None:
-    """Three runs are recorded, each durable when it is; the segment is sealed, delivered, removed."""
+    """Three runs are recorded with ``power`` durability; the segment is sealed, delivered and removed."""
     writer = stage.writer("power")
     for run_id in ("a", "b", "c"):
         writer.record(run_id)
@@ -27,7 +27,7 @@ def one_writer(stage: Stage) -> None:
 
 
 def one_writer_unsynced(stage: Stage) -> None:
-    """The same with the default durability, and the uploader reads along."""
+    """Three runs are recorded with the default durability, and the uploader reads after each of them."""
     writer = stage.writer()
     uploader = stage.uploader()
     for run_id in ("a", "b", "c"):
@@ -38,7 +38,7 @@ def one_writer_unsynced(stage: Stage) -> None:
 
 
 def two_writers(stage: Stage) -> None:
-    """A process and its forked child record in turns; one is killed, the other ends well; the killed one is reaped."""
+    """A process and its forked child record in turns; the child is killed, the parent ends; all is delivered."""
     parent = stage.writer("power")
     parent.record("a")
     child = parent.fork()
@@ -56,7 +56,7 @@ def two_writers(stage: Stage) -> None:
 
 
 def journaled(stage: Stage) -> None:
-    """A process is killed with one run open and another over; the open one is recovered from its journal, once."""
+    """A process is killed while one of its runs is open; this run is recovered from the journal, once."""
     writer = stage.writer("power")
     uploader = stage.uploader()
     writer.note("open", "step")
@@ -70,7 +70,7 @@ def journaled(stage: Stage) -> None:
 
 
 def dead_letter(stage: Stage) -> None:
-    """A run is refused, of another one step; both letters are written, the segment goes, both are sent again."""
+    """The server refuses one run, and one step of another run; two letters are written, and the segment is removed."""
     writer = stage.writer("power")
     writer.record("a")
     writer.record("bad")
@@ -83,7 +83,7 @@ def dead_letter(stage: Stage) -> None:
 
 
 def requeued_letter(stage: Stage) -> None:
-    """A letter is sent again once the server has been taught better."""
+    """A run is refused; when the server accepts it, the letter is requeued and delivered."""
     writer = stage.writer("power")
     writer.record("late")
     writer.record("a")
@@ -99,7 +99,7 @@ def requeued_letter(stage: Stage) -> None:
 
 
 def outage(stage: Stage) -> None:
-    """The server is down, the uploader is restarted, the server recovers, two runs have arrived."""
+    """The server is down, the uploader is restarted, the server recovers, and two runs are delivered."""
     writer = stage.writer("power")
     writer.record("a", "step")
     stage.server.down = True
@@ -116,7 +116,7 @@ def outage(stage: Stage) -> None:
 
 
 def short_write(stage: Stage) -> None:
-    """Two writes come out short; what there is of them is cut off, and what comes next lies where they began."""
+    """Two writes are short; the recorder truncates the file, and the next line starts where the short write began."""
     stage.short_writes = {2, 4}
     writer = stage.writer("power")
     assert not writer.record("refused")
@@ -128,7 +128,7 @@ def short_write(stage: Stage) -> None:
 
 
 def failed_sync(stage: Stage) -> None:
-    """An fsync fails; what it should have kept is written again elsewhere."""
+    """An fdatasync fails; the lines that it should have made durable are written again to a new segment."""
     stage.failing_syncs = {2}
     writer = stage.writer("power")
     for run_id in ("a", "b", "c"):
@@ -140,7 +140,7 @@ def failed_sync(stage: Stage) -> None:
 
 
 def cleaned(stage: Stage) -> None:
-    """Somebody removes the file that is being written; what comes after is written elsewhere."""
+    """Somebody removes the segment that is being written; later lines are written to a new segment."""
     writer = stage.writer("power")
     uploader = stage.uploader()
     writer.record("a")

@@ -1,8 +1,8 @@
-"""The seams of the product that a crash test may use: names under which it makes a system call, or commits.
+"""The seams that a crash test may replace: names under which the product makes a system call, or commits.
 
-A test puts something of its own in such a place, to trace what is done, to let it fail, or to give another actor its
-turn.  Crash tests may replace nothing else.  (The mutations in ``test_mutations.py`` replace rules, to show that the
-tests find it.)
+A test replaces a seam to trace the call, to make it fail, or to let another actor run.  Besides seams, crash tests
+replace only what depends on time, chance, threads or inodes.  (The mutations in ``test_mutations.py`` break rules of
+the product, to show that the tests find this.)
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Seam(NamedTuple):
     name: str
 
     def replace(self, patch: pytest.MonkeyPatch, call: Callable[..., Any]) -> None:
-        """Have the product make this call instead of its own."""
+        """Make the product use ``call`` instead of its own function."""
         patch.setattr(self.owner, self.name, call)
 
 

@@ -1,11 +1,11 @@
-"""Both halves of the product on one stage: every seam leaves its mark in a trace, and may change whose turn it is.
+"""Runs recorder and uploader together: every seam adds to a trace, and may end the turn of an actor.
 
-The recorder's writers and the uploader's engine run for real, in one process, on real files.  A writer's lock and the
-uploader's exclude each other all the same: a flock belongs to the open file, not to the process.  Nothing waits:
-requests are answered in the moment they are sent, and the clock jumps.
+The recorder's writers and the uploader's engine are the real ones, in one process, on real files.  The locks of writers
+and uploader still exclude each other, because a flock belongs to the open file, not to the process.  Nothing waits:
+requests are answered when they are sent, and the clock jumps.
 
 ``stage.play({"a": f, "b": g}, (("a", 5), ("b", 3)))`` runs actors in turns: ``a`` up to its fifth seam, then ``b`` up
-to its third, then everybody to the end.
+to its third, then each to its end.
 """
 
 import copy
@@ -62,21 +62,21 @@ from tcc_uploader.transport.client import Request
 URL = "http://127.0.0.1:9"
 SPOOL, STATE = "spool", "state"
 _WATCHED = (f"{STATE}/dead", f"{STATE}/requests")
-"""Folders whose files are written without a seam for each step: what became of them is seen at the next seam."""
+"""Folders in which not every step has a seam: the stage looks for their changes at the next seam."""
 
 
 class Server:
-    """Answers at once.  ``refused`` are items that it will never take; ``down`` makes everything an outage."""
+    """A server that answers at once.  It refuses the items in ``refused``; while ``down``, every answer is a 503."""
 
     def __init__(self) -> None:
         self.stored: list[tuple[bytes, bytes]] = []
-        """Token and body of everything that was taken."""
+        """Token and body of every request that was accepted."""
         self.refused: frozenset[str] = frozenset()
         self.down = False
         self.told: Callable[[Stored], None] = lambda _: None
 
     def answer(self, request: Request) -> Answer:
-        """Take a request, or not."""
+        """Accept or refuse a request."""
         if self.down:
             return Answer(503)
         items = items_of(request.body)
@@ -88,7 +88,7 @@ class Server:
 
 
 class _Sender:
-    """Stands in for the sending threads."""
+    """Replaces the pool of sending threads."""
 
     server: ClassVar[Server]
 
@@ -99,19 +99,19 @@ class _Sender:
         self._done = done
 
     def submit(self, tag: Any, request: Request) -> None:
-        """Have it answered."""
+        """Let the server answer at once."""
         self._done(tag, self.server.answer(request))
 
     def take_back(self) -> list[Any]:
-        """Give nothing back: all was answered."""
+        """Return nothing: every request was answered."""
         return []
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Do nothing: there are no threads."""
 
 
 class Inbox:
-    """An engine's inbox in which nothing can come later: waiting lets time pass."""
+    """An engine's inbox that never waits: if it is empty, simulated time passes."""
 
     def __init__(self, moment: list[float]) -> None:
         self._queue: SimpleQueue[Any] = SimpleQueue()
@@ -122,11 +122,11 @@ class Inbox:
         self._queue.put(message)
 
     def get_nowait(self) -> Any:
-        """Take a message that is there."""
+        """Take a message.  Raises Empty if there is none."""
         return self._queue.get_nowait()
 
     def get(self, timeout: float) -> Any:
-        """Take a message, or let the time pass."""
+        """Take a message.  If there is none, let ``timeout`` simulated seconds pass and raise Empty."""
         try:
             return self._queue.get_nowait()
         except Empty:
@@ -166,14 +166,14 @@ class Uploader:
         self.die()
 
     def die(self) -> None:
-        """End without a word, as a kill does: the system closes what was open."""
+        """End as after a kill: only close the open files."""
         if not self._dead:
             self._dead = True
             self.ledger.close()
             self._held.__exit__(None, None, None)
 
     def round(self) -> None:
-        """Do what the daemon does between two regular scans, the scan first."""
+        """Do what the daemon does from one regular scan until the next."""
         engine = self.engine
         engine._take_requests()
         self._scan()
@@ -190,7 +190,7 @@ class Uploader:
                 if self._down():
                     break
         else:
-            raise AssertionError("the engine does not come to rest")
+            raise AssertionError("the engine does not become idle")
         self._moment[0] += 60.0
 
     def _scan(self) -> None:
@@ -201,7 +201,7 @@ class Uploader:
         engine.intake.sweep()
 
     def once(self) -> ReplayResult:
-        """Do what a one-shot command does."""
+        """Run the engine as a one-shot command does."""
         return self.engine.run_once(60.0)
 
     def _down(self) -> bool:
@@ -231,7 +231,7 @@ class Writer:
         stage.writers.append(self)
 
     def record(self, run_id: str, *steps: str) -> bool:
-        """Record a run with its steps; return whether that is promised now."""
+        """Record a run with its steps; return whether the recorder accepted, and so promised, them."""
         run = run_item(run_id)
         body = orjson.dumps(batch_of(run, *(step_item(run_id, step) for step in steps)) if steps else run)
         line = encode("run", run_id, body, at=AT, run_id=run_id, path=CUSTOM_PATH)
@@ -243,25 +243,25 @@ class Writer:
         return recorded
 
     def note(self, run_id: str, *steps: str) -> None:
-        """Journal a run that has not ended, with the steps of it that have."""
+        """Write journal lines for a run that has not ended, and for its ended steps."""
         for item in (run_item(run_id), *(step_item(run_id, step) for step in steps)):
             self.spool.journal(
                 [encode("journal", item.get("step_id", run_id), orjson.dumps(item), at=AT, run_id=run_id)]
             )
 
     def seal(self) -> None:
-        """End as a process does at its exit."""
+        """End normally, as a process does at its exit."""
         self.spool.close()
         self.spool.flush()
 
     def die(self) -> None:
-        """End without a word: the system closes what was open."""
+        """End as after a kill: only close the open segment."""
         segment = self.spool._segment
         if segment is not None:
             segment.close()
 
     def fork(self) -> "Writer":
-        """Return the child of a fork: it begins with the parent's descriptor, which is the same open file."""
+        """Return the child of a fork; its descriptor refers to the same open file as its parent's."""
         spool = copy.copy(self.spool)
         segment = copy.copy(spool._segment)
         if segment is not None:
@@ -274,20 +274,20 @@ class Writer:
 
 
 class Stage:
-    """Where it is played.  The seams are watched from the constructor until :meth:`close`."""
+    """Holds writers, uploaders and the trace.  The constructor replaces the seams; ``patch`` restores them."""
 
     def __init__(self, root: Path, patch: pytest.MonkeyPatch) -> None:
         self.root = root
         self.trace: list[Operation] = []
         self.writers: list[Writer] = []
         self.refused: list[str] = []
-        """Runs that a recorder did not take."""
+        """Runs that a recorder refused."""
         self.server = Server()
         self.server.told = self.log
         self.short_writes: set[int] = set()
-        """Which writes come out short: their numbers, from 1."""
+        """The numbers (from 1) of the writes that are short."""
         self.failing_syncs: set[int] = set()
-        """Which fdatasyncs fail: their numbers, from 1."""
+        """The numbers (from 1) of the fdatasyncs that fail."""
         self._writes = self._syncs = self._random = 0
         self._inodes: dict[tuple[int, int], int] = {}
         self._files = 0
@@ -310,26 +310,26 @@ class Stage:
         return uploader
 
     def play(self, actors: Mapping[str, Callable[[], None]], turns: Sequence[tuple[str, int]] = ()) -> dict[str, int]:
-        """Run actors, each up to so many seams, in turns; then each to its end.  Return how many seams each met."""
+        """Run actors in turns of some seams, then each to its end; return how many seams each reached."""
         return self._turns.play(actors, turns)
 
     def clean(self, writer: Writer) -> None:
-        """Let somebody else remove the segment that a writer is writing, as a cleaner of old files does."""
+        """Remove the segment that a writer is writing, as another program that cleans up might do."""
         segment = writer.spool._segment
         assert segment is not None
         self._unlink(segment.path)
 
     def waive(self, *items: str) -> None:
-        """Note that items were destroyed from outside."""
+        """Note that another program destroyed items."""
         self.log(Waived(frozenset(items)))
 
     def log(self, operation: Operation) -> None:
-        """Add to the trace."""
+        """Add an operation to the trace."""
         self._observe()
         self.trace.append(operation)
 
     def close(self) -> list[Operation]:
-        """End everybody, and return the trace."""
+        """End all writers and uploaders, and return the trace."""
         for writer in self.writers:
             writer.die()
         for uploader in self._uploaders:
@@ -359,7 +359,7 @@ class Stage:
         seams.RECORDER_UNLINK.replace(patch, at_seam(self._unlink))
         seams.RECORDER_LOCK.replace(patch, at_seam(lock))
         header = segment_file._header
-        # a state is judged on files that were put back, and so have other inodes
+        # a state is checked on copied files, which have other inodes than the headers say
         patch.setattr(segment_file, "_header", lambda *args: orjson.dumps(orjson.loads(header(*args)) | {"inode": 0}))
         seams.REMOVAL_UNLINK.replace(patch, at_seam(self._unlink))
         seams.REMOVAL_LOCK.replace(patch, at_seam(try_lock))
@@ -368,7 +368,7 @@ class Stage:
         seams.FILE_REPLACE.replace(patch, at_seam(self._replace))
         seams.LEDGER_COMMIT.replace(patch, committed)
         patch.setattr(files.os, "urandom", self._urandom)
-        patch.setattr(ids, "_tails", [])  # what is left of an earlier run's chance
+        patch.setattr(ids, "_tails", [])  # random bytes left from an earlier run
 
     def _open(self, path: str, flags: int, mode: int = 0o777) -> int:
         self._observe_folders()
@@ -446,7 +446,7 @@ class Stage:
                 self.trace.append(Create(parent, name, None))
 
     def _observe(self) -> None:
-        """Note what was done to letters and requests since the last look."""
+        """Add the changes of letters and requests since the last call to the trace."""
         self._observe_folders()
         for folder in _WATCHED:
             path = self.root / folder
@@ -467,20 +467,20 @@ class Stage:
             self._seen[folder] = now
 
     def _urandom(self, size: int) -> bytes:
-        """Give the same chance in every run."""
+        """Return the same random bytes in every run."""
         self._random += 1
         return hashlib.shake_256(b"%d" % self._random).digest(size)
 
 
 class _Turns:
-    """Actors in threads of their own, of which one runs at a time."""
+    """Runs each actor in its own thread, but only one at a time."""
 
     def __init__(self) -> None:
         self._acting = threading.local()
         self._back = threading.Semaphore(0)
 
     def pause(self) -> None:
-        """Let the others have their turn if this seam is where the actor's own ends."""
+        """Let the next actor run if the present actor's turn ends at this seam.  Every seam calls this."""
         actor: _Actor | None = getattr(self._acting, "actor", None)
         if actor is not None:
             actor.met += 1
@@ -490,7 +490,7 @@ class _Turns:
                 actor.baton.acquire()
 
     def play(self, actors: Mapping[str, Callable[[], None]], turns: Sequence[tuple[str, int]]) -> dict[str, int]:
-        """Run the actors in these turns, and then each to its end."""
+        """Run the actors in these turns, then each to its end; return how many seams each reached."""
         cast = {name: _Actor(act) for name, act in actors.items()}
         for actor in cast.values():
             actor.thread = threading.Thread(target=self._act, args=(actor,))
@@ -512,7 +512,7 @@ class _Turns:
         actor.baton.acquire()
         try:
             actor.act()
-        except BaseException as error:  # noqa: BLE001 -- raised where play was called
+        except BaseException as error:  # noqa: BLE001 -- play() raises it again
             actor.failure = error
         finally:
             actor.ended = True
@@ -527,7 +527,7 @@ class _Actor:
         self.baton = threading.Semaphore(0)
         self.met = 0
         self.left = 0
-        """Seams up to the end of the turn; none: it has no end."""
+        """How many seams are left in this turn; 0 or less: the turn has no end."""
         self.ended = False
         self.failure: BaseException | None = None
 
@@ -540,7 +540,7 @@ def items_of(body: bytes) -> frozenset[str]:
 
 
 def committed_digests(ledger: bytes | None, scratch: Path) -> set[int]:
-    """Return the digests of what a ledger's file says was delivered."""
+    """Return the digests of the delivered records in a ledger's content; ``scratch`` is a file to use."""
     if ledger is None:
         return set()
     scratch.write_bytes(ledger)

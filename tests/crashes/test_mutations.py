@@ -1,4 +1,4 @@
-"""The states of a crash are worth trying only if they find what they are for: here the product lacks one thing each."""
+"""Show that the crash tests find faults: each mutation takes one safeguard out of the product."""
 
 import fcntl
 import os
@@ -26,7 +26,7 @@ from tcc_uploader.model.letter import Letter
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.segment import Segment
 
-# ruff: noqa: D401 -- a mutation's docstring says what is wrong then
+# ruff: noqa: D401 -- a mutation's docstring says what the product does wrong then
 
 
 Patch = pytest.MonkeyPatch
@@ -36,12 +36,12 @@ Patch = pytest.MonkeyPatch
 
 
 def writers_do_not_lock(patch: Patch) -> None:
-    """Nobody can tell that the writer of an unsealed segment lives."""
+    """The recorder does not lock its segment, so the uploader can't see that the writer lives."""
     patch.setattr(segment_file, "_lock", lambda _: True)
 
 
 def locked_is_not_looked_at_again(patch: Patch) -> None:
-    """A new file may have been removed between its creation and its lock."""
+    """The recorder does not check if a new file was removed between its creation and its lock."""
 
     def create(directory: str, mode: int) -> tuple[str, int]:
         while True:
@@ -55,33 +55,33 @@ def locked_is_not_looked_at_again(patch: Patch) -> None:
 
 
 def written_is_not_looked_at_again(patch: Patch) -> None:
-    """A file that somebody removed goes on to be written."""
+    """The recorder writes on to a file that somebody removed."""
     links = segment_file.Segment._links
     patch.setattr(segment_file.Segment, "_links", lambda *place: None if links(*place) is None else 1)
 
 
 def records_are_not_synced(patch: Patch) -> None:
-    """``power`` without fdatasync."""
+    """With ``power`` durability, the recorder makes no fdatasync."""
     patch.setattr(segment_file, "sync", lambda _: None)
 
 
 def names_are_not_synced(patch: Patch) -> None:
-    """``power`` without an fsync of the spool's directory."""
+    """With ``power`` durability, the recorder makes no fsync of the spool's directory."""
     patch.setattr(segment_file, "sync_directory", lambda _: None)
 
 
 def short_writes_stay(patch: Patch) -> None:
-    """What a short write left stands before the next record."""
+    """The recorder does not truncate the file after a short write."""
     patch.setattr(segment_file, "_ftruncate", lambda *_: None)
 
 
 def failed_syncs_are_tried_again(patch: Patch) -> None:
-    """A second fsync of the same file succeeds, and is believed."""
+    """After a failed fdatasync, the recorder trusts the next one that succeeds on this file."""
     patch.setattr(SpoolWriter, "_give_up_on", lambda *_, **__: None)
 
 
 def children_unlock(patch: Patch) -> None:
-    """A forked child unlocks what it closes: the open file, and its lock, are the parent's too."""
+    """A forked child unlocks the segment that it closes, although the parent shares the open file and its lock."""
     close = segment_file.Segment.close
 
     def unlock(segment: segment_file.Segment) -> None:
@@ -96,12 +96,12 @@ def children_unlock(patch: Patch) -> None:
 
 
 def anybody_gets_the_lock(patch: Patch) -> None:
-    """An unsealed segment is claimed, an empty file removed, whoever holds its lock."""
+    """The uploader claims unsealed segments and removes empty files although a writer holds the lock."""
     patch.setattr(removal, "try_lock", lambda _: True)
 
 
 def claims_without(patch: Patch, *, size: bool = True, identity: bool = True) -> None:
-    """Claim as :mod:`tcc_uploader.spool.removal` does, but without one of its looks."""
+    """Claim as :mod:`tcc_uploader.spool.removal` does, but without one of its checks."""
 
     def claim(segment: Segment, held: ExitStack) -> bool:
         file, status = held.enter_context(opened(segment.path))
@@ -113,17 +113,17 @@ def claims_without(patch: Patch, *, size: bool = True, identity: bool = True) ->
 
 
 def claims_without_a_look_at_the_size(patch: Patch) -> None:
-    """A line that was written since the last look goes with its file."""
+    """The uploader removes a file although a line was written after the last read."""
     claims_without(patch, size=False)
 
 
 def claims_without_a_look_at_the_inode(patch: Patch) -> None:
-    """Another file under the same name is taken for the one that was read."""
+    """The uploader removes a file although it is not the one that was read under this name."""
     claims_without(patch, identity=False)
 
 
 def sweeps_what_is_not_empty(patch: Patch) -> None:
-    """A file that was empty at the last scan is removed, whatever it holds now."""
+    """The uploader removes a file that was empty at the last scan, although it may hold lines now."""
 
     def remove(path: Path) -> None:
         try:
@@ -137,7 +137,7 @@ def sweeps_what_is_not_empty(patch: Patch) -> None:
 
 
 def removes_before_the_commit(patch: Patch) -> None:
-    """The segment goes, and then the ledger hears of its records."""
+    """The uploader removes a segment before it commits its records."""
 
     def commit_late(committer: Committer, *args: Any, **more: Any) -> None:
         going = [s for s in committer.intake.live if s.settled and s.removable and s.seal]
@@ -153,7 +153,7 @@ def removes_before_the_commit(patch: Patch) -> None:
 
 
 def the_journal_s_removal_is_not_synced(patch: Patch) -> None:
-    """SQLite with ``synchronous=FULL``."""
+    """SQLite runs with ``synchronous=FULL`` instead of EXTRA."""
     connect = ledger_module._connect
 
     def full(path: Path) -> sqlite3.Connection:
@@ -165,7 +165,7 @@ def the_journal_s_removal_is_not_synced(patch: Patch) -> None:
 
 
 def the_state_s_name_is_not_synced(patch: Patch) -> None:
-    """The state's directory is made, and nobody syncs the one it is in."""
+    """The state directory is created without an fsync of its parent."""
 
     def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -176,7 +176,7 @@ def the_state_s_name_is_not_synced(patch: Patch) -> None:
 
 
 def unsynced(patch: Patch, *, folders: bool) -> None:
-    """Leave out one of the two fsyncs of a durable write."""
+    """Leave out one of the two fsyncs of a durable write: of the folder, or of the file."""
     fsync = files._fsync
 
     def some(descriptor: int) -> None:
@@ -188,17 +188,17 @@ def unsynced(patch: Patch, *, folders: bool) -> None:
 
 
 def letters_are_not_synced(patch: Patch) -> None:
-    """A letter's name may stand for an empty file."""
+    """A letter is written without an fsync of its file, which may be empty after a crash."""
     unsynced(patch, folders=False)
 
 
 def letters_names_are_not_synced(patch: Patch) -> None:
-    """A letter may lose its name."""
+    """A letter is written without an fsync of its folder, and may lose its name."""
     unsynced(patch, folders=True)
 
 
 def letters_come_after_the_commit(patch: Patch) -> None:
-    """The ledger says dead before a letter holds the record."""
+    """The uploader commits that a record is dead before it writes the letter."""
     write, commit = store.write, Ledger.commit
     late: list[tuple[Path, Letter]] = []
 
@@ -212,7 +212,7 @@ def letters_come_after_the_commit(patch: Patch) -> None:
 
 
 def answered_letters_go_before_the_commit(patch: Patch) -> None:
-    """A letter that was sent again is removed before the ledger knows that it was delivered."""
+    """The uploader removes the file of a delivered letter before it commits the delivery."""
     commit = Settlement.commit
 
     def hasty(settlement: Settlement, finished: Iterable[Segment] = ()) -> None:
@@ -224,7 +224,7 @@ def answered_letters_go_before_the_commit(patch: Patch) -> None:
 
 
 def requests_go_before_the_commit(patch: Patch) -> None:
-    """What an operator asked for is forgotten before the ledger has heard of it."""
+    """The uploader removes an operator's request before it commits the result."""
     take = Requeue.take_requests
 
     def hasty(requeue: Requeue) -> None:
@@ -239,18 +239,18 @@ def requests_go_before_the_commit(patch: Patch) -> None:
 
 
 def removed_segments_are_not_finished(patch: Patch) -> None:
-    """The commit while a segment is claimed is left out: the one before it has its settlement."""
+    """The uploader leaves out the commit that marks a claimed segment as finished."""
     commit = Settlement.commit
     patch.setattr(Settlement, "commit", lambda settlement, finished=(): commit(settlement) if not finished else None)
 
 
 def anybody_gets_the_state(patch: Patch) -> None:
-    """A second uploader works on the same state."""
+    """The uploader starts although another one holds the state directory's lock."""
     patch.setattr(state, "_lock_soon", lambda _: True)
 
 
 class Hunt(NamedTuple):
-    """A mutation, and where what it breaks is looked for.  ``why_not``: why nothing can be found."""
+    """A mutation, and the scenario or play in which its fault must show; ``why_not``: why it can't show."""
 
     mutation: campaign.Mutation
     story: Callable[..., Any]
@@ -273,12 +273,12 @@ STORIES = (
     Hunt(
         requests_go_before_the_commit,
         scenarios.requeued_letter,
-        "the operator's wish is lost, not the record: its letter lies there, and the ledger says dead",
+        "the operator's request is lost, but not the record: its letter is still there, and dead in the ledger",
     ),
     Hunt(
         removed_segments_are_not_finished,
         scenarios.one_writer,
-        "the commit before the claim holds every fate; this one only says that the file needs no second look",
+        "the commit before the claim has settled all records; this one only says that the file need not be read again",
     ),
 )
 PLAYS = (
@@ -292,13 +292,13 @@ PLAYS = (
     Hunt(
         claims_without_a_look_at_the_inode,
         campaign.dying_writer,
-        "a recorder never uses a name twice: only a copier could put another file there",
+        "a recorder never uses a name twice: only a copy could replace the file",
     ),
 )
 
 
 def judge(hunt: Hunt, run: Callable[..., int], root: Path) -> None:
-    """Run a campaign against a mutation: it must find something, or say why it can't."""
+    """Run a campaign on a mutation; it must find a violation, unless the hunt says why it can't."""
     if hunt.why_not:
         run(root, hunt.story, hunt.mutation)
         return
@@ -308,11 +308,11 @@ def judge(hunt: Hunt, run: Callable[..., int], root: Path) -> None:
 
 @pytest.mark.parametrize("hunt", STORIES, ids=lambda it: it.mutation.__name__)
 def test_a_crash_shows_what_is_missing(tmp_path: Path, hunt: Hunt) -> None:
-    """Without one fsync, one check or one order, some state after a crash breaks a promise."""
+    """If the product lacks one fsync, one check or one order of steps, some state after a crash breaks a promise."""
     judge(hunt, campaign.cut_off, tmp_path / "world")
 
 
 @pytest.mark.parametrize("hunt", PLAYS, ids=lambda it: it.mutation.__name__)
 def test_a_change_of_turns_shows_what_is_missing(tmp_path: Path, hunt: Hunt) -> None:
-    """Without one lock or one look under it, some change of turns breaks a promise."""
+    """If the product lacks one lock, or one check under a lock, some change of turns breaks a promise."""
     judge(hunt, campaign.take_turns, tmp_path / "world")

@@ -1,4 +1,4 @@
-"""A model that answers from a script, and the ways to run an agent.  The SDK around it is the real one."""
+"""A scripted model for the real Agents SDK, and the ways to run an agent."""
 
 import asyncio
 import json
@@ -27,13 +27,13 @@ VERSION = tuple(int(part) for part in agents.version.__version__.split(".")[:2])
 
 
 def says(words: str) -> ResponseOutputMessage:
-    """Return a message of the model."""
+    """Return a message from the model."""
     part = ResponseOutputText(text=words, type="output_text", annotations=[], logprobs=[])
     return ResponseOutputMessage(id="m", type="message", role="assistant", status="completed", content=[part])
 
 
 def calls(tool: str, call_id: str = "call-1", **arguments: object) -> ResponseFunctionToolCall:
-    """Return a model's wish to call a tool."""
+    """Return the model's request to call a tool."""
     return ResponseFunctionToolCall(type="function_call", name=tool, call_id=call_id, arguments=json.dumps(arguments))
 
 
@@ -42,9 +42,9 @@ def _details(kind: Any, **counts: int) -> Any:
 
 
 class Script(agents.Model):
-    """Gives one answer after the other: a text, output items, an exception to raise, or a coroutine function to ask.
+    """A model that gives its answers in order: a text, output items, an exception to raise, or a coroutine function.
 
-    It opens no span, as many models of third parties do; with ``spans`` it does.  ``asked`` are the inputs it got.
+    Only with ``spans`` it opens spans; many third-party models open none.  ``asked`` are the inputs that it got.
     """
 
     def __init__(self, *answers: Any, spans: bool = False) -> None:
@@ -129,7 +129,7 @@ def _response(items: list[Any]) -> Response:
 
 @contextmanager
 def own_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Give the thread a loop, which run_sync() would make else, and leave open."""
+    """Give the thread an event loop, because run_sync() would create one and not close it."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
@@ -141,7 +141,7 @@ def own_loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def drive(api: str, agent: Any, given: Any = "hello", **options: Any) -> Any:
-    """Run an agent by one of the APIS to its end; return its result."""
+    """Run an agent to its end with one of ``APIS``; return its result."""
     if api == "run_sync":
         with own_loop():
             return agents.Runner.run_sync(agent, given, **options)
@@ -149,7 +149,7 @@ def drive(api: str, agent: Any, given: Any = "hello", **options: Any) -> Any:
 
 
 async def adrive(api: str, agent: Any, given: Any = "hello", **options: Any) -> Any:
-    """Do as ``drive`` does, in a loop."""
+    """Do the same as :func:`drive` in a running event loop."""
     if api == "run":
         return await agents.Runner.run(agent, given, **options)
     result = agents.Runner.run_streamed(agent, given, **options)

@@ -1,4 +1,4 @@
-"""Archives of every kind to be read, and what reading them gives."""
+"""Sample archives of every kind, and a function that reads them."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 class Pipe(io.BytesIO):
-    """Bytes that can't be read from their end, and come in small pieces."""
+    """A stream that can't seek, and returns at most 100 bytes at once."""
 
     def seekable(self) -> bool:  # noqa: D102
         return False
@@ -45,7 +45,7 @@ def tar(members: Mapping[str, bytes], layout: int = tarfile.PAX_FORMAT) -> bytes
 
 
 def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
-    """Return one tar header, whatever it says."""
+    """Return one tar header without its member's content."""
     member = tarfile.TarInfo(name)
     member.type, member.size, member.linkname = kind, size, "/etc/passwd"
     return member.tobuf(tarfile.GNU_FORMAT)
@@ -61,7 +61,7 @@ def zipped(members: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> 
 
 
 def found(data: bytes | BinaryIO, name: str = "x") -> tuple[dict[str, bytes], dict[str, str]]:
-    """Walk to the end; return what each member gave, and why what is missing is missing."""
+    """Walk an archive to its end; return the content of each member, and why members are refused or incomplete."""
     good: dict[str, bytes] = {}
     bad: dict[str, str] = {}
     for item in walk_archive(name, io.BytesIO(data) if isinstance(data, bytes) else data):
@@ -80,7 +80,7 @@ def found(data: bytes | BinaryIO, name: str = "x") -> tuple[dict[str, bytes], di
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Work in a folder that must stay empty, as that of temporary files."""
+    """Run the test in an empty folder, also used for temporary files, and check that it stays empty."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield tmp_path

@@ -1,7 +1,7 @@
-"""Processes that tests start.  None outlives its test, also when the test fails.
+"""Starts processes for tests, and kills each when its test ends, also if the test fails.
 
-``start(command, …)`` takes what :class:`subprocess.Popen` takes.  The fixture :func:`no_child_is_left`, which every
-test has, kills what is still running when the test ends, waits for it, and closes its pipes.
+``start(command, …)`` takes the arguments of :class:`subprocess.Popen`.  The fixture :func:`no_child_is_left`, which
+every test has, kills the processes that still run, waits for them, and closes their pipes.
 """
 
 import os
@@ -18,34 +18,34 @@ _started: set[subprocess.Popen[Any]] = set()
 
 
 def start(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
-    """Start a process in a session of its own, so that it can be killed together with what it forks."""
+    """Start a process in a new session, so that it can be killed together with its children."""
     process = subprocess.Popen(command, start_new_session=True, **options)
     _started.add(process)
     return process
 
 
 def kill(process: subprocess.Popen[Any]) -> None:
-    """Kill a process and its forked children; wait for it; close its pipes.  It may have ended already."""
+    """Kill a process, which may have ended already, and its children; wait for it, and close its pipes."""
     _started.discard(process)
-    if process.poll() is None:  # while it is not waited for, its number is nobody else's
+    if process.poll() is None:  # before wait(), no other process can get its pid
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
-            with suppress(BrokenPipeError):  # of what was not sent yet
+            with suppress(BrokenPipeError):  # close() flushes unsent bytes
                 pipe.close()
 
 
 def kill_all() -> None:
-    """Kill everything that was started here and may still run."""
+    """Kill all processes that :func:`start` started and that may still run."""
     while _started:
         kill(_started.pop())
 
 
 @pytest.fixture(autouse=True)
 def no_child_is_left() -> Iterator[None]:
-    """End, after each test, what it started."""
+    """After each test, kill the processes that it started."""
     try:
         yield
     finally:

@@ -2,7 +2,7 @@
 
 
 class Clock:
-    """Returns ``now``, in seconds."""
+    """A clock that returns ``now`` (seconds), which the test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0

@@ -1,4 +1,4 @@
-"""An environment in which nothing of the machine reaches a test."""
+"""An environment for tests without the machine's settings."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No setting or proxy of the machine reaches a test, and no test the user's own files."""
+    """Hide the machine's settings and proxies from the test, and keep the test away from the user's files."""
     for name in list(os.environ):
         if name.startswith(("TCC_", "XDG_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)

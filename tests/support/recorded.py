@@ -1,4 +1,4 @@
-"""Read and verify what was recorded, and run programs that record."""
+"""Reads and verifies recorded segments, and runs programs that record."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from tcc_schemas.tally import Tally
 
 
 class ReadSegment(NamedTuple):
-    """A segment of which every line was verified: header body, records, seal body (None if it is not sealed)."""
+    """A verified segment: its path, header body, records, and seal body (None: not sealed)."""
 
     path: Path
     header: dict[str, Any]
@@ -28,7 +28,7 @@ class ReadSegment(NamedTuple):
 
 
 def read_segment(path: Path) -> ReadSegment:
-    """Read and verify a segment; a seal must be true."""
+    """Read a segment; fail if a line is damaged, or if the seal does not match."""
     reader = LineReader()
     lines = reader.read(path.read_bytes())
     assert reader.tail == 0, "the segment has a torn tail"
@@ -48,7 +48,7 @@ def read_segment(path: Path) -> ReadSegment:
 
 
 def forget_settings() -> None:
-    """Seal and close the process's spool, and forget every setting: the next record opens a spool again."""
+    """Seal and close this process's spool, and reset all settings; the next record opens a new spool."""
     sink._arguments.clear()
     tcc.configure()
     policy.reset()
@@ -56,10 +56,10 @@ def forget_settings() -> None:
 
 
 def descriptor_of(path: Path) -> int:
-    """Return this process's descriptor of an open file."""
+    """Return this process's descriptor of the open file ``path``."""
     wanted = path.stat()
     for name in os.listdir("/dev/fd"):  # noqa: PTH208 -- names, not paths
-        with suppress(OSError):  # the descriptor of this very listing
+        with suppress(OSError):  # the descriptor of the listing itself
             if os.path.samestat(os.fstat(int(name)), wanted):
                 return int(name)
     raise AssertionError(f"{path} is not open")
@@ -67,7 +67,7 @@ def descriptor_of(path: Path) -> int:
 
 @contextmanager
 def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Start a program; at the end of the block, kill it with all its children, if they still run, and wait for it."""
+    """Start a program; when the block ends, kill the program and its children, and wait for it."""
     process = start(command, text=True, **options)
     try:
         yield process
@@ -76,7 +76,7 @@ def started(*command: str | Path, **options: Any) -> Iterator[subprocess.Popen[s
 
 
 def run_program(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, with its output captured; leave no process behind, even if the test fails."""
+    """Run a program to its end (at most 100 s) and capture its output; no process stays, even if the test fails."""
     with started(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
         stdout, stderr = process.communicate(timeout=100)
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)

@@ -1,6 +1,6 @@
-"""What redaction finds, and what it leaves alone.
+"""Texts in which redaction must find a secret, and texts that it must not change.
 
-Tokens are put together here, so that no scanner of repositories takes them for real.
+Tokens are put together in code, so that scanners of repositories do not report them as real.
 """
 
 from typing import Final
@@ -53,7 +53,7 @@ FIND: Final = [
     "mysql --password hunter2 -h db",
     "<password>hunter2</password>",
 ]
-"""Each loses its secret."""
+"""Texts from which redaction removes a secret."""
 
 LEAVE: Final = [
     "password = getpass()",
@@ -94,4 +94,4 @@ LEAVE: Final = [
     "basic understanding-of-the-matter",
     "token: 12345",
 ]
-"""Each stays as it is."""
+"""Texts that redaction does not change."""

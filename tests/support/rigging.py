@@ -1,4 +1,4 @@
-"""What an engine needs to run in a test: a server that can misbehave, a spool, a state, and a simulated clock."""
+"""Runs an engine in a test: with a server that can fail, a spool, a state directory, and a simulated clock."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,26 +26,25 @@ from tcc_uploader.spool.segment import Segment
 
 
 class Time:
-    """A simulated clock.  It stands still while the engine works or a request is under way; see :class:`Inbox`."""
+    """A simulated clock.  It stops while the engine works or a request is in flight; see :class:`Inbox`."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
         self.jump = 0.0
-        """Seconds by which somebody has set the wall clock."""
+        """By how many seconds the wall clock was changed."""
         self.chance = 0.5
 
     @property
     def clock(self) -> Clock:
-        """The clock for an engine."""
+        """A clock for an engine that shows the simulated time."""
         return Clock(lambda: self.now, lambda: 1_790_000_000.0 + self.now + self.jump, lambda: self.chance)
 
 
 class Inbox:
-    """An engine's inbox that takes real time to wait for answers, and simulated time to wait for anything else.
+    """An engine's inbox that waits in real time for answers, and in simulated time for everything else.
 
-    While a request is under way the clock stands still: however slow this machine is, an answer comes at the moment at
-    which its request was sent.  So nothing that is due by the clock happens before the answer.  (No test of the rig
-    needs an answer that never comes; one that does must move the clock itself.)
+    The simulated clock stops while a request is in flight, so nothing becomes due before the answer arrives, however
+    slow the machine is.  (A test that needs an answer which never arrives must move the clock itself.)
     """
 
     def __init__(self, moment: Time, engine: Engine) -> None:
@@ -58,13 +57,13 @@ class Inbox:
         self._queue.put(message)
 
     def get_nowait(self) -> object:
-        """Take a message that is there."""
+        """Take a message.  Raises Empty if there is none."""
         return self._queue.get_nowait()
 
     def get(self, timeout: float) -> object:
-        """Take a message; if none can come before ``timeout``, let that time pass.
+        """Take a message; if there is none and no request is in flight, let ``timeout`` simulated seconds pass.
 
-        Raises Empty also when an answer is late, so that whoever waits with the engine may look again.
+        Raises Empty if no message came; after 0.05 real seconds if a request is in flight.
         """
         if self._engine.in_flight:
             return self._queue.get(timeout=0.05)
@@ -76,7 +75,7 @@ class Inbox:
 
 
 class Rig:
-    """Runs the engine over a spool, against a server."""
+    """Runs the engine on a spool and a server."""
 
     def __init__(self, folder: Path, server: FaultServer) -> None:
         self.server = server
@@ -87,7 +86,7 @@ class Rig:
         self.engine: Engine | None = None
 
     def settings(self, **members: Any) -> Settings:
-        """Return settings that aim at the server."""
+        """Return settings for this rig's spool, state and server."""
         base = members.pop("base_url", self.server.url)
         members = {
             "spools": (self.spool,),
@@ -110,7 +109,7 @@ class Rig:
         is_gone: Callable[[Segment], bool] = writer_is_gone,
         **more: Any,
     ) -> ReplayResult:
-        """Deliver what is there, then end, as ``replay`` does."""
+        """Deliver the present records, then end, as ``replay`` does."""
         settings = self.settings(**more)
         options = {"files": files, "archives": archives, "removes": removes, "is_gone": is_gone}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
@@ -126,10 +125,9 @@ class Rig:
         limits: Limits | None = None,
         **more: Any,
     ) -> Engine:
-        """Watch the spool until ``until(engine)``.
+        """Watch the spool until ``until(engine)`` is true.
 
-        Fails after ``limit`` seconds of the simulated clock, however long that takes; or when that clock has stood
-        still for ``PATIENCE`` real seconds.
+        Fails after ``limit`` simulated seconds, or if the simulated clock does not move for ``PATIENCE`` real seconds.
         """
         settings = self.settings(**more)
         ends = self.time.now + limit
@@ -153,11 +151,11 @@ class Rig:
         return engine
 
     def ledger(self) -> "OpenLedger":
-        """Return the ledger, to be opened with ``with``."""
+        """Return the ledger; open it with ``with``."""
         return OpenLedger(self.state)
 
     def rows(self) -> list[SegmentRow]:
-        """Return every segment's row."""
+        """Return the ledger's rows of all segments."""
         with Ledger.reading(self.state) as ledger:
             return list(ledger.segments())
 
@@ -166,7 +164,7 @@ class Rig:
         return sum((row.counts for row in self.rows()), Counts())
 
     def letters(self) -> list[Letter]:
-        """Return the dead letters, by line."""
+        """Return the dead letters, ordered by line."""
         files = (self.state / "dead").glob("*.json")
         return sorted((Letter.model_validate_json(file.read_bytes()) for file in files), key=lambda it: it.line)
 
@@ -180,7 +178,7 @@ class Rig:
 
 
 class OpenLedger:
-    """Opens the ledger of a state directory for the length of a ``with`` block."""
+    """Opens the ledger of a state directory in a ``with`` block."""
 
     def __init__(self, state: Path) -> None:
         self._state = state
@@ -196,7 +194,7 @@ class OpenLedger:
 
 @pytest.fixture
 def server() -> Iterator[FaultServer]:
-    """Give a server that accepts everything, until it is told otherwise."""
+    """Give a server that accepts everything until the test changes its behaviour."""
     with FaultServer() as running:
         yield running
 

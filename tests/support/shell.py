@@ -1,4 +1,4 @@
-"""The ``tcc-upload`` command in real processes."""
+"""Runs the ``tcc-upload`` command in real processes."""
 
 import json
 import os
@@ -17,7 +17,7 @@ COMMAND = Path(sys.executable).with_name("tcc-upload")
 
 
 class Shell:
-    """Runs the command with settings for one test, and keeps all that it printed."""
+    """Runs the command with one test's settings, and keeps everything that it printed."""
 
     def __init__(self, folder: Path, server: FaultServer) -> None:
         self.spool = folder / "spool"
@@ -33,7 +33,7 @@ class Shell:
         self.printed = ""
 
     def run(self, *arguments: str | Path, code: int = 0, **environment: str) -> str:
-        """Run to the end; return standard output."""
+        """Run a command to its end, check its exit code, and return its standard output."""
         done = subprocess.run(
             [COMMAND, *arguments],
             env=self.environment | environment,
@@ -48,14 +48,14 @@ class Shell:
         return done.stdout
 
     def json(self, *arguments: str | Path, code: int = 0, **environment: str) -> dict[str, object]:
-        """Run with ``--json``; return what was printed."""
+        """Run a command with ``--json``; return the printed object."""
         value = json.loads(self.run(*arguments, "--json", code=code, **environment))
         assert isinstance(value, dict)
         return value
 
     @contextmanager
     def daemon(self, *arguments: str, end: int = signal.SIGTERM, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """Run the daemon for the length of the block; then send it the signal ``end``, and expect exit code 0."""
+        """Run the daemon in the block; then send it the signal ``end``, and check that it exits with code 0."""
         process = children.start(
             [COMMAND, "daemon", *arguments],
             env=self.environment | environment,
@@ -65,7 +65,7 @@ class Shell:
         )
         assert process.stdout is not None
         try:
-            self.printed += process.stdout.readline()  # from its first line on it handles signals
+            self.printed += process.stdout.readline()  # after its first line it handles signals
             yield process
             process.send_signal(end)
             printed, _ = process.communicate(timeout=PATIENCE)
@@ -76,5 +76,5 @@ class Shell:
             children.kill(process)
 
     def files(self) -> Mapping[Path, bytes]:
-        """Return every file of the state."""
+        """Return the content of every file in the state directory, by path."""
         return {path: path.read_bytes() for path in self.state.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""A spool for one test, and real processes on it: agents, the sandbox server, the daemon."""
+"""A spool for one test, and real processes that use it: agents, the sandbox server, the daemon."""
 
 import os
 import signal
@@ -18,11 +18,11 @@ TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 
 
 PATIENCE = 100.0
-"""Seconds until a test gives up waiting for something: long, because the machine may be busy with other things."""
+"""Seconds that a test waits for something before it fails: long, because the machine may be busy."""
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait until ``condition()`` is true; fail after ``seconds``, and name ``what`` did not come."""
+    """Wait until ``condition()`` is true; after ``seconds`` fail with a message that names ``what``."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
@@ -31,19 +31,19 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = PATI
 
 @dataclass
 class World:
-    """A spool, a state and a sandbox server for one test."""
+    """A spool, a state directory and a sandbox server for one test."""
 
     folder: Path
     url: str
 
     @property
     def spool(self) -> Path:
-        """Where the agents record."""
+        """The spool to which the agents write."""
         return self.folder / "spool"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables of every process here."""
+        """The environment variables of every process in this world."""
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -54,7 +54,7 @@ class World:
         }
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a process with its standard output in a pipe."""
+        """Start a process; its standard output is a pipe."""
         return children.start(command, env=self.environment, stdout=subprocess.PIPE, text=True)
 
     def agent(self, program: str, *arguments: str) -> subprocess.Popen[str]:
@@ -62,7 +62,7 @@ class World:
         return self.start(sys.executable, "-c", program, *arguments)
 
     def daemon(self) -> subprocess.Popen[str]:
-        """Start the daemon, and wait for its first line: from then on it handles signals."""
+        """Start the daemon, and wait for its first line: after this it handles signals."""
         command = [TCC_UPLOAD, "daemon"]
         process = children.start(command, env=self.environment, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
@@ -70,7 +70,7 @@ class World:
         return process
 
     def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a ``tcc-upload`` command to its end."""
         return subprocess.run(
             [TCC_UPLOAD, *arguments],
             env=self.environment,
@@ -81,7 +81,7 @@ class World:
         )
 
     def receipts(self) -> dict[tuple[str, str], dict[str, int]]:
-        """Return how often each (kind, id) was received, by digest."""
+        """Return, for each (kind, id), how often each digest was received."""
         counts: dict[tuple[str, str], dict[str, int]] = {}
         with sqlite3.connect(f"{(self.folder / 'receipts').as_uri()}?mode=ro", uri=True) as database:
             rows = database.execute("SELECT kind, id, digest, count(*) FROM receipts GROUP BY kind, id, digest")
@@ -96,7 +96,7 @@ class World:
 
 
 def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
-    """Signal a process, and return its exit code."""
+    """Send a process a signal, wait for its end, and return its exit code."""
     process.send_signal(number)
     process.communicate(timeout=PATIENCE)
     return process.returncode

@@ -1,4 +1,4 @@
-"""Time and randomness, passed in wherever a decision depends on them, so that tests can set them."""
+"""Time and random numbers, passed as an argument to all code that depends on them, so that tests can set them."""
 
 import random
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """``monotonic`` gives seconds for waiting, ``wall`` seconds since 1970, ``chance`` numbers in [0, 1)."""
+    """``monotonic`` returns seconds for waiting, ``wall`` seconds since 1970, ``chance`` a random number in [0, 1)."""
 
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time

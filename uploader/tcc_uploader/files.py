@@ -1,4 +1,4 @@
-"""Files: opened without following links, written whole or not at all, locked, told apart by device and inode."""
+"""Files: open them without following links, write them completely or not at all, lock them, identify them."""
 
 import errno
 import os
@@ -15,27 +15,27 @@ if sys.platform != "win32":
     import fcntl
 
 CHUNK: Final = 1024 * 1024
-"""Bytes read at once."""
+"""Bytes to read in one call."""
 
 _fsync = os.fsync
 _replace = os.replace
 
 
 class ByteStream(Protocol):
-    """Something that bytes are read from, once, from beginning to end."""
+    """A source of bytes that can be read once, from beginning to end."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most ``size`` bytes, ``b""`` at the end.  Raises OSError."""
+        """Return the next bytes, at most ``size``; ``b""`` at the end.  Raises OSError."""
 
 
 @contextmanager
 def new_file(path: Path, *, replace: bool = False, synced: bool = True) -> Iterator[BinaryIO]:
-    """Write a file (0600) that gets its name when the block ends without an error: it is there whole, or not at all.
+    """Yield a new file (0600).  It gets its name when the block ends without an error, so it is complete or not there.
 
-    It survives a power loss if it is ``synced``.  Raises OSError; FileExistsError if the name is taken, unless the file
-    of this name is to be replaced.  A file that is replaced must have one writer at a time.
+    With ``synced`` it survives a power loss.  With ``replace`` it replaces the file of this name, which must have only
+    one writer at a time.  Raises OSError; without ``replace`` also FileExistsError if the name is taken.
     """
-    # of a killed writer's file that would be replaced, the next attempt removes what is left
+    # with `replace` the temporary name is always the same: the next writer removes what a killed one left
     temporary = path.with_suffix(".tmp") if replace else path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
@@ -43,7 +43,7 @@ def new_file(path: Path, *, replace: bool = False, synced: bool = True) -> Itera
             yield file
             file.flush()
             if synced:
-                _fsync(file.fileno())  # or the name might stand for an empty file
+                _fsync(file.fileno())  # without this, a power loss could leave the name with an empty file
         if replace:
             _replace(temporary, path)
         else:
@@ -51,17 +51,17 @@ def new_file(path: Path, *, replace: bool = False, synced: bool = True) -> Itera
     finally:
         temporary.unlink(missing_ok=True)
     if synced:
-        sync_folder(path.parent)  # or the file might lose its name
+        sync_folder(path.parent)  # without this, a power loss could take the name away
 
 
 def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
-    """Replace a file's content: after a crash the old or the new one is there, whole.  Raises OSError."""
+    """Replace a file's content.  After a crash the file has the complete old or new content.  Raises OSError."""
     with new_file(path, replace=True, synced=synced) as file:
         file.write(content)
 
 
 def _name(temporary: Path, path: Path) -> None:
-    """Give a file its final name.  Raises FileExistsError if another has it."""
+    """Give a file its final name.  Raises OSError; FileExistsError if another file has this name."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
@@ -73,7 +73,7 @@ def _name(temporary: Path, path: Path) -> None:
 
 
 def make_durably(folder: Path) -> None:
-    """Make a folder (0700) and those above it where they are missing; they survive a power loss.  Raises OSError."""
+    """Create a folder (0700) and its missing parents, so that they survive a power loss.  Raises OSError."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in missing:
@@ -92,9 +92,9 @@ def sync_folder(path: Path) -> None:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Take the lock of an open file, until it is closed.  Return False if it is held elsewhere, or can't be taken.
+    """Lock an open file until it is closed.  Return False if another open file holds the lock, or locking fails.
 
-    On Windows it can never be taken, so only sealed segments are removed there.
+    On Windows this is always False, so only sealed segments are removed there.
     """
     if sys.platform == "win32":
         return False
@@ -109,30 +109,30 @@ _INODE_BITS: Final = 64
 
 
 def identity_of(status: os.stat_result) -> int:
-    """Return a file's device and inode as one number: 100,000 of them may be in memory."""
+    """Return a file's device and inode as one number, which needs less memory than a tuple."""
     return status.st_dev << _INODE_BITS | status.st_ino
 
 
 def inode_of(identity: int) -> int:
-    """Return the inode in what :func:`identity_of` returned."""
+    """Return the inode of an identity that :func:`identity_of` made."""
     return identity & (1 << _INODE_BITS) - 1
 
 
 def file_name(path: Path) -> str:
-    """Return a path as text that is valid UTF-8; other bytes are escaped."""
+    """Return a path as text; bytes that are not valid UTF-8 are escaped."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 @contextmanager
 def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
-    """Open a regular file for reading, never through a link; yield it with its status.  Raises OSError."""
+    """Open a regular file for reading, but not through a link; yield the file and its status.  Raises OSError."""
     with FileIO(path, "rb", opener=open_plainly) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "no regular file", str(path))
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         yield file, status
 
 
 def open_plainly(path: str, flags: int) -> int:
-    """Open without following a link, and without waiting for the other end of a pipe.  Raises OSError."""
+    """Return a descriptor; follow no link, and don't wait for a named pipe's writer.  Raises OSError."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

@@ -1,4 +1,4 @@
-"""A small stand-in for Observatory on loopback, for demos and tests.  It counts every receipt, also repeated ones."""
+"""A small server on loopback that replaces Observatory in demos and tests.  It stores all items, also repeated ones."""
 
 import hashlib
 import sqlite3
@@ -27,9 +27,9 @@ CREATE TABLE IF NOT EXISTS receipts (
 
 
 class Receipts:
-    """Every item that was accepted, in SQLite: one row per item and receipt.
+    """Every item that was accepted, in SQLite: one row each time that an item arrives.
 
-    Raises OSError if the file can't be opened, or is not an SQLite file.
+    The constructor raises OSError if the file can't be opened, or is not an SQLite file.
     """
 
     def __init__(self, database: Path | str) -> None:
@@ -46,7 +46,7 @@ class Receipts:
         self._database.close()
 
     def add(self, path: str, token: str, items: list[dict[str, Any]]) -> None:
-        """Keep the items of one request; ``token`` is its ``Idempotency-Key``, which stands in for an id."""
+        """Store the items of one request.  ``token`` is its ``Idempotency-Key``: the id of an item that has no id."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._lock, self._database:
             [request] = self._database.execute("SELECT coalesce(max(request), 0) + 1 FROM receipts").fetchone()
@@ -60,7 +60,7 @@ class Receipts:
                 self._database.execute("INSERT INTO receipts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def counts(self) -> list[tuple[str, str, str, int]]:
-        """Return (kind, id, digest, receipts), oldest first."""
+        """Return (kind, id, digest, how often it arrived) of each item, oldest first."""
         with self._lock:
             return self._database.execute(
                 "SELECT kind, id, digest, count(*) FROM receipts GROUP BY kind, id, digest ORDER BY min(number)"
@@ -75,7 +75,7 @@ class Receipts:
 
 
 class Sandbox(ThreadingHTTPServer):
-    """The server.  ``key`` is the only key that it accepts; None accepts any."""
+    """The server.  It accepts only the API key ``key``; any key if ``key`` is None."""
 
     daemon_threads = True
 
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, '{"ok":true}')
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
-        """Log nothing: the receipts show what came."""
+        """Log nothing: the receipts show what arrived."""
 
     def _answer(self, status: int, text: str) -> None:
         body = text.encode()

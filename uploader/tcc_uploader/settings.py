@@ -1,4 +1,4 @@
-"""The uploader's settings, one frozen value: argument, else environment, else settings file, else default."""
+"""The uploader's settings.  Each comes from the argument, else the environment, the settings file, or a default."""
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,11 +18,11 @@ After = Literal["delete", "keep"]
 
 
 class SettingsError(ValueError):
-    """A setting can't be used; the message says which, and why."""
+    """A setting is not valid; the message names the setting and says why."""
 
 
 class TomlFile(BaseModel):
-    """The settings file.  Keys are never read from it."""
+    """The content of the settings file.  API keys can't be set there."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -36,7 +36,10 @@ class TomlFile(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How this process delivers.  ``api_keys`` begins with the default key; ``in_flight`` is a number of requests."""
+    """How this process delivers.  ``in_flight`` is the largest number of requests at the same time.
+
+    The first of ``api_keys`` is the default key; ``adopt`` has the hints of keys whose records are sent with it.
+    """
 
     spools: tuple[Path, ...]
     state_dir: Path
@@ -50,7 +53,7 @@ class Settings:
     after: After = "delete"
 
     def base_url_for(self, api_key: str | None) -> str:
-        """Return the base URL that records made under ``api_key`` go to."""
+        """Return the base URL to which records made with ``api_key`` are sent."""
         return self.base_url or base_url(api_key, {})
 
 
@@ -76,7 +79,7 @@ def load(
     try:
         base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
         if custom and not base and not feedback:
-            # beside the runs: feedback never goes to a host that nobody named
+            # send feedback to the host of the runs: never to a host that the user did not name
             beside = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
             feedback = beside + FEEDBACK_PATH
         origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
@@ -106,7 +109,7 @@ def _default_config(environment: Mapping[str, str]) -> Path | None:
 
 
 def _settings_file(path: Path | None) -> TomlFile:
-    """Return what the settings file says; without a file, nothing is set."""
+    """Return the content of the settings file; the defaults if there is no file.  Raises :class:`SettingsError`."""
     if path is None:
         return TomlFile()
     try:
@@ -121,7 +124,7 @@ def _settings_file(path: Path | None) -> TomlFile:
 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
-    """Return every key that is held, the default key first, each once."""
+    """Return all configured API keys without repetitions, the default key first.  Raises :class:`SettingsError`."""
     keys = []
     if key_file is not None:
         try:
@@ -147,10 +150,10 @@ def _in_flight(argument: int | None, named: str) -> int:
 
 
 def _words(text: str) -> list[str]:
-    """Split a list whose members are separated by commas or white space."""
+    """Split a text at commas and white space."""
     return text.replace(",", " ").split()
 
 
 def _url(name: str, environment: Mapping[str, str]) -> str | None:
-    """Return a configured URL in normal form.  Raises ValueError if a key must not go there."""
+    """Return the URL in this variable in normal form, if it is set.  Raises ValueError if no key may be sent there."""
     return checked_url(environment[name], environment) if name in environment else None

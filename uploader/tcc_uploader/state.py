@@ -1,4 +1,4 @@
-"""The locks that let one uploader work on a state directory, and one daemon watch a spool."""
+"""The locks which ensure that only one uploader uses a state directory, and only one daemon watches a spool."""
 
 import os
 import time
@@ -14,12 +14,12 @@ LOCK_NAME: Final = "uploader.lock"
 
 
 class StateHeldError(Exception):
-    """Another uploader works on this state or spool; the message says which, and what to do."""
+    """Another uploader uses this state directory or spool; the message names the directory and says what to do."""
 
 
 @contextmanager
 def held(state: Path) -> Iterator[None]:
-    """Create the state directory (0700) if there is none, and hold its lock.
+    """Hold the state directory's lock in the block; create the directory (0700) if it is missing.
 
     Raises :class:`StateHeldError` if another process holds it, OSError if the directory can't be used.
     """
@@ -35,9 +35,9 @@ def held(state: Path) -> Iterator[None]:
 
 @contextmanager
 def watched_alone(spools: Iterable[Path]) -> Iterator[None]:
-    """Hold the lock of every spool that exists: two daemons on one spool would send everything twice.
+    """Hold the lock of every existing spool in the block: two daemons on one spool would send everything twice.
 
-    Raises :class:`StateHeldError` if another daemon watches one of them.
+    Raises :class:`StateHeldError` if another daemon watches one of the spools.
     """
     with ExitStack() as stack:
         for spool in spools:
@@ -52,9 +52,9 @@ def watched_alone(spools: Iterable[Path]) -> Iterator[None]:
 
 
 def _lock_soon(descriptor: int) -> bool:
-    """Take the lock; try for 0.2 s, because :func:`holder` takes it for a moment to test it."""
+    """Take the lock.  Try for 0.2 s, because :func:`holder` may hold the lock for a moment while it tests it."""
     if os.name != "posix":
-        return True  # Windows: two uploaders are not kept apart
+        return True  # on Windows nothing prevents a second uploader
     for _ in range(10):
         if try_lock(descriptor):
             return True
@@ -63,7 +63,7 @@ def _lock_soon(descriptor: int) -> bool:
 
 
 def holder(state: Path) -> int | None:
-    """Return the pid of the uploader that works on this state (0 if it is not known); None if there is none."""
+    """Return the pid of this state's uploader (0: unknown); None if there is none.  On Windows: the last one's pid."""
     try:
         with FileIO(state / LOCK_NAME, "r+") as file:
             return None if try_lock(file.fileno()) else _pid(file)

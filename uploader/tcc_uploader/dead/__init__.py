@@ -1,4 +1,4 @@
-"""Dead letters: a file for each record that can't be delivered as it is, and the requests to send or drop one.
+"""Dead letters: one file for each record that can't be delivered as it is; and requests to send or drop a letter.
 
 Imports ``spool``, ``transport.answers``, ``model`` and ``files``.  Begin with ``store``.
 """

@@ -1,4 +1,4 @@
-"""What ``dead requeue`` and ``dead drop`` ask of whoever holds the state's lock: one small file each."""
+"""Requests of ``dead requeue`` and ``dead drop`` to the process that holds the state's lock: one small file each."""
 
 import logging
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class LetterRequest(BaseModel):
-    """Send a letter again, or give it up.  ``letter_json`` is the letter as the operator edited it."""
+    """A request to send a letter again, or to drop it.  ``letter_json`` is the letter after the operator's edits."""
 
     action: Literal["requeue", "drop"]
     letter: str
@@ -22,14 +22,14 @@ class LetterRequest(BaseModel):
 
 
 def ask(state: Path, request: LetterRequest) -> None:
-    """Leave a request.  Raises OSError."""
+    """Write a request for the uploader.  Raises OSError."""
     folder = state / FOLDER
     make_durably(folder)
     write_whole(folder / f"{request.letter}.json", request.model_dump_json().encode())
 
 
 def waiting(state: Path) -> Iterator[tuple[Path, LetterRequest]]:
-    """Yield the requests that wait, and the file of each: remove it once the ledger knows."""
+    """Yield each waiting request and its file.  Remove the file after the request's result is committed."""
     try:
         files = sorted((state / FOLDER).glob("*.json"))
     except OSError:
@@ -38,4 +38,4 @@ def waiting(state: Path) -> Iterator[tuple[Path, LetterRequest]]:
         try:
             yield file, LetterRequest.model_validate_json(file.read_bytes())
         except (OSError, ValidationError) as error:
-            _log.warning("%s is no request, and is left alone: %s", file, error)
+            _log.warning("%s is not a valid request and is ignored: %s", file, error)

@@ -18,7 +18,7 @@ FOLDER: Final = "dead"
 
 
 class Cause(NamedTuple):
-    """Why a record is dead; ``body`` is what of it could not be delivered."""
+    """Why a record is dead; ``body`` is the part of the record that could not be delivered."""
 
     reason: str
     detail: str
@@ -51,7 +51,7 @@ def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
 
 
 def _source_of(segment: Segment) -> str:
-    """Return the file that a record stood in; for a letter that is dead again, the one that it tells of."""
+    """Return the file that held a record.  If the record came from a letter, this is the ``source`` of that letter."""
     if segment.format is Format.LETTER:
         with suppress(OSError, ValueError):
             return read(segment.path).source
@@ -59,26 +59,26 @@ def _source_of(segment: Segment) -> str:
 
 
 def write(state: Path, letter: Letter) -> None:
-    """Write a letter so that it is whole on disk, or not there: temp, fsync, rename, fsync of the folder."""
+    """Write a letter durably; after a crash it is complete or not there.  Raises OSError."""
     path = path_of(state, letter.id)
     make_durably(path.parent)
     write_whole(path, letter.model_dump_json(indent=1).encode() + b"\n")
 
 
 def path_of(state: Path, ident: str) -> Path:
-    """Return where the letter with this id lies."""
+    """Return the path of the letter with this id."""
     return state / FOLDER / f"{ident}.json"
 
 
 def read(path: Path) -> Letter:
-    """Read a letter.  Raises OSError, or ValueError if it is none."""
+    """Read a letter.  Raises OSError; ValueError if the file is not a letter."""
     return Letter.model_validate_json(path.read_bytes())
 
 
 def dead_letters(state: Path, ledger: Ledger, unreadable: dict[Path, str]) -> dict[str, Letter]:
-    """Return the dead letters by their ids, the oldest first; not those that were requeued, delivered or dropped.
+    """Return the dead letters by id, oldest first, without those that were requeued, delivered or dropped.
 
-    Adds to ``unreadable`` which files can't be read, and why.  Raises :class:`LedgerError`.
+    Adds the files that can't be read to ``unreadable``, each with the reason.  Raises :class:`LedgerError`.
     """
     found = []
     for path in sorted((state / FOLDER).glob("*.json")):
@@ -88,15 +88,15 @@ def dead_letters(state: Path, ledger: Ledger, unreadable: dict[Path, str]) -> di
             unreadable[path] = str(error)
             continue
         row = ledger.letter(letter.id)
-        if row is None or row.fate == "dead":  # no row: a process died between writing the letter and its row
+        if row is None or row.fate == "dead":  # no row: a process died before it committed the row
             found.append(letter)
     return {letter.id: letter for letter in sorted(found, key=lambda letter: letter.died_at)}
 
 
 def open_letter(path: Path, number: int) -> tuple[Segment, Line]:
-    """Take a letter as a file with one record, which counts in the segment with this number.
+    """Return a letter as a segment with one record, which is counted in the ledger's segment ``number``.
 
-    Raises OSError, or ValueError if it is no letter.
+    Raises OSError; ValueError if the file is not a letter.
     """
     with opened(path) as (file, status):
         data = file.read() or b""
@@ -107,12 +107,12 @@ def open_letter(path: Path, number: int) -> tuple[Segment, Line]:
 
 
 def fetch(segment: Segment, place: Span) -> Line:
-    """Read a letter's record again.  Raises OSError, ValueError if it is no letter any more."""
+    """Read a letter's record again.  Raises OSError; ValueError if the file is no longer a letter."""
     return letter_line(Letter.model_validate_json(read_again(segment, place)))
 
 
 def letter_line(letter: Letter) -> Line:
-    """Return the record that a letter stands for."""
+    """Return the record that a letter holds."""
     return Line(
         number=letter.line,
         offset=0,

@@ -1,5 +1,5 @@
-"""Decide, send, settle: what becomes of every pending record.
+"""Delivers pending records: decide about each, send it, settle it.
 
-One thread runs all of it; ``transport.pool`` sends in others.  Imports everything below it, never ``bundle``.
-Begin with ``record``, which has the states of a record's life, then ``engine``.
+Runs in the engine's thread; only ``transport.pool`` uses other threads.  May import every lower layer.
+Begin with ``record``, which lists the states of a record, then ``engine``.
 """

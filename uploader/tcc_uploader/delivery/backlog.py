@@ -1,4 +1,4 @@
-"""Pending records, by destination: queued when they are read, judged once more when their turn comes."""
+"""The backlog: pending records by destination.  They are queued when read, and judged again before they are sent."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Backlog:
-    """What waits.  Used by the engine's thread alone."""
+    """The records that wait.  Only the engine's thread uses it."""
 
     settlement: Settlement
     router: Router
@@ -43,25 +43,25 @@ class Backlog:
     clock: Clock
     queues: dict[Destination, DestinationQueue] = field(default_factory=dict)
     waiting_for_run: dict[int, list[tuple[Destination, Location]]] = field(default_factory=dict)
-    """Feedback whose run is pending, by the run's fingerprint."""
+    """By run fingerprint: the feedback that waits for this run."""
 
     @property
     def ready(self) -> int:
-        """Records that wait for a destination that is up."""
+        """The number of records whose destination is up."""
         return sum(len(queue) for queue in self.queues.values() if queue.health.pause is None)
 
     @property
     def waiting(self) -> int:
-        """Records that wait for a destination, whatever its state; not those in flight, nor feedback for its run."""
+        """The number of records that wait for a destination; without those in flight, and feedback that waits."""
         return sum(len(queue) + len(queue.undecided) for queue in self.queues.values())
 
     def report(self, queue: DestinationQueue) -> DestinationReport:
-        """Return a destination's state."""
+        """Return the state of a queue's destination."""
         epoch = self.clock.wall() - self.clock.monotonic()
         return queue.report(epoch, self.in_flight.to(queue.destination))
 
     def admit(self, segment: Segment, found: list[Found]) -> None:
-        """Take what was read from a file: queue what is new, settle what is known."""
+        """Take in what was read from a file: queue new records, settle the known ones.  Raises :class:`LedgerError`."""
         self.settlement.touched.add(segment)
         lines = [line for line in found if isinstance(line, Line)]
         for line, _, decision in judge_all(self.settlement.ledger, segment.number, lines, {}):
@@ -76,7 +76,7 @@ class Backlog:
                 _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
 
     def enqueue(self, segment: Segment, line: Line) -> None:
-        """Queue a record for its destination, whatever the ledger says of it."""
+        """Queue a record for its destination without asking the ledger."""
         path = line.path or ""
         if path not in PATHS:
             cause = Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body)
@@ -89,7 +89,7 @@ class Backlog:
         pause = queue.health.pause
         if segment.stream is not None:
             if self.cache.half_full and pause and pause.needs_operator:
-                return  # it stays pending, for the next replay: the rest of the stream must not wait for it
+                return  # the record stays pending until the next replay, so that the stream can be read on
             self.cache.pin(segment.handle, line)
         elif pause is None:
             self.cache.keep(segment.handle, line)
@@ -97,9 +97,9 @@ class Backlog:
         queue.queued.append(Location(segment.handle, line.number, line.offset, line.size, fingerprint))
 
     def in_hand(self, queue: DestinationQueue, taken: Iterable[tuple[Location, History]]) -> Iterator[Record]:
-        """Yield the records to send: not those that are known by now, must wait, or are not there any more.
+        """Yield the records to send, without those that are known now, must wait, or can't be read.
 
-        Each must be in flight before the next is asked for: of two with one key, one waits for the other.
+        Put each record in flight before asking for the next: of two records with the same key, only one may be sent.
         """
         found = [record for location, history in taken if (record := self._fetch(queue, location, history))]
         delivered = self.settlement.ledger.delivered(record.key for record in found)
@@ -107,7 +107,7 @@ class Backlog:
             if record.line.kind == "feedback" and self._waits_for_run(record):
                 continue
             if record.segment.format is Format.LETTER:
-                # it is sent whatever the ledger says, but not beside another record with its key
+                # a letter is sent without asking the ledger, but not while another record with its key is in flight
                 if self.in_flight.under(record.key) is None:
                     yield record
                 else:
@@ -123,28 +123,28 @@ class Backlog:
                 self._settle_known(record.segment, record.line, decision)
 
     def judge_now(self, segment: Segment, line: Line, key: bytes, delivered: Known | None) -> Decision:
-        """Judge a record by what is delivered under its key, is in flight, or waits for the commit."""
+        """Judge a record by what is delivered, dead or in flight under its key.  Raises :class:`LedgerError`."""
         other = self.in_flight.under(key)
         in_flight = other.known if other else self.settlement.changes.delivered.get(key)
         return judge_one(self.settlement.ledger, segment.number, line, key, delivered, in_flight)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
-        """Make a dead letter of a record."""
+        """Make a dead letter of a record; if it is a run, release the feedback that waited for it."""
         self.settlement.dead_letter(segment, line, cause)
         self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)
 
     def release_feedback(self, fingerprint: int) -> None:
-        """Queue the feedback that waited for the run with this fingerprint."""
+        """Queue the feedback that waited for the run with this fingerprint (0: no run)."""
         for destination, location in self.waiting_for_run.pop(fingerprint, []) if fingerprint else []:
             self.queues[destination].queued.append(location)
 
     def _fetch(self, queue: DestinationQueue, location: Location, history: History) -> Record | None:
-        """Return the record that stands at a location, or None if it is not there any more, or not now."""
+        """Return the record at a location; None if its file is gone, or it can't be read (then postpone it)."""
         segment = self.intake.by_handle.get(location.handle)
         line = self.cache.take(location.handle, location.line)
         if line is None and segment is not None:
             line = self._read(segment, location, log=not history.failures)
-        if segment is None or location.handle not in self.intake.by_handle:  # its file has gone
+        if segment is None or location.handle not in self.intake.by_handle:  # the file is gone
             self.release_feedback(location.run)
             return None
         if line is None:
@@ -168,7 +168,7 @@ class Backlog:
             return None
 
     def _waits_for_run(self, record: Record) -> bool:
-        """Let feedback wait if its run is pending in the same segment: the server should know the run first."""
+        """If the run of this feedback is pending in the same segment, keep the feedback back and return True."""
         fingerprint = run_fingerprint(record.segment.handle, record.line.run_id or "")
         pending = any(queue.holds_run(fingerprint) for queue in self.queues.values())
         if not pending and not self.in_flight.holds_run(fingerprint):
@@ -180,7 +180,7 @@ class Backlog:
     def _settle_known(self, segment: Segment, line: Line, decision: Decision) -> None:
         """Settle a record without sending it."""
         if decision is Decision.CONFLICT:
-            detail = f"other bytes were delivered, or are under way, for {line.kind} {line.id[:100]}"
+            detail = f"other bytes were delivered, or are in flight, for {line.kind} {line.id[:100]}"
             self.dead_letter(segment, line, Cause("conflict", detail, line.body))
             return
         self.settlement.settle(segment, line.number, decision)

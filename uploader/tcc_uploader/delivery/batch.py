@@ -1,4 +1,4 @@
-"""A run that was refused with its children is sent item by item.  Pure."""
+"""Splits a batch (a run with its children) that was refused, so that its items are sent one by one.  Pure."""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from tcc_uploader.transport.answers import Answer
 
 
 class Item(NamedTuple):
-    """One item of a batch: its kind and id, and the bytes that are sent for it alone."""
+    """One item of a batch: its kind and id, and the bytes that are sent for this item alone."""
 
     kind: str
     id: str
@@ -18,19 +18,19 @@ class Item(NamedTuple):
 
 @dataclass(slots=True)
 class BatchProgress:
-    """How far a run has come that is sent item by item."""
+    """The progress of a run that is sent item by item."""
 
     left: list[Item]
     refused: list[Item] = field(default_factory=list)
     answer: Answer = field(default_factory=Answer)
-    """The last answer that refused an item."""
+    """The last answer in which the server refused an item."""
     delivered: int = 0
 
 
 def split_batch(body: bytes) -> list[Item]:
-    """Return the items of a batch in the official order, children before their run; empty if it is no batch.
+    """Return the items of a batch in the official order, children before their run; empty if ``body`` is no batch.
 
-    The same batch gives the same bytes every time: an item that is sent again keeps its idempotency key.
+    The same batch always gives the same bytes, so an item that is sent again has the same idempotency token.
     """
     try:
         items = [_item(value) for value in json.loads(body)["items"]]
@@ -40,7 +40,7 @@ def split_batch(body: bytes) -> list[Item]:
 
 
 def join_items(items: Sequence[Item]) -> bytes:
-    """Return the body for some items of a batch: the item alone, or a batch of them."""
+    """Return the body for some items of a batch: the body of a single item, or a new batch."""
     if len(items) == 1:
         return items[0].body
     return b'{"type":"batch","items":[' + b",".join(item.body for item in items) + b"]}"
@@ -48,7 +48,7 @@ def join_items(items: Sequence[Item]) -> bytes:
 
 def _item(value: dict[str, object]) -> Item:
     kind = value["type"]
-    # the standard library's JSON keeps integers of any length; NaN, which is no JSON, makes it no batch
+    # the standard library keeps integers of any length; NaN is not valid JSON, so a body with NaN is no batch
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    body = text.encode(errors="backslashreplace")  # for a lone surrogate that is JSON, too
+    body = text.encode(errors="backslashreplace")  # escapes a lone surrogate, as JSON does
     return Item(str(kind), str(value[f"{kind}_id"]), body)

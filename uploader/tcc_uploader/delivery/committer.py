@@ -1,4 +1,4 @@
-"""Commits what was settled; then, and only then, removes or forgets finished files."""
+"""Commits settled records; removes finished files only after the commit."""
 
 import logging
 from collections.abc import Collection, Sequence
@@ -15,13 +15,13 @@ from .intake import Intake
 from .settlement import Settlement
 
 _COMMIT_DELAY: Final = 0.05
-"""Seconds that a commit waits for more answers; what came in them is sent twice if we are killed."""
+"""Seconds that a commit waits for more answers.  If the process is killed then, their records are sent again."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class Committer:
-    """Decides when to commit, and what may be removed afterwards.  Used by the engine's thread alone."""
+    """Decides when to commit, and which files may be removed afterwards.  Only the engine's thread uses it."""
 
     settlement: Settlement
     intake: Intake
@@ -29,15 +29,15 @@ class Committer:
     clock: Clock
     removes: bool
     trouble: str = ""
-    """Why the state can't be written now; empty if it can."""
+    """Why the state can't be written now; empty if it can be."""
     changed_unsealed: set[Segment] = field(default_factory=set)
-    """Segments without a seal that have changed since their writers were last looked for."""
+    """Unsealed segments that have changed since it was last checked whether their writers are gone."""
     _due: float | None = None
 
     def due_at(self) -> float | None:
-        """Return when to commit while requests are in flight, on the monotonic clock; None if nothing waits for it.
+        """Return when to commit, in seconds on the monotonic clock; None if there is nothing to commit.
 
-        The time runs from the first call after something was settled.
+        The delay begins at the first call after something was settled.
         """
         if not self.settlement.waits:
             self._due = None
@@ -46,15 +46,16 @@ class Committer:
         return self._due
 
     def is_due(self) -> bool:
-        """Whether a commit has waited long enough for more answers."""
+        """Whether a commit is due: it has waited long enough for more answers."""
         due = self.due_at()
         return due is not None and self.clock.monotonic() >= due
 
     def commit(self, candidates: Collection[Segment] | None = None, *, writers_may_be_gone: bool = False) -> None:
         """Commit all that was settled, then remove or forget those of ``candidates`` that are finished.
 
-        By default these are the segments that changed.  Without a seal only the lock tells whether a writer is gone:
-        that is tried when ``writers_may_be_gone``; the others are kept in ``changed_unsealed`` until then.
+        The default for ``candidates`` are the changed segments.  Only with ``writers_may_be_gone`` are the locks of
+        unsealed segments tried; else these wait in ``changed_unsealed``.  If the state can't be written, ``trouble``
+        says why.  Raises :class:`LedgerError` if the ledger is damaged.
         """
         touched = set(self.settlement.touched)
         if candidates is None:
@@ -68,13 +69,13 @@ class Committer:
             self._commit_and_remove(removable)
 
     def note_trouble(self, error: Exception) -> None:
-        """Keep why the state can't be written: nothing is lost, and it is tried again."""
+        """Note and log why the state can't be written; nothing is lost, and the commit is tried again."""
         if not self.trouble:
             _log.error("can't write %s: %s; nothing more is sent until that works", self.state, error)
         self.trouble = str(error)
 
     def _commit_and_forget(self, settled: Sequence[Segment]) -> bool:
-        """Commit; forget the settled segments that stay where they are, and to which nothing more can come."""
+        """Commit; forget settled segments to which no record can be added, and whose files stay."""
         staying = [s for s in settled if s.complete and not (self.removes and s.removable)]
         if not self._write(staying):
             return False
@@ -86,7 +87,7 @@ class Committer:
         return True
 
     def _commit_and_remove(self, removable: Sequence[Segment]) -> None:
-        """Claim segments, commit that they are finished, and remove them."""
+        """Claim segments, commit them as finished, and remove their files."""
         for start in range(0, len(removable), CLAIMS_AT_ONCE):
             with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
                 if not self._write(claimed):

@@ -1,4 +1,4 @@
-"""Where queued records stand, in little memory: a million of them must fit beside everything else."""
+"""A queue of records' locations that needs little memory, because a million records may be queued."""
 
 import zlib
 from array import array
@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 
 class Location(NamedTuple):
-    """Where a pending record stands: the file's handle in this process, the line, its offset and size in bytes.
+    """The location of a pending record: its file's handle, its line number, and its offset and size in bytes.
 
-    ``run`` is the fingerprint of a run (:func:`run_fingerprint`), and 0 for every other kind.
+    ``run`` is the run fingerprint (:func:`run_fingerprint`) if the record is a run, else 0.
     """
 
     handle: int
@@ -19,16 +19,16 @@ class Location(NamedTuple):
 
 
 def run_fingerprint(handle: int, run_id: str) -> int:
-    """Return a number for a run in a file.  Two runs may share one: feedback then waits for both."""
+    """Return the run fingerprint, a number for a run in a file.  If two runs get the same, feedback waits for both."""
     return (handle << 32) | zlib.crc32(run_id.encode("utf-8", "surrogatepass"))
 
 
 _COMPACTED: Final = 4096
-"""Locations that were taken, from which on their memory is given back."""
+"""How many locations may be taken before their memory is released."""
 
 
 class CompactQueue:
-    """First in, first out; 40 bytes for each location."""
+    """A first-in, first-out queue; each location takes 40 bytes."""
 
     def __init__(self) -> None:
         self._columns = tuple(array("Q") for _ in Location._fields)
@@ -38,12 +38,12 @@ class CompactQueue:
         return len(self._columns[0]) - self._head
 
     def append(self, location: Location) -> None:
-        """Add at the end."""
+        """Add a location at the end."""
         for column, value in zip(self._columns, location, strict=True):
             column.append(value)
 
     def popleft(self) -> Location:
-        """Take the first.  Raises IndexError if there is none."""
+        """Remove and return the first location.  Raises IndexError if the queue is empty."""
         location = Location(*(column[self._head] for column in self._columns))
         self._head += 1
         if self._head > _COMPACTED and self._head * 2 > len(self._columns[0]):
@@ -53,7 +53,7 @@ class CompactQueue:
         return location
 
     def holds_run(self, fingerprint: int) -> bool:
-        """Whether a run with this fingerprint waits here."""
+        """Whether a run with this fingerprint is in the queue."""
         try:
             self._columns[-1].index(fingerprint, self._head)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Sends records, and decides by each answer what becomes of them.  Used by the engine's thread alone."""
+"""Sends records, and decides about each record from its answer.  Only the engine's thread uses it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from .settlement import Settlement
 
 @dataclass(slots=True, eq=False)
 class Dispatcher:
-    """Takes records from the backlog, hands them to the sending threads, and takes the answers."""
+    """Takes records from the backlog, passes them to the sending threads, and handles the answers."""
 
     settlement: Settlement
     backlog: Backlog
@@ -32,7 +32,7 @@ class Dispatcher:
     clock: Clock
 
     def dispatch(self) -> None:
-        """Send what may go now."""
+        """Send all records that may be sent now."""
         now = self.clock.monotonic()
         for queue in list(self.backlog.queues.values()):
             while taken := queue.take_some(now, *self.in_flight.room, self.in_flight.to(queue.destination)):
@@ -40,7 +40,7 @@ class Dispatcher:
                     self._send(record)
 
     def next_due(self) -> float | None:
-        """When a destination is to be tried again, on the monotonic clock; None if none is or there is no room."""
+        """When a destination is to be tried again, on the monotonic clock; None if none is, or nothing may be sent."""
         if min(self.in_flight.room) <= 0:
             return None
         queues = self.backlog.queues.values()
@@ -48,9 +48,9 @@ class Dispatcher:
         return min((due for due in dues if due is not None), default=None)
 
     def take_answer(self, record: Record, answer: Answer) -> None:
-        """Note what a server said to the last request for this record."""
+        """Handle the answer to a record's last request."""
         if record not in self.in_flight:
-            return  # given up, and perhaps sent again since
+            return  # the request was given up; the record may have been sent again
         self.in_flight.remove(record)
         queue = self._queue_of(record)
         health, before = queue.health, queue.health.pause
@@ -75,15 +75,15 @@ class Dispatcher:
         queue.log_change(before)
 
     def give_up_overdue(self) -> None:
-        """Count requests as failed whose answer drips in too slowly: their threads may hang for ever."""
+        """Give up requests without a complete answer after :data:`OVERDUE` seconds: their threads may hang for ever."""
         for record in self.in_flight.sent_before(self.clock.monotonic() - OVERDUE):
-            # of those that no thread has begun, the pool knows; the first one's failure may have taken others back
+            # abandon() is False if no thread has begun the request; an earlier failure may have taken others back
             if record in self.in_flight and self.pool.abandon(record):
-                self.take_answer(record, Answer(error=TimeoutError(f"no whole answer within {OVERDUE:.0f} s")))
+                self.take_answer(record, Answer(error=TimeoutError(f"no complete answer within {OVERDUE:.0f} s")))
         self.pool.nudge()
 
     def give_up_undecided(self) -> None:
-        """End a one-shot run: what was refused by a destination that is not suspected itself is dead."""
+        """At the end of a one-shot run: make dead letters of undecided records whose destination is not paused."""
         for queue in self.backlog.queues.values():
             if queue.health.pause is None:
                 self._give_up(queue)
@@ -92,7 +92,7 @@ class Dispatcher:
         return self.backlog.queues[record.destination]
 
     def _send(self, record: Record) -> None:
-        """Hand a record, or the next item of its batch, to a sending thread."""
+        """Pass a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
         record.sent_at = self.clock.monotonic()
         self.in_flight.add(record)
@@ -105,7 +105,7 @@ class Dispatcher:
         self.pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
 
     def _take_back(self) -> None:
-        """Queue again what no thread has begun to send, to whatever destination: one of them has just paused."""
+        """Queue again all requests, to any destination, that no thread has begun.  Called when a destination pauses."""
         now = self.clock.monotonic()
         for record in self.pool.take_back():
             self.in_flight.remove(record)
@@ -144,14 +144,14 @@ class Dispatcher:
             self._refused_whole(record, answer)
 
     def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
-        """Leave out the items that an earlier process delivered before it died on the way through this run."""
+        """Yield the items that are not delivered yet: an earlier process may have died while it sent the items."""
         known = self.settlement.ledger.delivered(dedupe_key(item.kind, item.id) for item in items)
         for item in items:
             if known.get(dedupe_key(item.kind, item.id)) != _known(item, record):
                 yield item
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
-        """Send the next item of a run that is sent item by item, or end it."""
+        """Send the next item of a run that is sent item by item; settle the run after its last item."""
         queue = self._queue_of(record)
         if batch.left and queue.health.pause is not None:
             record.on(RecordEvent.TAKEN_BACK)
@@ -162,15 +162,15 @@ class Dispatcher:
         elif not batch.refused:
             self._delivered(record)
         elif batch.delivered:
-            self._dead(record, batch.answer)  # the server accepted other items of it
+            self._dead(record, batch.answer)  # the server accepted other items of this run
         else:
             self._refused_whole(record, batch.answer)
 
     def _refused_whole(self, record: Record, answer: Answer) -> None:
-        """Note a refusal.  Is it the record, or the server?  The next success tells."""
+        """Handle the refusal of a whole record.  Whether the record or the server is at fault, later answers decide."""
         queue, refused_at = self._queue_of(record), record.history.refused_at
         if refused_at is not None and queue.health.successes > refused_at:
-            self._dead(record, answer)  # refused again, by a server that accepted others in between
+            self._dead(record, answer)  # refused twice, and the server accepted others in between
             return
         record.on(RecordEvent.REFUSED)
         queue.undecided.append((record, answer))
@@ -204,5 +204,5 @@ class Dispatcher:
 
 
 def _known(item: Item, record: Record) -> Known:
-    """Return what the ledger knows of an item that was delivered alone."""
+    """Return what the ledger stores for an item of ``record`` that was delivered alone."""
     return Known(digest_of(idempotency_token(*item)), record.place)

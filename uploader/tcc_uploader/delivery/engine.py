@@ -1,4 +1,4 @@
-"""The engine: read, send, commit, remove, and again.  One thread does it; others put calls for it into ``inbox``."""
+"""The engine: read, send, commit, remove, repeat.  It runs in one thread; other threads put calls into ``inbox``."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -33,29 +33,29 @@ from .routing import Router
 from .settlement import Settlement
 
 _GATHER: Final = 0.002
-"""Seconds to let more answers come while enough is in flight: waking for each costs more than the answer itself."""
+"""Seconds to wait for more answers while many are in flight: to wake for each one costs more than to handle it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much, and how long."""
+    """The engine's limits and intervals."""
 
     rescan: float = 30.0
-    """Seconds between scans, which find what no event told of."""
+    """Seconds between scans, which find files that no event reported."""
     tick: float = 1.0
-    """Seconds: how often the watcher, the ledger's file, requests and overdue answers are looked after."""
+    """Seconds between checks of the watcher, the ledger's file, the operator's requests and overdue answers."""
     drain: float = 25.0
-    """Seconds to wait for answers at the end: less than what a container is given to stop."""
+    """Seconds to wait for answers at the end: less than the time that a container has to stop."""
     read_ahead: int = 256
-    """Records that wait for a destination that is up, beyond which reading pauses."""
+    """Reading pauses while this many records wait for destinations that are up."""
     uncommitted: int = 4096
-    """Segments with changes to commit, beyond which reading pauses: what is to be written takes memory, and time."""
+    """Reading pauses while this many segments have uncommitted changes, which take memory and time to write."""
     waiting: int = 2_000_000
-    """Records known to wait, beyond which reading pauses: 40 bytes each."""
+    """Reading pauses while this many records wait for any destination; each takes 40 bytes."""
 
 
 class Engine:
-    """Delivers what lies in some spools.  Use as ``with Engine(…) as engine``."""
+    """Delivers the records of some sources.  Use as ``with Engine(…) as engine``."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class Engine:
         self.settings = settings
         self.clock = clock or Clock()
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        """What other threads want to be called in the engine's: a file has changed, an answer has come, stop."""
+        """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, removes=removes)
         cache = LineCache()
         self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake.counted)
-        in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # a thread that is done finds the next ready
+        in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
         self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
@@ -91,7 +91,7 @@ class Engine:
         self._on_step = on_step or (lambda _: None)
         self._stopping = False
         self._rescan = 0.0
-        """When to scan next, on the monotonic clock."""
+        """When to scan next, in seconds on the monotonic clock."""
 
     def __enter__(self) -> Self:
         return self
@@ -103,16 +103,16 @@ class Engine:
 
     @property
     def trouble(self) -> str:
-        """Why the state can't be written now; empty if it can."""
+        """Why the state can't be written now; empty if it can be."""
         return self._committer.trouble
 
     @property
     def in_flight(self) -> int:
-        """Requests in flight."""
+        """The number of requests in flight."""
         return len(self.dispatcher.in_flight)
 
     def stop(self) -> None:
-        """End soon.  May be called from a signal handler or another thread."""
+        """Make the engine end soon.  May be called from a signal handler or another thread."""
         self.inbox.put(self._stop)
 
     def _stop(self) -> None:
@@ -122,7 +122,7 @@ class Engine:
         self.inbox.put(partial(self.dispatcher.take_answer, record, answer))
 
     def run_for_ever(self) -> None:
-        """Deliver until :meth:`stop`.  Raises :class:`LedgerError` if the ledger is lost or damaged on the way."""
+        """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
         self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
         tick = self.clock.monotonic()
         self._requeue.send_requeued()
@@ -139,7 +139,7 @@ class Engine:
         self._drain()
 
     def run_once(self, timeout: float) -> ReplayResult:
-        """Deliver what is there, then end; or after ``timeout`` seconds in which nothing was read or settled."""
+        """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`."""
         self._requeue.send_requeued()
         self._take_requests()
         self.intake.scan()
@@ -149,7 +149,7 @@ class Engine:
             self._step()
             self._on_step(self)
             if self._finished():
-                self.dispatcher.give_up_undecided()  # feedback that waited for one of them goes now
+                self.dispatcher.give_up_undecided()  # this releases feedback that waited for such a run
                 if self._recovery.recover(self.intake.live) and self.intake.idle:
                     self.intake.scan()
                 elif self._finished():
@@ -183,7 +183,7 @@ class Engine:
         )
 
     def _tick(self, now: float) -> None:
-        """Look after what no event tells of."""
+        """Do the regular checks: see :attr:`Limits.tick`."""
         if self.watcher is not None and self.watcher.check():
             self._rescan = now
         self._ledger.check()
@@ -201,14 +201,14 @@ class Engine:
 
     def _take_requests(self) -> None:
         if self.trouble:
-            return  # what was taken last time is not committed yet
+            return  # earlier requests are not committed yet
         try:
             self._requeue.take_requests()
         except (Unavailable, OSError) as error:
             self._committer.note_trouble(error)
 
     def _step(self) -> None:
-        """Read and send as far as there is room; commit what was answered, and remove what is done."""
+        """Read and send as much as the limits allow; commit what was answered, and remove finished files."""
         if self.settlement.adjusts:
             self._committer.commit()
         if not self.trouble:
@@ -229,14 +229,14 @@ class Engine:
         return backlog.ready < limits.read_ahead
 
     def _finished(self) -> bool:
-        """Whether a one-shot run has nothing left that waiting a while could help."""
+        """Whether a one-shot run is finished: every record that still waits needs an operator."""
         if self.in_flight or self._reads_on() or self.trouble:
             return False
         pauses = [queue.health.pause for queue in self.backlog.queues.values() if len(queue)]
         return all(pause is not None and pause.needs_operator for pause in pauses)
 
     def _wait(self, until: float) -> None:
-        """Wait for a call until there is something to do, at most until a moment on the monotonic clock."""
+        """Wait for a call, until something is to be done; at most until ``until`` (seconds on the monotonic clock)."""
         now = self.clock.monotonic()
         if self.trouble:
             until = min(until, now + self._limits.tick)
@@ -247,7 +247,7 @@ class Engine:
         self._listen(until)
 
     def _listen(self, until: float) -> None:
-        """Wait for a call until a moment on the monotonic clock, or the next commit; then make all that are there."""
+        """Wait for a call until ``until``, or until a commit is due; then make all calls that are in the inbox."""
         now = self.clock.monotonic()
         if (due := self._committer.due_at()) is not None and not self.trouble:
             until = min(until, max(now, due))
@@ -262,7 +262,7 @@ class Engine:
             pass
 
     def _drain(self) -> None:
-        """Wait for the answers to what is in flight, and commit them."""
+        """Wait for the answers to requests in flight, and commit them."""
         until = self.clock.monotonic() + self._limits.drain
         while self.in_flight and self.clock.monotonic() < until:
             self._listen(until)
@@ -271,9 +271,9 @@ class Engine:
         self._committer.commit()
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
-        """Recover what their dead writers left without an end, and remove those that are done."""
+        """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""
         waiting = self._recovery.recover(segments)
         if waiting and self.intake.idle:
-            self._rescan = self.clock.monotonic()  # it is a scan that they wait for
+            self._rescan = self.clock.monotonic()  # they wait for a scan
         self._committer.changed_unsealed = set(waiting)
         self._committer.commit(segments, writers_may_be_gone=True)

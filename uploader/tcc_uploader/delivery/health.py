@@ -1,24 +1,24 @@
-"""Whether a destination takes records now: a circuit breaker.  Time and random numbers are passed in."""
+"""Decides whether a destination gets records now: a circuit breaker.  Time and random numbers are arguments."""
 
 from dataclasses import dataclass, replace
 from typing import Final
 
 FIRST_BACKOFF: Final = 1.0
-"""Seconds."""
+"""The shortest wait after a failure, in seconds."""
 MAX_BACKOFF: Final = 300.0
-"""Seconds."""
+"""The longest wait after a failure, in seconds."""
 OPERATOR_PROBE: Final = 300.0
 """Seconds between probes of a destination that waits for an operator."""
 MAX_REFUSALS: Final = 20
-"""Refusals without a success after which the destination, not the records, is suspected."""
+"""Refusals in a row after which the destination is suspected, not the records."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Why a destination takes no records.
+    """Why a destination gets no records now.
 
-    ``since`` is in wall-clock seconds, ``next_probe`` on the monotonic clock (None: nothing to probe).  ``remedy``
-    tells an operator what to do; it is empty if waiting alone helps.  ``asked`` says that the server asked for it.
+    ``since`` is in wall-clock seconds, ``next_probe`` in seconds on the monotonic clock (None: it is never probed).
+    ``remedy`` says what an operator must do; it is empty if waiting helps.  ``asked``: the server asked for the pause.
     """
 
     reason: str
@@ -29,28 +29,28 @@ class Pause:
 
     @property
     def needs_operator(self) -> bool:
-        """Whether waiting alone won't help."""
+        """Whether waiting does not help."""
         return bool(self.remedy)
 
     def is_before_probe(self, now: float) -> bool:
-        """Whether it is not time to probe yet: an answer that comes now is to a request from before the pause."""
+        """Whether the next probe is not due yet.  An answer that arrives now is to a request from before the pause."""
         return self.next_probe is None or self.next_probe > now
 
 
 @dataclass(slots=True)
 class Health:
-    """A destination is up, or paused.  ``last_success`` is in wall-clock seconds."""
+    """The health of a destination: up, or paused.  ``last_success`` is in wall-clock seconds."""
 
     pause: Pause | None = None
     failures: int = 0
-    """Failed tries in a row."""
+    """Outages in a row."""
     successes: int = 0
     last_success: float | None = None
     refusals: int = 0
     """Records refused since the last success."""
 
     def succeeded(self, *, now: float, wall: float) -> None:
-        """Note a delivery: the destination is up, unless it asked for a pause after it was sent this request."""
+        """Note a delivery: this ends a pause, but not one that the server asked for and that is not over yet."""
         self.successes += 1
         self.failures = 0
         self.refusals = 0
@@ -59,9 +59,9 @@ class Health:
         self.last_success = wall
 
     def failed(self, reason: str, wait: float | None, *, now: float, wall: float, chance: float) -> None:
-        """Note an outage: pause for ``wait`` seconds, or for a time that grows with each failure.
+        """Note an outage: pause for ``wait`` seconds; None: for a time that grows with each failure.
 
-        It does not end that an operator is needed, but it was the answer to the probe: the next one comes later.
+        Before a probe is due, this does nothing.  A pause that needs an operator goes on, and the next probe is later.
         """
         if self.pause is not None and self.pause.is_before_probe(now):
             return
@@ -74,21 +74,21 @@ class Health:
         self.pause = Pause(reason, since, now + delay, asked=wait is not None)
 
     def needs_operator(self, reason: str, remedy: str, *, now: float, wall: float) -> None:
-        """Pause until an operator helps; probe every few minutes."""
+        """Pause until an operator acts; probe every :data:`OPERATOR_PROBE` seconds."""
         since = self.pause.since if self.pause and self.pause.needs_operator else wall
         self.pause = Pause(reason, since, now + OPERATOR_PROBE, remedy)
 
     def block(self, reason: str, remedy: str, *, wall: float) -> None:
-        """Pause for good: as this process was started, nothing can be sent there."""
+        """Pause until this process ends: with its settings, nothing can be sent to this destination."""
         self.pause = Pause(reason, wall, None, remedy)
 
     def refused(self, reason: str, *, now: float, wall: float) -> bool:
-        """Note a refused record.  Return whether the destination itself is suspected now, and paused."""
+        """Note a refused record.  Return whether the destination is suspected now, and so is paused."""
         self.refusals += 1
         pause = self.pause
         waits_for_operator = pause is not None and pause.needs_operator
         if self.refusals < MAX_REFUSALS and not waits_for_operator:
-            # the answer to a probe ends the outage, even a refusal; one to an earlier request ends nothing
+            # a refusal that answers a probe ends the outage; a refusal of an earlier request does not
             self.pause = pause if pause is not None and pause.is_before_probe(now) else None
             return False
         if not waits_for_operator or (pause is not None and not pause.is_before_probe(now)):
@@ -98,9 +98,9 @@ class Health:
 
 
 def backoff(attempt: int, chance: float) -> float:
-    """Return the seconds to wait after failure number ``attempt`` (from 1): full jitter from 1 s up to 5 min.
+    """Return how long to wait after failure number ``attempt`` (from 1): 1 to ``2 ** attempt`` seconds, at most 5 min.
 
-    ``chance`` is uniform in [0, 1).
+    ``chance``, a random number in [0, 1), selects the time in this range.
     """
     ceiling = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(attempt, 30))
     return FIRST_BACKOFF + chance * (ceiling - FIRST_BACKOFF)

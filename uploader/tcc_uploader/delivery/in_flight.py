@@ -1,4 +1,4 @@
-"""The records that are being sent, and how many more may be."""
+"""The records that are being sent, and how many more may be sent."""
 
 from collections import Counter
 from typing import Final
@@ -7,11 +7,11 @@ from .record import Record
 from .routing import Destination
 
 _MOST_BYTES: Final = 64 * 1024 * 1024
-"""Bytes of lines in flight; one line is always admitted."""
+"""The most bytes of lines in flight; the last line may exceed this."""
 
 
 class InFlight:
-    """The records in flight: at most ``most``, and no two under one key."""
+    """The records in flight: at most ``most``, and only one per key."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -27,11 +27,11 @@ class InFlight:
 
     @property
     def room(self) -> tuple[int, int]:
-        """How many more records, and bytes, may be sent; the last record may have more bytes."""
+        """How many more records, and how many more bytes, may be sent; the last record may exceed the bytes."""
         return self._most - len(self._by_key), _MOST_BYTES - self._bytes
 
     def under(self, key: bytes) -> Record | None:
-        """Return the record that is in flight under a key."""
+        """Return the record that is in flight under this key; None if there is none."""
         return self._by_key.get(key)
 
     def to(self, destination: Destination) -> int:
@@ -45,13 +45,13 @@ class InFlight:
         self._bytes += len(record.line.data)
 
     def remove(self, record: Record) -> None:
-        """Note that a record has its answer."""
+        """Note that a record was answered, or is not sent after all."""
         del self._by_key[record.key]
         self._per_destination[record.destination] -= 1
         self._bytes -= len(record.line.data)
 
     def sent_before(self, moment: float) -> list[Record]:
-        """Return the records that have been in flight since before a moment on the monotonic clock."""
+        """Return the records in flight that were sent before ``moment`` (seconds on the monotonic clock)."""
         return [record for record in self._by_key.values() if record.sent_at < moment]
 
     def holds_run(self, fingerprint: int) -> bool:

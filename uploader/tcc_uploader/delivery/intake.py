@@ -1,4 +1,4 @@
-"""Which files there are, which to read next, and when one may go.  All reading of spools starts here."""
+"""Keeps the list of files: which to read next, and which to remove.  All reading of spools starts here."""
 
 import logging
 from collections import deque
@@ -20,76 +20,76 @@ _log = logging.getLogger(__name__)
 
 
 class Intake:
-    """The files of some spools, single files given by path, and the segments that archives and streams carry."""
+    """All sources of records: the files of spools, files given by path, and segments in archive sources."""
 
     def __init__(self, ledger: Ledger, sources: Sources, *, removes: bool) -> None:
         self.spools = tuple(sources.spools)
         self.unreadable: dict[Path, str] = {}
-        """Why a file or a spool can't be read."""
+        """The files and spools that can't be read, each with the reason."""
         self.scans = 0
-        """How often the spools were scanned."""
+        """How many times the spools were scanned."""
         self.by_handle: dict[int, Segment] = {}
         self.bytes_seen = 0
-        """Bytes of the files to read, as far as they are known; and of those, read."""
+        """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
         self.bytes_read = 0
         self._ledger = ledger
         self._sources = sources
         self._removes = removes
         self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
-        """What archives and streams hold, chunk by chunk; None at their end."""
+        """Yields the records of archive sources, chunk by chunk; None when all were read."""
         self._handles = 0
         self._by_path: dict[str, Segment] = {}
-        """Files that are not finished."""
+        """The files that are not finished, by path."""
         self._finished = Counts()
-        """How the records of files that are finished, removed or kept, were settled."""
+        """The sum of the counts of all finished files, removed or kept."""
         self._finished_damage = 0
         self._done = Done()
         self._newer: set[Path] = set()
-        """Files of a format that only a newer version can read."""
+        """Files that only a newer version can read."""
         self._empty: list[Path] = []
         self._scanned: deque[str] = deque()
-        """Files to be read that the last scan found."""
+        """The files to read that the last scan found."""
         self._hinted: dict[str, None] = {}
-        """Files to be read before these, in order."""
+        """The files to read before those, in order."""
 
     @property
     def live(self) -> list[Segment]:
-        """Files that are not finished."""
+        """The files that are not finished."""
         return list(self._by_path.values())
 
     @property
     def counts(self) -> Counts:
-        """How all records seen were settled."""
+        """The sum of the counts of all files read so far."""
         return sum((segment.counts for segment in self._by_path.values()), self._finished)
 
     @property
     def damage(self) -> int:
-        """Damaged lines, torn tails, and segments that their seal does not match."""
+        """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
         return sum((segment.damage for segment in self._by_path.values()), self._finished_damage) + len(self.problems)
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with archives and streams, as far as they were read."""
+        """The problems found so far in archive sources."""
         return [text for archive in self._sources.archives for text in archive.problems]
 
     @property
     def unended(self) -> int:
-        """Runs without an end whose process is not known to be gone."""
+        """The number of open runs that may still end, or be recovered."""
         return sum(len(s.journal.open) for s in self._by_path.values() if s.journal.undecided and not s.seal)
 
     @property
     def newer(self) -> list[Path]:
-        """Files of a format that only a newer version can read."""
+        """Files that only a newer version can read."""
         return [*self._newer, *(path for archive in self._sources.archives for path in archive.newer)]
 
     @property
     def reads_stream(self) -> bool:
-        """Whether what is read next comes as a stream, which can't be read again."""
+        """Whether the next read is from a stream, which can't be read again."""
         return not self._reads_file and self._streams is not None
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to read."""
+        """Whether there is nothing to read now."""
         return not self._reads_file and self._streams is None
 
     @property
@@ -97,12 +97,12 @@ class Intake:
         return bool(self._hinted or self._scanned)
 
     def hint(self, path: Path) -> None:
-        """Note that a file may have grown: it is read before the others."""
+        """Note that a file may have grown; it is read before the others."""
         if path.suffix == SUFFIX:
             self._hinted.setdefault(str(path))
 
     def scan(self) -> None:
-        """Look at every file; queue those that are new or have grown, oldest first."""
+        """List all files; queue those that are new or have grown, oldest first."""
         self.scans += 1
         gone = {*self._by_path, *self._done.files}
         self._empty.clear()
@@ -113,7 +113,7 @@ class Intake:
                 self._scanned.extend(sorted(self._files_to_read(spool, gone)))
             except OSError as error:
                 self._note_unreadable(spool, error)
-                gone = {file for file in gone if Path(file).parent != spool}  # not listed
+                gone = {file for file in gone if Path(file).parent != spool}  # this spool was not listed
         for file in map(str, self._sources.files):
             gone.discard(file)
             if file not in self._by_path and file not in self._done.files:
@@ -126,7 +126,7 @@ class Intake:
         self._newer = {path for path in self._newer if str(path) not in gone}
 
     def read(self) -> tuple[Segment, list[Found]] | None:
-        """Read the next chunk of the next file or stream; None if there was nothing in it or the file has gone."""
+        """Read the next chunk of the next file or stream; None if nothing could be read."""
         if self._reads_file:
             return self._read_file()
         chunk = next(self._streams, None) if self._streams else None
@@ -135,24 +135,24 @@ class Intake:
         return chunk
 
     def add(self, segment: Segment) -> None:
-        """Give a file its handle."""
+        """Register a file under a new handle."""
         self._handles += 1
         segment.handle = self._handles
         self.by_handle[segment.handle] = segment
 
     def counted(self, number: int) -> Segment | None:
-        """Return the file whose counts are those of the segment with this number; None if there is none any more."""
+        """Return the open file of the ledger's segment with this number; None if there is none."""
         return next((segment for segment in self._by_path.values() if segment.number == number), None)
 
     def finish(self, segment: Segment) -> None:
-        """Let go of a file that holds nothing more to do, and stays."""
+        """Stop tracking a file that is finished and stays on disk."""
         if segment.stream is None:
             size = segment.size if segment.limit is None else segment.limit
             self._done.add(Seen(segment.file, segment.identity, size), sealed=segment.seal is not None)
         self.forget(segment)
 
     def forget(self, segment: Segment) -> None:
-        """Let go of a file that has gone, or has been replaced."""
+        """Stop tracking a file that was removed or replaced; its counts are kept."""
         if self.by_handle.pop(segment.handle, None) is None:
             return
         self._by_path.pop(segment.file, None)
@@ -163,9 +163,9 @@ class Intake:
 
     @contextmanager
     def claim(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
-        """Claim the segments whose writer is provably gone; remove them when the block ends without error.
+        """Yield the segments that can't grow any more, claimed; remove the files when the block ends without error.
 
-        The block commits them as finished, or takes out of the list what shall stay.
+        The block must commit them as finished, or take those that must stay out of the list.
         """
         with removal.claimed(candidates) as claimed:
             yield claimed
@@ -179,12 +179,12 @@ class Intake:
                     self.forget(segment)
 
     def sweep(self) -> None:
-        """Remove files without a byte in them that a recorder left behind when it was killed."""
+        """Remove empty files that killed recorders left."""
         for path in self._empty:
             removal.remove_if_abandoned(path)
 
     def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
-        """Yield a spool's files that are to be read; take those that are there out of ``gone``."""
+        """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
         for entry in listed_in(spool):
             if self._done.holds_sealed(entry):
                 gone.discard(entry.path)
@@ -194,7 +194,7 @@ class Intake:
                     yield seen.file
 
     def _wants_reading(self, seen: Seen) -> bool:
-        """Whether a file that a scan saw is new, has grown, or is another one under a name that is known."""
+        """Whether a scanned file is to be read: it is new, has grown, or has replaced another file."""
         if not seen.size:
             self._empty.append(Path(seen.file))
             return False
@@ -226,26 +226,26 @@ class Intake:
             self._note_unreadable(Path(file), error)
             return None
         if not segment.at_end:
-            self._scanned.appendleft(file)  # to its end before the next one: a file's order is kept
+            self._scanned.appendleft(file)  # before the next file, so that records keep their order
         return segment, found
 
     def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]]]:
-        """Yield what archives and streams hold, each segment to its end before the next."""
+        """Yield the records of archive sources, one segment after the other."""
         for segment in chain.from_iterable(archive.segments() for archive in self._sources.archives):
-            while segment.file in self._by_path:  # an archive may hold two members of one name
+            while segment.file in self._by_path:  # an archive may have two members with the same name
                 segment.file += "~"
             self._take_up(segment, self._ledger.segment(segment.id))
             while not segment.at_end:
                 yield segment, reader.read_on(segment)
 
     def _identify(self, file: str) -> Segment | None:
-        """Look at how a file begins; None if there is nothing to read in it."""
+        """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path = Path(file)
         segment = reader.identify(path)
         self.unreadable.pop(path, None)
         seen = Seen(file, segment.identity, path.stat().st_size)
         if self._done.holds(seen):
-            return None  # a scan and a hint may both have named it
+            return None  # both a scan and a hint named the file
         if segment.format is Format.NEWER:
             self._newer.add(path)
         if segment.format is Format.OTHER:

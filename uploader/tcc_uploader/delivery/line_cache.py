@@ -1,4 +1,4 @@
-"""Lines in memory, from reading to sending."""
+"""Keeps lines in memory after they are read, until they are sent."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ _EVICTABLE_BYTES: Final = 16 * 1024 * 1024
 
 
 class LineCache:
-    """Lines by their file's handle and their number there.
+    """Lines by their file's handle and line number.
 
-    *Pinned* lines can't be read again, and stay until their record is settled: those of streams, and those made from a
-    journal.  The others only save a second read; there is a limit to them, and each goes when it is taken.
+    *Pinned* lines (from streams, or made from a journal) can't be read again, and stay until their record is settled.
+    Other lines only save a second read: their total size is limited, and a line is removed when it is taken.
     """
 
     def __init__(self) -> None:
@@ -27,30 +27,30 @@ class LineCache:
 
     @property
     def half_full(self) -> bool:
-        """Whether lines that wait for an operator, and might wait for ever, must not be pinned any more."""
+        """Whether half of the room is used: then records that wait for an operator must not be pinned any more."""
         return self._pinned_bytes >= _PINNED_BYTES // 2
 
     def pin(self, handle: int, line: Line) -> None:
-        """Keep a line that can't be read again."""
+        """Keep a line that can't be read again, until :meth:`drop`."""
         self.drop(handle, line.number)
         self._lines[handle, line.number] = line, True
         self._pinned_bytes += line.size
 
     def keep(self, handle: int, line: Line) -> None:
-        """Keep a line if there is room, and it is not pinned."""
+        """Keep a line if there is room, and the line is not pinned."""
         if (handle, line.number) not in self._lines and self._evictable_bytes + line.size <= _EVICTABLE_BYTES:
             self._lines[handle, line.number] = line, False
             self._evictable_bytes += line.size
 
     def take(self, handle: int, number: int) -> Line | None:
-        """Return a line, if it is here; it is kept on only if it is pinned."""
+        """Return a line, or None.  The line stays only if it is pinned."""
         line, pinned = self._lines.get((handle, number), (None, True))
         if not pinned:
             self.drop(handle, number)
         return line
 
     def drop(self, handle: int, number: int) -> None:
-        """Keep a line no longer."""
+        """Remove a line, also a pinned one."""
         line, pinned = self._lines.pop((handle, number), (None, True))
         if line is not None and pinned:
             self._pinned_bytes -= line.size

@@ -1,4 +1,4 @@
-"""The records that wait for one destination, in the order in which they may go."""
+"""The records that wait for one destination, in the order in which they are sent."""
 
 import heapq
 import logging
@@ -14,7 +14,7 @@ from .record import History, Record
 from .routing import Route
 
 _AT_ONCE: Final = 64
-"""Records whose keys are looked up together."""
+"""The most records that are taken, and looked up in the ledger, together."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,9 +51,9 @@ class DestinationQueue:
         self.health = Health()
         self.queued = CompactQueue()
         self.postponed: list[_Postponed] = []
-        """A heap."""
+        """A heap, by due time."""
         self.undecided: list[tuple[Record, Answer]] = []
-        """Refused since the last success: dead at the next one."""
+        """Records refused since the last success; at the next success they become dead letters."""
         self._order = 0
         if route.blocked:
             self.health.block(route.blocked, route.remedy, wall=wall)
@@ -63,17 +63,17 @@ class DestinationQueue:
         return len(self.queued) + len(self.postponed)
 
     def postpone(self, location: Location, history: History, due: float) -> None:
-        """Queue a record again, not before ``due``."""
+        """Queue a record to be sent again, but not before ``due``."""
         self._order += 1
         heapq.heappush(self.postponed, _Postponed(due, self._order, location, history))
 
     def retry_now(self) -> None:
-        """Let the records that failed at most once be tried again now, before what came after them."""
+        """Make the records that failed at most once due now, so that they are sent before later records."""
         self.postponed = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self.postponed]
         heapq.heapify(self.postponed)
 
     def take_some(self, now: float, most: int, size: int, in_flight: int) -> list[tuple[Location, History]]:
-        """Take up to ``most`` records that may go, none more when they have ``size`` bytes; see :meth:`take`."""
+        """Take up to ``most`` records, but no more once they have ``size`` bytes together: see :meth:`take`."""
         some: list[tuple[Location, History]] = []
         most = min(most, 1 if self.health.pause else _AT_ONCE)
         while len(some) < most and size > 0 and (taken := self.take(now, in_flight)):
@@ -82,10 +82,10 @@ class DestinationQueue:
         return some
 
     def take(self, now: float, in_flight: int) -> tuple[Location, History] | None:
-        """Take the next record that may go, or None; ``in_flight`` are on their way to this destination.
+        """Take the next record that may be sent, or None.  ``in_flight`` records are in flight to this destination.
 
-        A paused destination gets one at a time, when it is to be probed: one that did not fail before, if there is
-        one, because an outage must not hang on one record.
+        A paused destination gets one record at a time, as a probe: if possible one that did not fail before, because
+        a record that always fails must not prolong the pause.
         """
         pause = self.health.pause
         if pause is not None and (in_flight or pause.is_before_probe(now)):
@@ -99,7 +99,7 @@ class DestinationQueue:
         return None
 
     def next_due(self, in_flight: int) -> float | None:
-        """When :meth:`take` may have something again, if nothing else happens; None: not before something does."""
+        """When :meth:`take` may return a record, if nothing else happens before; None: not until something happens."""
         pause = self.health.pause
         retry = self.postponed[0].due if self.postponed else None
         if pause is None:
@@ -111,7 +111,7 @@ class DestinationQueue:
         return None if retry is None else max(retry, pause.next_probe)
 
     def holds_run(self, fingerprint: int) -> bool:
-        """Whether a run with this fingerprint waits here."""
+        """Whether a run with this fingerprint waits for this destination."""
         return (
             self.queued.holds_run(fingerprint)
             or any(retry.location.run == fingerprint for retry in self.postponed)
@@ -119,16 +119,16 @@ class DestinationQueue:
         )
 
     def log_change(self, before: Pause | None) -> None:
-        """Log that it was paused, for another reason than ``before``, or is up again."""
+        """Log if the destination was paused for a new reason, or is up again; ``before`` is its earlier pause."""
         url, pause = self.destination.url, self.health.pause
         if pause is None and before is not None:
             _log.info("%s takes records again", url)
         elif pause is not None and (before is None or (before.reason, before.remedy) != (pause.reason, pause.remedy)):
-            what_to_do = pause.remedy or "nothing to do: it is tried again"
+            what_to_do = pause.remedy or "nothing to do: the uploader tries again"
             _log.warning("%s is paused, its records wait: %s; %s", url, pause.reason, what_to_do)
 
     def report(self, epoch: float, in_flight: int) -> DestinationReport:
-        """Return the destination's state.  ``epoch`` is what the wall clock is ahead of the monotonic one, seconds."""
+        """Return the destination's state.  ``epoch`` is the wall clock minus the monotonic clock, in seconds."""
         pause = self.health.pause
         probe = pause.next_probe if pause else None
         return DestinationReport(
@@ -144,7 +144,7 @@ class DestinationQueue:
         )
 
     def _refusals(self) -> str:
-        """Return what is known of refusals that the next success will make dead letters."""
+        """Describe the refused records that become dead letters at the next success; empty if there are none."""
         if not self.undecided:
             return ""
         _, answer = self.undecided[-1]

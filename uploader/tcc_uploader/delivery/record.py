@@ -1,7 +1,7 @@
-"""A pending record, and the one state machine of its life.
+"""A pending record, and its state machine.
 
-A record is *pending* from the moment in which its line was read until it is settled: delivered, known as a duplicate,
-dead, or dropped.  Until then it is in one of these states (:class:`State` names the one container of each)::
+A record is *pending* from the moment when its line is read until it is settled: delivered, duplicate, dead or dropped.
+A pending record is in one of these states (:class:`State` names the container that holds it)::
 
                read
                 │
@@ -24,8 +24,8 @@ dead, or dropped.  Until then it is in one of these states (:class:`State` names
    to IN_HAND:    also from IN_FLIGHT by NEXT_ITEM
 
 QUEUED, POSTPONED and WAITING_FOR_RUN hold locations (40 bytes), not records: there may be millions.  A :class:`Record`
-exists from IN_HAND on, and checks each event against the table.  What the ledger knows already when a line is read is
-settled at once, and never queued.  If a file has gone, its records are discarded: they can't be sent any more.
+exists from IN_HAND on, and checks each event against the table.  A record that the ledger knows when the line is read
+is settled at once, and never queued.  If a file is gone, its records are discarded: they can't be sent any more.
 """
 
 from dataclasses import dataclass, field
@@ -43,34 +43,34 @@ from .routing import Destination
 
 
 class State(Enum):
-    """Where a pending record is in its life, and which container holds it then."""
+    """The states of a pending record, and the container that holds it in each."""
 
-    QUEUED = auto()  # was read, and is sent in its order: DestinationQueue.queued
-    IN_HAND = auto()  # is checked again, as the ledger may have changed since it was read: a local variable
+    QUEUED = auto()  # waits for its turn: DestinationQueue.queued
+    IN_HAND = auto()  # is judged again, because the ledger may have changed: a local variable
     IN_FLIGHT = auto()  # is being sent: InFlight
-    POSTPONED = auto()  # got no answer, or must wait for its destination: DestinationQueue.postponed
-    UNDECIDED = auto()  # was refused; the next answers tell whether it is at fault: DestinationQueue.undecided
+    POSTPONED = auto()  # is tried again later: DestinationQueue.postponed
+    UNDECIDED = auto()  # was refused; later answers show if it or the server is at fault: DestinationQueue.undecided
     WAITING_FOR_RUN = auto()  # is feedback whose run is pending in the same segment: Backlog.waiting_for_run
-    SETTLED = auto()  # waits for the commit, a dead one for its letter: Settlement.changes, .unwritten_letters
+    SETTLED = auto()  # waits for the commit; if dead, for its letter: Settlement.changes, .unwritten_letters
 
 
 class RecordEvent(Enum):
     """What happens to a pending record."""
 
-    TAKEN = auto()  # it is the next to be sent
-    WAITS_FOR_RUN = auto()  # it is feedback, and its run is not settled yet
-    RUN_SETTLED = auto()  # the run that it waited for is settled, or its file has gone
-    UNREADABLE = auto()  # its line can't be read again just now
+    TAKEN = auto()  # its turn to be sent has come
+    WAITS_FOR_RUN = auto()  # it is feedback, and its run is pending
+    RUN_SETTLED = auto()  # the run of this feedback is settled, or the run's file is gone
+    UNREADABLE = auto()  # its line can't be read again now
     KEY_IN_FLIGHT = auto()  # it is a letter, and another record with its key is being sent
-    KNOWN = auto()  # the ledger, or a record in flight, says that it is not to be sent: a duplicate, or a conflict
-    SENT = auto()  # it, or the next item of its batch, was handed to a sending thread
-    TAKEN_BACK = auto()  # it, or its next item, was not sent yet when its destination paused
-    FAILED = auto()  # no answer came, or one that says nothing about the record
-    NEXT_ITEM = auto()  # it is a run that is sent item by item, and one item has its answer
-    ACCEPTED = auto()  # the server has it
-    REFUSED = auto()  # the server refused it, or every item of it that was still to be sent
-    SERVER_SUSPECTED = auto()  # so many were refused in a row that the server is suspected, not the records
-    DEAD = auto()  # it is refused for good: the server accepted others, or a one-shot run ends
+    KNOWN = auto()  # it must not be sent, because of the ledger or a record in flight: mostly a duplicate
+    SENT = auto()  # it, or the next item of its batch, was passed to a sending thread
+    TAKEN_BACK = auto()  # it, or its next item, was not sent yet when a destination paused
+    FAILED = auto()  # the answer is an outage or a pause: it says nothing about the record
+    NEXT_ITEM = auto()  # one item of its batch was answered, and another is sent
+    ACCEPTED = auto()  # the server has the whole record
+    REFUSED = auto()  # the server refused it, or every item of its batch that was sent
+    SERVER_SUSPECTED = auto()  # so many records in a row were refused that the server seems to be at fault
+    DEAD = auto()  # it was refused for good: the server accepted others, or a one-shot run ends
 
 
 TRANSITIONS: Final = {
@@ -92,17 +92,17 @@ TRANSITIONS: Final = {
     (State.UNDECIDED, RecordEvent.SERVER_SUSPECTED): State.POSTPONED,
     (State.UNDECIDED, RecordEvent.DEAD): State.SETTLED,
 }
-"""Every transition that there is.  Anything else is a bug in this program, and raises KeyError."""
+"""All transitions.  Any other raises KeyError: it is a bug in this program."""
 
 
 class History(NamedTuple):
-    """What earlier tries of a record came to."""
+    """The results of a record's earlier tries."""
 
     failures: int = 0
     refused_at: int | None = None
-    """How many successes the destination had had when it refused this record; None if it never did."""
+    """``Health.successes`` of the destination when it last refused this record; None: it did not."""
     batch: BatchProgress | None = None
-    """How far it has come, if it is a run that is sent item by item."""
+    """The progress of a run that is sent item by item; None for other records."""
 
 
 @dataclass(slots=True, eq=False)
@@ -118,18 +118,18 @@ class Record:
     token: bytes
     state: State = field(default=State.IN_HAND, init=False)
     sent_at: float = field(default=0.0, init=False)
-    """On the monotonic clock, seconds."""
+    """When it was last sent, in seconds on the monotonic clock."""
 
     @property
     def place(self) -> Place:
-        """Where it stands, in the ledger's words."""
+        """The record's place in the ledger."""
         return Place(self.segment.number, self.line.number)
 
     @property
     def known(self) -> Known:
-        """What is known under its key while it is on its way."""
+        """The digest and place that other records with this key are compared with."""
         return Known(digest_of(self.token), self.place)
 
     def on(self, event: RecordEvent) -> None:
-        """Go to the state that follows.  Raises KeyError if there is none: a bug in this program."""
+        """Change to the next state.  Raises KeyError if this event is impossible now: a bug in this program."""
         self.state = TRANSITIONS[self.state, event]

@@ -1,4 +1,4 @@
-"""Runs that never ended because their process was killed: made into records, once it is sure that it was."""
+"""Recovers runs that did not end because their process died: makes records of them from the journal."""
 
 import logging
 from collections import defaultdict
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Recovery:
-    """Used by the engine's thread alone."""
+    """Recovers open runs.  Only the engine's thread uses it."""
 
     settlement: Settlement
     intake: Intake
@@ -28,11 +28,11 @@ class Recovery:
     """Tells whether a segment's writer is gone."""
 
     def recover(self, candidates: Iterable[Segment]) -> list[Segment]:
-        """Queue a record for every run without an end whose process is gone; return the segments that have to wait.
+        """Queue a record for every open run whose process is gone; return the segments that must wait.
 
-        A segment's own records go first: one of them, or of a later segment of the same process, may be the run's end.
-        Such a later segment may be unread.  It may also have been made after the last scan: so a scan must follow the
-        moment in which the process was found to be gone.
+        A run's end may be in a later segment of the same process, and this segment may be newer than the last scan.  So
+        a run is recovered only after a scan that began after the process was found to be gone.  A segment's own records
+        must be settled first.  Raises :class:`LedgerError`.
         """
         undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
         if not self.intake.idle:
@@ -53,7 +53,7 @@ class Recovery:
         return waiting
 
     def _recover_all(self, segment: Segment, others: Sequence[Segment]) -> None:
-        """Recover the open runs of a segment, but for those that another segment of its process tells more of."""
+        """Recover the open runs of a segment, except those about which another segment of its process knows more."""
         for run_id in list(segment.journal.open):
             if not any(_tells_more(other, segment, run_id) for other in others):
                 self._recover(segment, run_id)
@@ -71,7 +71,7 @@ class Recovery:
         delivered = self.settlement.ledger.delivered([key]).get(key)
         decision = self.backlog.judge_now(segment, line, key, delivered)
         if decision in (Decision.DUPLICATE, Decision.CONFLICT):
-            return  # it did end: its record stood in a segment that has gone
+            return  # the run did end: its record was in a segment that is gone
         segment.counts.records += 1
         segment.counts.recovered += 1
         if decision is Decision.SEND:
@@ -84,17 +84,17 @@ class Recovery:
 
 
 def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:
-    """Whether another segment of the same process knows better what became of a run that is open in ``segment``."""
+    """Whether ``other``, of the same process, knows more than ``segment`` about a run that is open in ``segment``."""
     if run_id not in other.journal.known:
         return False
     is_later = _sequence(other) > _sequence(segment)
     if other.seal and not is_later:
-        return False  # when a segment is sealed, the next one takes over its open runs: an earlier one knows less
+        return False  # the next segment takes over the open runs of a sealed one, so the sealed one knows less
     theirs = other.journal.open.get(run_id)
     if theirs is None:
         return True  # the run ended there
-    # both hold it open: the process was killed while one took it over from the other.  More children tell more;
-    # with the same number the later one counts.
+    # the run is open in both: the process died while it copied the run to the later segment.  The segment with more
+    # children of the run counts; if the numbers are equal, the later segment.
     mine = segment.journal.open[run_id]
     if len(theirs.children) != len(mine.children):
         return len(theirs.children) > len(mine.children)
@@ -102,7 +102,7 @@ def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:
 
 
 def _by_process(segments: Iterable[Segment]) -> dict[str, list[Segment]]:
-    """Return the segments of each process that has a name."""
+    """Return the segments of each process, by the process's name; without segments that name none."""
     found: dict[str, list[Segment]] = defaultdict(list)
     for segment in segments:
         if process := _process(segment):

@@ -1,4 +1,4 @@
-"""Letters that an operator sends again, or gives up."""
+"""Carries out an operator's requests to send dead letters again, or to drop them."""
 
 import logging
 from dataclasses import dataclass, field
@@ -20,20 +20,20 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class Requeue:
-    """Takes requests, and queues the letters that are to be sent.  Used by the engine's thread alone."""
+    """Takes requests, and queues the requeued letters.  Only the engine's thread uses it."""
 
     state: Path
     settlement: Settlement
     intake: Intake
     backlog: Backlog
     queued: set[str] = field(default_factory=set)
-    """The ids of letters that were queued by this process: none is queued twice for one request."""
+    """The ids of letters that this process has queued, so that none is queued twice for one request."""
 
     stuck: set[Path] = field(default_factory=set)
-    """Requests that were done, and whose files can't be removed: that is logged once."""
+    """Requests that were carried out, but whose files can't be removed; this is logged once for each."""
 
     def take_requests(self) -> None:
-        """Do what was asked for, and commit it; then the request may be forgotten."""
+        """Carry out the waiting requests, commit, and remove their files.  Raises OSError, :class:`LedgerError`."""
         taken = []
         for file, request in mailbox.waiting(self.state):
             self._take(request)
@@ -46,18 +46,18 @@ class Requeue:
                     file.unlink(missing_ok=True)
                 except OSError as error:
                     if file not in self.stuck:
-                        _log.warning("%s was done, and can't be removed: %s", file, error)
+                        _log.warning("the request %s was carried out, but can't be removed: %s", file, error)
                     self.stuck.add(file)
 
     def send_requeued(self) -> None:
-        """Queue every letter that the ledger knows as requeued, and that is not queued yet."""
+        """Queue every letter that is requeued in the ledger and not queued yet.  Raises :class:`LedgerError`."""
         for row in self.settlement.ledger.letters_with("requeued"):
             if row.id in self.queued:
                 continue
             try:
                 segment, line = store.open_letter(store.path_of(self.state, row.id), row.place.segment)
             except (OSError, ValueError) as error:
-                _log.error("letter %s was to be sent again, and can't be read: %s", row.id, error)
+                _log.error("letter %s can't be sent again, because it can't be read: %s", row.id, error)
                 continue
             self.queued.add(row.id)
             self.intake.add(segment)
@@ -71,7 +71,7 @@ class Requeue:
             return
         row = self.settlement.ledger.letter(letter.id) or self._row_of(letter)
         if row.fate != "dead":
-            return  # answered meanwhile, or on its way already
+            return  # it was requeued before, or is already settled
         if request.action == "drop":
             self.settlement.settle_letter(row, "dropped")
             return
@@ -81,7 +81,7 @@ class Requeue:
         self.settlement.settle_letter(row, "requeued")
 
     def _row_of(self, letter: Letter) -> LetterRow:
-        """Return the row of a letter that the ledger does not know: an earlier ledger was lost."""
+        """Return a new row for a letter that the ledger does not know, because an earlier ledger was lost."""
         token = idempotency_token(letter.kind, letter.record_id, letter.body_bytes)
         place = Place(self.settlement.ledger.number_of(letter.segment), letter.line)
         key = dedupe_key(letter.kind, letter.record_id)

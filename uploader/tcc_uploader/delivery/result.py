@@ -1,4 +1,4 @@
-"""What a one-shot run came to."""
+"""The result of a one-shot run."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from .queue import DestinationReport
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a one-shot run came to.  ``sent`` counts what was settled just now, ``counts`` all that was found."""
+    """The result of a one-shot run.  ``sent`` counts what this run settled, ``counts`` all records that it found."""
 
     counts: Counts
     sent: Counts
@@ -18,25 +18,25 @@ class ReplayResult:
     unreadable: dict[str, str]
     """Files and spools that can't be read, and why."""
     problems: list[str]
-    """What is wrong with archives; ``damage`` counts it."""
+    """The problems of archive sources; ``damage`` includes their number."""
     unread: bool
-    """Whether it ended before all was read."""
+    """Whether the run ended before all files were read."""
     unended: int
-    """Journaled runs without an end: whether their processes live is not known."""
+    """The number of open runs in journals, whose processes may still be running."""
     waiting: int
-    """Records, and letters that were requeued, that are still to be sent."""
+    """The number of records and requeued letters that are still to be sent."""
     paused: list[DestinationReport]
-    """Destinations that records still wait for."""
+    """The destinations for which records still wait."""
     timed_out: bool
     trouble: str
-    """Why the ledger could not be written; empty if it could."""
+    """Why the state could not be written; empty if it could be."""
 
     @property
     def has_losses(self) -> bool:
-        """Whether there are dead letters or damage: what no further run delivers by itself."""
+        """Whether there are dead letters or damage, which another run alone does not deliver."""
         return bool(self.counts.dead or self.sent.dead or self.damage)
 
     @property
     def needs_operator(self) -> bool:
-        """Whether waiting alone won't help: a destination is paused for good, or a file can't be read."""
+        """Whether waiting does not help: a destination is paused until an operator acts, or a file can't be read."""
         return bool(self.unreadable) or any(report.remedy for report in self.paused)

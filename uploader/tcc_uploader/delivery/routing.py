@@ -1,4 +1,4 @@
-"""Where a record goes: its URL and its key.  Pure."""
+"""Finds the URL and the API key with which a record is sent.  Pure."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from tcc_uploader.settings import Settings
 
 
 class Destination(NamedTuple):
-    """A URL with its path, and the hint of the key that goes there (None: the default key, none is held)."""
+    """A complete URL, and the hint of the API key that is sent there (None: no key is configured)."""
 
     url: str
     hint: str | None
 
 
 class Route(NamedTuple):
-    """A destination, its key, and why it can't be used as things are (empty if it can)."""
+    """Destination and API key.  ``blocked``: why it can't be used; ``remedy``: what to do (both empty if it can)."""
 
     destination: Destination
     api_key: str | None
@@ -25,7 +25,7 @@ class Route(NamedTuple):
 
 
 class Router:
-    """Decide where a record goes.  Built once from the settings; the answers are kept."""
+    """Finds the routes of records, from the settings.  Routes are cached."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -33,7 +33,7 @@ class Router:
         self._routes: dict[tuple[str, str | None, str | None], Route] = {}
 
     def route(self, path: str, url: str | None, hint: str | None) -> Route:
-        """Return the route for a record's ``path``, ``url`` and ``key`` members.  No exception is raised."""
+        """Return the route for a record's ``path``, ``url`` and ``key`` members.  Raises nothing: see ``blocked``."""
         wanted = (path, url, hint)
         found = self._routes.get(wanted)
         if found is None:
@@ -78,7 +78,7 @@ class Router:
         return settings.base_url_for(key) + path
 
     def _trusted(self, url: str) -> str | None:
-        """Return a record's URL rebuilt from what was checked, or None if its origin is not allowed."""
+        """Return a record's URL, rebuilt from its checked parts; None if its origin is not allowed."""
         try:
             origin = origin_of(url)
             parts = urlsplit(url)

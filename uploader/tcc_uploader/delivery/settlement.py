@@ -1,4 +1,4 @@
-"""What became of each record: counted on its segment, and written with the ledger's next commit."""
+"""Settles records: counts each in its segment, and writes it to the ledger with the next commit."""
 
 import logging
 from collections import deque
@@ -35,26 +35,26 @@ class _UnwrittenLetter(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Settlement:
-    """The settled records of the next commit.  Nothing here is true before :meth:`commit` has returned."""
+    """The settled records of the next commit.  None of them counts as settled before :meth:`commit` has returned."""
 
     ledger: Ledger
-    """What was committed."""
+    """Holds what was committed."""
     state: Path
     cache: LineCache
     counted: Callable[[int], Segment | None]
-    """Returns the open file whose counts are those of the segment with a number."""
+    """Returns the open file of the ledger's segment with this number: see :meth:`Intake.counted`."""
     changes: Changes = field(default_factory=Changes)
-    """What the next commit writes, but for the rows of ``touched``."""
+    """What the next commit writes, without the rows of ``touched``."""
     unwritten_letters: deque[_UnwrittenLetter] = field(default_factory=deque)
-    """Letters to be written before anything says that their records are dead."""
+    """Letters that must be written before the ledger says that their records are dead."""
     touched: set[Segment] = field(default_factory=set)
     """Segments whose counts have changed since the last commit."""
     total: Counts = field(default_factory=Counts)
-    """What was settled by this process: delivered, duplicate and dead."""
+    """How many records this process has settled as delivered, duplicate or dead."""
     settled: int = 0
-    """How many records were settled by this process, or found to be requeued: it grows while there is progress."""
+    """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[Path] = field(default_factory=list)
-    """Letters whose record was delivered or dropped after all: their files go after the commit."""
+    """The files of letters that were delivered or dropped; they are removed after the commit."""
 
     @property
     def waits(self) -> bool:
@@ -63,22 +63,22 @@ class Settlement:
 
     @property
     def adjusts(self) -> bool:
-        """Whether counts in the ledger are to be changed: no file may be judged before they are."""
+        """Whether counts in the ledger are to be changed.  Commit this before you read a file."""
         return bool(self.changes.adjustments)
 
     def settle(self, segment: Segment, number: int, decision: Decision) -> None:
-        """Count the record on this line, which was settled without being sent."""
+        """Count the record on line ``number`` as settled without being sent."""
         self._count(segment, number, decision)
         self.total.duplicate += decision is Decision.DUPLICATE
 
     def delivered(self, key: bytes, known: Known) -> None:
-        """Note that the server has these bytes under this key; a key stays with the place that it came from first."""
+        """Note that the server has these bytes under this key.  A key keeps the place of its first delivery."""
         before = self.changes.delivered.setdefault(key, known)
         if before.place == known.place:
             self.changes.delivered[key] = known
 
     def count_delivered(self, segment: Segment, number: int) -> None:
-        """Count the record on this line as delivered here and now."""
+        """Count the record on line ``number`` as delivered by this process."""
         self._count(segment, number, Decision.DELIVERED)
         self.total.delivered += 1
 
@@ -88,7 +88,7 @@ class Settlement:
         self._add_letter(segment, line, cause, dedupe_key(line.kind, line.id), token)
 
     def dead_letter_invalid(self, segment: Segment, invalid: Invalid) -> None:
-        """Make a dead letter of a plain line that is no record, unless it is one already."""
+        """Make a dead letter of a plain line that is no record, unless it has one.  Raises :class:`LedgerError`."""
         decision = judge_invalid(self.ledger, segment.number, invalid)
         if decision is not Decision.SEND:
             self.settle(segment, invalid.number, decision)
@@ -101,7 +101,7 @@ class Settlement:
         self.unwritten_letters.append(_UnwrittenLetter(segment, letter, key, digest_of(token)))
 
     def _write_letters(self) -> None:
-        """Write the letters of dead records, before anything says that they are dead.  Raises OSError."""
+        """Write the letters of dead records, and count the records as dead.  Raises OSError."""
         while self.unwritten_letters:
             segment, letter, key, digest = self.unwritten_letters[0]
             store.write(self.state, letter)
@@ -114,9 +114,9 @@ class Settlement:
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
 
     def commit(self, finished: Iterable[Segment] = ()) -> None:
-        """Write the letters, then everything to the ledger; to ``finished`` segments no record can be added any more.
+        """Write the letters, then all changes to the ledger.  No record can be added to the ``finished`` segments.
 
-        Raises OSError, :class:`LedgerError`; nothing is lost then, call it again later.
+        Raises OSError, :class:`LedgerError`; nothing is lost then, so call this again later.
         """
         self._write_letters()
         rows = {segment.number: row_of(segment, finished=False) for segment in self.touched}
@@ -131,11 +131,11 @@ class Settlement:
             path = self.answered.pop()
             try:
                 path.unlink(missing_ok=True)
-            except OSError as error:  # the ledger has the last word on it
-                _log.warning("%s is settled, and can't be removed: %s", path, error)
+            except OSError as error:  # harmless: the ledger knows that the letter is settled
+                _log.warning("the letter %s is settled, but can't be removed: %s", path, error)
 
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
-        """Note what became of a letter: queued again (its record is pending), delivered after all, or dropped."""
+        """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
         self.changes.letters.append(row._replace(fate=fate))
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.place, counts)
@@ -143,29 +143,29 @@ class Settlement:
             self.answered.append(store.path_of(self.state, row.id))
 
     def _count(self, segment: Segment, number: int, decision: Decision) -> None:
-        """Count a settled record on the segment that it came from."""
+        """Count a settled record in its segment."""
         self.settled += 1
         self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
             segment.counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
-            self._adjust(Place(segment.number, number), Counts(dead=1))  # it was requeued, and is dead again
+            self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
         elif row := self.ledger.letter(segment.path.stem):
             self.settle_letter(row, "delivered")
 
     def _adjust(self, place: Place, by: Counts) -> None:
-        """Add to the counts of a segment in the ledger, and of its file if that is open here and was read so far."""
+        """Add to a segment's counts in the ledger, and in its open file if the file was read as far as this line."""
         self.changes.adjustments.append((place.segment, by))
         segment = self.counted(place.segment)
         if segment is not None:
             self.touched.add(segment)
-            if place.line <= segment.lines:  # else the line counts as what it is by then, when it is read
+            if place.line <= segment.lines:  # an unread line is counted when it is read
                 segment.counts += by
 
 
 def row_of(segment: Segment, *, finished: bool) -> SegmentRow:
-    """Return what the ledger keeps of a segment."""
+    """Return the ledger's row for a segment."""
     seal = segment.seal
     return SegmentRow(
         number=segment.number,

@@ -1,5 +1,5 @@
-"""What is known of every key and segment: which were delivered, which are dead, how many of each.
+"""The ledger: which keys were delivered, which records are dead, and the counts of every segment.
 
-Imports ``model`` and ``files``.  A database is imported here alone (and in the sandbox).  Begin with ``rows``, then
+Imports ``model`` and ``files``.  Only this package (and the sandbox) uses a database.  Begin with ``rows``, then
 ``sqlite``.
 """

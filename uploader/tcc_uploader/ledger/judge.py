@@ -1,4 +1,4 @@
-"""What to do with records, by what the ledger knows of their keys.  Changes nothing."""
+"""Decides what to do with records, from what the ledger knows about their keys.  Changes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -22,10 +22,10 @@ class Judged(NamedTuple):
 def judge_all(
     ledger: Ledger, segment: int, lines: Sequence[Line], in_flight: Mapping[bytes, Known], *, settled: bool = False
 ) -> Iterator[Judged]:
-    """Judge records of the segment with this number, in their order.
+    """Judge records of the segment with this number, in their order.  Raises :class:`LedgerError`.
 
-    ``in_flight`` tells of records that are not in the ledger yet, by their keys; it is looked at for each record when
-    its turn comes.  ``settled`` says that most of the segment was probably delivered: that takes one query less.
+    ``in_flight`` has, by key, the records that the ledger does not know yet; it is read anew for each record.  Set
+    ``settled`` if most of the records were probably delivered: this is faster then.
     """
     keyed = [(line, dedupe_key(line.kind, line.id)) for line in lines]
     doubtful = ledger.doubtful(segment, keyed) if settled else None
@@ -40,13 +40,13 @@ def judge_all(
 def judge_one(
     ledger: Ledger, segment: int, line: Line, key: bytes, delivered: Known | None, in_flight: Known | None
 ) -> Decision:
-    """Judge one record, given what was delivered, and what is on its way, under its key."""
+    """Judge one record; ``delivered`` and ``in_flight`` are known about its key.  Raises :class:`LedgerError`."""
     letters = ledger.letters(key)
     if delivered is None and in_flight is None and not letters:
         return Decision.SEND
     place = Place(segment, line.number)
     if delivered is not None and delivered.place == place and not letters:
-        return Decision.DELIVERED  # as decide() would say, without the hash of the whole body
+        return Decision.DELIVERED  # the same result as decide(), but without hashing the body
     letter = next((row for row in letters if row.place == place), letters[0] if letters else None)
     return decide(
         place,
@@ -59,7 +59,7 @@ def judge_one(
 
 
 def judge_invalid(ledger: Ledger, segment: int, invalid: Invalid) -> Decision:
-    """Judge a plain line that is no record: SEND means that it has no letter yet."""
+    """Judge a plain line that is no record; SEND: it has no letter yet.  Raises :class:`LedgerError`."""
     place = Place(segment, invalid.number)
     letters = ledger.letters(invalid_key(invalid.raw))
     fate = next((row.fate for row in letters if row.place == place), None)

@@ -1,4 +1,4 @@
-"""Damaged ledgers: moved to another name, and kept."""
+"""The quarantine: damaged ledgers are renamed and kept."""
 
 import logging
 import time
@@ -11,14 +11,14 @@ _log = logging.getLogger(__name__)
 
 
 def quarantine_ledger(state: Path) -> None:
-    """Rename a damaged ledger, so that a new one can take its place; log what that costs.  Raises OSError."""
+    """Rename a damaged ledger so that a new one can be created; log the consequence.  Raises OSError."""
     stamp = time.strftime("%Y%m%dt%H%M%Sz", time.gmtime())
     for name in (FILE_NAME, f"{FILE_NAME}-journal"):
         file = state / name
         if file.exists():
             file.rename(state / f"{name}{_QUARANTINED}{stamp}")
     _log.error(
-        "the ledger in %s was damaged and is set aside as %s%s: what was delivered before may be sent again",
+        "the ledger in %s is damaged and was renamed to %s%s: records that were delivered before may be sent again",
         state,
         FILE_NAME,
         f"{_QUARANTINED}{stamp}",
@@ -26,5 +26,5 @@ def quarantine_ledger(state: Path) -> None:
 
 
 def quarantined_ledgers(state: Path) -> list[Path]:
-    """Return the damaged ledgers that are kept here."""
+    """Return the damaged ledgers in this state directory, oldest first."""
     return sorted(state.glob(f"{FILE_NAME}{_QUARANTINED}*"))

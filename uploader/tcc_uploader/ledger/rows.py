@@ -1,4 +1,4 @@
-"""What the ledger holds, as plain values."""
+"""The rows of the ledger, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
@@ -7,12 +7,12 @@ from tcc_uploader.model.fate import Counts, Known, Place
 
 
 class SegmentRow(NamedTuple):
-    """What the ledger keeps of a segment.
+    """What the ledger knows about a segment.
 
-    ``size`` is how many bytes of it were read for these counts.  ``finished`` means that all its records are settled
-    and no more can come.  ``damaged`` counts corrupt, malformed and oversized lines; ``torn`` the bytes of a torn
-    tail; ``refused`` the records that its writer had to refuse, as the seal says; ``sealed`` is the seal's own count
-    of records (None: no seal).
+    ``size`` is the number of bytes read so far.  ``finished`` means that all records are settled and no record can be
+    added.  ``damaged`` counts the corrupt, malformed and oversized lines, plus one for a seal that does not match;
+    ``torn`` is the number of bytes in a torn tail.  ``refused`` and ``sealed`` are from the seal: how many records the
+    writer refused (0: no seal), and how many the segment has (None: no seal).
     """
 
     number: int
@@ -31,7 +31,7 @@ LetterFate = Literal["dead", "requeued", "delivered", "dropped"]
 
 
 class LetterRow(NamedTuple):
-    """A letter: the record's key, digest and place, and what became of it."""
+    """A letter: its record's key, digest and place, and whether it is still dead."""
 
     id: str
     key: bytes
@@ -43,15 +43,15 @@ class LetterRow(NamedTuple):
 
 @dataclass(slots=True)
 class Changes:
-    """What one commit writes."""
+    """The changes that one commit writes."""
 
     delivered: dict[bytes, Known] = field(default_factory=dict)
-    """What was delivered, by its key."""
+    """The delivered records, by key."""
     letters: list[LetterRow] = field(default_factory=list)
     segments: dict[int, SegmentRow] = field(default_factory=dict)
-    """Whole rows, by their numbers."""
+    """Complete rows, by segment number."""
     adjustments: list[tuple[int, Counts]] = field(default_factory=list)
-    """What to add to a segment's counts, by its number, unless its whole row is written: a letter of it was settled."""
+    """Segment numbers, and what to add to the counts of each; not used if the segment's row is written."""
 
     def __bool__(self) -> bool:
         return bool(self.delivered or self.letters or self.segments or self.adjustments)

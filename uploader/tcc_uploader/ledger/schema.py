@@ -1,4 +1,4 @@
-"""The ledger's tables, and how its file is opened."""
+"""Creates the ledger's tables, and opens its file."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -29,18 +29,18 @@ def _first_tables(database: sqlite3.Connection) -> None:
 
 
 MIGRATIONS: Final[Sequence[Callable[[sqlite3.Connection], None]]] = (_first_tables,)
-"""Each is applied once, in order; the file's ``user_version`` counts those that were."""
+"""Each migration runs once, in this order; the file's ``user_version`` is the number of those that have run."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the ledger's file for writing; make it, or bring it up to date.
+    """Open the ledger's file for writing; create it, or migrate it to this version.
 
-    Raises :class:`sqlite3.DatabaseError` if it is no ledger, :class:`TooNew` if a newer version wrote it.
+    Raises :class:`sqlite3.DatabaseError` if the file is not a ledger, :class:`TooNew` if a newer version wrote it.
     """
     database = sqlite3.connect(path, isolation_level=None, timeout=10)
     try:
         database.execute("PRAGMA journal_mode=DELETE")
-        database.execute("PRAGMA synchronous=EXTRA")  # FULL leaves the journal's removal, which commits, unsynced
+        database.execute("PRAGMA synchronous=EXTRA")  # removing the journal commits; FULL does not sync this
         database.execute("PRAGMA cache_size=-65536")
     except BaseException:
         database.close()
@@ -49,7 +49,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_reading(place: str) -> sqlite3.Connection:
-    """Open the ledger at a SQLite URI to read it; otherwise as :func:`connect`."""
+    """Open the ledger at a SQLite URI, without settings for writing.  Raises the same as :func:`connect`."""
     return _prepared(sqlite3.connect(place, uri=True, isolation_level=None))
 
 
@@ -77,7 +77,7 @@ def _migrate(database: sqlite3.Connection) -> None:
 
 
 def _check_tables(database: sqlite3.Connection) -> None:
-    """Raise DatabaseError if the tables are not as they were made: SQLite overlooks a flipped bit there."""
+    """Raise DatabaseError if the definitions of the tables are damaged: SQLite does not notice a flipped bit there."""
     fresh = sqlite3.connect(":memory:", isolation_level=None)
     try:
         _migrate(fresh)
@@ -89,4 +89,4 @@ def _check_tables(database: sqlite3.Connection) -> None:
 
 
 def _text(raw: bytes) -> str:
-    return raw.decode(errors="replace")  # a damaged letter in a path is no reason to stop
+    return raw.decode(errors="replace")  # a damaged character in a path must not raise an error

@@ -1,7 +1,7 @@
 """The ledger in SQLite: which keys were delivered, which records are dead, and the counts of every segment.
 
-One connection writes, in the engine's thread.  The journal mode is DELETE (SQLite before 3.51.3 can corrupt a WAL),
-and every commit is synced: what the ledger says was delivered stays said after a power loss.
+Only the engine's thread writes.  The journal mode is DELETE, because SQLite before 3.51.3 can corrupt a WAL.  Every
+commit is synced, so it survives a power loss.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from .schema import connect_reading as _connect_reading
 from .store import Damaged, Lost, Unavailable
 
 _LOOKUP_AT_ONCE: Final = 100
-"""Keys in one query."""
+"""The most keys in one query."""
 
 _INSERT_DELIVERED: Final = (
     "INSERT INTO delivered (key, digest, segment, line) VALUES (?,?,?,?) "
     "ON CONFLICT (key) DO UPDATE SET digest=excluded.digest "
-    "WHERE segment=excluded.segment AND line=excluded.line"  # a key stays with the record that it was delivered by
+    "WHERE segment=excluded.segment AND line=excluded.line"  # a key keeps the place of its first delivery
 )
 _SEGMENT_COLUMNS: Final = (
     *("number", "id", "path", "size", "finished"),
@@ -37,7 +37,7 @@ _SELECT_SEGMENTS: Final = f"SELECT {', '.join(_SEGMENT_COLUMNS)} FROM segments" 
 _INSERT_SEGMENT: Final = (
     f"INSERT INTO segments ({', '.join(_SEGMENT_COLUMNS)}) VALUES ({','.join('?' * len(_SEGMENT_COLUMNS))}) "  # noqa: S608
     f"ON CONFLICT (number) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in _SEGMENT_COLUMNS[2:])} "
-    "WHERE excluded.size >= segments.size"  # a segment that is read again must not shrink on the way
+    "WHERE excluded.size >= segments.size"  # or a row would shrink while its segment is read again
 )
 _ADJUST_SEGMENT: Final = f"UPDATE segments SET {', '.join(f'{name}={name}+?' for name in COUNT_NAMES)} WHERE number = ?"  # noqa: S608
 _SELECT_LETTERS: Final = "SELECT id, key, digest, segment, line, fate, reason FROM letters"
@@ -48,7 +48,7 @@ _INSERT_LETTER: Final = (
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """Raise the ledger's own errors in place of SQLite's."""
+    """Turn SQLite's errors into the ledger's errors."""
     try:
         yield
     except sqlite3.OperationalError as error:  # no room, no permission, a lock
@@ -58,7 +58,7 @@ def _translated() -> Iterator[None]:
 
 
 class Ledger:
-    """The open ledger.  Every method raises :class:`Unavailable` or :class:`Damaged` where disk or file fail it."""
+    """The open ledger.  Its methods raise :class:`Unavailable` or :class:`Damaged` if the file can't be used."""
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
@@ -67,15 +67,15 @@ class Ledger:
         self._identity = (status.st_dev, status.st_ino) if status else None
         self._last_number: int = database.execute("SELECT coalesce(max(number), 0) FROM segments").fetchone()[0]
         self._new_numbers: dict[str, int] = {}
-        """Numbers of segments that no commit has written yet."""
+        """By id: the numbers of segments that no commit has written yet."""
         self._has_letters = database.execute("SELECT 1 FROM letters LIMIT 1").fetchone() is not None
 
     @classmethod
     def open(cls, state: Path) -> Self:
-        """Open the ledger in the state directory for writing; create it, or bring it up to date.
+        """Open the ledger in the state directory for writing; create it, or migrate it to this version.
 
-        A damaged one is quarantined and a new one started: that costs duplicates, never data.  Raises
-        :class:`Unavailable`, :class:`TooNew`.
+        A damaged ledger is quarantined and a new one created: records may be sent again, but none is lost.
+        Raises :class:`Unavailable`, :class:`TooNew`; OSError if a damaged ledger can't be renamed.
         """
         path = state / FILE_NAME
         try:
@@ -97,17 +97,17 @@ class Ledger:
     @classmethod
     @contextlib.contextmanager
     def reading(cls, state: Path) -> Iterator[Self]:
-        """Open the ledger read-only, beside a daemon that writes it; empty if there is none yet.
+        """Yield the ledger, opened read-only while a daemon may write it; an empty ledger if there is no file yet.
 
         Raises :class:`Unavailable`, :class:`Damaged`, :class:`TooNew`.
         """
         path = state / FILE_NAME
-        there = path.exists() and path.stat().st_size > 0  # an empty file is a ledger that is just being made
+        there = path.exists() and path.stat().st_size > 0  # an empty file is a ledger that is being created
         with _translated():
             try:
                 database = _connect_reading(f"{path.as_uri()}?mode=ro" if there else ":memory:")
             except sqlite3.OperationalError:
-                # a journal that a killed uploader left must be rolled back first, which takes the right to write
+                # a killed uploader left a journal: SQLite must roll it back first, and needs to write for this
                 database = _connect_reading(f"{path.as_uri()}?mode=rw")
         try:
             yield cls(database, path)
@@ -115,13 +115,13 @@ class Ledger:
             database.close()
 
     def check(self) -> None:
-        """Raise :class:`Lost` if the file was removed or replaced: commits to it would be lost."""
+        """Raise :class:`Lost` if the file was removed or replaced: later commits would be lost."""
         try:
             present = self._path.stat()
         except OSError as error:
-            raise Lost(f"the ledger has gone: {error}") from error
+            raise Lost(f"the ledger's file is gone: {error}") from error
         if (present.st_dev, present.st_ino) != self._identity:
-            raise Lost("another file has taken the ledger's place")
+            raise Lost("another file has replaced the ledger")
 
     def close(self) -> None:
         """Close the file."""
@@ -129,19 +129,19 @@ class Ledger:
 
     @_translated()
     def number_of(self, segment_id: str) -> int:
-        """Return the number of a segment, a new one if it is not known yet."""
+        """Return the number of the segment with this id; a new number if the ledger does not know the id yet."""
         row = self._database.execute("SELECT number FROM segments WHERE id = ?", (segment_id,)).fetchone()
         return int(row["number"]) if row is not None else self.new_number(segment_id)
 
     def new_number(self, segment_id: str) -> int:
-        """Return the number of a segment that was never written: a new one, or that which it was given before."""
+        """Return a number for a segment that the ledger does not hold; the same number until a commit writes it."""
         number = self._new_numbers.setdefault(segment_id, self._last_number + 1)
         self._last_number = max(self._last_number, number)
         return number
 
     @_translated()
     def delivered(self, keys: Iterable[bytes]) -> dict[bytes, Known]:
-        """Return what is known of those of ``keys`` that were delivered."""
+        """Return those of ``keys`` that were delivered, each with what is known about it."""
         wanted = list(keys)
         found = {}
         for start in range(0, len(wanted), _LOOKUP_AT_ONCE):
@@ -156,10 +156,9 @@ class Ledger:
 
     @_translated()
     def doubtful(self, segment: int, found: Sequence[tuple[Line, bytes]]) -> set[bytes]:
-        """Return the keys of those records of a segment, given with their keys, that must be judged one by one.
+        """Return the keys that must be judged one by one.  ``found`` has records of one segment, each with its key.
 
-        All others have no letter and were delivered from where they stand: of a spool that was delivered, no record is
-        left to be judged.
+        The other records have no letter, and were delivered from exactly this segment and line.
         """
         doubtful: set[bytes] = set()
         for start in range(0, len(found), _LOOKUP_AT_ONCE):
@@ -180,11 +179,11 @@ class Ledger:
         return self._letters("key = ?", key) if self._has_letters else []
 
     def letter(self, ident: str) -> LetterRow | None:
-        """Return a letter by its id."""
+        """Return the letter with this id; None if the ledger does not know it."""
         return next(iter(self._letters("id = ?", ident)), None)
 
     def letters_with(self, fate: LetterFate) -> list[LetterRow]:
-        """Return the letters of which this became."""
+        """Return all letters that have this fate."""
         return self._letters("fate = ?", fate)
 
     @_translated()
@@ -193,7 +192,7 @@ class Ledger:
 
     @_translated()
     def settled_lines(self) -> dict[int, Counts]:
-        """Return, from the keys alone, how many records of each segment were delivered, are dead, or were dropped."""
+        """Return how many records of each segment were delivered, are dead, or were dropped; count keys and letters."""
         found: dict[int, Counts] = defaultdict(Counts)
         rows = self._database.execute(
             "SELECT segment, count(DISTINCT line) AS lines FROM delivered AS d WHERE NOT EXISTS "
@@ -210,19 +209,19 @@ class Ledger:
         return found
 
     def segments(self) -> Iterator[SegmentRow]:
-        """Yield every segment ever seen, oldest first."""
+        """Yield the row of every segment, oldest first."""
         with _translated():
             yield from map(_segment, self._database.execute(f"{_SELECT_SEGMENTS} ORDER BY number"))
 
     @_translated()
     def segment(self, segment_id: str) -> SegmentRow | None:
-        """Return what is known of one segment."""
+        """Return the row of the segment with this id; None if there is none."""
         row = self._database.execute(f"{_SELECT_SEGMENTS} WHERE id = ?", (segment_id,)).fetchone()
         return _segment(row) if row else None
 
     @_translated()
     def commit(self, changes: Changes) -> None:
-        """Write ``changes``, all or nothing, and sync them."""
+        """Write all of ``changes`` in one transaction, and sync them."""
         database = self._database
         database.execute("BEGIN IMMEDIATE")
         try:
@@ -234,7 +233,7 @@ class Ledger:
             raise
         self._has_letters = self._has_letters or bool(changes.letters)
         if len(changes.segments) > len(changes.delivered):
-            database.execute("PRAGMA shrink_memory")  # segments that wait: their pages are not wanted again soon
+            database.execute("PRAGMA shrink_memory")  # mostly waiting segments: their pages are not needed soon
         for row in changes.segments.values():
             self._new_numbers.pop(row.id, None)
 
@@ -249,7 +248,7 @@ class Ledger:
         )
         written = {row.number for row in changes.segments.values() if database.execute(*_insert(row)).rowcount}
         adjustments = [(*counts.values(), number) for number, counts in changes.adjustments if number not in written]
-        database.executemany(_ADJUST_SEGMENT, adjustments)  # the row of one that was written says so already
+        database.executemany(_ADJUST_SEGMENT, adjustments)  # a complete row already has them
 
 
 def _insert(row: SegmentRow) -> tuple[str, Sequence[object]]:

@@ -1,21 +1,21 @@
-"""What goes wrong with a ledger, in words that do not depend on the database behind it."""
+"""The errors of a ledger.  They do not depend on the database that stores it."""
 
 
 class LedgerError(Exception):
     """The ledger could not be read or written."""
 
 
-class Unavailable(LedgerError):  # noqa: N818 -- what follows LedgerError is what happened
-    """Not now: no room, no permission, or another process holds it.  Nothing says that it is damaged; try again."""
+class Unavailable(LedgerError):  # noqa: N818 -- the name says what happened
+    """The ledger can't be used now, but is not damaged: no room, no permission, or a lock.  Try again later."""
 
 
 class Damaged(LedgerError):  # noqa: N818
-    """The file is no ledger, or its tables are damaged."""
+    """The file is not a ledger, or is damaged."""
 
 
 class Lost(LedgerError):  # noqa: N818
-    """The file is not there any more, or another one has taken its place."""
+    """The ledger's file was removed, or replaced by another file."""
 
 
 class TooNew(LedgerError):  # noqa: N818
-    """A newer version wrote it."""
+    """A newer version of tcc-upload wrote the ledger."""

@@ -1,4 +1,4 @@
-"""A record's place, its keys, what becomes of it, and its letter, as plain values.
+"""Plain values: a record's place and keys, the decision about it, and its dead letter.
 
-Imports nothing of this program and touches no file, socket or clock.  Begin with ``fate``.
+Imports nothing of this program and uses no file, socket or clock (but for ``letter.now_text``).  Begin with ``fate``.
 """

@@ -1,4 +1,4 @@
-"""What becomes of a record, decided from what is known of its key.  Pure."""
+"""Decides what to do with a record, from what is known about its key.  Pure."""
 
 from dataclasses import dataclass, fields
 from enum import Enum
@@ -7,31 +7,31 @@ from typing import Final, NamedTuple
 
 
 class Place(NamedTuple):
-    """Where a record stands: the ledger's number of its segment, and its line there."""
+    """The position of a record: the ledger's number of its segment, and its line number in the segment."""
 
     segment: int
     line: int
 
 
 class Known(NamedTuple):
-    """What is known under a key: the digest of the bytes, and the place they came from."""
+    """What is known about a key: the digest of the record's bytes, and the place of that record."""
 
     digest: int
     place: Place
 
 
 class Decision(Enum):
-    """What to do with a record, or what became of it."""
+    """What to do with a record, or what was done with it."""
 
     SEND = "send"
     DELIVERED = "delivered"
-    """This very line was delivered before."""
+    """The record on this line of this segment was delivered before."""
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     DEAD = "dead"
     DROPPED = "dropped"
     REQUEUED = "requeued"
-    """Pending: its letter is sent in its place."""
+    """The record is pending: its dead letter is sent instead of it."""
 
 
 def decide(
@@ -43,10 +43,10 @@ def decide(
     letter: Known | None,
     letter_fate: str = "dead",
 ) -> Decision:
-    """Decide from what was delivered, is in flight, or is a dead letter under the record's key.
+    """Decide about a record.  ``delivered``, ``in_flight`` and ``letter`` are what is known about the record's key.
 
-    Other bytes under a key that was delivered, or is in flight, are a conflict.  Other bytes under the key of a dead
-    letter are sent.
+    A record with other bytes than the delivered record with this key, or the one in flight, is a conflict.  A record
+    with other bytes than the dead letter with this key is sent.
     """
     if letter is not None and letter.place == place:
         return Decision(letter_fate)
@@ -60,7 +60,7 @@ def decide(
 
 @dataclass(slots=True)
 class Counts:
-    """How many records of a segment were settled, and how; all others are pending."""
+    """How many records a segment has, and how many of them were settled in which way; the others are pending."""
 
     records: int = 0
     delivered: int = 0
@@ -68,7 +68,7 @@ class Counts:
     dead: int = 0
     dropped: int = 0
     recovered: int = 0
-    """How many of these records were made from the journal of a process that died."""
+    """How many of ``records`` were made from the journal of a process that died."""
 
     @property
     def pending(self) -> int:
@@ -76,7 +76,7 @@ class Counts:
         return self.records - self.delivered - self.duplicate - self.dead - self.dropped
 
     def add(self, decision: Decision) -> None:
-        """Count a record as settled; one that is still to be sent is not counted."""
+        """Count a record as settled; do nothing if the decision is SEND or REQUEUED."""
         if decision is Decision.DELIVERED:
             self.delivered += 1
         elif decision is Decision.DUPLICATE:

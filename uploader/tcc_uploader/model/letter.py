@@ -1,4 +1,4 @@
-"""A dead letter: a record that can't be delivered as it is, with the reason and the server's answer.  Pure."""
+"""A dead letter: a record that can't be delivered as it is, with the reason and the server's answer."""
 
 import base64
 import hashlib
@@ -13,9 +13,9 @@ from tcc_schemas.plain import plain_record
 
 
 class Letter(BaseModel):
-    """A record that can't be delivered as it is, or a damaged line.
+    """A record that can't be delivered as it is, or a plain line that is no record.
 
-    ``body`` is what could not be delivered, base64: a record's body, or those items of it that were refused alone.
+    ``body`` is what could not be delivered, in base64: a record's body, or only those of its items that were refused.
     """
 
     id: str
@@ -27,14 +27,14 @@ class Letter(BaseModel):
     segment: str
     line: int
     source: str = ""
-    """The file that the record stood in."""
+    """The path of the file that held the record."""
     kind: str = ""
     record_id: str = ""
     run_id: str = ""
     path: str = ""
     record_url: str | None = None
     key: str | None = None
-    """The hint of the key that the record was made under."""
+    """The hint of the API key that the record was made with."""
     died_at: str
     body: str
 
@@ -45,19 +45,19 @@ class Letter(BaseModel):
 
 
 def letter_id(segment_id: str, line: int) -> str:
-    """Return the letter's id for a line of a segment: 12 hex digits, the same every time."""
+    """Return the id of the letter for a line of a segment: 12 hex digits, always the same for this line."""
     return hashlib.sha256(f"{segment_id}\0{line}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def body_text(body: bytes) -> str:
-    """Return the bytes as a letter holds them."""
+    """Return the bytes in base64, the form in which a letter holds them."""
     return base64.b64encode(body).decode()
 
 
 def with_body(letter: Letter, body: bytes) -> Letter:
-    """Return a letter with other bytes.  If it was no record, the bytes must make it one now.
+    """Return a copy of the letter with a new body.  If the letter held no record, the new body must be a wire item.
 
-    Raises ValueError if they are no JSON, or no wire item where one is needed.
+    Raises ValueError if the body is not JSON, or is not a wire item although it must be.
     """
     changed = letter.model_copy(update={"body": body_text(body)})
     if letter.kind and letter.path in PATHS:
@@ -71,5 +71,5 @@ def with_body(letter: Letter, body: bytes) -> Letter:
 
 
 def now_text() -> str:
-    """Return the time as the letters and the status tell it."""
+    """Return the present time (UTC, milliseconds) in the form that letters and the status file use."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""One spool, read: find its files, follow them as they grow, know when one may be removed.
+"""Reads a spool: find its files, read them while they grow, decide when a file may be removed.
 
-Imports ``files`` and ``model``; knows nothing of ledgers and servers.  Begin with ``segment``.
+Imports ``files`` and ``model``, and nothing about ledgers or servers.  Begin with ``segment``.
 """

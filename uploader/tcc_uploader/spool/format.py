@@ -1,4 +1,4 @@
-"""Tell from its first lines what a file holds: a segment, a segment of a newer version, or plain JSONL.  Pure."""
+"""Recognizes from a file's first lines a segment, a segment of a newer version, or plain JSONL.  Pure."""
 
 import hashlib
 from enum import Enum
@@ -8,9 +8,9 @@ from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode, other
 from tcc_schemas.plain import BOM, plain_record
 
 _LOOKED_AT: Final = 100
-"""First lines of a plain file in an archive that are searched for a record."""
+"""How many first lines of a plain file in an archive are searched for a record."""
 LINE_START: Final = b'{"v":1,"crc":"'
-"""How every line of a segment begins."""
+"""The first bytes of every line of a segment."""
 
 
 class Format(Enum):
@@ -25,7 +25,7 @@ class Format(Enum):
 
 
 def sniff(start: bytes) -> tuple[Format, str]:
-    """Return the format of a file that begins so, and a segment's id; ``""`` while its first line is not complete."""
+    """Return the format of a file with this beginning, and its segment id; ``""`` if there is no id yet."""
     splitter = LineSplitter()
     lines = splitter.feed(start)
     kind = _format_of(lines, splitter.rest)
@@ -33,16 +33,16 @@ def sniff(start: bytes) -> tuple[Format, str]:
 
 
 def _format_of(lines: list[RawLine], rest: bytes) -> Format:
-    """Decide from a file's first lines, and from the bytes behind the last of them.
+    """Return the format of a file, from its first complete lines and the bytes after them.
 
-    One line whose checksum is right makes it a segment, so that a damaged first line costs no other.
+    One line with a valid checksum is enough for a segment: if the first line is damaged, the others are still read.
     """
     if any(isinstance(decode(line), Line) for line in lines):
         return Format.SEGMENT
     first = next((line.data for line in lines if line.data is not None), None)
     start = rest if first is None else first
     if b"\0" in start:
-        return Format.OTHER  # JSON never has this byte
+        return Format.OTHER  # valid JSON never has this byte
     if not start:
         return Format.UNKNOWN if first is None else Format.PLAIN
     if start.startswith(LINE_START) or LINE_START.startswith(start):
@@ -64,7 +64,7 @@ def _looks_like_json(line: bytes) -> bool:
 
 
 def _segment_id(first: Line | Damage) -> str:
-    """Return a segment's id from its first line; if that is damaged, one made from its bytes."""
+    """Return the segment's id from its first line; if this line is damaged, an id made from the line's bytes."""
     if isinstance(first, Line) and first.kind == "segment":
         return first.id
     evidence = first.crc if isinstance(first, Line) else first.raw

@@ -1,4 +1,4 @@
-"""The runs of a segment that began and have not ended, and the records made of them if their process died.  Pure."""
+"""The open runs of a segment (begun, not ended), and the records made from them if their process died.  Pure."""
 
 from array import array
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _STEP: Final = b'{"type":"step",'
 
 
 class Span(NamedTuple):
-    """Where a line stands in its file: its number, its offset and size in bytes."""
+    """The position of a line in its file: its number, and its offset and size in bytes."""
 
     number: int
     offset: int
@@ -24,33 +24,33 @@ class Span(NamedTuple):
 
 
 LineRef = Span | Line
-"""A line that is needed again: where it stands, or the line itself if its source is a stream."""
+"""A line that is needed again: its position, or the line itself if it came from a stream."""
 
 
 @dataclass(slots=True)
 class OpenRun:
-    """A run without an end.  ``place`` is its first journal line, for which its recovered record is counted."""
+    """A run that has not ended.  ``place`` is its first journal line; a recovered record gets this position."""
 
     place: Span
     own: LineRef
-    """The latest journal line of the run itself."""
+    """The latest journal line about the run itself, not about one of its children."""
     children: dict[str, LineRef] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)
 class Allowance:
-    """The bytes of journal lines that all segments which come as streams may keep in memory together."""
+    """How many bytes of journal lines may be in memory; all segments that come from streams share it."""
 
     _left: int
 
     def take(self, line: Line) -> bool:
-        """Return whether there is room for a line, and take the room."""
+        """Return whether there is room for a line; if so, reserve it."""
         room = line.size <= self._left
         self._left -= line.size if room else 0
         return room
 
     def give_back(self, ref: LineRef | None) -> None:
-        """Give a line's room back."""
+        """Release the room of a line; do nothing if ``ref`` is a position or None."""
         self._left += ref.size if isinstance(ref, Line) else 0
 
 
@@ -58,7 +58,7 @@ _NO_LINES: Final = Allowance(0)
 
 
 class _Hashes:
-    """A set of texts in 8 bytes each.  A search looks at every one, so it is for sets that are seldom asked."""
+    """A set of texts that needs 8 bytes for each.  A search reads the whole set, so use it where searches are rare."""
 
     __slots__ = ("_hashes",)
 
@@ -74,24 +74,24 @@ class _Hashes:
 
 @dataclass(slots=True, eq=False)
 class Journal:
-    """The journal of one segment.  It keeps places of lines, and lines as far as ``allowance`` has room."""
+    """The journal of one segment.  It keeps lines while ``allowance`` has room, and else their positions."""
 
     allowance: Allowance = _NO_LINES
     open: dict[str, OpenRun] = field(default_factory=dict)
     known: set[str] | _Hashes = field(default_factory=set)
-    """Ids of every run in this segment, ended or not."""
+    """Ids of all runs in this segment, ended or not."""
     orphaned: int | None = None
-    """The number of the scan that first found its writer gone."""
+    """The number of scans when the segment's writer was first found to be gone; None: it was not."""
     decided: bool = False
-    """Whether its open runs were recovered, or continue in another segment."""
+    """Whether recovery is finished: each open run was recovered, or left to another segment of its process."""
 
     @property
     def undecided(self) -> bool:
-        """Whether there are open runs that may still be recovered."""
+        """Whether there are open runs, and recovery is not finished."""
         return bool(self.open) and not self.decided
 
     def note(self, line: Line) -> None:
-        """Note a journal line."""
+        """Take in a journal line."""
         span = Span(line.number, line.offset, line.size)
         run_id = line.run_id or line.id
         run = self.open.get(run_id)
@@ -107,14 +107,14 @@ class Journal:
             run.children[line.id] = self._ref(line, span)
 
     def end(self, run_id: str) -> None:
-        """Note that a run has a record of its own."""
+        """Note that a run has ended: it has a record."""
         run = self.open.pop(run_id, None)
         self.known.add(run_id)
         for ref in (run.own, *run.children.values()) if run else ():
             self.allowance.give_back(ref)
 
     def seal(self) -> None:
-        """Keep what is known in less memory: no more lines are expected."""
+        """Store ``known`` in less memory: no more lines are expected."""
         self.known = _Hashes(self.known) if isinstance(self.known, set) else self.known
 
     def _ref(self, line: Line, span: Span) -> LineRef:
@@ -124,7 +124,8 @@ class Journal:
 def recovered(place: Span, run: Line, children: list[Line]) -> Line:
     """Return the record of a run whose process died; the same lines always give the same bytes.
 
-    It ends at the time of its latest line, has the status of an error, and holds the children that had ended.
+    The run ends at the time of the latest line, has an error status, and holds the children that had ended.
+    Raises ValueError if ``run`` holds no JSON.
     """
     at = max(line.at for line in (run, *children))
     item = {**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED}

@@ -1,4 +1,4 @@
-"""Read a segment's file: identify it by its beginning, read it chunk by chunk, read single records again."""
+"""Read a segment's file: identify it from its first lines, read it chunk by chunk, read single records again."""
 
 import errno
 import hashlib
@@ -20,7 +20,7 @@ def _read_at(file: FileIO, offset: int, size: int) -> bytes:
 
 
 def identify(path: Path) -> Segment:
-    """Return the segment that a file holds, of which only the beginning was read.  Raises OSError."""
+    """Return the segment in a file; no record is read yet.  Raises OSError."""
     with opened(path) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
         kind, ident = sniff(start)
@@ -34,7 +34,7 @@ def identify(path: Path) -> Segment:
 
 
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
-    """Read ``size`` bytes, and more, up to about ``most``, until they hold a complete line.  Raises OSError."""
+    """Read ``size`` bytes, then more (up to about ``most``) until there is a complete line.  Raises OSError."""
     parts = [stream.read(size)]
     size = len(parts[0])
     while b"\n" not in parts[-1] and size <= most and (more := stream.read(CHUNK)):
@@ -44,16 +44,16 @@ def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE)
 
 
 def read_on(segment: Segment) -> list[Found]:
-    """Read the next chunk of a segment, and note what its lines say of it.  Raises OSError."""
+    """Read a segment's next chunk; return its records and damage.  Raises OSError; FileNotFoundError if it is gone."""
     if segment.at_end and segment.reader:
-        segment.reader.splitter.rewind()  # a torn tail may have been replaced by its writer
+        segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
     if segment.whole:
         data, segment.whole = segment.whole, b""
         segment.at_end = True
     elif segment.stream is None:
         data = _read_file_on(segment)
         if segment.reader is None and not data:
-            return []  # sealed, and nothing came behind the seal
+            return []  # sealed, and nothing was added after the seal
     else:
         data = segment.stream.read(CHUNK)
         segment.at_end = not data
@@ -61,7 +61,7 @@ def read_on(segment: Segment) -> list[Found]:
 
 
 def fetch(segment: Segment, place: LineRef) -> Line | None:
-    """Read one line again; None if it is damaged now.  Raises OSError, FileNotFoundError if the file is gone."""
+    """Read one line again; None if it is damaged now.  Raises OSError; FileNotFoundError if the file is gone."""
     if isinstance(place, Line):
         return place
     raw = RawLine(place.number, place.offset, place.size, read_again(segment, place).removesuffix(b"\n"))
@@ -70,7 +70,7 @@ def fetch(segment: Segment, place: LineRef) -> Line | None:
 
 
 def read_again(segment: Segment, place: Span) -> bytes:
-    """Read the bytes at a place of a segment's file.  Raises OSError, FileNotFoundError if the file is gone."""
+    """Read the bytes of a line again.  Raises OSError, also for a stream; FileNotFoundError if the file is gone."""
     if segment.stream is not None:
         raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
     with opened(segment.file) as (file, status):
@@ -80,7 +80,7 @@ def read_again(segment: Segment, place: Span) -> bytes:
 
 
 def recover(segment: Segment, run_id: str) -> Line | None:
-    """Make the record of an open run whose process died; None if its journal line is damaged now.  Raises OSError."""
+    """Make the record of an open run whose process died; None if its line is damaged.  Raises OSError, ValueError."""
     run = segment.journal.open[run_id]
     own = fetch(segment, run.own)
     if own is None:
@@ -102,7 +102,7 @@ def _read_file_on(segment: Segment) -> bytes:
 
 
 def _caught_up(file: FileIO, size: int) -> Reader:
-    """Make the reader of a segment again, which was dropped at its seal: there are more bytes behind the seal."""
+    """Make a segment's reader again: it was dropped at the seal, but there are more bytes after the seal."""
     reader = Reader()
     file.seek(0)
     while (left := size - reader.splitter.offset - reader.splitter.tail) and (data := file.read(min(CHUNK, left))):

@@ -1,4 +1,4 @@
-"""Prove that a file of a spool may be removed, and remove it.  Its lock is held until the name is gone."""
+"""Prove that a file of a spool may be removed, and remove it.  The file stays open and locked until it is removed."""
 
 import os
 import time
@@ -15,23 +15,23 @@ from .writer_lock import lock_proves
 _unlink = os.unlink
 
 CLAIMS_AT_ONCE: Final = 200
-"""Files that may be claimed at once: each is held open while its removal is committed."""
+"""The most files to claim at once: each stays open until the commit before its removal."""
 ABANDONED_AFTER: Final = 60.0
-"""Seconds that a file may stay empty: a recorder writes its first line as soon as it has the lock."""
+"""Seconds after which an empty file is abandoned: a recorder locks a new file and writes its first line at once."""
 
 
 @contextmanager
 def claimed(candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
-    """Yield those of ``candidates`` that were read to their end and can't grow; they stay open until the block ends.
+    """Yield the segments of ``candidates`` that were read to the end and can't grow; keep them open in the block.
 
-    A segment can't grow if it is sealed, or if its writer's lock was taken here.
+    A segment can't grow if it is sealed, or if this process could take its writer's lock.
     """
     with ExitStack() as stack:
         yield [segment for segment in candidates if _claim(segment, stack)]
 
 
 def writer_is_gone(segment: Segment) -> bool:
-    """Whether a segment's lock proves that its writer has ended, and all that it wrote was read."""
+    """Whether a segment was read to the end, and its seal or lock proves that its writer adds nothing more."""
     with claimed([segment]) as gone:
         return bool(gone)
 
@@ -42,7 +42,7 @@ def remove(path: Path) -> None:
 
 
 def remove_if_abandoned(path: Path) -> None:
-    """Remove an empty file whose writer died between making and locking it."""
+    """Remove a file that is empty, old and not locked: its writer died before the first line.  Ignores OSError."""
     try:
         with opened(path) as (file, status):
             old = time.time() - status.st_mtime >= ABANDONED_AFTER
@@ -61,5 +61,5 @@ def _claim(segment: Segment, held: ExitStack) -> bool:
     except OSError:
         return False
     free = identity_of(status) == segment.identity and (sealed or try_lock(file.fileno()))
-    # a line that came since is read first; a later round removes the file
+    # if the size differs, new lines must be read first; a later call removes the file
     return free and os.fstat(file.fileno()).st_size == segment.size

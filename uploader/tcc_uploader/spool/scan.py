@@ -1,4 +1,4 @@
-"""List the files of a spool.  Scans find every file; the watcher's events only make it sooner."""
+"""List the files of a spool.  Scans find every file; the watcher's events only find it sooner."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ SUFFIX: Final = ".jsonl"
 
 
 class Seen(NamedTuple):
-    """A file's path in a spool, which file it stands for (see ``identity_of``), and its size in bytes."""
+    """A file in a spool: its path, its device and inode (see ``identity_of``), and its size in bytes."""
 
     file: str
     identity: int
@@ -20,29 +20,29 @@ class Seen(NamedTuple):
 
 
 class Done:
-    """Files that need not be read again as long as they stay as they are."""
+    """Files that need not be read again unless they change."""
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[int, int, bool]] = {}
-        """By path: identity, size in bytes, and whether they are sealed: then they stay so."""
+        """By path: identity, size in bytes, and whether the file is sealed (a sealed file does not change)."""
 
     def add(self, seen: Seen, *, sealed: bool) -> None:
-        """Note that there is nothing more to do with a file."""
+        """Note that nothing more is to be done with a file."""
         self.files[seen.file] = (seen.identity, seen.size, sealed)
 
     def holds(self, seen: Seen) -> bool:
-        """Whether there is nothing to do with a file of this identity and size."""
+        """Whether nothing is to be done with this file: it has not changed."""
         known = self.files.get(seen.file)
         return known is not None and known[:2] == (seen.identity, seen.size)
 
     def holds_sealed(self, listed: os.DirEntry[str]) -> bool:
-        """Whether a name stands for a sealed file, told without a stat(): 10,000 of these are most of a scan's time."""
+        """Whether this is a known sealed file.  No stat() is used: 10,000 of them would take most of a scan's time."""
         known = self.files.get(listed.path)
         return known is not None and known[2] and inode_of(known[0]) == listed.inode()
 
 
 def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list[Path], dict[Path, str]]:
-    """Return the files of the spools, oldest name first, then ``files``; and why which spool can't be read."""
+    """Return the files of the spools, oldest name first, then ``files``; and why spools can't be read, by spool."""
     found: list[Path] = []
     unreadable: dict[Path, str] = {}
     for spool in spools:
@@ -54,15 +54,15 @@ def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list
 
 
 def files_in(spool: Path) -> Iterator[Seen]:
-    """Yield the regular files of a spool, in no order; none if it does not exist (yet).
+    """Yield the regular files of a spool in no particular order; none if the spool does not exist.
 
-    Raises OSError if the spool exists and can't be read.
+    Raises OSError if the spool exists but can't be read.
     """
     return (seen for listed in listed_in(spool) if (seen := seen_as(listed)) is not None)
 
 
 def listed_in(spool: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield what :func:`files_in` would look at: what has the name of a segment.  Raises OSError as it does."""
+    """Yield the entries of a spool that have a segment's suffix.  Raises OSError as :func:`files_in` does."""
     try:
         found = os.scandir(str(spool))  # a Path for each of 10,000 files would double the time
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def listed_in(spool: Path) -> Iterator[os.DirEntry[str]]:
 
 
 def seen_as(listed: os.DirEntry[str]) -> Seen | None:
-    """Return the file of this name; None if it is no regular file, or gone since it was listed.  Raises OSError."""
+    """Return the file; None if it is not a regular file, or was removed after it was listed.  Raises OSError."""
     try:
         status = listed.stat(follow_symlinks=False)
     except FileNotFoundError:

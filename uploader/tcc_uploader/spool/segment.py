@@ -1,4 +1,4 @@
-"""A segment as the uploader sees it: how far its file was read, what it held, what became of its records.  Pure."""
+"""A segment as the uploader sees it: what was read so far, and how its records were settled.  Pure."""
 
 import sys
 from dataclasses import dataclass, field
@@ -20,11 +20,11 @@ from .journal import Journal
 
 Found = Line | Invalid | Damage
 MOST_INVALID: Final = 20
-"""Lines of one plain file that become dead letters because they are no records; further ones count as damage."""
+"""How many lines of one plain file that are no records become dead letters; further ones count as damage."""
 
 
 class Writer(NamedTuple):
-    """Who wrote a segment, as its first line says (:class:`tcc_schemas.records.SegmentHeader`)."""
+    """The writer of a segment, from the segment's first line (:class:`tcc_schemas.records.SegmentHeader`)."""
 
     host: str
     boot_id: str
@@ -34,7 +34,7 @@ class Writer(NamedTuple):
 
 
 class Sealed(NamedTuple):
-    """What a valid seal tells: the number of records in its segment, and of those that its writer refused."""
+    """The numbers in a valid seal: how many records the segment has, and how many its writer refused."""
 
     records: int
     refused: int
@@ -45,17 +45,17 @@ _sealed = lru_cache(Sealed)  # one object for all seals with the same numbers, t
 
 @dataclass(slots=True, eq=False)
 class Reader:
-    """What must be known of a segment's lines to read the next ones."""
+    """What must be kept from a segment's earlier lines to read the next ones."""
 
     splitter: LineSplitter = field(default_factory=LineSplitter)
     tally: Tally = field(default_factory=Tally)
     journal: Journal = field(default_factory=Journal)
     header: Writer | None = None
     invalid: int = 0
-    """Lines of a plain file that are no records."""
+    """How many lines of a plain file are no records."""
 
     def note(self, line: Line) -> None:
-        """Note the next line of a segment."""
+        """Take in the next valid line of a segment."""
         if line.kind == "segment" and line.number == 1:
             self.header = _header(line.body)
         elif line.kind == "journal":
@@ -70,88 +70,88 @@ class Segment:
     """A file with records.  Offsets and sizes are bytes."""
 
     file: str
-    """Its path, as text: there may be 100,000 segments in memory, and a Path takes five times as much."""
+    """The path as text: a Path takes five times as much memory, and there may be 100,000 segments."""
     identity: int
-    """Which file it was at first: see :func:`tcc_uploader.files.identity_of`."""
+    """Device and inode of the file when it was first read: see :func:`tcc_uploader.files.identity_of`."""
     format: Format
     id: str
     number: int = 0
-    """The ledger's number for its id."""
+    """The ledger's number for ``id``."""
     handle: int = 0
-    """This file's number in this process: two copies of a segment share an id and a number, not a handle."""
+    """A number for this file in this process: two copies of a segment have the same id and number, but two handles."""
     counts: Counts = field(default_factory=Counts)
     lines: int = 0
     """Complete lines read so far."""
     offset: int = 0
-    """Where the last of them ended."""
+    """Where the last complete line ended."""
     reader: Reader | None = None
-    """Made at the first bytes, and dropped at a seal, to save memory: most of 100,000 waiting segments never grow."""
+    """Dropped at the seal to save memory, but kept if the segment is a later one of its process: see :func:`feed`."""
     stream: ByteStream | None = None
-    """Where its bytes come from if not from a file; they can be read once."""
+    """The source of the bytes, if they do not come from a file; it can be read only once."""
     seal: Sealed | None = None
     damaged: int = 0
     skipped: int = 0
-    """Lines of a kind that this version does not know and that are not to be delivered."""
+    """How many lines are of a kind that this version does not know, and are not to be delivered."""
     cut: bool = False
-    """The seal does not match the lines before it: some are missing, or changed."""
+    """Whether the seal does not match the lines before it: lines are missing, or were changed."""
     limit: int | None = None
-    """Where to stop reading a plain file: its id is the hash of so many bytes."""
+    """Where to stop reading a plain file or letter.  The id of a plain file is the hash of the bytes before."""
     whole: bytes = b""
-    """All bytes of a small file, read when it was identified, so that it is opened once."""
+    """All bytes of a small file, kept from :func:`.reader.identify`, so that the file is opened only once."""
     at_end: bool = False
-    """Whether it was read to the end that the file had then."""
+    """Whether the last read reached the end of the file at that time."""
 
     @property
     def path(self) -> Path:
-        """Its path; that of a member of an archive begins with the archive's."""
+        """The path of the file; for a member of an archive it begins with the archive's path."""
         return Path(self.file)
 
     @property
     def header(self) -> Writer | None:
-        """Who wrote it; None once it is sealed and read."""
+        """The segment's writer; None if it is unknown, or if ``reader`` was dropped at the seal."""
         return self.reader.header if self.reader else None
 
     @property
     def journal(self) -> Journal:
-        """Its journal; an empty one once it is sealed and read."""
+        """The segment's journal; an empty one if ``reader`` was dropped at the seal."""
         return self.reader.journal if self.reader else Journal()
 
     @property
     def torn(self) -> int:
-        """Bytes behind its last complete line."""
+        """The number of bytes after the last complete line."""
         return self.reader.splitter.tail if self.reader else 0
 
     @property
     def size(self) -> int:
-        """Bytes read so far, the torn tail included."""
+        """The number of bytes read so far, including a torn tail."""
         size = self.offset + self.torn
-        # the last line of a plain file may be counted with a newline that is not in the file
+        # feed() may have added a newline to the last line of a plain file
         return size if self.limit is None else min(size, self.limit)
 
     @property
     def settled(self) -> bool:
-        """Whether the file was read to its end, and no record of it is pending."""
+        """Whether the file was read to the end, and none of its records is pending."""
         return self.at_end and self.counts.pending == 0
 
     @property
     def complete(self) -> bool:
-        """Whether no more records can come: it is sealed, or a plain file, of which later bytes are not read."""
+        """Whether no records can be added: it is sealed, or a plain file (bytes after ``limit`` are not read)."""
         return self.seal is not None or self.format is Format.PLAIN
 
     @property
     def removable(self) -> bool:
-        """Whether it may be removed once it is settled and its writer gone.  A damaged file stays, as evidence."""
+        """Whether the file may be removed when settled and its writer is gone; a damaged file is kept as evidence."""
         undamaged = self.format is Format.SEGMENT and not self.damaged and not self.cut
         return undamaged and (self.seal is not None or not self.journal.undecided)
 
     @property
     def damage(self) -> int:
-        """Damaged lines, plus one for a torn tail and one for a seal that does not match."""
+        """The number of damaged lines, plus one for a torn tail, plus one for a seal that does not match."""
         return self.damaged + self.cut + bool(self.torn)
 
 
 def feed(segment: Segment, data: bytes) -> list[Found]:
-    """Note what a segment's next bytes tell; return the records, and what is damaged among their lines."""
+    """Update a segment from its next bytes; return their records, damaged lines, and plain lines without a record."""
     reader = segment.reader = segment.reader or Reader()
     lines = reader.splitter.feed(data)
     if segment.format is Format.PLAIN:
@@ -162,7 +162,7 @@ def feed(segment: Segment, data: bytes) -> list[Found]:
     if segment.seal and segment.at_end and not segment.torn:
         reader.journal.seal()
         writer = reader.header
-        # a process's later segments may end runs that began in an earlier one
+        # recovery needs a later segment of a process: it may end runs that began in an earlier one
         segment.reader = reader if writer and writer.process and writer.sequence > 1 else None
     return found
 
@@ -170,7 +170,7 @@ def feed(segment: Segment, data: bytes) -> list[Found]:
 def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> list[Found]:
     splitter = reader.splitter
     if segment.at_end and (rest := splitter.rest):
-        # the last line of a hand-written file may have no newline; if it is no record it is a torn tail
+        # the last line of a hand-written file may have no newline; if this line is no record it is a torn tail
         last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
         lines += [] if isinstance(last, Invalid) else splitter.feed(b"\n")
     found: list[Found] = []
@@ -178,7 +178,7 @@ def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> li
         record = plain_record(raw)
         if isinstance(record, Invalid):
             reader.invalid += 1
-            if reader.invalid > MOST_INVALID:  # not every line of a foreign file may become a dead letter
+            if reader.invalid > MOST_INVALID:  # a file of another program must not make a letter of every line
                 segment.damaged += 1
                 continue
         if record is not None:
@@ -188,8 +188,8 @@ def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> li
 
 
 def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | None:
-    """Note what a line tells of its segment; return it if it is a record or damage."""
-    segment.seal = None  # a seal counts only as the last line
+    """Update a segment from one line; return the line if it is a record or damaged."""
+    segment.seal = None  # a seal is valid only as the last line
     if isinstance(found, Damage):
         segment.damaged += 1
         return found

@@ -1,4 +1,4 @@
-"""Watch spools with watchdog.  Events get lost: they only name the file to read first, and scans find the rest."""
+"""Watch spools with watchdog.  Events can get lost: they only name files to read first, and scans find all others."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from watchdog.observers.polling import PollingObserver
 
 _log = logging.getLogger(__name__)
 
-# Without this filter the uploader's own reads raise events, and each event another read.
+# Without this filter the uploader's own reads cause events, and each event causes another read.
 _EVENTS: list[type[events.FileSystemEvent]] = [
     events.FileCreatedEvent,
     events.FileModifiedEvent,
@@ -33,12 +33,12 @@ class Watcher:
     _spools: Sequence[Path]
     _changed: Callable[[Path], None]
     _observers: dict[Path, tuple[BaseObserver, int, str]] = field(default_factory=dict, init=False)
-    """By spool: what watches it, the folder's inode at that time, and the mode."""
+    """By spool: its observer, the folder's inode when the observer started, and the mode."""
     _refused: set[Path] = field(default_factory=set, init=False)
 
     @property
     def mode(self) -> str:
-        """How files are watched now: the weakest mode of all spools."""
+        """The mode of the spool that is watched worst."""
         modes = {self._mode_of(spool) for spool in self._spools}
         return next(mode for mode in ("scanning", "waiting", "polling", "native") if mode in modes)
 
@@ -48,7 +48,7 @@ class Watcher:
         return "waiting" if _inode(spool) is None else "scanning"
 
     def check(self) -> bool:
-        """Watch the spools that no living watcher watches.  Return whether there was one: then scan."""
+        """Watch each spool that has no running observer.  Return whether there was one: then a scan is needed."""
         rebuilt = False
         for spool in self._spools:
             inode = _inode(spool)
@@ -76,7 +76,7 @@ class Watcher:
                 observer.schedule(handler, str(spool.resolve()), event_filter=_EVENTS)
                 observer.start()
             except (OSError, RuntimeError) as error:
-                level = logging.DEBUG if spool in self._refused else logging.WARNING  # it is tried every second
+                level = logging.DEBUG if spool in self._refused else logging.WARNING  # this runs every second
                 _log.log(level, "can't watch %s (%s): %s", spool, mode, error)
             else:
                 self._observers[spool] = observer, inode, mode

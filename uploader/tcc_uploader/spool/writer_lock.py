@@ -1,4 +1,4 @@
-"""Whether a segment's writer is gone.  A recorder holds the lock of its segment until its process ends."""
+"""Tells whether a segment's writer is gone.  A recorder holds the lock of its segment until its process ends."""
 
 import platform
 from functools import cache
@@ -8,10 +8,10 @@ from .segment import Writer
 
 
 def lock_proves(header: Writer | None, inode: int) -> bool:
-    """Whether taking a segment's lock here would prove that its writer is gone.
+    """Whether the writer of a segment is certainly gone if its file can be locked here.
 
-    It does if the writer wrote this very file on this machine.  The lock of a copy's original is not seen here, nor are
-    those of writers on another machine that shares the spool.
+    This is so if the writer wrote this very file, and on this machine.  If the file is a copy, the writer locked the
+    original.  If another machine shares the spool, its locks can't be seen here.
     """
     if header is None or header.inode not in (0, inode):
         return False
@@ -19,7 +19,7 @@ def lock_proves(header: Writer | None, inode: int) -> bool:
 
 
 def boot_is_over(header: Writer | None) -> bool:
-    """Whether a segment was written on this machine before its last boot: then its writer is gone, also of a copy."""
+    """Whether a segment, or its original, was written on this machine before its last boot: its writer is gone then."""
     if header is None or not header.boot_id or not boot_id():
         return False
     return header.host == platform.node() and header.boot_id != boot_id()

@@ -1,4 +1,4 @@
-"""Bytes to a server and the answer back: connections, sending threads, and what an answer means.
+"""Send bytes to a server and classify its answer: connections, sending threads, and the table of answers.
 
-Imports nothing of this program.  ``httpx`` is imported here (and in ``inspect.doctor``) alone.  Begin with ``answers``.
+Imports nothing of the uploader.  Only this package and ``inspect.doctor`` import ``httpx``.  Begin with ``answers``.
 """

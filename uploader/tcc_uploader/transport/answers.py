@@ -25,7 +25,7 @@ from typing import Final, NamedTuple
 import httpx
 
 MAX_RETRY_AFTER: Final = 3600.0
-"""Seconds: longer waits are cut to this."""
+"""The longest wait in seconds; longer ones are shortened to it."""
 
 _REMEDIES: Final = {
     401: "the server does not know this key: check TCC_API_KEY (or TCC_API_KEYS, --api-key-file)",
@@ -43,9 +43,9 @@ _EXISTS: Final = re.compile(rb"exist|duplicate|already", re.IGNORECASE)
 
 
 class Answer(NamedTuple):
-    """What came back for one request: a status, or the exception that took its place.
+    """The answer to one request: a status, or the exception that was raised instead.
 
-    ``retry_after`` and ``location`` are header values as they stand, ``text`` the first bytes of the body.
+    ``retry_after`` and ``location`` are unchanged header values, ``text`` the first bytes of the body.
     """
 
     status: int | None = None
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """The answer in one line, for people."""
+        """The answer as one short text for people."""
         if self.error is not None:
             return f"{type(self.error).__name__}: {self.error}".rstrip(": ")
         text = self.text[:200].decode(errors="replace").strip()
@@ -64,7 +64,7 @@ class Answer(NamedTuple):
 
 
 class Verdict(Enum):
-    """What the answer means."""
+    """What an answer means for the record."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -74,7 +74,7 @@ class Verdict(Enum):
 
 
 class Classified(NamedTuple):
-    """A verdict with what it needs: seconds to wait before the next try, or what an operator should do."""
+    """A verdict.  ``wait``: seconds that the server asks to wait; ``remedy``: what an operator should do."""
 
     verdict: Verdict
     wait: float | None = None
@@ -82,7 +82,7 @@ class Classified(NamedTuple):
 
 
 def classify(answer: Answer, now: datetime) -> Classified:
-    """Decide what ``answer`` means; ``now`` (UTC) serves a ``Retry-After`` that is a date."""
+    """Decide what ``answer`` means; ``now`` (UTC) is needed if ``Retry-After`` is a date."""
     status = answer.status
     if status is None:
         if any(isinstance(error, ssl.SSLCertVerificationError) for error in _chain(answer.error)):

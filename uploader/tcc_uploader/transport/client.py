@@ -1,4 +1,4 @@
-"""Post one request body, and return the answer.  Only this module and ``doctor`` talk to a server."""
+"""Post one request body and return the answer.  Only this module and ``inspect.doctor`` connect to a server."""
 
 import time
 from collections.abc import Iterator
@@ -15,19 +15,19 @@ from tcc_schemas.version import __version__
 from .answers import Answer
 
 ANSWER_TIMEOUT: Final = 60.0
-"""Seconds that reading an answer's body may take, however slowly it comes."""
+"""Seconds after which the rest of an answer's body is not read."""
 _TIMEOUT: Final = {"timeout": httpx.Timeout(30.0, connect=10.0).as_dict()}
 _LIMITS: Final = httpx.Limits(keepalive_expiry=30)
 _HEADERS: Final = (
     (b"User-Agent", f"tcc-upload/{__version__}".encode()),
-    (b"Accept-Encoding", b"identity"),  # answers are read as they come, and a 409 is judged by its text
+    (b"Accept-Encoding", b"identity"),  # bodies are not decompressed, and the text of a 409 matters
     (b"Content-Type", b"application/json"),
 )
-_MAX_ANSWER: Final = 64 * 1024
+_MAX_ANSWER: Final = 64 * 1024  # bytes
 
 
 class Request(NamedTuple):
-    """One attempt to send ``body``; ``token`` is the idempotency key, 16 bytes."""
+    """One attempt to send ``body``; ``token`` is the idempotency token, 16 bytes."""
 
     url: str
     api_key: str
@@ -42,20 +42,20 @@ class _Target(NamedTuple):
 
 
 class Client:
-    """The connections of one thread: a pool shared by threads would search all its connections for each request.
+    """The connections of one thread.  A pool shared by threads would search all its connections for each request.
 
-    It uses httpx's transports, not ``httpx.Client``, which spends a third of a request's processor time on cookies,
-    redirects, authentication, and merging headers and URLs.  None of these is needed here.
+    This class uses httpx's transports instead of ``httpx.Client``, which spends a third of a request's processor time
+    on cookies, redirects, authentication, and merging headers and URLs: none of these is needed here.
     """
 
     def __init__(self, tls: SSLContext) -> None:
         self._tls = tls
         self._targets: dict[str, _Target] = {}
         self._transports: dict[str | None, httpx.HTTPTransport] = {}
-        """By proxy; None is a direct connection."""
+        """By proxy URL; None: a direct connection."""
 
     def post(self, request: Request) -> Answer:
-        """Send one request.  Raises nothing: an error is returned as an answer."""
+        """Send one request.  Raises no Exception: it is returned in the answer."""
         try:
             target = self._targets.get(request.url) or self._open(request.url)
             headers = [
@@ -73,7 +73,7 @@ class Client:
                     response.headers.get("Location"),
                     _first_bytes(response.iter_raw()),
                 )
-        except Exception as error:  # noqa: BLE001 -- whatever happened, this attempt got no answer
+        except Exception as error:  # noqa: BLE001 -- after any error, this attempt got no answer
             return Answer(error=error)
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class Client:
 
 
 def proxy_for(url: str) -> str | None:
-    """Return the proxy for a URL by the environment (``HTTPS_PROXY``, ``NO_PROXY`` …); None if there is none."""
+    """Return the proxy that the environment (``HTTPS_PROXY``, ``NO_PROXY``, …) sets for a URL; None if it sets none."""
     parts, proxies = urlsplit(url), getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or proxy_bypass(parts.hostname or ""):
@@ -104,7 +104,7 @@ def proxy_for(url: str) -> str | None:
 
 
 def _first_bytes(chunks: Iterator[bytes]) -> bytes:
-    """Read an answer's body, as far as size and time allow.  A body cut short is no failure: the status counts."""
+    """Read an answer's body up to the limits of size and time.  An incomplete body is no error: the status counts."""
     text = b""
     until = time.monotonic() + ANSWER_TIMEOUT
     try:

@@ -1,4 +1,4 @@
-"""Send request bodies from a few threads, and hand every answer back."""
+"""Send requests from a few threads, and pass on each answer."""
 
 import threading
 import time
@@ -15,18 +15,18 @@ from .answers import Answer
 from .client import ANSWER_TIMEOUT, Client, Request
 
 OVERDUE: Final = ANSWER_TIMEOUT + 30.0
-"""Seconds after which a request is given up: a server that sends its headers slowly can hold a thread for days."""
+"""Seconds after which the engine abandons a request: a server that sends headers slowly can block a thread for days."""
 _LEARNED_FROM: Final = 64
-"""Latest requests that tell how many threads are useful."""
+"""From how many of the latest requests the useful number of threads is computed."""
 _HANGS_AFTER: Final = 0.5
-"""Seconds after which a request counts as hanging, and its thread no longer as busy."""
+"""Seconds after which a request is seen as hanging, and its thread is no longer counted."""
 _LEAST_PROCESSOR: Final = 1e-5
-"""Seconds of processor time that a request is assumed to need: some clocks are too coarse to measure it."""
+"""Seconds: the least processor time of a request.  Some clocks are too coarse and measure zero."""
 Tag = TypeVar("Tag")
 
 
 class Pace:
-    """How many threads are useful, by what the latest requests took."""
+    """Computes how many threads are useful, from the durations of the latest requests."""
 
     def __init__(self) -> None:
         self.threads = 1
@@ -34,17 +34,18 @@ class Pace:
         self._processors: deque[float] = deque(maxlen=_LEARNED_FROM)
 
     def note(self, wall: float, processor: float) -> None:
-        """Note the seconds that a request took, and those that it needed the processor for."""
+        """Note how many seconds a request took, and how many seconds of processor time."""
         self._walls.append(wall)
-        self._processors.append(processor)  # the minimum counts here, too: a first request also opens its connection
+        self._processors.append(processor)  # its minimum is used, too: a first request also connects
         self.threads = max(1, int(min(self._walls) / max(min(self._processors), _LEAST_PROCESSOR)))
 
 
 class Pool(Generic[Tag]):
-    """Sends up to ``threads`` requests at once.  Calls ``done(tag, answer)`` once per request, in the sending thread.
+    """Sends up to ``threads`` requests at once.  Calls ``done(tag, answer)`` for each request, in the sending thread.
 
-    Threads share one interpreter lock, so more of them help only while the others wait for the server.  The number at
-    work is the time that the fastest of the latest requests took, divided by the processor time that it needed.
+    ``done`` is not called for requests that were taken back or abandoned.  Threads share one interpreter lock, so more
+    threads help only while others wait for the server.  The number of busy threads is the shortest duration of the
+    latest requests, divided by their shortest processor time.
     """
 
     def __init__(self, threads: int, done: Callable[[Tag, Answer], None]) -> None:
@@ -54,28 +55,28 @@ class Pool(Generic[Tag]):
         self._queued: deque[tuple[Tag, Request]] = deque()
         self._threads: list[threading.Thread] = []
         self._idle: list[SimpleQueue[tuple[Tag, Request] | None]] = []
-        """Where idle threads wait.  The last one is woken first, so that few threads and connections are used."""
+        """The queues at which idle threads wait.  The last thread is woken first, so that few connections are used."""
         self._at_work: dict[int, float] = {}
-        """When each request was begun, on the monotonic clock, by its tag's id."""
+        """By ``id(tag)``: when each request was begun, in seconds on the monotonic clock."""
         self._abandoned: set[int] = set()
         self._pace = Pace()
         self._lock = threading.Lock()
 
     def submit(self, tag: Tag, request: Request) -> None:
-        """Send ``request`` as soon as a thread may begin it; ``done`` gets the tag with the answer."""
+        """Send ``request`` when a thread is free; ``done`` gets the tag and the answer."""
         with self._lock:
             self._queued.append((tag, request))
             self._hand_out()
 
     def take_back(self) -> list[Tag]:
-        """Forget the requests that no thread has begun; return their tags, in order."""
+        """Cancel the requests that no thread has begun; return their tags in order."""
         with self._lock:
             waiting = [tag for tag, _ in self._queued]
             self._queued.clear()
         return waiting
 
     def abandon(self, tag: Tag) -> bool:
-        """Ignore the answer to this request from now on, and let another thread replace the one that waits for it.
+        """Ignore the answer to this request from now on, and let another thread replace the one that sends it.
 
         Return False, and do nothing, if no thread has begun it.
         """
@@ -87,12 +88,12 @@ class Pool(Generic[Tag]):
         return begun
 
     def nudge(self) -> None:
-        """Begin more requests if some hang.  Call it about every second."""
+        """Start more threads if some hang.  Call this about every second."""
         with self._lock:
             self._hand_out()
 
     def close(self) -> None:
-        """End the threads.  Call it when all answers have come; a thread that hangs ends with the process."""
+        """End the threads.  Call this after all answers have arrived; a thread that hangs ends with the process."""
         with self._lock:
             self._limit = 0
             for idle in self._idle:
@@ -102,7 +103,7 @@ class Pool(Generic[Tag]):
             thread.join(timeout=max(0.0, until - time.monotonic()))
 
     def _hand_out(self) -> None:
-        """Wake or start threads for what is queued, as many as are useful."""
+        """Wake or start as many threads for the queued requests as are useful."""
         while work := self._next():
             if self._idle:
                 self._idle.pop().put(work)
@@ -114,11 +115,11 @@ class Pool(Generic[Tag]):
                 thread.start()
 
     def _next(self) -> tuple[Tag, Request] | None:
-        """Return the request that a thread may begin now."""
+        """Return the request that a thread may begin now; None if there is none."""
         now = time.monotonic()
         if not self._queued or len(self._at_work) >= self._limit:
             return None
-        hanging = takewhile(lambda since: now - since >= _HANGS_AFTER, self._at_work.values())  # the oldest come first
+        hanging = takewhile(lambda since: now - since >= _HANGS_AFTER, self._at_work.values())  # oldest first
         if len(self._at_work) - sum(1 for _ in hanging) >= self._pace.threads:
             return None
         work = self._queued.popleft()
@@ -126,7 +127,7 @@ class Pool(Generic[Tag]):
         return work
 
     def _run(self, work: tuple[Tag, Request] | None) -> None:
-        """Send one request after the other, until there is none and the pool is closed."""
+        """Send one request after the other; end when the pool is closed, or the request was abandoned."""
         handed: SimpleQueue[tuple[Tag, Request] | None] = SimpleQueue()
         with closing(Client(self._tls)) as client:
             while work is not None:
