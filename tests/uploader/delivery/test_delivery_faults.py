@@ -316,3 +316,16 @@ def test_the_items_of_a_run_wait_while_the_destination_is_paused(rig: Rig, serve
     rig.daemon(lambda engine: engine.settlement.total.delivered == 1)
     assert server.ids[1:] == [["s0"], ["s1"], ["s2"], ["s3"], ["r1"]]
     assert times["s2"] - times["s1"] >= 600
+
+
+def test_a_request_whose_letter_is_none_is_left_alone(
+    rig: Rig, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends no uploader, now or at the next start, and costs no letter."""
+    ident = refused_record(rig, server)
+    folder = rig.state / mailbox.FOLDER
+    folder.mkdir()
+    (folder / "x.json").write_text(f'{{"action":"requeue","letter":"{ident}","letter_json":"{{}}"}}')
+    assert rig.once().counts.dead == 1
+    assert "x.json is not a valid request" in caplog.text
+    assert [letter.id for letter in rig.letters()] == [ident]

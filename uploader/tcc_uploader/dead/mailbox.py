@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, field_validator
 
 from tcc_uploader.files import make_durably, write_whole
+from tcc_uploader.model.letter import Letter
 
 FOLDER: Final = "requests"
 _log = logging.getLogger(__name__)
@@ -19,6 +20,13 @@ class LetterRequest(BaseModel):
     action: Literal["requeue", "drop"]
     letter: str
     letter_json: str | None = None
+
+    @field_validator("letter_json")
+    @classmethod
+    def _is_letter(cls, text: str | None) -> str | None:
+        if text is not None:
+            Letter.model_validate_json(text)
+        return text
 
 
 def ask(state: Path, request: LetterRequest) -> None:
