@@ -23,10 +23,10 @@ A pending record is in one of these states (:class:`State` names the container t
    to POSTPONED:  also from IN_HAND by KEY_IN_FLIGHT, and from QUEUED by UNREADABLE
    to IN_HAND:    also from IN_FLIGHT by NEXT_ITEM
 
-QUEUED holds locations of 40 bytes, because there may be millions; POSTPONED and WAITING_FOR_RUN hold locations, too, with
-what is to be remembered.  A :class:`Record` exists from IN_HAND on, and checks each event against the table.  A record
-that the ledger knows when its line is read is settled at once, and never queued (one that was requeued stays pending:
-its letter is sent).  If a file is gone, its records are discarded: they can't be sent any more.
+QUEUED holds locations of 40 bytes, because there may be millions; POSTPONED and WAITING_FOR_RUN hold locations, too.
+A :class:`Record` exists from IN_HAND on, and checks each event against the table.  A record that the ledger knows when
+its line is read is settled at once, and never queued (one that was requeued stays pending: its letter is sent).  If a
+file is gone, its records are discarded: they can't be sent any more.
 """
 
 from dataclasses import dataclass, field
