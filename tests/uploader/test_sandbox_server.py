@@ -76,3 +76,9 @@ def test_a_file_that_can_not_hold_receipts_is_a_usage_error(shell: Shell, tmp_pa
     for file in (tmp_path / "missing" / "receipts", tmp_path / "notes"):
         shell.run("sandbox", "--db", file, code=2)
         assert f"can't keep receipts in {file}: " in shell.printed
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "many"])
+def test_a_port_that_is_none_is_a_usage_error(shell: Shell, port: str) -> None:
+    """It is said in a sentence, and the command ends with 2."""
+    shell.run("sandbox", "--port", port, code=2)

@@ -74,3 +74,31 @@ def test_a_lock_that_can_not_be_tried_leaves_nothing_open(tmp_path: Path) -> Non
     assert (finding.level, finding.text) == ("fail", "can't be tried: Too many open files")
     assert reopened == free
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("environment", "word"),
+    [
+        ({"SSL_CERT_FILE": "/nowhere", "TCC_BASE_URL": "https://127.0.0.1:9"}, "No such file"),
+        (
+            {"HTTP_PROXY": "socks5://127.0.0.1:9", "TCC_BASE_URL": "http://x.thecontext.company.invalid"},
+            "can't be asked",
+        ),
+        ({"HTTP_PROXY": "gopher://p", "TCC_BASE_URL": "http://x.invalid"}, "gopher"),
+    ],
+)
+def test_doctor_fails_for_what_a_delivery_can_t_use(shell: Shell, environment: dict[str, str], word: str) -> None:
+    """A proxy or a certificate file that can't be used is a finding with a remedy, and no traceback."""
+    report = shell.run("doctor", code=77, TCC_ALLOW_UNSAFE_BASE_URL="1", **environment)
+    line = next(line for line in report.splitlines() if line.startswith("fail  server"))
+    assert word in line
+    assert "check HTTPS_PROXY" in report
+
+
+def test_doctor_tells_a_file_without_json_from_one_that_it_may_not_read(shell: Shell) -> None:
+    """Whose rights are changed in vain is not told to change them."""
+    shell.spool.mkdir(mode=0o700)
+    (shell.spool / "notes.jsonl").write_text("no json at all\n")
+    report = shell.run("doctor", code=77)
+    assert "move it out of the spool" in report
+    assert "chmod" not in report

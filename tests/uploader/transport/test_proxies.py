@@ -1,5 +1,7 @@
 """Requests go through the proxy that the environment names, as those of every other program do."""
 
+from pathlib import Path
+
 import pytest
 
 from support.faults import FaultServer, SegmentFile
@@ -53,3 +55,29 @@ def test_a_proxy_that_cannot_be_used_is_an_operators_matter(rig: Rig, monkeypatc
     assert "gopher" in paused.reason
     assert "proxy" in paused.remedy
     assert outcome.counts.pending == 1
+
+
+@pytest.mark.parametrize("content", [None, "garbage"])
+def test_certificates_that_cannot_be_used_are_an_operators_matter(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
+) -> None:
+    """A certificate file that is missing, or is none, ends no program: the destination pauses and says which."""
+    file = tmp_path / "certificates.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    SegmentFile().run("r1").write(rig.spool)
+    outcome = rig.once(base_url="https://127.0.0.1:9")
+    (paused,) = outcome.paused
+    assert "SSL_CERT_FILE" in paused.reason
+    assert "certificate file" in paused.remedy
+    assert outcome.counts.pending == 1
+
+
+def test_certificates_are_not_looked_at_where_none_is_needed(
+    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain http server gets its records, whatever SSL_CERT_FILE names."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    SegmentFile().run("r1").write(rig.spool)
+    assert rig.once().counts.delivered == 1

@@ -14,7 +14,7 @@ from .session import fail, on_signals
 
 
 @click.command("sandbox")
-@click.option("--port", type=int, default=0, help="Port on 127.0.0.1 [default: a free one].")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on 127.0.0.1 [default: a free one].")
 @click.option("--db", type=FOLDER, help="SQLite file for the receipts [default: in memory].")
 @click.option("--key", help="The only key to accept [default: any].")
 def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:

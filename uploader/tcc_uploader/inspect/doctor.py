@@ -26,6 +26,7 @@ from tcc_uploader.files import try_lock
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.state import holder
 from tcc_uploader.transport.answers import Answer, Verdict, classify
@@ -184,6 +185,8 @@ def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
         path, why = next(iter(found.unreadable.items()))
         text = f"{len(found.unreadable):,} can't be read, {path} for one: {why}"
         remedy = "let this user read them: chmod 2770 on the spool, and one group for agent and daemon"
+        if why == Format.OTHER.value:
+            remedy = "it is no file of a recorder: move it out of the spool"
         yield Finding("fail", "segments", text, remedy)
 
 
@@ -202,8 +205,9 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
     parts = urlsplit(url)
     host, proxy = parts.hostname or "", proxy_for(url)
     if proxy:
-        name = urlsplit(proxy).hostname or "as configured"
-        yield Finding("ok", f"proxy for {host}", f"{name} (from the environment)")
+        with suppress(ValueError):  # what is wrong with it, the request below tells
+            name = urlsplit(proxy).hostname or "as configured"
+            yield Finding("ok", f"proxy for {host}", f"{name} (from the environment)")
     else:
         try:
             socket.getaddrinfo(host, parts.port or parts.scheme)
@@ -215,8 +219,11 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
     try:
         response = httpx.post(url, content=_EMPTY_BATCH, timeout=_ANSWER_WITHIN, headers=headers)
-    except (httpx.HTTPError, ValueError) as error:
+    except httpx.HTTPError as error:
         yield _judge_answer(url, api_key, Answer(error=error))
+    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
+        remedy = "check HTTPS_PROXY and the other proxy variables, SSL_CERT_FILE, SSL_CERT_DIR and the URL"
+        yield Finding("fail", f"server {url}", f"can't be asked: {error}", remedy)
     else:
         answer = Answer(response.status_code, response.headers.get("Retry-After"), response.headers.get("Location"))
         yield _judge_answer(url, api_key, answer)

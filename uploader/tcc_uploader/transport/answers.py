@@ -88,7 +88,9 @@ def classify(answer: Answer, now: datetime) -> Classified:
         if any(isinstance(error, ssl.SSLCertVerificationError) for error in _chain(answer.error)):
             return Classified(Verdict.PAUSE, remedy=_UNTRUSTED)
         if isinstance(answer.error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
-            return Classified(Verdict.PAUSE, remedy="this key, URL or proxy can't be used: check them")
+            return Classified(
+                Verdict.PAUSE, remedy="this key, URL, proxy or certificate file can't be used: check them"
+            )
         return Classified(Verdict.RETRY)
     if httpx.codes.is_success(status) and _PAGE.match(answer.text):
         return Classified(Verdict.PAUSE, remedy=_PAGE_REMEDY)

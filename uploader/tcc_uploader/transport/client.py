@@ -1,7 +1,7 @@
 """Post one request body and return the answer.  Only this module and ``inspect.doctor`` connect to a server."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from ssl import SSLContext
 from typing import Final, NamedTuple
@@ -48,11 +48,12 @@ class Client:
     on cookies, redirects, authentication, and merging headers and URLs: none of these is needed here.
     """
 
-    def __init__(self, tls: SSLContext) -> None:
+    def __init__(self, tls: Callable[[], SSLContext]) -> None:
+        """Take ``tls``, which is called for the first https URL: the environment may name a file that can't be used."""
         self._tls = tls
         self._targets: dict[str, _Target] = {}
-        self._transports: dict[str | None, httpx.HTTPTransport] = {}
-        """By proxy URL; None: a direct connection."""
+        self._transports: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
+        """By scheme and proxy URL; None: a direct connection."""
 
     def post(self, request: Request) -> Answer:
         """Send one request.  Raises no Exception: it is returned in the answer."""
@@ -83,13 +84,18 @@ class Client:
 
     def _open(self, text: str) -> _Target:
         url, proxy = httpx.URL(text), proxy_for(text)
-        transport = self._transports.get(proxy)
+        transport = self._transports.get((url.scheme, proxy))
         if transport is None:
             try:
-                transport = httpx.HTTPTransport(verify=self._tls, limits=_LIMITS, proxy=proxy)
+                verify = self._tls() if url.scheme == "https" else False
+            except OSError as error:
+                text = f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names can't be used: {error}"
+                raise httpx.UnsupportedProtocol(text) from error
+            try:
+                transport = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=proxy)
             except (ValueError, ImportError) as error:
                 raise httpx.UnsupportedProtocol(f"the proxy of the environment can't be used: {error}") from error
-            self._transports[proxy] = transport
+            self._transports[url.scheme, proxy] = transport
         target = self._targets[text] = _Target(url, transport, [(b"Host", url.netloc), *_HEADERS])
         return target
 

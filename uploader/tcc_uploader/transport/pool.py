@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from itertools import takewhile
 from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
@@ -49,7 +50,7 @@ class Pool(Generic[Tag]):
     """
 
     def __init__(self, threads: int, done: Callable[[Tag, Answer], None]) -> None:
-        self._tls = httpx.create_ssl_context()
+        self._tls = cache(httpx.create_ssl_context)
         self._limit = threads
         self._done = done
         self._queued: deque[tuple[Tag, Request]] = deque()
