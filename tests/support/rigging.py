@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support.faults import KEY, FaultServer
+from support.faults import KEY, FaultServer, Reply, SegmentFile
 from support.worlds import PATIENCE
 from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
@@ -190,6 +190,16 @@ class OpenLedger:
 
     def __exit__(self, *_: object) -> None:
         self._ledger.close()
+
+
+def refused_record(rig: Rig, server: FaultServer) -> str:
+    """Make one dead letter; return its id."""
+    SegmentFile("refused").run("z").write(rig.spool)
+    server.behaviour = lambda _: Reply(451)
+    rig.once()
+    server.behaviour = lambda _: Reply()
+    (letter,) = rig.letters()
+    return letter.id
 
 
 @pytest.fixture

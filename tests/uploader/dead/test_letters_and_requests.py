@@ -1,0 +1,81 @@
+"""Dead letters and the requests to send or drop them: files that can't be removed, requests that are none."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from support.faults import FaultServer, Reply
+from support.rigging import Rig, refused_record
+from tcc_uploader.dead import mailbox
+from tcc_uploader.dead.mailbox import LetterRequest
+
+
+@pytest.mark.parametrize("folder", ["dead", "requests"])
+def test_a_file_that_can_t_be_removed_changes_no_count_twice(
+    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch, folder: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The ledger has what an operator asked for, once; the letter or request that stays is told of, once."""
+    ident = refused_record(rig, server)
+    mailbox.ask(rig.state, LetterRequest(action="drop", letter=ident))
+    unlink = Path.unlink
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path.parent.name == folder:
+            raise PermissionError(13, "denied", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    began = rig.time.now
+    with caplog.at_level(logging.WARNING):
+        rig.daemon(lambda _: rig.time.now > began + 30, removes=False)
+    counts = rig.counts()
+    assert (counts.records, counts.dead, counts.dropped, counts.pending) == (1, 0, 1, 0)
+    assert caplog.text.count("can't be removed") == 1
+    assert "can't write" not in caplog.text
+
+
+def test_a_letter_whose_request_can_t_be_removed_is_sent_again_all_the_same(
+    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was asked for is done, once, though the request stays."""
+    ident = refused_record(rig, server)
+    server.clear()
+    mailbox.ask(rig.state, LetterRequest(action="requeue", letter=ident))
+    request = rig.state / mailbox.FOLDER / f"{ident}.json"
+    unlink = Path.unlink
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path == request:
+            raise PermissionError(13, "denied", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    began = rig.time.now
+    rig.daemon(lambda _: rig.time.now > began + 30, removes=False)
+    assert server.ids == [["z"]]
+
+
+def test_a_letter_that_is_refused_again_tells_of_the_file_it_came_from(rig: Rig, server: FaultServer) -> None:
+    """Not of itself."""
+    ident = refused_record(rig, server)
+    (before,) = rig.letters()
+    server.behaviour = lambda _: Reply(451)
+    mailbox.ask(rig.state, LetterRequest(action="requeue", letter=ident))
+    rig.once()
+    (after,) = rig.letters()
+    assert after.source == before.source
+    assert after.died_at > before.died_at
+
+
+def test_a_request_whose_letter_is_none_is_left_alone(
+    rig: Rig, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends no uploader, now or at the next start, and costs no letter."""
+    ident = refused_record(rig, server)
+    folder = rig.state / mailbox.FOLDER
+    folder.mkdir()
+    (folder / "x.json").write_text(f'{{"action":"requeue","letter":"{ident}","letter_json":"{{}}"}}')
+    assert rig.once().counts.dead == 1
+    assert "x.json is not a valid request" in caplog.text
+    assert [letter.id for letter in rig.letters()] == [ident]
