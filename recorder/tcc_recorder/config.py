@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+from tcc_schemas.default_dirs import spool_dir as default_spool_dir
 from tcc_schemas.endpoints import base_url, key_hint
-from tcc_schemas.places import spool_dir as default_spool_dir
 
 from .limited_log import log
 from .records import Route
@@ -17,7 +17,7 @@ _DURABILITY_LEVELS: Final = get_args(DurabilityLevel)
 _MAX_BYTES: Final = 1024**3
 
 
-class Settings(NamedTuple):
+class WriterConfig(NamedTuple):
     """The settings of a spool's writer.  ``max_bytes`` is the most that the spool's directory may hold."""
 
     spool_dir: str
@@ -56,7 +56,7 @@ def checked_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settings:
+def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> WriterConfig:
     """Return the settings in effect; ``given`` are those that the program passed to ``configure()``."""
     found: dict[str, Any] = {
         "durability": "process",
@@ -75,7 +75,7 @@ def settings(given: Mapping[str, Any], environment: Mapping[str, str]) -> Settin
                 found[name] = check(value)
             except ValueError as error:
                 log.warning(f"{variable} is ignored: {error}")
-    return Settings(**{**found, **given})
+    return WriterConfig(**{**found, **given})
 
 
 def debug_wanted(environment: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from . import unended
-from .config import checked_arguments, checked_metadata, debug_wanted, settings
+from .config import checked_arguments, checked_metadata, debug_wanted, writer_config
 from .defaults import defaults
 from .limited_log import debug_logger, enable_debug, log
 from .redact import policy
@@ -122,7 +122,7 @@ def _writer() -> SpoolWriter:
     if writer is None:
         if debug_wanted(os.environ):
             enable_debug()
-        made = SpoolWriter(settings(_arguments, os.environ), unended.journal_lines)
+        made = SpoolWriter(writer_config(_arguments, os.environ), unended.journal_lines)
         writer = _writers.setdefault("current", made)
     return writer
 

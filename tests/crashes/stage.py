@@ -41,7 +41,7 @@ from crashes.disk import (
 )
 from support.faults import AT, KEY, batch_of, run_item, step_item
 from tcc_recorder import ids
-from tcc_recorder.config import settings as recorder_settings
+from tcc_recorder.config import writer_config
 from tcc_recorder.spool import segment as segment_file
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
@@ -226,7 +226,7 @@ class Writer:
         self._power = durability == "power"
         path = str(stage.root / SPOOL)
         self.spool = spool or SpoolWriter(
-            recorder_settings({"spool_dir": path, "durability": durability, "journal": True}, {})
+            writer_config({"spool_dir": path, "durability": durability, "journal": True}, {})
         )
         stage.writers.append(self)
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from support.faults import AT, FaultServer, Misdeed, Reply, Request, batch_of, ids_of, ok, reset, run_item, step_item
 from support.rigging import Rig
-from tcc_recorder.config import settings as recorder_settings
+from tcc_recorder.config import writer_config
 from tcc_recorder.spool.segment import Segment
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
@@ -275,7 +275,7 @@ class Machine(RuleBasedStateMachine):
             self._damaged.add((kind, ident))
 
     def _spool(self) -> SpoolWriter:
-        return SpoolWriter(recorder_settings({"spool_dir": str(self._rig.spool), "durability": "process"}, {}))
+        return SpoolWriter(writer_config({"spool_dir": str(self._rig.spool), "durability": "process"}, {}))
 
     def _new_id(self) -> str:
         self._number += 1

@@ -101,7 +101,7 @@ def test_the_schema_files_are_current_and_shipped() -> None:
 def test_the_line_format_needs_no_pydantic() -> None:
     """Importing the line format, the endpoints and the places loads neither pydantic nor the uploader's libraries."""
     code = (
-        "import sys, tcc_schemas.lines, tcc_schemas.endpoints, tcc_schemas.places\n"
+        "import sys, tcc_schemas.lines, tcc_schemas.endpoints, tcc_schemas.default_dirs\n"
         "print([name for name in ('pydantic', 'httpx', 'watchdog', 'click', 'rich') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tcc_schemas.default_dirs import spool_dir, state_dir
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, base_url, checked_url, origin_of
-from tcc_schemas.places import spool_dir, state_dir
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256

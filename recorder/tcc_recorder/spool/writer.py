@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from tcc_recorder.config import Settings
+from tcc_recorder.config import WriterConfig
 from tcc_recorder.limited_log import log
 
 from . import segment as files
@@ -26,18 +26,18 @@ Position = tuple[Segment, int]
 
 
 class SpoolWriter:
-    """Writes records to ``settings.spool_dir``.  Failures are logged and counted, never raised.
+    """Writes records to ``config.spool_dir``.  Failures are logged and counted, never raised.
 
     ``unended_journal`` returns the journal lines of every run that has not ended.
     """
 
-    def __init__(self, settings: Settings, unended_journal: Callable[[], list[bytes]] = list) -> None:
-        self._settings = settings
-        self._directory = settings.spool_dir
-        self._power = settings.durability == "power"
-        self.keeps_journal = settings.journal
+    def __init__(self, config: WriterConfig, unended_journal: Callable[[], list[bytes]] = list) -> None:
+        self._config = config
+        self._directory = config.spool_dir
+        self._power = config.durability == "power"
+        self.keeps_journal = config.journal
         self._unended_journal = unended_journal
-        self._budget = Budget(settings.spool_dir, settings.max_bytes)
+        self._budget = Budget(config.spool_dir, config.max_bytes)
         self._begin()
 
     def _begin(self) -> None:
@@ -173,7 +173,7 @@ class SpoolWriter:
         directory = files.prepare_directory(self._directory)
         self._budget.expire()
         self._budget.take(size)
-        segment = Segment(self._directory, directory.file_mode, self._settings.durability)
+        segment = Segment(self._directory, directory.file_mode, self._config.durability)
         self._durability.changed((*directory.made_in, self._directory))
         return segment
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tcc_schemas.default_dirs import spool_dir, state_dir
 from tcc_schemas.endpoints import base_url, checked_url, is_loopback, key_hint, origin_of
-from tcc_schemas.places import spool_dir, state_dir
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_key_hint_tells_nothing_of_the_key() -> None:
     assert len(key_hint("\udcff")) == 8
 
 
-def test_the_places_follow_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_directories_follow_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Named, else in the user's state directory; never relative."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
