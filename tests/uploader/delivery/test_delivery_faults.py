@@ -247,3 +247,12 @@ def test_the_items_of_a_run_wait_while_the_destination_is_paused(rig: Rig, serve
     rig.daemon(lambda engine: engine.settlement.total.delivered == 1)
     assert server.ids[1:] == [["s0"], ["s1"], ["s2"], ["s3"], ["r1"]]
     assert times["s2"] - times["s1"] >= 600
+
+
+def test_a_segment_whose_last_record_is_dead_is_finished_with_the_same_commit(rig: Rig, server: FaultServer) -> None:
+    """Once its letter is written nothing more is expected of it, though the uploader ends right then."""
+    SegmentFile().run("r1").run("r2").seal().write(rig.spool)
+    server.behaviour = lambda request: Reply(422) if request.ids == ["r2"] else Reply()
+    assert rig.once().counts.dead == 1
+    (row,) = rig.rows()
+    assert row.finished

@@ -57,6 +57,11 @@ class Committer:
         unsealed segments tried; else these wait in ``changed_unsealed``.  If the state can't be written, ``trouble``
         says why.  Raises :class:`LedgerError` if the ledger is damaged.
         """
+        try:
+            self.settlement.write_letters()  # a dead record counts as settled from here on
+        except OSError as error:
+            self.note_trouble(error)
+            return
         touched = set(self.settlement.touched)
         if candidates is None:
             candidates = touched

@@ -100,7 +100,7 @@ class Settlement:
         letter = store.letter_of(segment, line, cause)
         self.unwritten_letters.append(_UnwrittenLetter(segment, letter, key, digest_of(token)))
 
-    def _write_letters(self) -> None:
+    def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
         while self.unwritten_letters:
             segment, letter, key, digest = self.unwritten_letters[0]
@@ -118,7 +118,7 @@ class Settlement:
 
         Raises OSError, :class:`LedgerError`; nothing is lost then, so call this again later.
         """
-        self._write_letters()
+        self.write_letters()
         rows = {segment.number: row_of(segment, finished=False) for segment in self.touched}
         rows |= {segment.number: row_of(segment, finished=True) for segment in finished}
         self.changes.segments = rows
