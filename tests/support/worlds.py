@@ -21,10 +21,20 @@ PATIENCE = 100.0
 """Seconds that a test waits for something before it fails: long, because the machine may be busy."""
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
-    """Wait until ``condition()`` is true; after ``seconds`` fail with a message that names ``what``."""
-    deadline = time.monotonic() + seconds
+def wait_until(
+    condition: Callable[[], object],
+    what: str,
+    seconds: float = PATIENCE,
+    progress: Callable[[], object] = lambda: None,
+) -> None:
+    """Wait until ``condition()`` is true; after ``seconds`` without ``progress()`` fail with a message about ``what``.
+
+    ``progress()`` returns something that changes while the wait is not in vain.
+    """
+    deadline, before = time.monotonic() + seconds, progress()
     while not condition():
+        if (now := progress()) != before:
+            deadline, before = time.monotonic() + seconds, now
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
         time.sleep(0.01)
 

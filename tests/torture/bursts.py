@@ -35,8 +35,18 @@ def burst(folder: Path, segments: int, seconds: float = PATIENCE) -> Burst:
                 handle = os.open(station.spool / f"{number:08}.jsonl", os.O_WRONLY | os.O_CREAT)
                 os.write(handle, data)
                 os.close(handle)
-            wait_until(lambda: len(server.requests) >= segments, "every segment", seconds)
-            wait_until(lambda: not list(station.spool.iterdir()), "an empty spool", seconds)
+            wait_until(
+                lambda: len(server.requests) >= segments,
+                "every segment",
+                seconds,
+                progress=lambda: len(server.requests),
+            )
+            wait_until(
+                lambda: not list(station.spool.iterdir()),
+                "an empty spool",
+                seconds,
+                progress=lambda: len(list(station.spool.iterdir())),
+            )
         verified = station.upload("verify")
         assert verified.returncode == 0, verified.stdout
         ids = [ident for received in server.ids for ident in received]
