@@ -21,6 +21,12 @@ PATIENCE = 100.0
 """Seconds that a test waits for something before it fails: long, because the machine may be busy."""
 
 
+def upload(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a ``tcc-upload`` command to its end."""
+    command = [TCC_UPLOAD, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
 def wait_until(
     condition: Callable[[], object],
     what: str,
@@ -81,14 +87,7 @@ class World:
 
     def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a ``tcc-upload`` command to its end."""
-        return subprocess.run(
-            [TCC_UPLOAD, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
+        return upload(self.environment, *arguments)
 
     def receipts(self) -> dict[tuple[str, str], dict[str, int]]:
         """Return, for each (kind, id), how often each digest was received."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support import children
 from support.faults import KEY, FaultServer
-from support.worlds import PATIENCE, TCC_UPLOAD
+from support.worlds import PATIENCE, upload
 
 DAEMON = """
 from functools import partial
@@ -82,14 +82,7 @@ class Station:
 
     def upload(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [TCC_UPLOAD, *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
+        return upload(self.environment, *arguments)
 
     @property
     def received(self) -> set[str]:

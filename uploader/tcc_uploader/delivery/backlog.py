@@ -93,8 +93,8 @@ class Backlog:
             self.cache.pin(segment.handle, line)
         elif pause is None:
             self.cache.keep(segment.handle, line)
-        fingerprint = run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0
-        queue.queued.append(Location(segment.handle, line.number, line.offset, line.size, fingerprint))
+        run = _run_of(segment, line)
+        queue.queued.append(Location(segment.handle, line.number, line.offset, line.size, run))
 
     def in_hand(self, queue: DestinationQueue, taken: Iterable[tuple[Location, History]]) -> Iterator[Record]:
         """Yield the records to send, without those that are known now, must wait, or can't be read.
@@ -131,7 +131,7 @@ class Backlog:
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record; if it is a run, release the feedback that waited for it."""
         self.settlement.dead_letter(segment, line, cause)
-        self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)
+        self.release_feedback(_run_of(segment, line))
 
     def release_feedback(self, fingerprint: int) -> None:
         """Queue the feedback that waited for the run with this fingerprint (0: no run)."""
@@ -184,4 +184,9 @@ class Backlog:
             self.dead_letter(segment, line, Cause("conflict", detail, line.body))
             return
         self.settlement.settle(segment, line.number, decision)
-        self.release_feedback(run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0)
+        self.release_feedback(_run_of(segment, line))
+
+
+def _run_of(segment: Segment, line: Line) -> int:
+    """Return the fingerprint of the run that this line is; 0 if it is no run."""
+    return run_fingerprint(segment.handle, line.id) if line.kind == "run" else 0

@@ -145,9 +145,10 @@ class Dispatcher:
 
     def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
         """Yield the items that are not delivered yet: an earlier process may have died while it sent the items."""
-        known = self.settlement.ledger.delivered(dedupe_key(item.kind, item.id) for item in items)
-        for item in items:
-            if known.get(dedupe_key(item.kind, item.id)) != _known(item, record):
+        keys = [dedupe_key(item.kind, item.id) for item in items]
+        known = self.settlement.ledger.delivered(keys)
+        for key, item in zip(keys, items, strict=True):
+            if known.get(key) != _known(item, record):
                 yield item
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:

@@ -28,7 +28,6 @@ class Requeue:
     backlog: Backlog
     queued: set[str] = field(default_factory=set)
     """The ids of letters that this process has queued, so that none is queued twice for one request."""
-
     stuck: set[Path] = field(default_factory=set)
     """Requests that were carried out, but whose files can't be removed; this is logged once for each."""
 
