@@ -61,7 +61,7 @@ class _Instant(Model):
         return ModelResponse(output=output, usage=Usage(input_tokens=80, output_tokens=12), response_id=None)
 
     def stream_response(self, *_: Any, **__: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError  # the benchmark streams nothing
 
 
 @function_tool

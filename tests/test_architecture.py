@@ -79,7 +79,7 @@ def test_the_drawing_of_the_states_is_the_table() -> None:
     ("libraries", "homes"),
     [
         (["sqlite3"], ["ledger", "sandbox.py"]),
-        (["httpx"], ["inspect/doctor.py", "transport"]),
+        (["httpx"], ["transport"]),
         (["click", "rich"], ["cli"]),
     ],
     ids=str,

@@ -82,7 +82,7 @@ def test_a_lock_that_can_not_be_tried_leaves_nothing_open(tmp_path: Path) -> Non
         ({"SSL_CERT_FILE": "/nowhere", "TCC_BASE_URL": "https://127.0.0.1:9"}, "No such file"),
         (
             {"HTTP_PROXY": "socks5://127.0.0.1:9", "TCC_BASE_URL": "http://x.thecontext.company.invalid"},
-            "can't be asked",
+            "proxy of the environment can't be used",
         ),
         ({"HTTP_PROXY": "gopher://p", "TCC_BASE_URL": "http://x.invalid"}, "gopher"),
     ],

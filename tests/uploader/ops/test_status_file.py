@@ -11,7 +11,7 @@ from tcc_uploader.ops.status_file import FILE_NAME, StatusFile
 def test_a_daemon_without_news_writes_nothing(rig: Rig) -> None:
     """The report is written when something has changed, and not once a second on a host that is idle."""
     SegmentFile().run("r1").write(rig.spool)
-    report = StatusFile(rig.state, 1)
+    report = StatusFile(rig.state)
     written: list[tuple[float, int]] = []
 
     def watched(engine: Engine) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from rich.filesize import decimal
 
 from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
 from tcc_uploader.bundle.filter import STATUSES, Filter
@@ -22,10 +23,10 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.state import watched_alone
 
-from . import text
 from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, settings_from, with_options
 from .session import ending, fail, note, on_signals, working
+from .text import plural, unreadable_lines
 
 _STDOUT: Final = Path("-")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -101,9 +102,9 @@ def bundle_command(
         fail(str(error), Exit.PENDING)
     except OSError as error:
         fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
-    note(*text.unreadable_lines(made.unreadable))
+    note(*unreadable_lines(made.unreadable))
     if made.damaged:
-        note(f"{text.plural(made.damaged, 'damaged line')} carried as they are")
+        note(f"{plural(made.damaged, 'damaged line')} carried as they are")
     sys.exit(exit_of_bundle(made))
 
 
@@ -116,8 +117,8 @@ def _make(settings: Settings, wanted: Filter, output: Path, ending: str) -> Plan
         else:
             with new_file(output) as file:
                 size = write(made, ending, file.fileno())
-    counts = f"{text.plural(len(made.members), 'segment')}, {text.plural(made.manifest.records, 'record')}"
-    note(f"{output}: {counts}, {text.size_text(size)}")
+    counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
+    note(f"{output}: {counts}, {decimal(size)}")
     return made
 
 
@@ -130,7 +131,7 @@ def _remove(settings: Settings, made: Plan, output: Path) -> None:
             staying = remove_bundled(made.members, output.resolve(), ledger)
         except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
-    note(f"removed {len(made.members) - len(staying):,} of {text.plural(len(made.members), 'segment')}")
+    note(f"removed {len(made.members) - len(staying):,} of {plural(len(made.members), 'segment')}")
     note(*(f"{path} stays: {why}" for path, why in staying.items()))
 
 

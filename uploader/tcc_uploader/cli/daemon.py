@@ -1,7 +1,6 @@
 """``tcc-upload daemon``: watch spools, and deliver until a signal comes."""
 
 import logging
-import os
 import sys
 from typing import Any, get_args
 
@@ -47,7 +46,7 @@ def _watch(settings: Settings) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
     with working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
-        status = StatusFile(settings.state_dir, os.getpid())
+        status = StatusFile(settings.state_dir)
         removes = settings.after == "delete"
         with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, on_step=status.update) as engine:
             on_signals(engine.stop)

@@ -15,10 +15,10 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import holder
 
-from . import text
 from .exit_codes import Exit, exit_of_replay
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import deliver_once, fail, note, reading
+from .text import json_text, plural, result_hints, told, unreadable_lines
 
 _CHOICE = (
     click.argument("ids", nargs=-1, metavar="[ID]..."),
@@ -37,9 +37,9 @@ def list_command(*, as_json: bool, **options: Any) -> None:
     """List the dead letters, a line each, with the reason."""
     found = _dead_letters(settings_from(options)).values()
     if as_json:
-        click.echo(text.json_text(list(found)))
+        click.echo(json_text(list(found)))
     else:
-        click.echo("\n".join(map(text.letter_line, found)) or "no dead letters")
+        click.echo("\n".join(map(_letter_line, found)) or "no dead letters")
 
 
 @dead_command.command("show")
@@ -47,7 +47,17 @@ def list_command(*, as_json: bool, **options: Any) -> None:
 def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
     """Show letters in full: the reason, the server's answer, the origin, the bytes."""
     for letter in _chosen(settings_from(options), ids, every=every):
-        click.echo(text.letter_text(letter))
+        of_run = "" if letter.kind == "run" else f" of run {letter.run_id}"
+        lines = told(
+            f"letter   {letter.id}, died {letter.died_at}",
+            f"reason   {letter.reason}: {letter.detail}",
+            f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none",
+            f"origin   segment {letter.segment}, line {letter.line}: {letter.source}",
+            (letter.url, f"sent to  {letter.url}"),
+            (letter.status, f"answer   HTTP {letter.status}: {letter.answer}"),
+            f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n",
+        )
+        click.echo("\n".join(lines))
 
 
 @dead_command.command("requeue")
@@ -63,8 +73,8 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
         click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
     result = deliver_once(settings, Sources(), timeout=timeout, bar=True)
-    click.echo(f"{text.plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
-    note(*text.result_hints(result, settings.state_dir))
+    click.echo(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
+    note(*result_hints(result, settings.state_dir))
     sys.exit(exit_of_replay(result))
 
 
@@ -77,9 +87,9 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
     settings = settings_from(options)
     chosen = _chosen(settings, ids, every=every)
     for letter in chosen:
-        click.echo(text.letter_line(letter))
+        click.echo(_letter_line(letter))
     if not yes:
-        click.confirm(f"Drop {text.plural(len(chosen), 'letter')} for good?", abort=True)
+        click.confirm(f"Drop {plural(len(chosen), 'letter')} for good?", abort=True)
     for letter in chosen:
         mailbox.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
     if not holder(settings.state_dir):
@@ -90,7 +100,7 @@ def _dead_letters(settings: Settings) -> dict[str, Letter]:
     unreadable: dict[Path, str] = {}
     with reading(settings) as ledger:
         found = dead_letters(settings.state_dir, ledger, unreadable)
-    note(*text.unreadable_lines(unreadable))
+    note(*unreadable_lines(unreadable))
     return found
 
 
@@ -116,3 +126,10 @@ def _requeue_request(letter: Letter, *, edit: bool) -> LetterRequest:
     except ValueError as error:
         fail(f"letter {letter.id} can't be sent like this: {error}; it stays as it was (try --edit)", Exit.USAGE)
     return LetterRequest(action="requeue", letter=letter.id, letter_json=changed.model_dump_json())
+
+
+def _letter_line(letter: Letter) -> str:
+    """Return in one line why a record became a dead letter."""
+    detail = " ".join(letter.detail.split())[:120]
+    what = f"{letter.kind} {letter.record_id}" if letter.kind else "no record"
+    return f"{letter.id}  {letter.died_at}  {letter.reason}: {detail}  ({what}, {letter.segment}:{letter.line})"

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ import click
 
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.inspect.survey import take_survey
+from tcc_uploader.model.fate import Counts
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
 
-from . import markdown, text
+from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import deliver_once, note, reading
+from .text import capped, json_text, plural, result_hints, told, unreadable_lines
 
 
 @click.command("replay")
@@ -59,12 +62,15 @@ def replay_command(
     is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
     result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_gone=is_gone)
     if as_json:
-        click.echo(text.json_text(text.result_json(result)))
+        click.echo(json_text(_result_json(result)))
     else:
-        click.echo(text.result_line(result))
+        before = result.counts.delivered - result.sent.delivered
+        delivered = f"delivered ({before:,} of them before)" if before else "delivered"
+        unreadable = len(result.unreadable)
+        click.echo(_counts_line(result.counts, delivered, "pending", result.damage, result.newer, unreadable))
         if not result.counts.records:
             note(f"nothing to deliver in {sources}")
-        note(*text.result_hints(result, settings.state_dir))
+        note(*result_hints(result, settings.state_dir))
     if summary:
         _append_summary(summary, result, settings)
     sys.exit(exit_of_replay(result, fail_on))
@@ -74,12 +80,18 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     """Show what a replay would do."""
     with reading(settings) as ledger:
         found = take_survey(sources, ledger)
-    unheld = found.unheld(settings)
+    counts, unheld = found.counts, found.unheld(settings)
     if as_json:
-        click.echo(text.json_text(text.survey_json(found, unheld)))
+        report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "keys_not_held": unheld}
+        click.echo(json_text(_counts_json(counts) | report))
     else:
-        click.echo(text.survey_line(found))
-        note(*text.survey_hints(found, unheld))
+        newer, unreadable = len(found.newer), len(found.unreadable)
+        click.echo(_counts_line(counts, "delivered before", "would be sent", found.damage, newer, unreadable))
+        note(
+            *(f"{number:,} of them would wait: no key with the hint {hint} is held" for hint, number in unheld.items()),
+            *unreadable_lines(found.unreadable),
+            *capped(found.archives, str),
+        )
     return exit_of_dry_run(found, settings)
 
 
@@ -101,3 +113,39 @@ def _append_summary(file: Path, result: ReplayResult, settings: Settings) -> Non
             opened.write(markdown.summary(result, letters))
     except OSError as error:
         note(f"can't write the summary: {error}; the result above is not affected")
+
+
+def _result_json(result: ReplayResult) -> dict[str, object]:
+    """Return what a one-shot run did, for machines."""
+    members = asdict(result)
+    for counts in ("counts", "sent"):
+        del members[counts]
+    return {
+        **_counts_json(result.counts),
+        "delivered_now": result.sent.delivered,
+        "dead_now": result.sent.dead,
+        "newer_files": members.pop("newer"),
+        "archives": members.pop("problems"),
+        "needs_operator": result.needs_operator,
+        **members,
+    }
+
+
+def _counts_json(counts: Counts) -> dict[str, object]:
+    return asdict(counts) | {"pending": counts.pending}
+
+
+def _counts_line(counts: Counts, delivered: str, pending: str, damage: int, newer: int, unreadable: int) -> str:
+    """Return all counts; ``delivered`` and ``pending`` are the words for these two."""
+    parts = told(
+        f"{counts.delivered:,} {delivered}",
+        f"{counts.duplicate:,} duplicate",
+        f"{counts.dead:,} dead",
+        f"{counts.pending:,} {pending}",
+        (counts.dropped, f"{counts.dropped:,} dropped"),
+        (counts.recovered, f"{counts.recovered:,} of them recovered"),
+        (damage, f"{plural(damage, 'place')} damaged"),
+        (newer, f"{plural(newer, 'file')} of a newer version (upgrade tcc-upload)"),
+        (unreadable, f"{plural(unreadable, 'file')} unreadable"),
+    )
+    return f"{plural(counts.records, 'record')}: {', '.join(parts)}"

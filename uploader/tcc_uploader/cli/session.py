@@ -1,6 +1,5 @@
 """What several commands do: open the state and its ledger, deliver once, print notes, and end with an exit code."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -99,7 +98,7 @@ def deliver_once(
     """
     stay_on_one_processor()
     with ending(settings, LedgerError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
-        status = StatusFile(settings.state_dir, os.getpid())
+        status = StatusFile(settings.state_dir)
 
         def update(engine: Engine) -> None:
             update_bar(engine)

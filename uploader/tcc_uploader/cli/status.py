@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from tcc_uploader.inspect.status import status_report
+from tcc_uploader.inspect.status import StatusReport, status_report
 
-from . import text
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading
+from .text import destination_lines, json_text, moment, plural, told
 
 
 @click.command("status")
@@ -18,4 +18,25 @@ def status_command(*, as_json: bool, **options: Any) -> None:
     settings = settings_from(options)
     with reading(settings) as ledger:
         report = status_report(settings.spools, settings.state_dir, ledger)
-    click.echo(text.json_text(report) if as_json else text.status_text(report))
+    click.echo(json_text(report) if as_json else _status_text(report))
+
+
+def _status_text(report: StatusReport) -> str:
+    running = f"running, pid {report.running_pid}" if report.running_pid else "not running"
+    fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
+    recovered, damage = report.counts["recovered"], plural(report.damage, "place")
+    lines = told(
+        f"uploader    {running}; watcher: {report.watcher}",
+        f"state       {report.state_dir}",
+        *(f"spool       {spool}: {word}" for spool, word in report.spools.items()),
+        *(f"unreadable  {path}: {why}" for path, why in report.unreadable.items()),
+        *(f"newer       {path}: written by a newer recorder; upgrade tcc-upload" for path in report.newer_files),
+        f"records     {', '.join(fates)}",
+        (recovered, f"            {recovered:,} of them recovered from processes that died"),
+        (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
+        (report.not_in_sight, f"            {report.not_in_sight:,} more were pending in files that are not here now"),
+        (report.damage, f"damage      {damage}: torn tails, corrupt lines, seals that do not match"),
+        (report.trouble, f"trouble     {report.trouble}"),
+        f"last sent   {moment(report.last_success)}",
+    )
+    return "\n".join([*lines, *(line for report in report.destinations for line in destination_lines(report))])

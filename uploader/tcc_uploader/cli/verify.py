@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-from tcc_uploader.inspect.verify import verify_spools
+from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.sources.given import Sources, sources_of
 
-from . import text
 from .exit_codes import exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading
+from .text import capped, json_text, plural, told
 
 
 @click.command("verify")
@@ -27,5 +27,28 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     with reading(settings) as ledger:
         report = verify_spools(sources, ledger, whole=not paths)
-    click.echo(text.json_text(report) if as_json else text.verification_text(report))
+    click.echo(json_text(report) if as_json else _verification_text(report))
     sys.exit(exit_of_verify(report))
+
+
+def _verification_text(report: Verification) -> str:
+    """Return each finding of ``verify``, then the counts."""
+    lines = []
+    for check in report.segments:
+        lines += [f"BROKEN   {check.path}: {text}" for text in check.broken]
+        lines += [f"damage   {check.path}: {text}" for text in check.damage]
+    lines += [f"damage   {path} can't be read: {why}" for path, why in report.unreadable.items()]
+    lines += [f"damage   {text}" for text in capped(report.archives, str)]
+    lines += [f"newer    {path}: upgrade tcc-upload" for path in report.newer]
+    total = report.totals
+    fates = (f"{total[fate]:,} {fate}" for fate in ("delivered", "pending", "dead", "duplicate", "dropped"))
+    sealed = sum(check.sealed for check in report.segments)
+    word = "does NOT add up" if report.broken else "adds up"
+    lines += told(
+        f"{total['records']:,} records = {' + '.join(fates)}",
+        (total["recovered"], f"{total['recovered']:,} of them were recovered from processes that died"),
+        (total["refused"], f"{total['refused']:,} more were refused by recorders: no room"),
+        (total["skipped"], f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"),
+        f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}",
+    )
+    return "\n".join(lines)

@@ -4,21 +4,19 @@ Four sections: folders (spools and state), limits of the kernel, keys, servers. 
 """
 
 import os
-import secrets
 import shutil
 import socket
 import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
-
-import httpx
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
 from tcc_uploader.delivery.routing import Router
@@ -30,15 +28,15 @@ from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.state import holder
 from tcc_uploader.transport.answers import Answer, Verdict, classify
-from tcc_uploader.transport.client import proxy_for
+from tcc_uploader.transport.client import Client, Request, proxy_for
 
 from .survey import take_survey
 
+_PREFIX: Final = ".tcc-doctor-"
 _MIN_FREE: Final = 256 * 1024 * 1024  # bytes
 _MIN_INOTIFY: Final = 128
 _INOTIFY: Final = Path("/proc/sys/fs/inotify")
 _EVENT_WITHIN: Final = 3.0  # seconds
-_ANSWER_WITHIN: Final = 10.0  # seconds
 _MAX_CLOCK_SKEW: Final = 60.0  # seconds
 _EMPTY_BATCH: Final = b'{"type":"batch","items":[]}'
 """A body that no server stores: the answer tells whether the key is accepted."""
@@ -60,7 +58,10 @@ def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     yield from _check_state(settings.state_dir)
     yield from _check_inotify()
     yield from _check_keys(settings, ledger)
-    yield from _check_servers(settings)
+    router = Router(settings)
+    for hint in tuple(map(key_hint, settings.api_keys)) or (None,):
+        route = router.route(CUSTOM_PATH, None, hint)
+        yield from _try_server(route.destination.url, route.api_key)
 
 
 # Folders: may we read and write them, is there room, do locks and events work?
@@ -123,7 +124,7 @@ def _try_lock(folder: Path) -> Finding:
     """Lock a file twice: the second lock must be refused."""
     subject = f"locks in {folder}"
     try:
-        with _new_file(folder) as file, file.open("xb") as first, file.open("ab") as second:
+        with NamedTemporaryFile(prefix=_PREFIX, dir=folder) as first, Path(first.name).open("ab") as second:
             works = try_lock(first.fileno()) and not try_lock(second.fileno())
     except OSError as error:
         return Finding("fail", subject, f"can't be tried: {error.strerror}")
@@ -138,28 +139,17 @@ def _try_events(spool: Path) -> Finding:
     subject = f"events in {spool}"
     seen = threading.Event()
     try:
-        with _new_file(spool) as file, closing(Watcher([spool], lambda _: seen.set())) as watcher:
+        with closing(Watcher([spool], lambda _: seen.set())) as watcher:
             watcher.check()
             mode = watcher.mode
-            file.write_bytes(b"written by tcc-upload doctor")
-            arrived = seen.wait(_EVENT_WITHIN)
+            with NamedTemporaryFile(prefix=_PREFIX, dir=spool):
+                arrived = seen.wait(_EVENT_WITHIN)
     except OSError as error:
         return Finding("fail", subject, f"can't be tried: {error.strerror}")
     if mode == "native" and arrived:
         return Finding("ok", subject, "arrive: records are sent as they end")
     text = f"do not arrive (watcher: {mode}): records are found by polling and by a scan every 30 s"
     return Finding("warn", subject, text, "use a local file system, or raise the inotify limits")
-
-
-@contextmanager
-def _new_file(folder: Path) -> Iterator[Path]:
-    """Give a block the name of a new file, and remove the file behind it."""
-    file = folder / f".tcc-doctor-{secrets.token_hex(4)}"
-    try:
-        yield file
-    finally:
-        with suppress(OSError):
-            file.unlink()
 
 
 def _check_inotify() -> Iterator[Finding]:
@@ -193,14 +183,6 @@ def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
 # Servers: name, proxy, TLS, key and clock, each by one request for each key
 
 
-def _check_servers(settings: Settings) -> Iterator[Finding]:
-    router = Router(settings)
-    hints: list[str | None] = [key_hint(key) for key in settings.api_keys]
-    for hint in hints or [None]:
-        route = router.route(CUSTOM_PATH, None, hint)
-        yield from _try_server(route.destination.url, route.api_key)
-
-
 def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
     parts = urlsplit(url)
     host, proxy = parts.hostname or "", proxy_for(url)
@@ -216,19 +198,11 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
             yield Finding("warn", f"name {host}", f"does not resolve: {error}", remedy)
             return
         yield Finding("ok", f"name {host}", "resolves")
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
-    try:
-        response = httpx.post(url, content=_EMPTY_BATCH, timeout=_ANSWER_WITHIN, headers=headers)
-    except httpx.HTTPError as error:
-        yield _judge_answer(url, api_key, Answer(error=error))
-    except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
-        remedy = "check HTTPS_PROXY and the other proxy variables, SSL_CERT_FILE, SSL_CERT_DIR and the URL"
-        yield Finding("fail", f"server {url}", f"can't be asked: {error}", remedy)
-    else:
-        answer = Answer(response.status_code, response.headers.get("Retry-After"), response.headers.get("Location"))
-        yield _judge_answer(url, api_key, answer)
-        with suppress(ValueError):  # a server without a clock
-            yield _compare_clocks(parsedate_to_datetime(response.headers.get("Date", "")))
+    with closing(Client()) as client:
+        answer = client.post(Request(url, api_key or "", _EMPTY_BATCH, bytes(16)))
+    yield _judge_answer(url, api_key, answer)
+    with suppress(ValueError):  # a server without a clock
+        yield _compare_clocks(parsedate_to_datetime(answer.date or ""))
 
 
 def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:

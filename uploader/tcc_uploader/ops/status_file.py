@@ -1,6 +1,7 @@
 """``status.json``: what a running uploader reports of itself, for ``tcc-upload status``."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Final
 
@@ -36,9 +37,8 @@ class ProcessReport(Activity):
 class StatusFile:
     """Writes ``status.json`` while the engine works, at most every five seconds."""
 
-    def __init__(self, state: Path, pid: int) -> None:
+    def __init__(self, state: Path) -> None:
         self._path = state / FILE_NAME
-        self._pid = pid
         self._last = float("-inf")
         self._awaits_first_success = True
         self._written: ProcessReport | None = None
@@ -58,7 +58,7 @@ class StatusFile:
         queues = engine.backlog.queues.values()
         successes = [queue.health.last_success for queue in queues if queue.health.last_success is not None]
         report = ProcessReport(
-            pid=self._pid,
+            pid=os.getpid(),
             updated=engine.clock.wall(),
             watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
             destinations=[engine.backlog.report(queue) for queue in queues],

@@ -1,4 +1,4 @@
 """Send bytes to a server and classify its answer: connections, sending threads, and the table of answers.
 
-Imports nothing of the uploader.  Only this package and ``inspect.doctor`` import ``httpx``.  Begin with ``answers``.
+Imports nothing of the uploader.  Only this package imports ``httpx``.  Begin with ``answers``.
 """

@@ -1,4 +1,4 @@
-"""Post one request body and return the answer.  Only this module and ``inspect.doctor`` connect to a server."""
+"""Post one request body and return the answer.  Only this module connects to a server."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ _MAX_ANSWER: Final = 64 * 1024  # bytes
 
 
 class Request(NamedTuple):
-    """One attempt to send ``body``; ``token`` is the idempotency token, 16 bytes."""
+    """One attempt to send ``body``.  ``token`` is the idempotency token, 16 bytes; ``api_key`` may be empty."""
 
     url: str
     api_key: str
@@ -48,7 +48,7 @@ class Client:
     on cookies, redirects, authentication, and merging headers and URLs: none of these is needed here.
     """
 
-    def __init__(self, tls: Callable[[], SSLContext]) -> None:
+    def __init__(self, tls: Callable[[], SSLContext] = httpx.create_ssl_context) -> None:
         """Take ``tls``, which is called for the first https URL: the environment may name a file that can't be used."""
         self._tls = tls
         self._targets: dict[str, _Target] = {}
@@ -61,7 +61,7 @@ class Client:
             target = self._targets.get(request.url) or self._open(request.url)
             headers = [
                 *target.headers,
-                (b"Authorization", b"Bearer " + request.api_key.encode("ascii")),
+                *([(b"Authorization", b"Bearer " + request.api_key.encode("ascii"))] if request.api_key else []),
                 (b"Idempotency-Key", request.token.hex().encode()),
                 (b"Content-Length", b"%d" % len(request.body)),
             ]
@@ -72,6 +72,7 @@ class Client:
                     response.status_code,
                     response.headers.get("Retry-After"),
                     response.headers.get("Location"),
+                    response.headers.get("Date"),
                     _first_bytes(response.iter_raw()),
                 )
         except Exception as error:  # noqa: BLE001 -- after any error, this attempt got no answer
