@@ -28,25 +28,28 @@ class Requeue:
     backlog: Backlog
     queued: set[str] = field(default_factory=set)
     """The ids of letters that this process has queued, so that none is queued twice for one request."""
-    stuck: set[Path] = field(default_factory=set)
-    """Requests that were carried out, but whose files can't be removed; this is logged once for each."""
+    stuck: dict[Path, LetterRequest] = field(default_factory=dict)
+    """By file: requests that were carried out, but whose files can't be removed; this is logged once for each file."""
 
     def take_requests(self) -> None:
         """Carry out the waiting requests, commit, and remove their files.  Raises OSError, :class:`LedgerError`."""
-        taken = []
-        for file, request in mailbox.waiting(self.state):
-            self._take(request)
-            taken.append(file)
-        if taken:
-            self.settlement.commit()
-            self.send_requeued()
-            for file in taken:
-                try:
-                    file.unlink(missing_ok=True)
-                except OSError as error:
-                    if file not in self.stuck:
-                        _log.warning("the request %s was carried out, but can't be removed: %s", file, error)
-                    self.stuck.add(file)
+        waiting = dict(mailbox.waiting(self.state))
+        if not waiting:
+            return
+        for file, request in waiting.items():
+            if request != self.stuck.get(file):  # an operator may have replaced a request that is stuck
+                self._take(request)
+        self.settlement.commit()
+        self.send_requeued()
+        for file, request in waiting.items():
+            try:
+                file.unlink(missing_ok=True)
+            except OSError as error:
+                if file not in self.stuck:
+                    _log.warning("the request %s was carried out, but can't be removed: %s", file, error)
+                self.stuck[file] = request
+            else:
+                self.stuck.pop(file, None)
 
     def send_requeued(self) -> None:
         """Queue every letter that is requeued in the ledger and not queued yet.  Raises :class:`LedgerError`."""
