@@ -35,6 +35,7 @@ _REMEDIES: Final = {
     407: "the proxy wants credentials: put them into HTTPS_PROXY",
 }
 _UNTRUSTED: Final = "the server's certificate does not verify: set SSL_CERT_FILE to your organisation's CA file"
+_UNUSABLE: Final = "this key, URL, proxy or certificate file can't be used: check them"
 _RETRIED: Final = frozenset({408, 425, 429})
 _DIVISIBLE: Final = frozenset({400, 413, 422})
 _PAGE: Final = re.compile(rb"\s*<(!doctype\s+html|html)", re.IGNORECASE)
@@ -88,9 +89,7 @@ def classify(answer: Answer, now: datetime) -> Classified:
         if any(isinstance(error, ssl.SSLCertVerificationError) for error in _chain(answer.error)):
             return Classified(Verdict.PAUSE, remedy=_UNTRUSTED)
         if isinstance(answer.error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
-            return Classified(
-                Verdict.PAUSE, remedy="this key, URL, proxy or certificate file can't be used: check them"
-            )
+            return Classified(Verdict.PAUSE, remedy=_UNUSABLE)
         return Classified(Verdict.RETRY)
     if httpx.codes.is_success(status) and _PAGE.match(answer.text):
         return Classified(Verdict.PAUSE, remedy=_PAGE_REMEDY)
