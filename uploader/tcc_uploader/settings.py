@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcc_schemas.default_dirs import spool_dir, state_dir
-from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, base_url, checked_url, origin_of
+from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, checked_url, origin_of
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
@@ -51,10 +51,6 @@ class Settings:
     allowed_origins: frozenset[str] = frozenset()
     in_flight: int = DEFAULT_IN_FLIGHT
     after: After = "delete"
-
-    def base_url_for(self, api_key: str | None) -> str:
-        """Return the base URL to which records made with ``api_key`` are sent."""
-        return self.base_url or base_url(api_key, {})
 
 
 def load(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.faults import FaultServer, Reply
+from support.faults import FaultServer, Reply, SegmentFile
 from support.rigging import Rig, refused_record
 from tcc_uploader.dead import mailbox
 from tcc_uploader.dead.mailbox import LetterRequest
@@ -33,6 +33,7 @@ def test_a_file_that_can_t_be_removed_changes_no_count_twice(
     assert (counts.records, counts.dead, counts.dropped, counts.pending) == (1, 0, 1, 0)
     assert caplog.text.count("can't be removed") == 1
     assert "can't write" not in caplog.text
+    assert "there is no letter" not in caplog.text
 
 
 def test_a_letter_whose_request_can_t_be_removed_is_sent_again_all_the_same(
@@ -54,6 +55,40 @@ def test_a_letter_whose_request_can_t_be_removed_is_sent_again_all_the_same(
     began = rig.time.now
     rig.daemon(lambda _: rig.time.now > began + 30, removes=False)
     assert server.ids == [["z"]]
+
+
+def test_a_request_that_can_t_be_removed_keeps_no_later_one_from_being_carried_out(
+    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A letter that is refused again is sent again only if that is asked for once more; then it is dropped."""
+    ident = refused_record(rig, server)
+    server.clear()
+    server.behaviour = lambda request: Reply(451) if request.ids == ["z"] else Reply()
+    unlink = Path.unlink
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path == rig.state / mailbox.FOLDER / f"{ident}.json":
+            raise PermissionError(13, "denied", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    steps = ["requeue", "a delivery", "requeue", "a delivery", "drop", "end"]
+    began = rig.time.now
+
+    def act(_: object) -> bool:
+        if rig.time.now >= began + 100 * (6 - len(steps)):
+            step = steps.pop(0)
+            if step == "a delivery":  # the server accepts other records, so the refused one is dead
+                SegmentFile(f"s{len(steps)}").run(f"r{len(steps)}").write(rig.spool)
+            elif step != "end":
+                (letter,) = rig.letters()
+                request = {"action": step, "letter": ident, "letter_json": letter.model_dump_json()}
+                mailbox.ask(rig.state, LetterRequest.model_validate(request))
+        return not steps
+
+    rig.daemon(act, removes=False)
+    assert server.ids.count(["z"]) == 2
+    assert rig.counts().dropped == 1
 
 
 def test_a_letter_that_is_refused_again_tells_of_the_file_it_came_from(rig: Rig, server: FaultServer) -> None:

@@ -57,8 +57,7 @@ class Backlog:
 
     def report(self, queue: DestinationQueue) -> DestinationReport:
         """Return the state of a queue's destination."""
-        epoch = self.clock.wall() - self.clock.monotonic()
-        return queue.report(epoch, self.in_flight.to(queue.destination))
+        return queue.report(self.clock.wall() - self.clock.monotonic())
 
     def admit(self, segment: Segment, found: list[Found]) -> None:
         """Take in what was read from a file: queue new records, settle the known ones.  Raises :class:`LedgerError`."""
@@ -108,7 +107,7 @@ class Backlog:
                 continue
             if record.segment.format is Format.LETTER:
                 # a letter is sent without asking the ledger, but not while another record with its key is in flight
-                if self.in_flight.under(record.key) is None:
+                if self.in_flight.by_key.get(record.key) is None:
                     yield record
                 else:
                     record.on(RecordEvent.KEY_IN_FLIGHT)
@@ -124,7 +123,7 @@ class Backlog:
 
     def judge_now(self, segment: Segment, line: Line, key: bytes, delivered: Known | None) -> Decision:
         """Judge a record by what is delivered, dead or in flight under its key.  Raises :class:`LedgerError`."""
-        other = self.in_flight.under(key)
+        other = self.in_flight.by_key.get(key)
         in_flight = other.known if other else self.settlement.changes.delivered.get(key)
         return judge_one(self.settlement.ledger, segment.number, line, key, delivered, in_flight)
 

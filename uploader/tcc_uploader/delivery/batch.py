@@ -32,8 +32,14 @@ def split_batch(body: bytes) -> list[Item]:
 
     The same batch always gives the same bytes, so an item that is sent again has the same idempotency token.
     """
+    items = []
     try:
-        items = [_item(value) for value in json.loads(body)["items"]]
+        for value in json.loads(body)["items"]:
+            kind = value["type"]
+            # the standard library keeps integers of any length; NaN is not valid JSON, so a body with NaN is no batch
+            text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            alone = text.encode(errors="backslashreplace")  # escapes a lone surrogate, as JSON does
+            items.append(Item(str(kind), str(value[f"{kind}_id"]), alone))
     except (ValueError, RecursionError, KeyError, TypeError):
         return []
     return sorted(items, key=lambda item: item.kind == "run")
@@ -44,11 +50,3 @@ def join_items(items: Sequence[Item]) -> bytes:
     if len(items) == 1:
         return items[0].body
     return b'{"type":"batch","items":[' + b",".join(item.body for item in items) + b"]}"
-
-
-def _item(value: dict[str, object]) -> Item:
-    kind = value["type"]
-    # the standard library keeps integers of any length; NaN is not valid JSON, so a body with NaN is no batch
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    body = text.encode(errors="backslashreplace")  # escapes a lone surrogate, as JSON does
-    return Item(str(kind), str(value[f"{kind}_id"]), body)

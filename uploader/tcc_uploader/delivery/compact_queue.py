@@ -23,8 +23,7 @@ def run_fingerprint(handle: int, run_id: str) -> int:
     return (handle << 32) | zlib.crc32(run_id.encode("utf-8", "surrogatepass"))
 
 
-_COMPACTED: Final = 4096
-"""How many locations may be taken before their memory is released."""
+_COMPACTED: Final = 4096  # locations that may be taken before their memory is released
 
 
 class CompactQueue:

@@ -35,7 +35,7 @@ class Dispatcher:
         """Send all records that may be sent now."""
         now = self.clock.monotonic()
         for queue in list(self.backlog.queues.values()):
-            while taken := queue.take_some(now, *self.in_flight.room, self.in_flight.to(queue.destination)):
+            while taken := queue.take(now, *self.in_flight.room):
                 for record in self.backlog.in_hand(queue, taken):
                     self._send(record)
 
@@ -43,16 +43,15 @@ class Dispatcher:
         """When a destination is to be tried again, on the monotonic clock; None if none is, or nothing may be sent."""
         if min(self.in_flight.room) <= 0:
             return None
-        queues = self.backlog.queues.values()
-        dues = [queue.next_due(self.in_flight.to(queue.destination)) for queue in queues]
+        dues = [queue.next_due() for queue in self.backlog.queues.values()]
         return min((due for due in dues if due is not None), default=None)
 
     def take_answer(self, record: Record, answer: Answer) -> None:
         """Handle the answer to a record's last request."""
         if record not in self.in_flight:
             return  # the request was given up; the record may have been sent again
-        self.in_flight.remove(record)
         queue = self._queue_of(record)
+        self.in_flight.remove(record, queue)
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
         verdict, wait, remedy = classify(answer, datetime.fromtimestamp(wall, UTC))
@@ -76,7 +75,8 @@ class Dispatcher:
 
     def give_up_overdue(self) -> None:
         """Give up requests without a complete answer after :data:`OVERDUE` seconds: their threads may hang for ever."""
-        for record in self.in_flight.sent_before(self.clock.monotonic() - OVERDUE):
+        now = self.clock.monotonic()
+        for record in [record for record in self.in_flight.by_key.values() if record.sent_at < now - OVERDUE]:
             # abandon() is False if no thread has begun the request; an earlier failure may have taken others back
             if record in self.in_flight and self.pool.abandon(record):
                 self.take_answer(record, Answer(error=TimeoutError(f"no complete answer within {OVERDUE:.0f} s")))
@@ -95,22 +95,23 @@ class Dispatcher:
         """Pass a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
         record.sent_at = self.clock.monotonic()
-        self.in_flight.add(record)
+        queue = self._queue_of(record)
+        self.in_flight.add(record, queue)
         batch = record.history.batch
         if batch is None:
             body, token = record.line.body, record.token
         else:
             body, token = batch.left[0].body, idempotency_token(*batch.left[0])
-        queue = self._queue_of(record)
         self.pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
 
     def _take_back(self) -> None:
         """Queue again all requests, to any destination, that no thread has begun.  Called when a destination pauses."""
         now = self.clock.monotonic()
         for record in self.pool.take_back():
-            self.in_flight.remove(record)
+            queue = self._queue_of(record)
+            self.in_flight.remove(record, queue)
             record.on(RecordEvent.TAKEN_BACK)
-            self._queue_of(record).postpone(record.location, record.history, now)
+            queue.postpone(record.location, record.history, now)
 
     def _failed(self, queue: DestinationQueue, record: Record) -> None:
         record.on(RecordEvent.FAILED)

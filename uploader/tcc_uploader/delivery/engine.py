@@ -26,7 +26,7 @@ from .in_flight import InFlight
 from .intake import Intake
 from .line_cache import LineCache
 from .record import Record
-from .recovery import Recovery
+from .recovery import recover
 from .requeue import Requeue
 from .result import ReplayResult
 from .routing import Router
@@ -83,11 +83,11 @@ class Engine:
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
         self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
         self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes)
-        self._recovery = Recovery(self.settlement, self.intake, self.backlog, is_gone)
-        self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
+        self._requeue = Requeue(settings.state_dir, self.settlement, self.backlog)
         self._ledger = ledger
         self._limits = limits or Limits()
         self._removes = removes
+        self._is_gone = is_gone
         self._on_step = on_step or (lambda _: None)
         self._stopping = False
         self._rescan = 0.0
@@ -150,7 +150,7 @@ class Engine:
             self._on_step(self)
             if self._finished():
                 self.dispatcher.give_up_undecided()  # this releases feedback that waited for such a run
-                if self._recovery.recover(self.intake.live) and self.intake.idle:
+                if recover(self.backlog, self.intake.live, self._is_gone) and self.intake.idle:
                     self.intake.scan()
                 elif self._finished():
                     break
@@ -272,7 +272,7 @@ class Engine:
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""
-        waiting = self._recovery.recover(segments)
+        waiting = recover(self.backlog, segments, self._is_gone)
         if waiting and self.intake.idle:
             self._rescan = self.clock.monotonic()  # they wait for a scan
         self._committer.changed_unsealed = set(waiting)

@@ -3,10 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-FIRST_BACKOFF: Final = 1.0
-"""The shortest wait after a failure, in seconds."""
-MAX_BACKOFF: Final = 300.0
-"""The longest wait after a failure, in seconds."""
+FIRST_BACKOFF: Final = 1.0  # seconds
+MAX_BACKOFF: Final = 300.0  # seconds
 OPERATOR_PROBE: Final = 300.0
 """Seconds between probes of a destination that waits for an operator."""
 MAX_REFUSALS: Final = 20
@@ -17,7 +15,8 @@ MAX_REFUSALS: Final = 20
 class Pause:
     """Why a destination gets no records now.
 
-    ``since`` is in wall-clock seconds, ``next_probe`` in seconds on the monotonic clock (None: it is never probed).
+    ``since`` is in wall-clock seconds, ``next_probe`` in seconds on the monotonic clock (None: it is never probed,
+    because with this process's settings nothing can be sent there).
     ``remedy`` says what an operator must do; it is empty if waiting helps.  ``asked``: the server asked for the pause.
     """
 
@@ -78,23 +77,18 @@ class Health:
         since = self.pause.since if self.pause and self.pause.needs_operator else wall
         self.pause = Pause(reason, since, now + OPERATOR_PROBE, remedy)
 
-    def block(self, reason: str, remedy: str, *, wall: float) -> None:
-        """Pause until this process ends: with its settings, nothing can be sent to this destination."""
-        self.pause = Pause(reason, wall, None, remedy)
-
     def refused(self, reason: str, *, now: float, wall: float) -> bool:
         """Note a refused record.  Return whether the destination is suspected now, and so is paused."""
         self.refusals += 1
-        pause = self.pause
-        waits_for_operator = pause is not None and pause.needs_operator
-        if self.refusals < MAX_REFUSALS and not waits_for_operator:
-            # a refusal that answers a probe ends the outage; a refusal of an earlier request does not
-            self.pause = pause if pause is not None and pause.is_before_probe(now) else None
-            return False
-        if not waits_for_operator or (pause is not None and not pause.is_before_probe(now)):
+        before_probe = self.pause is not None and self.pause.is_before_probe(now)
+        waits_for_operator = self.pause is not None and self.pause.needs_operator
+        suspected = waits_for_operator or self.refusals >= MAX_REFUSALS
+        if suspected and not (waits_for_operator and before_probe):
             remedy = f"{self.refusals} records in a row were refused: look at the server before the records"
             self.needs_operator(reason, remedy, now=now, wall=wall)
-        return True
+        elif not suspected and not before_probe:
+            self.pause = None  # a refusal that answers a probe ends the outage; one of an earlier request does not
+        return suspected
 
 
 def backoff(attempt: int, chance: float) -> float:

@@ -48,16 +48,16 @@ class DestinationQueue:
     def __init__(self, route: Route, wall: float) -> None:
         self.destination = route.destination
         self.api_key = route.api_key
-        self.health = Health()
+        self.health = Health(Pause(route.blocked, wall, None, route.remedy) if route.blocked else None)
         self.queued = CompactQueue()
         self.postponed: list[_Postponed] = []
         """A heap, by due time."""
         self.undecided: list[tuple[Record, Answer]] = []
         """Records refused since the last success; at the next success they become dead letters."""
+        self.in_flight = 0
+        """How many records are in flight to this destination."""
         self._order = 0
-        if route.blocked:
-            self.health.block(route.blocked, route.remedy, wall=wall)
-            self.log_change(None)
+        self.log_change(None)
 
     def __len__(self) -> int:
         return len(self.queued) + len(self.postponed)
@@ -72,39 +72,36 @@ class DestinationQueue:
         self.postponed = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self.postponed]
         heapq.heapify(self.postponed)
 
-    def take_some(self, now: float, most: int, size: int, in_flight: int) -> list[tuple[Location, History]]:
-        """Take up to ``most`` records, but no more once they have ``size`` bytes together: see :meth:`take`."""
-        some: list[tuple[Location, History]] = []
-        most = min(most, 1 if self.health.pause else _AT_ONCE)
-        while len(some) < most and size > 0 and (taken := self.take(now, in_flight)):
-            some.append(taken)
-            size -= taken[0].size
-        return some
-
-    def take(self, now: float, in_flight: int) -> tuple[Location, History] | None:
-        """Take the next record that may be sent, or None.  ``in_flight`` records are in flight to this destination.
+    def take(self, now: float, most: int, size: int) -> list[tuple[Location, History]]:
+        """Take up to ``most`` records that may be sent, but no more once they have ``size`` bytes together.
 
         A paused destination gets one record at a time, as a probe: if possible one that did not fail before, because
         a record that always fails must not prolong the pause.
         """
         pause = self.health.pause
-        if pause is not None and (in_flight or pause.is_before_probe(now)):
-            return None
-        retry_is_due = bool(self.postponed) and self.postponed[0].due <= now
-        if self.queued and (pause is not None or not retry_is_due):
-            return self.queued.popleft(), History()
-        if retry_is_due:
-            retry = heapq.heappop(self.postponed)
-            return retry.location, retry.history
-        return None
+        if pause is not None and (self.in_flight or pause.is_before_probe(now)):
+            return []
+        most = min(most, 1 if pause else _AT_ONCE)
+        taken: list[tuple[Location, History]] = []
+        while len(taken) < most and size > 0:
+            retry_is_due = bool(self.postponed) and self.postponed[0].due <= now
+            if self.queued and (pause is not None or not retry_is_due):
+                taken.append((self.queued.popleft(), History()))
+            elif retry_is_due:
+                retry = heapq.heappop(self.postponed)
+                taken.append((retry.location, retry.history))
+            else:
+                break
+            size -= taken[-1][0].size
+        return taken
 
-    def next_due(self, in_flight: int) -> float | None:
+    def next_due(self) -> float | None:
         """When :meth:`take` may return a record, if nothing else happens before; None: not until something happens."""
         pause = self.health.pause
         retry = self.postponed[0].due if self.postponed else None
         if pause is None:
             return retry
-        if in_flight or pause.next_probe is None:
+        if self.in_flight or pause.next_probe is None:
             return None
         if self.queued:
             return pause.next_probe
@@ -127,25 +124,20 @@ class DestinationQueue:
             what_to_do = pause.remedy or "nothing to do: the uploader tries again"
             _log.warning("%s is paused, its records wait: %s; %s", url, pause.reason, what_to_do)
 
-    def report(self, epoch: float, in_flight: int) -> DestinationReport:
+    def report(self, epoch: float) -> DestinationReport:
         """Return the destination's state.  ``epoch`` is the wall clock minus the monotonic clock, in seconds."""
         pause = self.health.pause
-        probe = pause.next_probe if pause else None
+        refusals = ""
+        if self.undecided:  # they become dead letters at the next success
+            refusals = f"{len(self.undecided)} refused since the last success: {self.undecided[-1][1].reason}"
         return DestinationReport(
             url=self.destination.url,
             key=self.destination.hint,
             state="paused" if pause else "up",
-            waiting=len(self) + len(self.undecided) + in_flight,
-            reason=pause.reason if pause else self._refusals(),
+            waiting=len(self) + len(self.undecided) + self.in_flight,
+            reason=pause.reason if pause else refusals,
             since=pause.since if pause else None,
-            next_probe=None if probe is None else probe + epoch,
+            next_probe=pause.next_probe + epoch if pause and pause.next_probe is not None else None,
             remedy=pause.remedy if pause else "",
             last_success=self.health.last_success,
         )
-
-    def _refusals(self) -> str:
-        """Describe the refused records that become dead letters at the next success; empty if there are none."""
-        if not self.undecided:
-            return ""
-        _, answer = self.undecided[-1]
-        return f"{len(self.undecided)} refused since the last success: {answer.reason}"

@@ -1,27 +1,8 @@
 """A pending record, and its state machine.
 
 A record is *pending* from the moment when its line is read until it is settled: delivered, duplicate, dead or dropped.
-A pending record is in one of these states (:class:`State` names the container that holds it)::
-
-               read
-                │
-                ▼        RUN_SETTLED
-             QUEUED ◄──────────────────── WAITING_FOR_RUN
-                │ TAKEN                         ▲
-                ▼             WAITS_FOR_RUN     │
-   ┌───────► IN_HAND ───────────────────────────┘
-   │            │
-   │            │ SENT
-   │ TAKEN      ▼             REFUSED
-   │        IN_FLIGHT ──────────────────► UNDECIDED
-   │            │                             │
-   │            │ FAILED, TAKEN_BACK          │ SERVER_SUSPECTED
-   │            ▼                             │
-   └─────── POSTPONED ◄───────────────────────┘
-
-   to SETTLED:    from IN_HAND by KNOWN, from IN_FLIGHT by ACCEPTED or DEAD, from UNDECIDED by DEAD
-   to POSTPONED:  also from IN_HAND by KEY_IN_FLIGHT, and from QUEUED by UNREADABLE
-   to IN_HAND:    also from IN_FLIGHT by NEXT_ITEM
+Until then it is in one of the states of :class:`State`.  :data:`TRANSITIONS` has every way from one state to another;
+``docs/architecture.md`` has the drawing.
 
 QUEUED holds locations of 40 bytes, because there may be millions; POSTPONED and WAITING_FOR_RUN hold locations, too.
 A :class:`Record` exists from IN_HAND on, and checks each event against the table.  A record that the ledger knows when
@@ -93,7 +74,6 @@ TRANSITIONS: Final = {
     (State.UNDECIDED, RecordEvent.SERVER_SUSPECTED): State.POSTPONED,
     (State.UNDECIDED, RecordEvent.DEAD): State.SETTLED,
 }
-"""All transitions.  Any other raises KeyError: it is a bug in this program."""
 
 
 class History(NamedTuple):

@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
@@ -11,76 +10,70 @@ from tcc_uploader.spool import reader
 from tcc_uploader.spool.segment import Segment
 
 from .backlog import Backlog
-from .intake import Intake
-from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, eq=False)
-class Recovery:
-    """Recovers open runs.  Only the engine's thread uses it."""
+def recover(backlog: Backlog, candidates: Iterable[Segment], is_gone: Callable[[Segment], bool]) -> list[Segment]:
+    """Queue a record for every open run whose process is gone; return the segments that must wait.
 
-    settlement: Settlement
-    intake: Intake
-    backlog: Backlog
-    is_gone: Callable[[Segment], bool]
-    """Tells whether a segment's writer is gone."""
+    ``is_gone`` tells whether a segment's writer is gone.  A run's end may be in a later segment of the same process,
+    and this segment may be newer than the last scan.  So a run is recovered only after a scan that began after the
+    process was found to be gone.  A segment's own records must be settled first.  Raises :class:`LedgerError`.
+    """
+    intake = backlog.intake
+    undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
+    if not undecided or not intake.idle:
+        return undecided
+    by_process: dict[str, list[Segment]] = defaultdict(list)
+    for segment in intake.live:
+        if process := _process(segment):
+            by_process[process].append(segment)
+    waiting = []
+    for segment in undecided:
+        if not is_gone(segment):
+            continue
+        if segment.journal.orphaned is None:
+            segment.journal.orphaned = intake.scans
+        if segment.journal.orphaned == intake.scans:
+            waiting.append(segment)
+            continue
+        others = [other for other in by_process.get(_process(segment), ()) if other is not segment]
+        if all(other.at_end for other in others):
+            _recover_all(backlog, segment, others)
+    return waiting
 
-    def recover(self, candidates: Iterable[Segment]) -> list[Segment]:
-        """Queue a record for every open run whose process is gone; return the segments that must wait.
 
-        A run's end may be in a later segment of the same process, and this segment may be newer than the last scan.  So
-        a run is recovered only after a scan that began after the process was found to be gone.  A segment's own records
-        must be settled first.  Raises :class:`LedgerError`.
-        """
-        undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
-        if not self.intake.idle:
-            return undecided
-        waiting = []
-        by_process = _by_process(self.intake.live) if undecided else {}
-        for segment in undecided:
-            if not self.is_gone(segment):
-                continue
-            if segment.journal.orphaned is None:
-                segment.journal.orphaned = self.intake.scans
-            if segment.journal.orphaned == self.intake.scans:
-                waiting.append(segment)
-                continue
-            others = [other for other in by_process.get(_process(segment), ()) if other is not segment]
-            if all(other.at_end for other in others):
-                self._recover_all(segment, others)
-        return waiting
+def _recover_all(backlog: Backlog, segment: Segment, others: Sequence[Segment]) -> None:
+    """Recover the open runs of a segment, except those about which another segment of its process knows more."""
+    for run_id in list(segment.journal.open):
+        if not any(_tells_more(other, segment, run_id) for other in others):
+            _recover_run(backlog, segment, run_id)
+    segment.journal.decided = True
 
-    def _recover_all(self, segment: Segment, others: Sequence[Segment]) -> None:
-        """Recover the open runs of a segment, except those about which another segment of its process knows more."""
-        for run_id in list(segment.journal.open):
-            if not any(_tells_more(other, segment, run_id) for other in others):
-                self._recover(segment, run_id)
-        segment.journal.decided = True
 
-    def _recover(self, segment: Segment, run_id: str) -> None:
-        try:
-            line = reader.recover(segment, run_id)
-        except (OSError, ValueError) as error:
-            _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
-            return
-        if line is None:
-            return
-        key = dedupe_key(line.kind, line.id)
-        delivered = self.settlement.ledger.delivered([key]).get(key)
-        decision = self.backlog.judge_now(segment, line, key, delivered)
-        if decision in (Decision.DUPLICATE, Decision.CONFLICT):
-            return  # the run did end: its record was in a segment that is gone
-        segment.counts.records += 1
-        segment.counts.recovered += 1
-        if decision is Decision.SEND:
-            self.backlog.cache.pin(segment.handle, line)
-            self.backlog.enqueue(segment, line)
-            _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
-        else:
-            self.settlement.settle(segment, line.number, decision)
-        self.settlement.touched.add(segment)
+def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
+    try:
+        line = reader.recover(segment, run_id)
+    except (OSError, ValueError) as error:
+        _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
+        return
+    if line is None:
+        return
+    settlement = backlog.settlement
+    key = dedupe_key(line.kind, line.id)
+    decision = backlog.judge_now(segment, line, key, settlement.ledger.delivered([key]).get(key))
+    if decision in (Decision.DUPLICATE, Decision.CONFLICT):
+        return  # the run did end: its record was in a segment that is gone
+    segment.counts.records += 1
+    segment.counts.recovered += 1
+    if decision is Decision.SEND:
+        backlog.cache.pin(segment.handle, line)
+        backlog.enqueue(segment, line)
+        _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
+    else:
+        settlement.settle(segment, line.number, decision)
+    settlement.touched.add(segment)
 
 
 def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:
@@ -99,15 +92,6 @@ def _tells_more(other: Segment, segment: Segment, run_id: str) -> bool:
     if len(theirs.children) != len(mine.children):
         return len(theirs.children) > len(mine.children)
     return is_later
-
-
-def _by_process(segments: Iterable[Segment]) -> dict[str, list[Segment]]:
-    """Return the segments of each process, by the process's name; without segments that name none."""
-    found: dict[str, list[Segment]] = defaultdict(list)
-    for segment in segments:
-        if process := _process(segment):
-            found[process].append(segment)
-    return found
 
 
 def _process(segment: Segment) -> str:

@@ -12,7 +12,6 @@ from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.model.letter import Letter
 
 from .backlog import Backlog
-from .intake import Intake
 from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
@@ -24,29 +23,30 @@ class Requeue:
 
     state: Path
     settlement: Settlement
-    intake: Intake
     backlog: Backlog
     queued: set[str] = field(default_factory=set)
     """The ids of letters that this process has queued, so that none is queued twice for one request."""
-    stuck: set[Path] = field(default_factory=set)
-    """Requests that were carried out, but whose files can't be removed; this is logged once for each."""
+    stuck: dict[Path, LetterRequest] = field(default_factory=dict)
+    """By file: requests that were carried out, but whose files can't be removed; this is logged once for each file."""
 
     def take_requests(self) -> None:
         """Carry out the waiting requests, commit, and remove their files.  Raises OSError, :class:`LedgerError`."""
-        taken = []
-        for file, request in mailbox.waiting(self.state):
-            self._take(request)
-            taken.append(file)
-        if taken:
-            self.settlement.commit()
-            self.send_requeued()
-            for file in taken:
-                try:
-                    file.unlink(missing_ok=True)
-                except OSError as error:
-                    if file not in self.stuck:
-                        _log.warning("the request %s was carried out, but can't be removed: %s", file, error)
-                    self.stuck.add(file)
+        waiting = dict(mailbox.waiting(self.state))
+        if not waiting:
+            return
+        for file, request in waiting.items():
+            if request != self.stuck.get(file):  # an operator may have replaced a request that is stuck
+                self._take(request)
+        self.settlement.commit()
+        self.send_requeued()
+        for file, request in waiting.items():
+            try:
+                file.unlink(missing_ok=True)
+                self.stuck.pop(file, None)
+            except OSError as error:
+                if file not in self.stuck:
+                    _log.warning("the request %s was carried out, but can't be removed: %s", file, error)
+                self.stuck[file] = request
 
     def send_requeued(self) -> None:
         """Queue every letter that is requeued in the ledger and not queued yet.  Raises :class:`LedgerError`."""
@@ -59,7 +59,7 @@ class Requeue:
                 _log.error("letter %s can't be sent again, because it can't be read: %s", row.id, error)
                 continue
             self.queued.add(row.id)
-            self.intake.add(segment)
+            self.backlog.intake.add(segment)
             self.backlog.enqueue(segment, line)
 
     def _take(self, request: LetterRequest) -> None:
@@ -83,5 +83,6 @@ class Requeue:
         """Return a new row for a letter that the ledger does not know, because an earlier ledger was lost."""
         token = idempotency_token(letter.kind, letter.record_id, letter.body_bytes)
         place = Place(self.settlement.ledger.number_of(letter.segment), letter.line)
-        key = dedupe_key(letter.kind, letter.record_id)
-        return LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason)
+        return LetterRow(
+            letter.id, dedupe_key(letter.kind, letter.record_id), digest_of(token), place, "dead", letter.reason
+        )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from ssl import SSLContext
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -46,19 +47,20 @@ class Client:
 
     This class uses httpx's transports instead of ``httpx.Client``, which spends a third of a request's processor time
     on cookies, redirects, authentication, and merging headers and URLs: none of these is needed here.
+
+    ``tls`` is called for the first https URL, not before: the environment may name a file that can't be used.
     """
 
     def __init__(self, tls: Callable[[], SSLContext] = httpx.create_ssl_context) -> None:
-        """Take ``tls``, which is called for the first https URL: the environment may name a file that can't be used."""
         self._tls = tls
-        self._targets: dict[str, _Target] = {}
+        self._target = cache(self._open)
         self._transports: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
         """By scheme and proxy URL; None: a direct connection."""
 
     def post(self, request: Request) -> Answer:
         """Send one request.  Raises no Exception: it is returned in the answer."""
         try:
-            target = self._targets.get(request.url) or self._open(request.url)
+            target = self._target(request.url)
             headers = [
                 *target.headers,
                 *([(b"Authorization", b"Bearer " + request.api_key.encode("ascii"))] if request.api_key else []),
@@ -89,16 +91,14 @@ class Client:
         if transport is None:
             try:
                 verify = self._tls() if url.scheme == "https" else False
+                transport = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=proxy)
             except OSError as error:
                 text = f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names can't be used: {error}"
                 raise httpx.UnsupportedProtocol(text) from error
-            try:
-                transport = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=proxy)
             except (ValueError, ImportError) as error:
                 raise httpx.UnsupportedProtocol(f"the proxy of the environment can't be used: {error}") from error
             self._transports[url.scheme, proxy] = transport
-        target = self._targets[text] = _Target(url, transport, [(b"Host", url.netloc), *_HEADERS])
-        return target
+        return _Target(url, transport, [(b"Host", url.netloc), *_HEADERS])
 
 
 def proxy_for(url: str) -> str | None:

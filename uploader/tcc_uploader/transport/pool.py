@@ -58,8 +58,7 @@ class Pool(Generic[Tag]):
         self._idle: list[SimpleQueue[tuple[Tag, Request] | None]] = []
         """The queues at which idle threads wait.  The last thread is woken first, so that few connections are used."""
         self._at_work: dict[int, float] = {}
-        """By ``id(tag)``: when each request was begun, in seconds on the monotonic clock."""
-        self._abandoned: set[int] = set()
+        """By ``id(tag)``, without abandoned requests: when each was begun, in seconds on the monotonic clock."""
         self._pace = Pace()
         self._lock = threading.Lock()
 
@@ -79,14 +78,12 @@ class Pool(Generic[Tag]):
     def abandon(self, tag: Tag) -> bool:
         """Ignore the answer to this request from now on, and let another thread replace the one that sends it.
 
-        Return False, and do nothing, if no thread has begun it.
+        Don't submit this tag again.  Return False, and ignore nothing, if no thread has begun the request.
         """
         with self._lock:
-            begun = self._at_work.pop(id(tag), None) is not None
-            if begun:
-                self._abandoned.add(id(tag))
-                self._hand_out()
-        return begun
+            since = self._at_work.pop(id(tag), None)
+            self._hand_out()
+        return since is not None
 
     def nudge(self) -> None:
         """Start more threads if some hang.  Call this about every second."""
@@ -136,11 +133,9 @@ class Pool(Generic[Tag]):
                 wall, processor = time.perf_counter(), time.thread_time()
                 answer = client.post(request)
                 with self._lock:
-                    if id(tag) in self._abandoned:
-                        self._abandoned.discard(id(tag))
+                    if self._at_work.pop(id(tag), None) is None:  # it was abandoned
                         self._threads.remove(threading.current_thread())
                         return
-                    del self._at_work[id(tag)]
                     self._pace.note(time.perf_counter() - wall, time.thread_time() - processor)
                     work = self._next()
                     if work is None:
