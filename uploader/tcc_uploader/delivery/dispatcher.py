@@ -1,12 +1,11 @@
 """Sends records, and decides about each record from its answer.  Only the engine's thread uses it."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.store import Cause
-from tcc_uploader.model.fate import Known
+from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import Request
@@ -52,7 +51,7 @@ class Dispatcher:
         if record not in self.in_flight:
             return  # the request was given up; the record may have been sent again
         self.in_flight.remove(record)
-        queue = self._queue_of(record)
+        queue = self.backlog.queues[record.destination]
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
         verdict, wait, remedy = classify(answer, datetime.fromtimestamp(wall, UTC))
@@ -88,9 +87,6 @@ class Dispatcher:
             if queue.health.pause is None:
                 self._give_up(queue)
 
-    def _queue_of(self, record: Record) -> DestinationQueue:
-        return self.backlog.queues[record.destination]
-
     def _send(self, record: Record) -> None:
         """Pass a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
@@ -101,7 +97,7 @@ class Dispatcher:
             body, token = record.line.body, record.token
         else:
             body, token = batch.left[0].body, idempotency_token(*batch.left[0])
-        queue = self._queue_of(record)
+        queue = self.backlog.queues[record.destination]
         self.pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
 
     def _take_back(self) -> None:
@@ -110,7 +106,7 @@ class Dispatcher:
         for record in self.pool.take_back():
             self.in_flight.remove(record)
             record.on(RecordEvent.TAKEN_BACK)
-            self._queue_of(record).postpone(record.location, record.history, now)
+            self.backlog.queues[record.destination].postpone(record.location, record.history, now)
 
     def _failed(self, queue: DestinationQueue, record: Record) -> None:
         record.on(RecordEvent.FAILED)
@@ -135,25 +131,19 @@ class Dispatcher:
             batch.answer = answer
             self._go_on(record, batch)
             return
-        items = split_batch(record.line.body) if divisible else []
-        if len(items) > 1:
-            batch = BatchProgress(list(self._undelivered(items, record)))
-            record.history = record.history._replace(batch=batch)
-            self._go_on(record, batch)
-        else:
+        keyed = [(dedupe_key(item.kind, item.id), item) for item in split_batch(record.line.body)] if divisible else []
+        if len(keyed) <= 1:
             self._refused_whole(record, answer)
-
-    def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
-        """Yield the items that are not delivered yet: an earlier process may have died while it sent the items."""
-        keys = [dedupe_key(item.kind, item.id) for item in items]
-        known = self.settlement.ledger.delivered(keys)
-        for key, item in zip(keys, items, strict=True):
-            if known.get(key) != _known(item, record):
-                yield item
+            return
+        # an earlier process may have died while it sent the items
+        known = self.settlement.ledger.delivered(key for key, _ in keyed)
+        batch = BatchProgress([item for key, item in keyed if known.get(key) != _known(item, record)])
+        record.history = record.history._replace(batch=batch)
+        self._go_on(record, batch)
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
         """Send the next item of a run that is sent item by item; settle the run after its last item."""
-        queue = self._queue_of(record)
+        queue = self.backlog.queues[record.destination]
         if batch.left and queue.health.pause is not None:
             record.on(RecordEvent.TAKEN_BACK)
             queue.postpone(record.location, record.history, self.clock.monotonic())
@@ -169,7 +159,7 @@ class Dispatcher:
 
     def _refused_whole(self, record: Record, answer: Answer) -> None:
         """Handle the refusal of a whole record.  Whether the record or the server is at fault, later answers decide."""
-        queue, refused_at = self._queue_of(record), record.history.refused_at
+        queue, refused_at = self.backlog.queues[record.destination], record.history.refused_at
         if refused_at is not None and queue.health.successes > refused_at:
             self._dead(record, answer)  # refused twice, and the server accepted others in between
             return
@@ -193,14 +183,13 @@ class Dispatcher:
         record.on(RecordEvent.DEAD)
         batch = record.history.batch
         body = join_items(batch.refused) if batch else record.line.body
-        self.backlog.dead_letter(
-            record.segment, record.line, Cause("refused", answer.reason, body, answer, record.destination.url)
-        )
+        cause = Cause("refused", answer.reason, body, answer, record.destination.url)
+        self.backlog.dead_letter(record.segment, record.line, cause)
 
     def _delivered(self, record: Record) -> None:
         record.on(RecordEvent.ACCEPTED)
         self.settlement.delivered(record.key, record.known)
-        self.settlement.count_delivered(record.segment, record.line.number)
+        self.settlement.settle(record.segment, record.line.number, Decision.DELIVERED, newly=True)
         self.backlog.release_feedback(record.location.run)
 
 

@@ -77,17 +77,15 @@ class Engine:
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, removes=removes)
         cache = LineCache()
-        self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake.counted)
-        in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
-        self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
+        self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake)
+        self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
+        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
-        self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
-        self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes)
+        self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
+        self._committer = Committer(self.settlement, self.intake, self.clock)
         self._recovery = Recovery(self.settlement, self.intake, self.backlog, is_gone)
         self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
-        self._ledger = ledger
         self._limits = limits or Limits()
-        self._removes = removes
         self._on_step = on_step or (lambda _: None)
         self._stopping = False
         self._rescan = 0.0
@@ -106,24 +104,17 @@ class Engine:
         """Why the state can't be written now; empty if it can be."""
         return self._committer.trouble
 
-    @property
-    def in_flight(self) -> int:
-        """The number of requests in flight."""
-        return len(self.dispatcher.in_flight)
-
     def stop(self) -> None:
         """Make the engine end soon.  May be called from a signal handler or another thread."""
-        self.inbox.put(self._stop)
-
-    def _stop(self) -> None:
         self._stopping = True
+        self.inbox.put(lambda: None)  # wakes the engine's thread
 
     def _put_answer(self, record: Record, answer: Answer) -> None:
         self.inbox.put(partial(self.dispatcher.take_answer, record, answer))
 
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
-        self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
+        self.watcher = Watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
         tick = self.clock.monotonic()
         self._requeue.send_requeued()
         while not self._stopping:
@@ -132,7 +123,11 @@ class Engine:
                 tick = now + self._limits.tick
                 self._tick(now)
             if now >= self._rescan:
-                self._scan(now)
+                self._rescan = now + self._limits.rescan
+                self.intake.scan()
+                self._recover_and_remove(self.intake.live)
+                if self.intake.removes:
+                    self.intake.sweep()
             self._step()
             self._on_step(self)
             self._wait(min(tick, self._rescan))
@@ -186,18 +181,11 @@ class Engine:
         """Do the regular checks: see :attr:`Limits.tick`."""
         if self.watcher is not None and self.watcher.check():
             self._rescan = now
-        self._ledger.check()
+        self.settlement.ledger.check()
         self._take_requests()
         self.dispatcher.give_up_overdue()
         if self._committer.changed_unsealed and self.intake.idle and not self.in_flight:
             self._recover_and_remove(list(self._committer.changed_unsealed))
-
-    def _scan(self, now: float) -> None:
-        self._rescan = now + self._limits.rescan
-        self.intake.scan()
-        self._recover_and_remove(self.intake.live)
-        if self._removes:
-            self.intake.sweep()
 
     def _take_requests(self) -> None:
         if self.trouble:
@@ -209,15 +197,15 @@ class Engine:
 
     def _step(self) -> None:
         """Read and send as much as the limits allow; commit what was answered, and remove finished files."""
-        if self.settlement.adjusts:
-            self._committer.commit()
+        if self.settlement.changes.adjustments:
+            self._committer.commit()  # before a file is read, because its counts may be among them
         if not self.trouble:
             while self._reads_on():
                 found = self.intake.read()
                 if found is not None:
                     self.backlog.admit(*found)
             self.dispatcher.dispatch()
-        if self.trouble or not self.in_flight or self._committer.is_due():
+        if self.trouble or not self.in_flight or self.clock.monotonic() >= self._committer.due_at():
             self._committer.commit()
 
     def _reads_on(self) -> bool:
@@ -249,12 +237,12 @@ class Engine:
     def _listen(self, until: float) -> None:
         """Wait for a call until ``until``, or until a commit is due; then make all calls that are in the inbox."""
         now = self.clock.monotonic()
-        if (due := self._committer.due_at()) is not None and not self.trouble:
-            until = min(until, max(now, due))
+        if not self.trouble:
+            until = min(until, self._committer.due_at())
         try:
             call = self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait()
             call()
-            if self.in_flight > self.settings.in_flight // 2:
+            if len(self.in_flight) > self.settings.in_flight // 2:
                 time.sleep(_GATHER)
             while True:
                 self.inbox.get_nowait()()
@@ -266,7 +254,7 @@ class Engine:
         until = self.clock.monotonic() + self._limits.drain
         while self.in_flight and self.clock.monotonic() < until:
             self._listen(until)
-            if self._committer.is_due():
+            if self.clock.monotonic() >= self._committer.due_at():
                 self._committer.commit()
         self._committer.commit()
 
@@ -276,4 +264,4 @@ class Engine:
         if waiting and self.intake.idle:
             self._rescan = self.clock.monotonic()  # they wait for a scan
         self._committer.changed_unsealed = set(waiting)
-        self._committer.commit(segments, writers_may_be_gone=True)
+        self._committer.commit(segments)
