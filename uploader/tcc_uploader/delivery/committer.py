@@ -1,7 +1,7 @@
 """Commits settled records; removes finished files only after the commit."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -37,7 +37,7 @@ class Committer:
 
         The delay begins at the first call after something was settled.
         """
-        if not self.settlement.waits:
+        if not (self.settlement.touched or self.settlement.unwritten_letters or self.settlement.changes):
             self._due = inf
         elif self._due == inf:
             self._due = self.clock.monotonic() + _COMMIT_DELAY
@@ -51,27 +51,9 @@ class Committer:
         ledger is damaged.
         """
         try:
-            self.settlement.write_letters()  # a dead record counts as settled from here on
-        except OSError as error:
+            self._commit(candidates)
+        except (Unavailable, OSError) as error:
             self.note_trouble(error)
-            return
-        touched, removes = self.settlement.touched, self.intake.removes
-        self.changed_unsealed |= {segment for segment in touched.difference(candidates or ()) if not segment.seal}
-        settled = [segment for segment in (touched if candidates is None else candidates) if segment.settled]
-        staying = [s for s in settled if s.complete and not (removes and s.removable)]
-        removable = [s for s in settled if removes and s.removable and (s.seal or candidates is not None)]
-        if not self._write(staying):
-            return
-        for segment in staying:
-            self.intake.finish(segment)
-        for segment in settled:
-            if segment.stream is not None and not segment.journal.undecided:
-                self.intake.forget(segment)
-        for start in range(0, len(removable), CLAIMS_AT_ONCE):
-            with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
-                if not self._write(claimed):
-                    claimed.clear()
-                    return
 
     def note_trouble(self, error: Exception) -> None:
         """Note and log why the state can't be written; nothing is lost, and the commit is tried again."""
@@ -79,11 +61,20 @@ class Committer:
             _log.error("can't write %s: %s; nothing more is sent until that works", self.settlement.state, error)
         self.trouble = str(error)
 
-    def _write(self, finished: Sequence[Segment]) -> bool:
-        try:
-            self.settlement.commit(finished)
-        except (Unavailable, OSError) as error:
-            self.note_trouble(error)
-            return False
+    def _commit(self, candidates: Collection[Segment] | None) -> None:
+        self.settlement.write_letters()  # a dead record counts as settled from here on
+        touched, removes = self.settlement.touched, self.intake.removes
+        self.changed_unsealed |= {segment for segment in touched.difference(candidates or ()) if not segment.seal}
+        settled = [segment for segment in (touched if candidates is None else candidates) if segment.settled]
+        staying = [s for s in settled if s.complete and not (removes and s.removable)]
+        removable = [s for s in settled if removes and s.removable and (s.seal or candidates is not None)]
+        self.settlement.commit(staying)
         self.trouble = ""
-        return True
+        for segment in staying:
+            self.intake.finish(segment)
+        for segment in settled:
+            if segment.stream is not None and not segment.journal.undecided:
+                self.intake.forget(segment)
+        for start in range(0, len(removable), CLAIMS_AT_ONCE):
+            with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
+                self.settlement.commit(claimed)

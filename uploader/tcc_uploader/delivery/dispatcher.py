@@ -131,10 +131,11 @@ class Dispatcher:
             batch.answer = answer
             self._go_on(record, batch)
             return
-        keyed = [(dedupe_key(item.kind, item.id), item) for item in split_batch(record.line.body)] if divisible else []
-        if len(keyed) <= 1:
+        items = split_batch(record.line.body) if divisible else []
+        if len(items) <= 1:
             self._refused_whole(record, answer)
             return
+        keyed = [(dedupe_key(item.kind, item.id), item) for item in items]
         # an earlier process may have died while it sent the items
         known = self.settlement.ledger.delivered(key for key, _ in keyed)
         batch = BatchProgress([item for key, item in keyed if known.get(key) != _known(item, record)])

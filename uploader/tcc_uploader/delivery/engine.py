@@ -82,7 +82,7 @@ class Engine:
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
         self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
-        self._committer = Committer(self.settlement, self.intake, self.clock)
+        self.committer = Committer(self.settlement, self.intake, self.clock)
         self._recovery = Recovery(self.settlement, self.intake, self.backlog, is_gone)
         self._requeue = Requeue(settings.state_dir, self.settlement, self.intake, self.backlog)
         self._limits = limits or Limits()
@@ -98,11 +98,6 @@ class Engine:
         if self.watcher is not None:
             self.watcher.close()
         self._pool.close()
-
-    @property
-    def trouble(self) -> str:
-        """Why the state can't be written now; empty if it can be."""
-        return self._committer.trouble
 
     def stop(self) -> None:
         """Make the engine end soon.  May be called from a signal handler or another thread."""
@@ -121,7 +116,13 @@ class Engine:
             now = self.clock.monotonic()
             if now >= tick:
                 tick = now + self._limits.tick
-                self._tick(now)
+                if self.watcher.check():
+                    self._rescan = now
+                self.settlement.ledger.check()
+                self._take_requests()
+                self.dispatcher.give_up_overdue()
+                if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
+                    self._recover_and_remove(list(self.committer.changed_unsealed))
             if now >= self._rescan:
                 self._rescan = now + self._limits.rescan
                 self.intake.scan()
@@ -151,13 +152,13 @@ class Engine:
                     break
                 continue
             self._wait(since + timeout)
-            reads_on = self._reads_on() and not self.trouble
+            reads_on = self._reads_on() and not self.committer.trouble
             if self.settlement.settled != progress or reads_on:
                 progress, since = self.settlement.settled, self.clock.monotonic()
             timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
         self.dispatcher.give_up_undecided()
-        self._committer.commit()
+        self.committer.commit()
         return self._result(timed_out=timed_out)
 
     def _result(self, *, timed_out: bool) -> ReplayResult:
@@ -174,39 +175,29 @@ class Engine:
             waiting=self.backlog.waiting,
             paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if len(queue)],
             timed_out=timed_out,
-            trouble=self.trouble,
+            trouble=self.committer.trouble,
         )
 
-    def _tick(self, now: float) -> None:
-        """Do the regular checks: see :attr:`Limits.tick`."""
-        if self.watcher is not None and self.watcher.check():
-            self._rescan = now
-        self.settlement.ledger.check()
-        self._take_requests()
-        self.dispatcher.give_up_overdue()
-        if self._committer.changed_unsealed and self.intake.idle and not self.in_flight:
-            self._recover_and_remove(list(self._committer.changed_unsealed))
-
     def _take_requests(self) -> None:
-        if self.trouble:
+        if self.committer.trouble:
             return  # earlier requests are not committed yet
         try:
             self._requeue.take_requests()
         except (Unavailable, OSError) as error:
-            self._committer.note_trouble(error)
+            self.committer.note_trouble(error)
 
     def _step(self) -> None:
         """Read and send as much as the limits allow; commit what was answered, and remove finished files."""
         if self.settlement.changes.adjustments:
-            self._committer.commit()  # before a file is read, because its counts may be among them
-        if not self.trouble:
+            self.committer.commit()  # before a file is read, because its counts may be among them
+        if not self.committer.trouble:
             while self._reads_on():
                 found = self.intake.read()
                 if found is not None:
                     self.backlog.admit(*found)
             self.dispatcher.dispatch()
-        if self.trouble or not self.in_flight or self.clock.monotonic() >= self._committer.due_at():
-            self._committer.commit()
+        if self.committer.trouble or not self.in_flight or self.clock.monotonic() >= self.committer.due_at():
+            self.committer.commit()
 
     def _reads_on(self) -> bool:
         intake, backlog, limits = self.intake, self.backlog, self._limits
@@ -218,7 +209,7 @@ class Engine:
 
     def _finished(self) -> bool:
         """Whether a one-shot run is finished: every record that still waits needs an operator."""
-        if self.in_flight or self._reads_on() or self.trouble:
+        if self.in_flight or self._reads_on() or self.committer.trouble:
             return False
         pauses = [queue.health.pause for queue in self.backlog.queues.values() if len(queue)]
         return all(pause is not None and pause.needs_operator for pause in pauses)
@@ -226,7 +217,7 @@ class Engine:
     def _wait(self, until: float) -> None:
         """Wait for a call, until something is to be done; at most until ``until`` (seconds on the monotonic clock)."""
         now = self.clock.monotonic()
-        if self.trouble:
+        if self.committer.trouble:
             until = min(until, now + self._limits.tick)
         elif self._reads_on():
             until = now
@@ -237,8 +228,8 @@ class Engine:
     def _listen(self, until: float) -> None:
         """Wait for a call until ``until``, or until a commit is due; then make all calls that are in the inbox."""
         now = self.clock.monotonic()
-        if not self.trouble:
-            until = min(until, self._committer.due_at())
+        if not self.committer.trouble:
+            until = min(until, self.committer.due_at())
         try:
             call = self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait()
             call()
@@ -254,14 +245,14 @@ class Engine:
         until = self.clock.monotonic() + self._limits.drain
         while self.in_flight and self.clock.monotonic() < until:
             self._listen(until)
-            if self.clock.monotonic() >= self._committer.due_at():
-                self._committer.commit()
-        self._committer.commit()
+            if self.clock.monotonic() >= self.committer.due_at():
+                self.committer.commit()
+        self.committer.commit()
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""
         waiting = self._recovery.recover(segments)
         if waiting and self.intake.idle:
             self._rescan = self.clock.monotonic()  # they wait for a scan
-        self._committer.changed_unsealed = set(waiting)
-        self._committer.commit(segments)
+        self.committer.changed_unsealed = set(waiting)
+        self.committer.commit(segments)

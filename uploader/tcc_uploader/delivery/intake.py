@@ -145,8 +145,7 @@ class Intake:
     def finish(self, segment: Segment) -> None:
         """Stop tracking a file that is finished and stays on disk."""
         if segment.stream is None:
-            size = segment.size if segment.limit is None else segment.limit
-            self._done.add(Seen(segment.file, segment.identity, size), sealed=segment.seal is not None)
+            self._done.add(Seen(segment.file, segment.identity, segment.size), sealed=segment.seal is not None)
         self.forget(segment)
 
     def forget(self, segment: Segment) -> None:
@@ -163,7 +162,7 @@ class Intake:
     def claim(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
         """Yield the segments that can't grow any more, claimed; remove the files when the block ends without error.
 
-        The block must commit them as finished, or take those that must stay out of the list.
+        The block must commit them as finished.
         """
         with removal.claimed(candidates) as claimed:
             yield claimed

@@ -48,11 +48,6 @@ class Settlement:
     answered: list[Path] = field(default_factory=list)
     """The files of letters that were delivered or dropped; they are removed after the commit."""
 
-    @property
-    def waits(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self.touched or self.unwritten_letters or self.changes)
-
     def settle(self, segment: Segment, number: int, decision: Decision, *, newly: bool = False) -> None:
         """Count the record on line ``number`` as settled; ``newly`` if this process delivered it or made its letter."""
         self.settled += 1
