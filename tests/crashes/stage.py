@@ -184,7 +184,7 @@ class Uploader:
                 self._scan()
             elif not heard and not engine._reads_on():
                 due = engine.dispatcher.next_due()
-                if due is None or engine.trouble:
+                if due is None or engine.committer.trouble:
                     break
                 self._moment[0] = max(self._moment[0], due)
                 if self._down():

@@ -61,12 +61,16 @@ class Flood:
 
     def until(self, engine: Engine) -> object:
         """Look at the engine; return whether everything has met its fate."""
-        if engine.trouble and self.ballast and self.ballast.exists():
+        if engine.committer.trouble and self.ballast and self.ballast.exists():
             self.requests.append(len(self.rig.server.requests))
             if len(self.requests) == 10:
                 assert list(self.rig.spool.iterdir()), "a segment was removed that the ledger knows nothing of"
                 self.ballast.unlink()
-        return not engine.trouble and engine.settlement.settled >= self.records and not list(self.rig.spool.iterdir())
+        return (
+            not engine.committer.trouble
+            and engine.settlement.settled >= self.records
+            and not list(self.rig.spool.iterdir())
+        )
 
 
 def test_a_full_disk_under_the_ledger_stops_sending_and_loses_nothing(
@@ -150,7 +154,7 @@ def test_a_sync_that_fails_under_a_dead_letter_delays_it(
     monkeypatch.setattr(files, "_fsync", fsync)
     server.behaviour = lambda request: Reply(400 if request.ids == ["r1"] else 200)
     runs(3).write(rig.spool)
-    rig.daemon(lambda engine: engine.settlement.total.dead and not engine.trouble)
+    rig.daemon(lambda engine: engine.settlement.total.dead and not engine.committer.trouble)
     assert not failures
     assert [letter.record_id for letter in rig.letters()] == ["r1"]
     assert (rig.counts().delivered, rig.counts().dead) == (2, 1)

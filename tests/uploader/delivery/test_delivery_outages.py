@@ -141,7 +141,7 @@ def test_a_destination_that_pauses_gets_nothing_that_no_thread_has_begun(rig: Ri
         return retry_after(420) if request is server.requests[0] else hold(release, Reply())
 
     def taken_back(engine: Engine) -> bool:
-        if 1 <= engine.in_flight == len(server.requests) - 1:
+        if 1 <= len(engine.in_flight) == len(server.requests) - 1:
             release.set()
         return release.is_set()
 

@@ -78,8 +78,7 @@ class Backlog:
         """Queue a record for its destination without asking the ledger."""
         path = line.path or ""
         if path not in PATHS:
-            cause = Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body)
-            self.dead_letter(segment, line, cause)
+            self.dead_letter(segment, line, Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body))
             return
         route = self.router.route(path, line.url, line.key)
         queue = self.queues.get(route.destination)
@@ -134,18 +133,26 @@ class Backlog:
 
     def release_feedback(self, fingerprint: int) -> None:
         """Queue the feedback that waited for the run with this fingerprint (0: no run)."""
-        for destination, location in self.waiting_for_run.pop(fingerprint, []) if fingerprint else []:
+        for destination, location in self.waiting_for_run.pop(fingerprint, ()):
             self.queues[destination].queued.append(location)
 
     def _fetch(self, queue: DestinationQueue, location: Location, history: History) -> Record | None:
         """Return the record at a location; None if its file is gone, or it can't be read (then postpone it)."""
-        segment = self.intake.by_handle.get(location.handle)
         line = self.cache.take(location.handle, location.line)
-        if line is None and segment is not None:
-            line = self._read(segment, location, log=not history.failures)
-        if segment is None or location.handle not in self.intake.by_handle:  # the file is gone
+        segment = self.intake.by_handle.get(location.handle)
+        if segment is None:  # the file is gone
             self.release_feedback(location.run)
             return None
+        fetch = store.fetch if segment.format is Format.LETTER else reader.fetch
+        try:
+            line = line or fetch(segment, Span(location.line, location.offset, location.size))
+        except FileNotFoundError:
+            self.intake.forget(segment)
+            self.release_feedback(location.run)
+            return None
+        except (OSError, ValueError) as error:
+            if not history.failures:
+                _log.warning("can't read %s again: %s", segment.path, error)
         if line is None:
             history = history._replace(failures=history.failures + 1)
             queue.postpone(location, history, self.clock.monotonic() + backoff(history.failures, 1.0))
@@ -153,18 +160,6 @@ class Backlog:
         token = idempotency_token(line.kind, line.id, line.body)
         key = dedupe_key(line.kind, line.id)
         return Record(queue.destination, segment, line, location, history, key, token)
-
-    def _read(self, segment: Segment, location: Location, *, log: bool) -> Line | None:
-        fetch = store.fetch if segment.format is Format.LETTER else reader.fetch
-        try:
-            return fetch(segment, Span(location.line, location.offset, location.size))
-        except FileNotFoundError:
-            self.intake.forget(segment)
-            return None
-        except (OSError, ValueError) as error:
-            if log:
-                _log.warning("can't read %s again: %s", segment.path, error)
-            return None
 
     def _waits_for_run(self, record: Record) -> bool:
         """If the run of this feedback is pending in the same segment, keep the feedback back and return True."""

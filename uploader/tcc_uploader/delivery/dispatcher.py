@@ -1,12 +1,11 @@
 """Sends records, and decides about each record from its answer.  Only the engine's thread uses it."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.store import Cause
-from tcc_uploader.model.fate import Known
+from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import Request
@@ -50,7 +49,7 @@ class Dispatcher:
         """Handle the answer to a record's last request."""
         if record not in self.in_flight:
             return  # the request was given up; the record may have been sent again
-        queue = self._queue_of(record)
+        queue = self.backlog.queues[record.destination]
         self.in_flight.remove(record, queue)
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
@@ -88,14 +87,11 @@ class Dispatcher:
             if queue.health.pause is None:
                 self._give_up(queue)
 
-    def _queue_of(self, record: Record) -> DestinationQueue:
-        return self.backlog.queues[record.destination]
-
     def _send(self, record: Record) -> None:
         """Pass a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
         record.sent_at = self.clock.monotonic()
-        queue = self._queue_of(record)
+        queue = self.backlog.queues[record.destination]
         self.in_flight.add(record, queue)
         batch = record.history.batch
         if batch is None:
@@ -108,7 +104,7 @@ class Dispatcher:
         """Queue again all requests, to any destination, that no thread has begun.  Called when a destination pauses."""
         now = self.clock.monotonic()
         for record in self.pool.take_back():
-            queue = self._queue_of(record)
+            queue = self.backlog.queues[record.destination]
             self.in_flight.remove(record, queue)
             record.on(RecordEvent.TAKEN_BACK)
             queue.postpone(record.location, record.history, now)
@@ -137,24 +133,19 @@ class Dispatcher:
             self._go_on(record, batch)
             return
         items = split_batch(record.line.body) if divisible else []
-        if len(items) > 1:
-            batch = BatchProgress(list(self._undelivered(items, record)))
-            record.history = record.history._replace(batch=batch)
-            self._go_on(record, batch)
-        else:
+        if len(items) <= 1:
             self._refused_whole(record, answer)
-
-    def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
-        """Yield the items that are not delivered yet: an earlier process may have died while it sent the items."""
-        keys = [dedupe_key(item.kind, item.id) for item in items]
-        known = self.settlement.ledger.delivered(keys)
-        for key, item in zip(keys, items, strict=True):
-            if known.get(key) != _known(item, record):
-                yield item
+            return
+        keyed = [(dedupe_key(item.kind, item.id), item) for item in items]
+        # an earlier process may have died while it sent the items
+        known = self.settlement.ledger.delivered(key for key, _ in keyed)
+        batch = BatchProgress([item for key, item in keyed if known.get(key) != _known(item, record)])
+        record.history = record.history._replace(batch=batch)
+        self._go_on(record, batch)
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
         """Send the next item of a run that is sent item by item; settle the run after its last item."""
-        queue = self._queue_of(record)
+        queue = self.backlog.queues[record.destination]
         if batch.left and queue.health.pause is not None:
             record.on(RecordEvent.TAKEN_BACK)
             queue.postpone(record.location, record.history, self.clock.monotonic())
@@ -170,7 +161,7 @@ class Dispatcher:
 
     def _refused_whole(self, record: Record, answer: Answer) -> None:
         """Handle the refusal of a whole record.  Whether the record or the server is at fault, later answers decide."""
-        queue, refused_at = self._queue_of(record), record.history.refused_at
+        queue, refused_at = self.backlog.queues[record.destination], record.history.refused_at
         if refused_at is not None and queue.health.successes > refused_at:
             self._dead(record, answer)  # refused twice, and the server accepted others in between
             return
@@ -194,14 +185,13 @@ class Dispatcher:
         record.on(RecordEvent.DEAD)
         batch = record.history.batch
         body = join_items(batch.refused) if batch else record.line.body
-        self.backlog.dead_letter(
-            record.segment, record.line, Cause("refused", answer.reason, body, answer, record.destination.url)
-        )
+        cause = Cause("refused", answer.reason, body, answer, record.destination.url)
+        self.backlog.dead_letter(record.segment, record.line, cause)
 
     def _delivered(self, record: Record) -> None:
         record.on(RecordEvent.ACCEPTED)
         self.settlement.delivered(record.key, record.known)
-        self.settlement.count_delivered(record.segment, record.line.number)
+        self.settlement.settle(record.segment, record.line.number, Decision.DELIVERED, newly=True)
         self.backlog.release_feedback(record.location.run)
 
 

@@ -77,16 +77,14 @@ class Engine:
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, removes=removes)
         cache = LineCache()
-        self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake.counted)
-        in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
-        self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
+        self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake)
+        self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
+        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
-        self.dispatcher = Dispatcher(self.settlement, self.backlog, in_flight, self._pool, self.clock)
-        self._committer = Committer(self.settlement, self.intake, settings.state_dir, self.clock, removes)
+        self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
+        self.committer = Committer(self.settlement, self.intake, self.clock)
         self._requeue = Requeue(settings.state_dir, self.settlement, self.backlog)
-        self._ledger = ledger
         self._limits = limits or Limits()
-        self._removes = removes
         self._is_gone = is_gone
         self._on_step = on_step or (lambda _: None)
         self._stopping = False
@@ -101,38 +99,36 @@ class Engine:
             self.watcher.close()
         self._pool.close()
 
-    @property
-    def trouble(self) -> str:
-        """Why the state can't be written now; empty if it can be."""
-        return self._committer.trouble
-
-    @property
-    def in_flight(self) -> int:
-        """The number of requests in flight."""
-        return len(self.dispatcher.in_flight)
-
     def stop(self) -> None:
         """Make the engine end soon.  May be called from a signal handler or another thread."""
-        self.inbox.put(self._stop)
-
-    def _stop(self) -> None:
         self._stopping = True
+        self.inbox.put(lambda: None)  # wakes the engine's thread
 
     def _put_answer(self, record: Record, answer: Answer) -> None:
         self.inbox.put(partial(self.dispatcher.take_answer, record, answer))
 
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
-        self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
+        self.watcher = Watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
         tick = self.clock.monotonic()
         self._requeue.send_requeued()
         while not self._stopping:
             now = self.clock.monotonic()
             if now >= tick:
                 tick = now + self._limits.tick
-                self._tick(now)
+                if self.watcher.check():
+                    self._rescan = now
+                self.settlement.ledger.check()
+                self._take_requests()
+                self.dispatcher.give_up_overdue()
+                if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
+                    self._recover_and_remove(list(self.committer.changed_unsealed))
             if now >= self._rescan:
-                self._scan(now)
+                self._rescan = now + self._limits.rescan
+                self.intake.scan()
+                self._recover_and_remove(self.intake.live)
+                if self.intake.removes:
+                    self.intake.sweep()
             self._step()
             self._on_step(self)
             self._wait(min(tick, self._rescan))
@@ -156,13 +152,13 @@ class Engine:
                     break
                 continue
             self._wait(since + timeout)
-            reads_on = self._reads_on() and not self.trouble
+            reads_on = self._reads_on() and not self.committer.trouble
             if self.settlement.settled != progress or reads_on:
                 progress, since = self.settlement.settled, self.clock.monotonic()
             timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
         self.dispatcher.give_up_undecided()
-        self._committer.commit()
+        self.committer.commit()
         return self._result(timed_out=timed_out)
 
     def _result(self, *, timed_out: bool) -> ReplayResult:
@@ -179,46 +175,29 @@ class Engine:
             waiting=self.backlog.waiting,
             paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if len(queue)],
             timed_out=timed_out,
-            trouble=self.trouble,
+            trouble=self.committer.trouble,
         )
 
-    def _tick(self, now: float) -> None:
-        """Do the regular checks: see :attr:`Limits.tick`."""
-        if self.watcher is not None and self.watcher.check():
-            self._rescan = now
-        self._ledger.check()
-        self._take_requests()
-        self.dispatcher.give_up_overdue()
-        if self._committer.changed_unsealed and self.intake.idle and not self.in_flight:
-            self._recover_and_remove(list(self._committer.changed_unsealed))
-
-    def _scan(self, now: float) -> None:
-        self._rescan = now + self._limits.rescan
-        self.intake.scan()
-        self._recover_and_remove(self.intake.live)
-        if self._removes:
-            self.intake.sweep()
-
     def _take_requests(self) -> None:
-        if self.trouble:
+        if self.committer.trouble:
             return  # earlier requests are not committed yet
         try:
             self._requeue.take_requests()
         except (Unavailable, OSError) as error:
-            self._committer.note_trouble(error)
+            self.committer.note_trouble(error)
 
     def _step(self) -> None:
         """Read and send as much as the limits allow; commit what was answered, and remove finished files."""
-        if self.settlement.adjusts:
-            self._committer.commit()
-        if not self.trouble:
+        if self.settlement.changes.adjustments:
+            self.committer.commit()  # before a file is read, because its counts may be among them
+        if not self.committer.trouble:
             while self._reads_on():
                 found = self.intake.read()
                 if found is not None:
                     self.backlog.admit(*found)
             self.dispatcher.dispatch()
-        if self.trouble or not self.in_flight or self._committer.is_due():
-            self._committer.commit()
+        if self.committer.trouble or not self.in_flight or self.clock.monotonic() >= self.committer.due_at():
+            self.committer.commit()
 
     def _reads_on(self) -> bool:
         intake, backlog, limits = self.intake, self.backlog, self._limits
@@ -230,7 +209,7 @@ class Engine:
 
     def _finished(self) -> bool:
         """Whether a one-shot run is finished: every record that still waits needs an operator."""
-        if self.in_flight or self._reads_on() or self.trouble:
+        if self.in_flight or self._reads_on() or self.committer.trouble:
             return False
         pauses = [queue.health.pause for queue in self.backlog.queues.values() if len(queue)]
         return all(pause is not None and pause.needs_operator for pause in pauses)
@@ -238,7 +217,7 @@ class Engine:
     def _wait(self, until: float) -> None:
         """Wait for a call, until something is to be done; at most until ``until`` (seconds on the monotonic clock)."""
         now = self.clock.monotonic()
-        if self.trouble:
+        if self.committer.trouble:
             until = min(until, now + self._limits.tick)
         elif self._reads_on():
             until = now
@@ -249,12 +228,12 @@ class Engine:
     def _listen(self, until: float) -> None:
         """Wait for a call until ``until``, or until a commit is due; then make all calls that are in the inbox."""
         now = self.clock.monotonic()
-        if (due := self._committer.due_at()) is not None and not self.trouble:
-            until = min(until, max(now, due))
+        if not self.committer.trouble:
+            until = min(until, self.committer.due_at())
         try:
             call = self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait()
             call()
-            if self.in_flight > self.settings.in_flight // 2:
+            if len(self.in_flight) > self.settings.in_flight // 2:
                 time.sleep(_GATHER)
             while True:
                 self.inbox.get_nowait()()
@@ -266,14 +245,14 @@ class Engine:
         until = self.clock.monotonic() + self._limits.drain
         while self.in_flight and self.clock.monotonic() < until:
             self._listen(until)
-            if self._committer.is_due():
-                self._committer.commit()
-        self._committer.commit()
+            if self.clock.monotonic() >= self.committer.due_at():
+                self.committer.commit()
+        self.committer.commit()
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""
         waiting = recover(self.backlog, segments, self._is_gone)
         if waiting and self.intake.idle:
             self._rescan = self.clock.monotonic()  # they wait for a scan
-        self._committer.changed_unsealed = set(waiting)
-        self._committer.commit(segments, writers_may_be_gone=True)
+        self.committer.changed_unsealed = set(waiting)
+        self.committer.commit(segments)

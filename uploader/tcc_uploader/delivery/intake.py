@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 
 from tcc_uploader.ledger.rows import SegmentRow
@@ -23,7 +23,8 @@ class Intake:
     """All sources of records: the files of spools, files given by path, and segments in archive sources."""
 
     def __init__(self, ledger: Ledger, sources: Sources, *, removes: bool) -> None:
-        self.spools = tuple(sources.spools)
+        self.sources = sources
+        self.removes = removes
         self.unreadable: dict[Path, str] = {}
         """The files and spools that can't be read, each with the reason."""
         self.scans = 0
@@ -33,11 +34,9 @@ class Intake:
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
         self.bytes_read = 0
         self._ledger = ledger
-        self._sources = sources
-        self._removes = removes
         self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk; None when all were read."""
-        self._handles = 0
+        self._handles = count(1)
         self._by_path: dict[str, Segment] = {}
         """The files that are not finished, by path."""
         self._finished = Counts()
@@ -70,7 +69,7 @@ class Intake:
     @property
     def problems(self) -> list[str]:
         """The problems found so far in archive sources."""
-        return [text for archive in self._sources.archives for text in archive.problems]
+        return [text for archive in self.sources.archives for text in archive.problems]
 
     @property
     def unended(self) -> int:
@@ -80,7 +79,7 @@ class Intake:
     @property
     def newer(self) -> list[Path]:
         """Files that only a newer version can read."""
-        return [*self._newer, *(path for archive in self._sources.archives for path in archive.newer)]
+        return [*self._newer, *(path for archive in self.sources.archives for path in archive.newer)]
 
     @property
     def reads_stream(self) -> bool:
@@ -107,14 +106,14 @@ class Intake:
         gone = {*self._by_path, *self._done.files}
         self._empty.clear()
         self._scanned.clear()
-        for spool in self.spools:
+        for spool in self.sources.spools:
             self.unreadable.pop(spool, None)
             try:
                 self._scanned.extend(sorted(self._files_to_read(spool, gone)))
             except OSError as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # this spool was not listed
-        for file in map(str, self._sources.files):
+        for file in map(str, self.sources.files):
             gone.discard(file)
             if file not in self._by_path and file not in self._done.files:
                 self._scanned.append(file)
@@ -136,8 +135,7 @@ class Intake:
 
     def add(self, segment: Segment) -> None:
         """Register a file under a new handle."""
-        self._handles += 1
-        segment.handle = self._handles
+        segment.handle = next(self._handles)
         self.by_handle[segment.handle] = segment
 
     def counted(self, number: int) -> Segment | None:
@@ -147,8 +145,7 @@ class Intake:
     def finish(self, segment: Segment) -> None:
         """Stop tracking a file that is finished and stays on disk."""
         if segment.stream is None:
-            size = segment.size if segment.limit is None else segment.limit
-            self._done.add(Seen(segment.file, segment.identity, size), sealed=segment.seal is not None)
+            self._done.add(Seen(segment.file, segment.identity, segment.size), sealed=segment.seal is not None)
         self.forget(segment)
 
     def forget(self, segment: Segment) -> None:
@@ -165,7 +162,7 @@ class Intake:
     def claim(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
         """Yield the segments that can't grow any more, claimed; remove the files when the block ends without error.
 
-        The block must commit them as finished, or take those that must stay out of the list.
+        The block must commit them as finished.
         """
         with removal.claimed(candidates) as claimed:
             yield claimed
@@ -230,8 +227,7 @@ class Intake:
         return segment, found
 
     def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]]]:
-        """Yield the records of archive sources, one segment after the other."""
-        for segment in chain.from_iterable(archive.segments() for archive in self._sources.archives):
+        for segment in chain.from_iterable(archive.segments() for archive in self.sources.archives):
             while segment.file in self._by_path:  # an archive may have two members with the same name
                 segment.file += "~"
             self._take_up(segment, self._ledger.segment(segment.id))
@@ -254,7 +250,7 @@ class Intake:
             self._done.add(seen, sealed=False)
             return None
         row = self._ledger.segment(segment.id)
-        stays = segment.format is Format.PLAIN or not self._removes or (row is not None and row.damaged)
+        stays = segment.format is Format.PLAIN or not self.removes or (row is not None and row.damaged)
         if row is not None and row.finished and not row.counts.pending and stays and row.size == seen.size:
             self._finished += row.counts
             self._finished_damage += row.damaged + bool(row.torn)

@@ -2,10 +2,9 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
@@ -21,16 +20,10 @@ from tcc_uploader.model.letter import Letter
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
+from .intake import Intake
 from .line_cache import LineCache
 
 _log = logging.getLogger(__name__)
-
-
-class _UnwrittenLetter(NamedTuple):
-    segment: Segment
-    letter: Letter
-    key: bytes
-    digest: int
 
 
 @dataclass(slots=True, eq=False)
@@ -41,12 +34,11 @@ class Settlement:
     """Holds what was committed."""
     state: Path
     cache: LineCache
-    counted: Callable[[int], Segment | None]
-    """Returns the open file of the ledger's segment with this number: see :meth:`Intake.counted`."""
+    intake: Intake
     changes: Changes = field(default_factory=Changes)
     """What the next commit writes, without the rows of ``touched``."""
-    unwritten_letters: deque[_UnwrittenLetter] = field(default_factory=deque)
-    """Letters that must be written before the ledger says that their records are dead."""
+    unwritten_letters: deque[tuple[Segment, Letter, LetterRow]] = field(default_factory=deque)
+    """Letters that must be written before the ledger says that their records are dead, each with its row."""
     touched: set[Segment] = field(default_factory=set)
     """Segments whose counts have changed since the last commit."""
     total: Counts = field(default_factory=Counts)
@@ -56,31 +48,25 @@ class Settlement:
     answered: list[Path] = field(default_factory=list)
     """The files of letters that were delivered or dropped; they are removed after the commit."""
 
-    @property
-    def waits(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self.touched or self.unwritten_letters or self.changes)
-
-    @property
-    def adjusts(self) -> bool:
-        """Whether counts in the ledger are to be changed.  Commit this before you read a file."""
-        return bool(self.changes.adjustments)
-
-    def settle(self, segment: Segment, number: int, decision: Decision) -> None:
-        """Count the record on line ``number`` as settled without being sent."""
-        self._count(segment, number, decision)
-        self.total.duplicate += decision is Decision.DUPLICATE
+    def settle(self, segment: Segment, number: int, decision: Decision, *, newly: bool = False) -> None:
+        """Count the record on line ``number`` as settled; ``newly`` if this process delivered it or made its letter."""
+        self.settled += 1
+        if newly or decision is Decision.DUPLICATE:
+            self.total.add(decision)
+        self.cache.drop(segment.handle, number)
+        if segment.format is not Format.LETTER:
+            segment.counts.add(decision)
+            self.touched.add(segment)
+        elif decision is not Decision.DELIVERED:
+            self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
+        elif row := self.ledger.letter(segment.path.stem):
+            self.settle_letter(row, "delivered")
 
     def delivered(self, key: bytes, known: Known) -> None:
         """Note that the server has these bytes under this key.  A key keeps the place of its first delivery."""
         before = self.changes.delivered.setdefault(key, known)
         if before.place == known.place:
             self.changes.delivered[key] = known
-
-    def count_delivered(self, segment: Segment, number: int) -> None:
-        """Count the record on line ``number`` as delivered by this process."""
-        self._count(segment, number, Decision.DELIVERED)
-        self.total.delivered += 1
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
@@ -98,18 +84,18 @@ class Settlement:
 
     def _add_letter(self, segment: Segment, line: Line, cause: Cause, key: bytes, token: bytes) -> None:
         letter = store.letter_of(segment, line, cause)
-        self.unwritten_letters.append(_UnwrittenLetter(segment, letter, key, digest_of(token)))
+        place = Place(segment.number, line.number)
+        row = LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason)
+        self.unwritten_letters.append((segment, letter, row))
 
     def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
         while self.unwritten_letters:
-            segment, letter, key, digest = self.unwritten_letters[0]
+            segment, letter, row = self.unwritten_letters[0]
             store.write(self.state, letter)
             self.unwritten_letters.popleft()
-            place = Place(segment.number, letter.line)
-            self.changes.letters.append(LetterRow(letter.id, key, digest, place, "dead", letter.reason))
-            self._count(segment, letter.line, Decision.DEAD)
-            self.total.dead += 1
+            self.changes.letters.append(row)
+            self.settle(segment, letter.line, Decision.DEAD, newly=True)
             where = f"{segment.path} line {letter.line}"
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
 
@@ -119,9 +105,8 @@ class Settlement:
         Raises OSError, :class:`LedgerError`; nothing is lost then, so call this again later.
         """
         self.write_letters()
-        rows = {segment.number: row_of(segment, finished=False) for segment in self.touched}
-        rows |= {segment.number: row_of(segment, finished=True) for segment in finished}
-        self.changes.segments = rows
+        self.changes.segments = {segment.number: row_of(segment, finished=False) for segment in self.touched}
+        self.changes.segments |= {segment.number: row_of(segment, finished=True) for segment in finished}
         if not self.changes:
             return
         self.ledger.commit(self.changes)
@@ -142,22 +127,10 @@ class Settlement:
         if fate != "requeued":
             self.answered.append(store.path_of(self.state, row.id))
 
-    def _count(self, segment: Segment, number: int, decision: Decision) -> None:
-        """Count a settled record in its segment."""
-        self.settled += 1
-        self.cache.drop(segment.handle, number)
-        if segment.format is not Format.LETTER:
-            segment.counts.add(decision)
-            self.touched.add(segment)
-        elif decision is not Decision.DELIVERED:
-            self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
-        elif row := self.ledger.letter(segment.path.stem):
-            self.settle_letter(row, "delivered")
-
     def _adjust(self, place: Place, by: Counts) -> None:
         """Add to a segment's counts in the ledger, and in its open file if the file was read as far as this line."""
         self.changes.adjustments.append((place.segment, by))
-        segment = self.counted(place.segment)
+        segment = self.intake.counted(place.segment)
         if segment is not None:
             self.touched.add(segment)
             if place.line <= segment.lines:  # an unread line is counted when it is read

@@ -63,7 +63,7 @@ class StatusFile:
             watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
             destinations=[engine.backlog.report(queue) for queue in queues],
             last_success=max(successes, default=self._earlier_success),
-            trouble=engine.trouble,
+            trouble=engine.committer.trouble,
         )
         if self._written and report.model_copy(update={"updated": self._written.updated}) == self._written:
             return
