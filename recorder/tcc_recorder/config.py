@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tcc_schemas.default_dirs import spool_dir as default_spool_dir
-from tcc_schemas.endpoints import base_url, key_hint
+from tcc_schemas.endpoints import base_url, key_hint, without_secrets
 
 from .limited_log import log
 from .records import Route
@@ -120,7 +120,7 @@ def _route(url: str, key: str | None) -> Route:
         hint = key_hint(key) if key else None
     except UnicodeEncodeError:  # such a key can't be sent in a header either
         hint = None
-    return Route(url or None, hint)
+    return Route(without_secrets(url) or None, hint)
 
 
 def _spool_dir(environment: Mapping[str, str]) -> str:
