@@ -6,14 +6,12 @@ them.  ``_busy`` then says that the state is being changed further up the same s
 segment of its own.
 """
 
-import errno
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from tcc_recorder.config import WriterConfig
 from tcc_recorder.limited_log import log
-from tcc_schemas.lines import MAX_LINE
 
 from . import segment as files
 from .budget import Budget
@@ -125,8 +123,6 @@ class SpoolWriter:
         """Write a line; return its position, None if it was refused."""
         with self._mutex:
             try:
-                if len(line) > MAX_LINE:
-                    raise OSError(errno.EFBIG, f"a record of {len(line):,} bytes, and {MAX_LINE:,} are the most")
                 if self._busy or self._closed:
                     return self._write_alone(line)
                 self._busy = True
