@@ -1,5 +1,6 @@
 """The uploader's settings.  Each comes from the argument, else the environment, the settings file, or a default."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,16 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcc_schemas.default_dirs import spool_dir, state_dir
-from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, base_url, checked_url, origin_of
+from tcc_schemas.endpoints import (
+    CUSTOM_PATH,
+    FEEDBACK_PATH,
+    OFFLINE_KEY,
+    OTHER_PATHS,
+    PATHS,
+    base_url,
+    checked_url,
+    origin_of,
+)
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
@@ -30,6 +40,7 @@ class TomlFile(BaseModel):
     state_dir: str | None = None
     base_url: str | None = None
     allow_origins: list[str] = []
+    allow_paths: list[str] = []
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
     after: After = "delete"
 
@@ -49,6 +60,7 @@ class Settings:
     custom_url: str | None = None
     feedback_url: str | None = None
     allowed_origins: frozenset[str] = frozenset()
+    allowed_paths: frozenset[str] = PATHS
     in_flight: int = DEFAULT_IN_FLIGHT
     after: After = "delete"
 
@@ -66,6 +78,7 @@ def load(
     api_key_file: Path | None = None,
     adopt: Iterable[str] = (),
     allow_origins: Sequence[str] = (),
+    allow_paths: Sequence[str] = (),
     in_flight: int | None = None,
     after: After | None = None,
 ) -> Settings:
@@ -94,6 +107,7 @@ def load(
         custom_url=custom,
         feedback_url=feedback,
         allowed_origins=origins,
+        allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
         in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
         after=after or file.after,
     )
@@ -136,7 +150,7 @@ def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[st
     keys += _words(environment.get("TCC_API_KEY", "")) + _words(environment.get("TCC_API_KEYS", ""))
     if not all(key.isascii() and key.isprintable() for key in keys):
         raise SettingsError("an API key holds characters that an HTTP header can't carry: check how it was copied")
-    return tuple(dict.fromkeys(keys))
+    return tuple(dict.fromkeys(key for key in keys if key != OFFLINE_KEY))
 
 
 def _in_flight(argument: int | None, named: str) -> int:
@@ -147,6 +161,15 @@ def _in_flight(argument: int | None, named: str) -> int:
     if not 1 <= number <= MAX_IN_FLIGHT:
         raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
     return number
+
+
+def _paths(names: Iterable[str]) -> frozenset[str]:
+    """Return the paths to which records may be sent: the known ones, and ``/v1/NAME`` for each name."""
+    paths = [f"/v1/{name.removeprefix('/v1/')}" for name in names]
+    for path in paths:
+        if not re.fullmatch(OTHER_PATHS, path):
+            raise SettingsError(f"{path} can't be allowed: a path's name has 1 to 64 of a-z, 0-9 and -")
+    return PATHS.union(paths)
 
 
 def _words(text: str) -> list[str]:

@@ -118,11 +118,15 @@ def _chosen(settings: Settings, ids: Iterable[str], *, every: bool) -> list[Lett
 
 def _requeue_request(letter: Letter, *, edit: bool) -> LetterRequest:
     """Return the request to send a letter, edited if that is wanted.  A body that is no record ends the command."""
-    body = letter.body_bytes.decode(errors="replace")
-    if edit and (edited := click.edit(body, extension=".json")) is not None:  # None: the editor saved nothing
-        body = edited
+    body = letter.body_bytes
+    if edit and not letter.is_json:
+        fail(f"letter {letter.id} is no JSON text: it can only be sent as it is, without --edit", Exit.USAGE)
+    if edit and (edited := click.edit(body.decode(errors="replace"), extension=".json")) is not None:
+        body = edited.strip().encode()
+    if body == letter.body_bytes and letter.is_record:
+        return LetterRequest(action="requeue", letter=letter.id)
     try:
-        changed = with_body(letter, body.strip().encode())
+        changed = with_body(letter, body.strip())
     except ValueError as error:
         fail(f"letter {letter.id} can't be sent like this: {error}; it stays as it was (try --edit)", Exit.USAGE)
     return LetterRequest(action="requeue", letter=letter.id, letter_json=changed.model_dump_json())

@@ -29,6 +29,13 @@ SENDING_OPTIONS = (
         metavar="URL",
         help="Let records name a URL of this origin [env: TCC_ALLOW_ORIGINS].",
     ),
+    click.option(
+        "--allow-path",
+        "allow_paths",
+        multiple=True,
+        metavar="NAME",
+        help="Send records for /v1/NAME, which this version does not know [env: TCC_ALLOW_PATHS].",
+    ),
     click.option("--in-flight", type=int, help="Requests in flight at once [env: TCC_IN_FLIGHT; default: 32]."),
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

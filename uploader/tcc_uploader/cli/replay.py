@@ -80,15 +80,15 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     """Show what a replay would do."""
     with reading(settings) as ledger:
         found = take_survey(sources, ledger)
-    counts, unheld = found.counts, found.unheld(settings)
+    counts, blocked = found.counts, found.blocked(settings)
     if as_json:
-        report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "keys_not_held": unheld}
+        report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}
         click.echo(json_text(_counts_json(counts) | report))
     else:
         newer, unreadable = len(found.newer), len(found.unreadable)
         click.echo(_counts_line(counts, "delivered before", "would be sent", found.damage, newer, unreadable))
         note(
-            *(f"{number:,} of them would wait: no key with the hint {hint} is held" for hint, number in unheld.items()),
+            *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
             *unreadable_lines(found.unreadable),
             *capped(found.archives, str),
         )

@@ -45,6 +45,8 @@ def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
         path=line.path or "",
         record_url=line.url,
         key=line.key,
+        type=line.type,
+        encoding=line.encoding,
         died_at=now_text(),
         body=body_text(cause.body),
     )
@@ -127,4 +129,6 @@ def letter_line(letter: Letter) -> Line:
         key=letter.key,
         converted=False,
         data=letter.body_bytes,
+        type=letter.type,
+        encoding=letter.encoding,
     )

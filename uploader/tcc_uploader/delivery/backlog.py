@@ -1,10 +1,11 @@
 """The backlog: pending records by destination.  They are queued when read, and judged again before they are sent."""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tcc_schemas.endpoints import PATHS
+from tcc_schemas.endpoints import OTHER_PATHS
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
@@ -25,7 +26,7 @@ from .intake import Intake
 from .line_cache import LineCache
 from .queue import DestinationQueue, DestinationReport
 from .record import History, Record, RecordEvent
-from .routing import Destination, Router
+from .routing import Destination, Router, wish_of
 from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
@@ -77,12 +78,11 @@ class Backlog:
 
     def enqueue(self, segment: Segment, line: Line) -> None:
         """Queue a record for its destination without asking the ledger."""
-        path = line.path or ""
-        if path not in PATHS:
-            cause = Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body)
+        if not re.fullmatch(OTHER_PATHS, line.path or ""):
+            cause = Cause("refused_path", f"there can be no endpoint at {(line.path or '')[:200]!r}", line.body)
             self.dead_letter(segment, line, cause)
             return
-        route = self.router.route(path, line.url, line.key)
+        route = self.router.route(wish_of(line))
         queue = self.queues.get(route.destination)
         if queue is None:
             queue = self.queues[route.destination] = DestinationQueue(route, self.clock.wall())

@@ -96,13 +96,14 @@ class Dispatcher:
         record.on(RecordEvent.SENT)
         record.sent_at = self.clock.monotonic()
         self.in_flight.add(record)
-        batch = record.history.batch
+        queue, line, batch = self._queue_of(record), record.line, record.history.batch
+        url, api_key = queue.destination.url, queue.api_key or ""
         if batch is None:
-            body, token = record.line.body, record.token
+            content_type = line.type or "application/json"
+            request = Request(url, api_key, line.body, record.token, content_type, line.encoding)
         else:
-            body, token = batch.left[0].body, idempotency_token(*batch.left[0])
-        queue = self._queue_of(record)
-        self.pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
+            request = Request(url, api_key, batch.left[0].body, idempotency_token(*batch.left[0]))
+        self.pool.submit(record, request)
 
     def _take_back(self) -> None:
         """Queue again all requests, to any destination, that no thread has begun.  Called when a destination pauses."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, key_hint, origin_of
+from tcc_schemas.lines import Line
 from tcc_uploader.settings import Settings
 
 
@@ -24,23 +25,40 @@ class Route(NamedTuple):
     remedy: str = ""
 
 
+class Wish(NamedTuple):
+    """What a record says about where it goes: its ``path``, ``url`` and ``key`` members, and an unknown member."""
+
+    path: str
+    url: str | None = None
+    hint: str | None = None
+    unknown: str = ""
+
+
+def wish_of(line: Line) -> Wish:
+    """Return what a record says about where it goes."""
+    return Wish(line.path or "", line.url, line.key, line.unknown)
+
+
 class Router:
     """Finds the routes of records, from the settings.  Routes are cached."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keys: Mapping[str, str] = {key_hint(key): key for key in settings.api_keys}
-        self._routes: dict[tuple[str, str | None, str | None], Route] = {}
+        self._keys: Mapping[str | None, str] = {key_hint(key): key for key in settings.api_keys}
+        self._routes: dict[Wish, Route] = {}
 
-    def route(self, path: str, url: str | None, hint: str | None) -> Route:
-        """Return the route for a record's ``path``, ``url`` and ``key`` members.  Raises nothing: see ``blocked``."""
-        wanted = (path, url, hint)
-        found = self._routes.get(wanted)
+    def route(self, wish: Wish) -> Route:
+        """Return the route for a record.  Raises nothing: see ``blocked``."""
+        found = self._routes.get(wish)
         if found is None:
-            found = self._routes[wanted] = self._find(path, url, hint)
+            found = self._routes[wish] = self._find(wish)
         return found
 
-    def _find(self, path: str, url: str | None, hint: str | None) -> Route:
+    def _find(self, wish: Wish) -> Route:
+        path, url, hint, unknown = wish
+        if unknown:
+            remedy = f"their member {unknown[:64]!r} is of a newer version: upgrade tcc-upload"
+            return Route(Destination("(records of a newer version)", None), None, "unknown member", remedy)
         key = self._key_for(hint)
         target = self._configured_url(path, key)
         if url is not None:
@@ -53,6 +71,12 @@ class Router:
                     f"a record asks for {url[:200]!r}, which nobody allowed: add --allow-origin if you trust it",
                 )
             target = trusted
+        if path not in self._settings.allowed_paths:
+            name = path.removeprefix("/v1/")
+            remedy = (
+                f"this version does not know {path}: upgrade tcc-upload, or use --allow-path {name} if you trust it"
+            )
+            return Route(Destination(target, hint), key, "unknown path", remedy)
         if key is None:
             remedy = (
                 f"no key with the hint {hint} is held: set TCC_API_KEYS, or use --adopt {hint} "

@@ -1,13 +1,15 @@
 """Scan files and change nothing: what is pending, what would be sent.  For ``status``, ``doctor`` and ``--dry-run``."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tcc_schemas.endpoints import PATHS, key_hint
+from tcc_schemas.endpoints import OTHER_PATHS
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.delivery.routing import Router, Wish, wish_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_all, judge_invalid
 from tcc_uploader.ledger.sqlite import Ledger
@@ -62,15 +64,17 @@ class Survey(FileReport):
     """Damaged places; what is wrong with archives is counted, too."""
     oldest_pending: str | None = None
     segment_ids: set[str] = field(default_factory=set)
-    pending_by_key: Counter[str] = field(default_factory=Counter)
-    """Pending records by the hint of their key; the hint is empty for records that were made without a key."""
+    pending: Counter[Wish] = field(default_factory=Counter)
+    """Pending records by where they are to go."""
 
-    def unheld(self, settings: Settings) -> dict[str, int]:
-        """Return how many pending records can't be sent under these settings, by the hint of the key they need."""
-        held = {key_hint(key) for key in settings.api_keys} | settings.adopt
-        if settings.api_keys:
-            held.add("")  # what was made without a key goes with the default key
-        return {hint or "(none)": number for hint, number in sorted(self.pending_by_key.items()) if hint not in held}
+    def blocked(self, settings: Settings) -> dict[str, int]:
+        """Return how many pending records can't be sent under these settings, by what is to be done about it."""
+        router, found = Router(settings), Counter[str]()
+        for wish, number in self.pending.items():
+            route = router.route(wish)
+            if route.blocked:
+                found[route.remedy] += number
+        return dict(sorted(found.items()))
 
 
 def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
@@ -118,13 +122,13 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
         for line, key, judged in judge_all(ledger, segment.number, lines, seen, settled=True):
             if judged is not Decision.SEND:
                 segment.counts.add(judged)
-            elif line.path not in PATHS:
+            elif not re.fullmatch(OTHER_PATHS, line.path or ""):
                 segment.counts.add(Decision.DEAD)
             else:
                 place = Place(segment.number, line.number)
                 seen[key] = Known(digest_of(idempotency_token(line.kind, line.id, line.body)), place)
                 result.oldest_pending = min(result.oldest_pending or line.at, line.at)
-                result.pending_by_key[line.key or ""] += 1
+                result.pending[wish_of(line)] += 1
     for run_id, run in segment.journal.open.items() if not segment.seal else ():
         _count_recovered(segment, run_id, Place(segment.number, run.place.number), ledger)
     return damage

@@ -2,12 +2,13 @@
 
 import base64
 import hashlib
+import re
 from datetime import UTC, datetime
 
 import orjson
 from pydantic import BaseModel
 
-from tcc_schemas.endpoints import PATHS
+from tcc_schemas.endpoints import OTHER_PATHS
 from tcc_schemas.lines import Line, RawLine
 from tcc_schemas.plain import plain_record
 
@@ -35,8 +36,22 @@ class Letter(BaseModel):
     record_url: str | None = None
     key: str | None = None
     """The hint of the API key that the record was made with."""
+    type: str | None = None
+    """The body's content type; None: JSON."""
+    encoding: str | None = None
+    """The body's content encoding; None: it is not encoded."""
     died_at: str
     body: str
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it can be sent as it is: it is of some kind, and for something that can be an endpoint."""
+        return bool(self.kind and re.fullmatch(OTHER_PATHS, self.path))
+
+    @property
+    def is_json(self) -> bool:
+        """Whether its body is JSON text, which an operator can edit."""
+        return self.encoding is None and "protobuf" not in (self.type or "")
 
     @property
     def body_bytes(self) -> bytes:
@@ -60,7 +75,7 @@ def with_body(letter: Letter, body: bytes) -> Letter:
     Raises ValueError if the body is not JSON, or is not a wire item although it must be.
     """
     changed = letter.model_copy(update={"body": body_text(body)})
-    if letter.kind and letter.path in PATHS:
+    if letter.is_record:
         orjson.loads(body)
         return changed
     record = plain_record(RawLine(letter.line, 0, len(body), body.replace(b"\n", b" ")))

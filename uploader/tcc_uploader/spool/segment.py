@@ -140,9 +140,12 @@ class Segment:
 
     @property
     def removable(self) -> bool:
-        """Whether the file may be removed when settled and its writer is gone; a damaged file is kept as evidence."""
-        undamaged = self.format is Format.SEGMENT and not self.damaged and not self.cut
-        return undamaged and (self.seal is not None or not self.journal.undecided)
+        """Whether the file may be removed when settled and its writer is gone.
+
+        A damaged file is kept as evidence, and one with lines of an unknown kind for a newer version.
+        """
+        whole = self.format is Format.SEGMENT and not (self.damaged or self.cut or self.skipped)
+        return whole and (self.seal is not None or not self.journal.undecided)
 
     @property
     def damage(self) -> int:
