@@ -21,14 +21,15 @@ class Shell:
 
     def __init__(self, folder: Path, server: FaultServer) -> None:
         self.spool = folder / "spool"
-        self.state = folder / "state"
+        self.state = folder / "state" / "here"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "TCC_API_KEY": KEY,
             "TCC_BASE_URL": server.url,
             "TCC_SPOOL_DIR": str(self.spool),
-            "TCC_STATE_DIR": str(self.state),
+            "TCC_STATE_DIR": str(self.state.parent),
+            "TCC_TARGET": self.state.name,
         }
         self.printed = ""
 

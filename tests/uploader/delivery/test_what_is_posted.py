@@ -35,6 +35,7 @@ def with_member(line: bytes, member: bytes) -> bytes:
         ("/v1/mastra", b'{"runId":"plain"}', {}),
         *((f"/v1/{name}", b"{}", {}) for name in ("pi", "openclaw")),
     ],
+    ids=["traces", "otel-steps", "claude", "mastra", "pi", "openclaw"],
 )
 def test_a_body_is_sent_byte_for_byte_with_its_type_and_encoding(
     rig: Rig, server: FaultServer, path: str, body: bytes, members: dict[str, object]

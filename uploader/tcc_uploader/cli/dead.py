@@ -17,7 +17,7 @@ from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import deliver_once, fail, note, reading
+from .session import deliver_once, fail, note, reading, targets_of
 from .text import json_text, plural, result_hints, told, unreadable_lines
 
 _CHOICE = (
@@ -34,12 +34,20 @@ def dead_command() -> None:
 @dead_command.command("list")
 @with_options(*STATE_OPTIONS, AS_JSON)
 def list_command(*, as_json: bool, **options: Any) -> None:
-    """List the dead letters, a line each, with the reason."""
-    found = _dead_letters(settings_from(options)).values()
+    """List the dead letters of every target, a line each, with the reason."""
+    targets = targets_of(settings_from(options))
+    found = [(settings.state_dir.name, letter) for settings in targets for letter in _dead_letters(settings).values()]
     if as_json:
-        click.echo(json_text(list(found)))
-    else:
-        click.echo("\n".join(map(_letter_line, found)) or "no dead letters")
+        click.echo(json_text([{"target": target, **letter.model_dump()} for target, letter in found]))
+        return
+    told_before = targets[0].state_dir.name
+    for target, letter in found:
+        if target != told_before:
+            click.echo(f"target {target}:")
+        told_before = target
+        click.echo(_letter_line(letter))
+    if not found:
+        click.echo("no dead letters")
 
 
 @dead_command.command("show")

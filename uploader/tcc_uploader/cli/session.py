@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from typing import NoReturn
 
 import click
@@ -19,7 +20,7 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.state import StateHeldError, held
+from tcc_uploader.state import OldLayoutError, StateHeldError, held, last_change, targets_in
 
 from .exit_codes import Exit
 from .progress import progress_bar
@@ -31,6 +32,7 @@ def working(settings: Settings) -> Iterator[Ledger]:
 
     Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
     """
+    targets_of(settings)
     with ExitStack() as stack:
         with ending(settings, LedgerError, OSError):
             stack.enter_context(held(settings.state_dir))
@@ -47,6 +49,20 @@ def ending(settings: Settings, *errors: type[Exception]) -> Iterator[None]:
         fail(str(error), Exit.STATE_HELD)
     except errors as error:
         fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
+
+
+def targets_of(settings: Settings) -> list[Settings]:
+    """Return the settings for each target found in the state directory, first the one that the settings name.
+
+    If they name none, the first is production, or what was used last.  A layout without targets ends the command.
+    """
+    try:
+        found = targets_in(settings.state_dir.parent)
+    except OldLayoutError as error:
+        fail(str(error), Exit.OPERATOR_NEEDED)
+    if not (settings.names_target or settings.state_dir in found) and found:
+        settings = replace(settings, state_dir=max(found, key=last_change))
+    return [settings, *(replace(settings, state_dir=target) for target in found if target != settings.state_dir)]
 
 
 @contextmanager

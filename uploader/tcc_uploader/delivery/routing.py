@@ -85,12 +85,17 @@ class Router:
                 else "no key is held: set TCC_API_KEY"
             )
             return Route(Destination(target, hint), None, "key not held", remedy)
+        settings = self._settings
+        if url is None and origin_of(settings.base_url_for(key)) != origin_of(
+            settings.base_url_for(settings.default_key)
+        ):
+            remedy = "the key of another server: run once more with this key first"
+            return Route(Destination(target, key_hint(key)), None, "key of another server", remedy)
         return Route(Destination(target, key_hint(key)), key)
 
     def _key_for(self, hint: str | None) -> str | None:
-        default = next(iter(self._settings.api_keys), None)
         if hint is None or hint in self._settings.adopt:
-            return default
+            return self._settings.default_key
         return self._keys.get(hint)
 
     def _configured_url(self, path: str, key: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +75,12 @@ class Survey(FileReport):
             if route.blocked:
                 found[route.remedy] += number
         return dict(sorted(found.items()))
+
+
+def spools_read(spools: Iterable[Path], ledger: Ledger) -> list[Path]:
+    """Return those of ``spools`` of which the ledger knows a file.  Raises :class:`LedgerError`."""
+    known = {str(Path(row.path).parent) for row in ledger.segments()}
+    return [spool for spool in spools if file_name(spool) in known]
 
 
 def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
