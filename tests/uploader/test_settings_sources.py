@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tcc_schemas.endpoints import PATHS as KNOWN_PATHS
+from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.settings import SettingsError, load
 
 HOST = "api.thecontext.company"
@@ -117,7 +118,7 @@ def test_a_settings_file_that_cannot_be_meant_is_refused(tmp_path: Path, content
 @pytest.mark.parametrize(
     ("environment", "custom", "feedback"),
     [
-        ({}, None, None),
+        ({}, "https://dev.thecontext.company/v1/custom", "https://dev.thecontext.company/v1/feedback"),
         ({"TCC_URL": "http://localhost:1/v1/custom"}, "http://localhost:1/v1/custom", "http://localhost:1/v1/feedback"),
         ({"TCC_URL": "http://localhost:1/hook"}, "http://localhost:1/hook", "http://localhost:1/v1/feedback"),
         (
@@ -125,13 +126,17 @@ def test_a_settings_file_that_cannot_be_meant_is_refused(tmp_path: Path, content
             "http://localhost:1/x",
             "http://localhost:2/f",
         ),
-        ({"TCC_URL": "http://localhost:1/x", "TCC_BASE_URL": "http://localhost:2"}, "http://localhost:1/x", None),
+        (
+            {"TCC_URL": "http://localhost:1/x", "TCC_BASE_URL": "http://localhost:2"},
+            "http://localhost:1/x",
+            "http://localhost:2/v1/feedback",
+        ),
     ],
 )
-def test_feedback_goes_beside_its_run(environment: Mapping[str, str], custom: str | None, feedback: str | None) -> None:
+def test_feedback_goes_beside_its_run(environment: dict[str, str], custom: str, feedback: str) -> None:
     """A custom URL takes the feedback to its own host, never to one that nobody named."""
-    settings = load(environment)
-    assert (settings.custom_url, settings.feedback_url) == (custom, feedback)
+    router = Router(load(environment | {"TCC_API_KEY": "dev_key"}))
+    assert [router.route(Wish(path)).destination.url for path in ("/v1/custom", "/v1/feedback")] == [custom, feedback]
 
 
 @pytest.mark.parametrize(

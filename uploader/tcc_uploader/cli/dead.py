@@ -40,9 +40,9 @@ def list_command(*, as_json: bool, **options: Any) -> None:
     if as_json:
         click.echo(json_text([{"target": target, **letter.model_dump()} for target, letter in found]))
         return
-    told_before = targets[0].state_dir.name
+    told_before = ""
     for target, letter in found:
-        if target != told_before:
+        if len(targets) > 1 and target != told_before:
             click.echo(f"target {target}:")
         told_before = target
         click.echo(_letter_line(letter))
