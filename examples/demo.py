@@ -75,9 +75,7 @@ def main() -> None:
         sandbox.communicate()
         if sandbox.returncode != 0 or replay.returncode != 77:
             sys.exit("the demo did not end as it should")
-    say(
-        "Done. Exit code 77 of the replay means: a record waits that only a newer version can send. It is a sample, too."
-    )
+    say("Done. Exit code 77: a record waits that only a newer version can send; the samples hold one on purpose.")
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(shell: Shell, server: Fault
     [
         ("key", "401"),
         ("no key", "none is held"),
-        ("unheld", "no key with the hint abcdef01 is held"),
+        ("unheld", "pending records would wait"),
         ("open spool", "everybody may write to it"),
     ],
 )

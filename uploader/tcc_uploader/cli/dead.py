@@ -118,10 +118,14 @@ def _chosen(settings: Settings, ids: Iterable[str], *, every: bool) -> list[Lett
     wanted = found if every else list(ids)
     if not (wanted or every):
         raise click.UsageError("name letters by their ids, or say --all")
+    chosen = []
     for ident in wanted:
-        if ident not in found:
-            fail(f"there is no dead letter {ident}: see `tcc-upload dead list`", Exit.USAGE)
-    return [found[ident] for ident in wanted]
+        letters = [letter for letter in found.values() if letter.id.startswith(ident)]
+        if len(letters) != 1:
+            what = f"{len(letters)} dead letters begin with" if letters else "there is no dead letter"
+            fail(f"{what} {ident}: see `tcc-upload dead list`", Exit.USAGE)
+        chosen += letters
+    return chosen
 
 
 def _requeue_request(letter: Letter, *, edit: bool) -> LetterRequest:

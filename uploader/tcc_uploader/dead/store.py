@@ -27,7 +27,7 @@ class Cause(NamedTuple):
     url: str | None = None
 
 
-def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
+def letter_of(segment: Segment, line: Line, cause: Cause, digest: int) -> Letter:
     """Return the letter for a record that can't be delivered, or for a line that is no record."""
     return Letter(
         id=letter_id(segment.id, line.number),
@@ -47,6 +47,7 @@ def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
         key=line.key,
         type=line.type,
         encoding=line.encoding,
+        digest=digest,
         died_at=now_text(),
         body=body_text(cause.body),
     )
@@ -77,13 +78,18 @@ def read(path: Path) -> Letter:
     return Letter.model_validate_json(path.read_bytes())
 
 
+def files(state: Path) -> list[Path]:
+    """Return the files of all letters."""
+    return sorted((state / FOLDER).glob("*.json"))
+
+
 def dead_letters(state: Path, ledger: Ledger, unreadable: dict[Path, str]) -> dict[str, Letter]:
     """Return the dead letters by id, oldest first, without those that were requeued, delivered or dropped.
 
     Adds the files that can't be read to ``unreadable``, each with the reason.  Raises :class:`LedgerError`.
     """
     found = []
-    for path in sorted((state / FOLDER).glob("*.json")):
+    for path in files(state):
         try:
             letter = read(path)
         except (OSError, ValueError) as error:

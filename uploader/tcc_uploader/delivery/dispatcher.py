@@ -126,7 +126,7 @@ class Dispatcher:
             return
         item = batch.left.pop(0)
         batch.delivered += 1
-        self.settlement.delivered(dedupe_key(item.kind, item.id), _known(item, record))
+        self.settlement.delivered(_item_key(item, record), _known(item, record))
         self._go_on(record, batch)
 
     def _refused(self, record: Record, answer: Answer, *, divisible: bool) -> None:
@@ -145,11 +145,12 @@ class Dispatcher:
             self._refused_whole(record, answer)
 
     def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
-        """Yield the items that are not delivered yet: an earlier process may have died while it sent the items."""
-        keys = [dedupe_key(item.kind, item.id) for item in items]
-        known = self.settlement.ledger.delivered(keys)
-        for key, item in zip(keys, items, strict=True):
-            if known.get(key) != _known(item, record):
+        """Yield the items that are not delivered yet, from here or elsewhere."""
+        keys = [(_item_key(item, record), dedupe_key(item.kind, item.id)) for item in items]
+        known = self.settlement.ledger.delivered(key for pair in keys for key in pair)
+        for pair, item in zip(keys, items, strict=True):
+            digest = _known(item, record).digest
+            if not any(other.digest == digest for key in pair for other in known.get(key, ())):
                 yield item
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
@@ -207,4 +208,10 @@ class Dispatcher:
 
 def _known(item: Item, record: Record) -> Known:
     """Return what the ledger stores for an item of ``record`` that was delivered alone."""
-    return Known(digest_of(idempotency_token(*item)), record.place)
+    return record.known._replace(digest=digest_of(idempotency_token(*item)))
+
+
+def _item_key(item: Item, record: Record) -> bytes:
+    """Return the key for an item that was delivered alone: a run's own item is not yet the record, which has its id."""
+    key = dedupe_key(item.kind, item.id)
+    return dedupe_key(f"item {item.kind}", item.id) if key == record.key else key

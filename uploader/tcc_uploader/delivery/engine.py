@@ -77,7 +77,7 @@ class Engine:
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, removes=removes)
         cache = LineCache()
-        self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake.counted)
+        self.settlement = Settlement(ledger, settings.state_dir, cache, self.clock, self.intake.counted)
         in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, in_flight, cache, self.clock)
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
@@ -125,6 +125,7 @@ class Engine:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
         self.watcher = Watcher(self.intake.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
         tick = self.clock.monotonic()
+        self._requeue.reconcile()
         self._requeue.send_requeued()
         while not self._stopping:
             now = self.clock.monotonic()
@@ -140,6 +141,7 @@ class Engine:
 
     def run_once(self, timeout: float) -> ReplayResult:
         """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`."""
+        self._requeue.reconcile()
         self._requeue.send_requeued()
         self._take_requests()
         self.intake.scan()
@@ -162,6 +164,7 @@ class Engine:
             timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
         self.dispatcher.give_up_undecided()
+        self._requeue.adopt_orphans()
         self._committer.commit()
         return self._result(timed_out=timed_out)
 
@@ -189,6 +192,8 @@ class Engine:
         self._ledger.check()
         self._take_requests()
         self.dispatcher.give_up_overdue()
+        if self.intake.idle and self.intake.scans:
+            self._requeue.adopt_orphans()
         if self._committer.changed_unsealed and self.intake.idle and not self.in_flight:
             self._recover_and_remove(list(self._committer.changed_unsealed))
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tcc_uploader.ledger.judge import known_of
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
 from tcc_uploader.spool import reader
@@ -68,8 +69,8 @@ class Recovery:
         if line is None:
             return
         key = dedupe_key(line.kind, line.id)
-        delivered = self.settlement.ledger.delivered([key]).get(key)
-        decision = self.backlog.judge_now(segment, line, key, delivered)
+        delivered = self.settlement.ledger.delivered([key]).get(key, ())
+        decision = self.backlog.judge_now(key, known_of(line, segment.number), delivered)
         if decision in (Decision.DUPLICATE, Decision.CONFLICT):
             return  # the run did end: its record was in a segment that is gone
         segment.counts.records += 1

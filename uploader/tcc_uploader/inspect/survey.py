@@ -14,7 +14,7 @@ from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_all, judge_invalid
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
-from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.model.keys import ByKey, dedupe_key
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool import reader
@@ -92,7 +92,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
     result = Survey()
-    seen: dict[bytes, Known] = {}
+    seen = ByKey[Known]()
 
     def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
@@ -112,7 +112,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     return result
 
 
-def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: Survey) -> list[Damage]:
+def examine(segment: Segment, ledger: Ledger, seen: ByKey[Known], result: Survey) -> list[Damage]:
     """Read a file to its end and count on ``segment`` how its records are settled; return its damaged lines.
 
     ``seen`` are the keys of pending records met so far.  Raises OSError.
@@ -125,14 +125,13 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
             decision = judge_invalid(ledger, segment.number, invalid)
             segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, key, judged in judge_all(ledger, segment.number, lines, seen, settled=True):
+        for line, key, record, judged in judge_all(ledger, segment.number, lines, seen, settled=True):
             if judged is not Decision.SEND:
                 segment.counts.add(judged)
             elif not re.fullmatch(OTHER_PATHS, line.path or ""):
                 segment.counts.add(Decision.DEAD)
             else:
-                place = Place(segment.number, line.number)
-                seen[key] = Known(digest_of(idempotency_token(line.kind, line.id, line.body)), place)
+                seen.put(key, record.hint, record)
                 result.oldest_pending = min(result.oldest_pending or line.at, line.at)
                 result.pending[wish_of(line)] += 1
     for run_id, run in segment.journal.open.items() if not segment.seal else ():
@@ -143,9 +142,9 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
 def _count_recovered(segment: Segment, run_id: str, place: Place, ledger: Ledger) -> None:
     """Count a run without an end if it was recovered; else nobody knows yet whether its process lives."""
     key = dedupe_key("run", run_id)
-    known = ledger.delivered([key]).get(key)
+    known = ledger.delivered([key]).get(key, ())
     fate = next((Decision(row.fate) for row in ledger.letters(key) if row.place == place), None)
-    if fate is None and known is not None and known.place == place:
+    if fate is None and any(other.place == place for other in known):
         fate = Decision.DELIVERED
     if fate is not None:
         segment.counts.records += 1

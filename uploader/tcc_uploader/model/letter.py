@@ -40,6 +40,8 @@ class Letter(BaseModel):
     """The body's content type; None: JSON."""
     encoding: str | None = None
     """The body's content encoding; None: it is not encoded."""
+    digest: int
+    """The digest of the whole record, of which ``body`` may be a part: see :func:`.keys.digest_of`."""
     died_at: str
     body: str
 
@@ -60,8 +62,8 @@ class Letter(BaseModel):
 
 
 def letter_id(segment_id: str, line: int) -> str:
-    """Return the id of the letter for a line of a segment: 12 hex digits, always the same for this line."""
-    return hashlib.sha256(f"{segment_id}\0{line}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    """Return the id of the letter for a line of a segment: 32 hex digits, the same whatever the target."""
+    return hashlib.sha256(f"{segment_id}\0{line}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def body_text(body: bytes) -> str:
