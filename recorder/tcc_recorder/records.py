@@ -3,7 +3,8 @@
 from typing import Any, Final, NamedTuple
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
-from tcc_schemas.lines import MAX_LINE, encode
+from tcc_schemas.lines import encode
+from tcc_schemas.splitter import MAX_LINE
 
 from .redact.policy import apply_policy
 from .values import json_bytes, without_surrogates

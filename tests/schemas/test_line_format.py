@@ -9,18 +9,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from support.faults import AT, SegmentFile, step_item, tool_call_item
-from tcc_schemas import lines
-from tcc_schemas.lines import (
-    Damage,
-    Line,
-    LineReader,
-    RawLine,
-    crc_of,
-    decode,
-    encode,
-    other_version,
-)
+from tcc_schemas import splitter
+from tcc_schemas.lines import Damage, Line, LineReader, crc_of, decode, encode, other_version
 from tcc_schemas.records import SpoolLine
+from tcc_schemas.splitter import RawLine
 from tcc_schemas.tally import Tally
 
 SEGMENT = (
@@ -175,7 +167,7 @@ def test_a_file_cut_short_anywhere_loses_only_the_line_it_is_cut_in() -> None:
 @pytest.mark.parametrize("step", [1, 7, 10_000])
 def test_an_oversized_line_is_skipped_to_the_next_newline(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """A line beyond the limit is reported with its size, is never held, and costs nothing else."""
-    monkeypatch.setattr(lines, "MAX_LINE", 200)
+    monkeypatch.setattr(splitter, "MAX_LINE", 200)
     good = encode("run", "r1", b"{}", at=AT)
     at_limit = b"x" * 199 + b"\n"
     data = good + b"y" * 200 + b"\n" + at_limit + b"z" * 900 + b"\n" + good

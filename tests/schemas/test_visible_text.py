@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcc_schemas.visible import visible, without_keys
+from tcc_schemas.display import visible, without_keys
 
 
 @given(st.text(st.characters()))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tcc_schemas.lines import MAX_LINE
+from tcc_schemas.splitter import MAX_LINE
 
 _MIN_FREE: Final = 64 * 1024 * 1024
 _MEASURE_EVERY: Final = 4 * 1024 * 1024

@@ -9,8 +9,9 @@ import orjson
 from pydantic import BaseModel
 
 from tcc_schemas.endpoints import OTHER_PATHS
-from tcc_schemas.lines import Line, RawLine
+from tcc_schemas.lines import Line
 from tcc_schemas.plain import plain_record
+from tcc_schemas.splitter import RawLine
 
 
 class Letter(BaseModel):

@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
-from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
+from tcc_schemas.lines import Damage, Line, decode
 from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
+from tcc_schemas.splitter import LineSplitter, RawLine
 from tcc_schemas.tally import Tally
 from tcc_uploader.files import ByteStream
 from tcc_uploader.model.fate import Counts
