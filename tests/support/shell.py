@@ -48,6 +48,19 @@ class Shell:
         assert "Traceback" not in done.stderr
         return done.stdout
 
+    def run_anyhow(self, *arguments: str | Path) -> None:
+        """Run a command to its end, whatever its exit code, and keep what it printed."""
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment,
+            cwd=self.spool.parent,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        self.printed += done.stdout.decode() + done.stderr.decode()
+        assert "Traceback" not in self.printed
+
     def json(self, *arguments: str | Path, code: int = 0, **environment: str) -> dict[str, object]:
         """Run a command with ``--json``; return the printed object."""
         value = json.loads(self.run(*arguments, "--json", code=code, **environment))

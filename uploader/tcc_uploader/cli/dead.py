@@ -17,8 +17,9 @@ from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import deliver_once, fail, note, reading, targets_of
-from .text import json_text, plural, result_hints, told, unreadable_lines
+from .session import deliver_once, reading, targets_of
+from .terminal import confirm, fail, note, say, say_in_full, say_json
+from .text import plural, result_hints, told, unreadable_lines
 
 _CHOICE = (
     click.argument("ids", nargs=-1, metavar="[ID]..."),
@@ -38,16 +39,16 @@ def list_command(*, as_json: bool, **options: Any) -> None:
     targets = targets_of(settings_from(options))
     found = [(settings.state_dir.name, letter) for settings in targets for letter in _dead_letters(settings).values()]
     if as_json:
-        click.echo(json_text([{"target": target, **letter.model_dump()} for target, letter in found]))
+        say_json([{"target": target, **letter.model_dump()} for target, letter in found])
         return
     told_before = ""
     for target, letter in found:
         if len(targets) > 1 and target != told_before:
-            click.echo(f"target {target}:")
+            say(f"target {target}:")
         told_before = target
-        click.echo(_letter_line(letter))
+        say(_letter_line(letter))
     if not found:
-        click.echo("no dead letters")
+        say("no dead letters")
 
 
 @dead_command.command("show")
@@ -65,7 +66,7 @@ def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
             (letter.status, f"answer   HTTP {letter.status}: {letter.answer}"),
             f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n",
         )
-        click.echo("\n".join(lines))
+        say_in_full("\n".join(lines))
 
 
 @dead_command.command("requeue")
@@ -78,10 +79,10 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
     for letter in _chosen(settings, ids, every=every):
         mailbox.ask(settings.state_dir, _requeue_request(letter, edit=edit))
     if pid := holder(settings.state_dir):
-        click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
+        say(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
     result = deliver_once(settings, Sources(), timeout=timeout, bar=True)
-    click.echo(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
+    say(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
     note(*result_hints(result, settings.state_dir))
     sys.exit(exit_of_replay(result))
 
@@ -95,9 +96,9 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
     settings = settings_from(options)
     chosen = _chosen(settings, ids, every=every)
     for letter in chosen:
-        click.echo(_letter_line(letter))
+        say(_letter_line(letter))
     if not yes:
-        click.confirm(f"Drop {plural(len(chosen), 'letter')} for good?", abort=True)
+        confirm(f"Drop {plural(len(chosen), 'letter')} for good?")
     for letter in chosen:
         mailbox.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
     if not holder(settings.state_dir):

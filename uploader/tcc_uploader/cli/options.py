@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from tcc_uploader.settings import Settings, SettingsError, load
+from tcc_uploader.shown import hold_keys
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -56,6 +57,8 @@ def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], 
 def settings_from(options: dict[str, Any]) -> Settings:
     """Return the settings; a setting that can't be used is a usage error."""
     try:
-        return load(os.environ, **options)
+        settings = load(os.environ, **options)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
+    hold_keys(settings.api_keys)
+    return settings

@@ -1,13 +1,9 @@
 """What several commands do: open the state and its ledger, deliver once, print notes, and end with an exit code."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from typing import NoReturn
-
-import click
 
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.result import ReplayResult
@@ -24,6 +20,7 @@ from tcc_uploader.state import OldLayoutError, StateHeldError, held, last_change
 
 from .exit_codes import Exit
 from .progress import progress_bar
+from .terminal import fail, note
 
 
 @contextmanager
@@ -79,18 +76,6 @@ def reading(settings: Settings) -> Iterator[Ledger]:
         for file in quarantined_ledgers(settings.state_dir):
             note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
         yield ledger
-
-
-def note(*lines: str) -> None:
-    """Print lines on standard error, so that standard output holds the result alone."""
-    for line in lines:
-        click.echo(line, err=True)
-
-
-def fail(message: str, code: Exit) -> NoReturn:
-    """End the command with a message and an exit code."""
-    note(f"tcc-upload: {message}")
-    sys.exit(code)
 
 
 def on_signals(stop: Callable[[], object]) -> None:

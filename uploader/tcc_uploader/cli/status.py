@@ -8,7 +8,8 @@ from tcc_uploader.inspect.status import StatusReport, status_report
 
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading, targets_of
-from .text import destination_lines, json_text, moment, plural, told
+from .terminal import say, say_json
+from .text import destination_lines, moment, plural, told
 
 
 @click.command("status")
@@ -24,9 +25,9 @@ def status_command(*, as_json: bool, **options: Any) -> None:
             reports.append(status_report(settings.spools, settings.state_dir, ledger, own=not reports))
     if as_json:
         own, *others = [report.model_dump() for report in reports]
-        click.echo(json_text(own | {"other_targets": others}))
+        say_json(own | {"other_targets": others})
     else:
-        click.echo("\n\n".join(map(_status_text, reports)))
+        say("\n\n".join(map(_status_text, reports)))
 
 
 def _status_text(report: StatusReport) -> str:

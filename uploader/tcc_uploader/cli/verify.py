@@ -16,7 +16,8 @@ from tcc_uploader.state import is_in_use
 from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading, targets_of
-from .text import capped, json_text, plural, told
+from .terminal import say, say_json
+from .text import capped, plural, told
 
 _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.BROKEN)
 """From the best result to the worst."""
@@ -45,9 +46,9 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     if as_json:
         (target, own), *others = reports.items()
         told_others = [{"target": name, **asdict(report)} for name, report in others]
-        click.echo(json_text({"target": target, **asdict(own), "other_targets": told_others}))
+        say_json({"target": target, **asdict(own), "other_targets": told_others})
     else:
-        click.echo("\n\n".join(f"target   {name}\n{_verification_text(each)}" for name, each in reports.items()))
+        say("\n\n".join(f"target   {name}\n{_verification_text(each)}" for name, each in reports.items()))
     sys.exit(max(codes, key=_SEVERITY.index))
 
 

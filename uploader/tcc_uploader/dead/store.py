@@ -8,6 +8,7 @@ from tcc_schemas.lines import Line
 from tcc_uploader.files import file_name, identity_of, make_durably, opened, write_whole
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
+from tcc_uploader.shown import shown
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.reader import read_again
@@ -15,6 +16,8 @@ from tcc_uploader.spool.segment import Segment
 from tcc_uploader.transport.answers import Answer
 
 FOLDER: Final = "dead"
+_MAX_ANSWER: Final = 64 * 1024
+"""Characters of one line of a server's answer."""
 
 
 class Cause(NamedTuple):
@@ -32,10 +35,10 @@ def letter_of(segment: Segment, line: Line, cause: Cause, digest: int) -> Letter
     return Letter(
         id=letter_id(segment.id, line.number),
         reason=cause.reason,
-        detail=cause.detail,
+        detail=shown(cause.detail),
         status=cause.answer.status if cause.answer else None,
-        answer=cause.answer.text.decode(errors="replace") if cause.answer else "",
-        url=cause.url,
+        answer=shown(cause.answer.text.decode(errors="replace"), most=_MAX_ANSWER) if cause.answer else "",
+        url=cause.url and shown(cause.url),
         segment=segment.id,
         source=_source_of(segment),
         line=line.number,
