@@ -64,8 +64,9 @@ class _Full:
         database = sqlite3.connect(state / FILE_NAME, isolation_level=None)
         database.execute("PRAGMA synchronous=OFF")
         database.execute("BEGIN")
-        rows = ((key, digest, *place) for key, (digest, place) in (self._next() for _ in range(keys)))
-        database.executemany("INSERT INTO delivered VALUES (?,?,?,?)", rows)
+        found = (self._next() for _ in range(keys))
+        rows = ((key, known.hint, known.digest, *known.place) for key, known in found)
+        database.executemany("INSERT INTO delivered VALUES (?,?,?,?,?)", rows)
         database.execute("COMMIT")
         database.close()
         self.bytes = (state / FILE_NAME).stat().st_size
@@ -88,7 +89,11 @@ class _Full:
 
     def insert(self, times: int) -> float:
         """Return the median seconds of committing new keys."""
-        changes = [Changes(dict(self._next() for _ in range(_AT_ONCE))) for _ in range(times)]
+        changes = [Changes() for _ in range(times)]
+        for change in changes:
+            for _ in range(_AT_ONCE):
+                key, known = self._next()
+                change.delivered.put(key, known.hint, known)
         return statistics.median(seconds_of(self.ledger.commit, changes))
 
     def _next(self) -> tuple[bytes, Known]:

@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 import tempfile
+from binascii import a2b_base64
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from agents_stories import openai_agents_error, openai_agents_handoff, openai_agents_tools
@@ -94,8 +97,28 @@ def conflicting_run_id() -> None:
 
 
 def unknown_path() -> None:
-    """A run; its copy below asks for an endpoint that does not exist."""
-    tcc.run("sample-path").prompt("Where to?").response("Nowhere.").end()
+    """A run; its copy below asks for an endpoint that this version does not know."""
+    tcc.run("sample-path").prompt("Where to?").response("A place to come.").end()
+
+
+def refused_path() -> None:
+    """A run; its copy below asks for what can be no endpoint."""
+    tcc.run("sample-refused-path").prompt("Where to?").response("Nowhere.").end()
+
+
+def binary_body() -> None:
+    """A run; in its place is below what another official package posted: OTLP in protobuf, packed with gzip."""
+    tcc.run("sample-binary").prompt("p").response("r").end()
+
+
+BINARY_BODY = b"""
+H4sIAKFgB2sC/+PqYueS5pLk4ilOLSrLTE7Vy0vMTRXi5GLPySxJzcnJFXrFxiXBJZacn1eSWlGSnJ9bkJhXqQeTXMLMJTAv1efCpPU/rprsaT
+pULXRRSohj6lvGVSrXPCy0+KHq4otSC0tTi0sMGC0Zfs5/q5H1WsKRYeYnBk0gw0uWSyg3tSQxJbEkUa8kOVmvqDTPM0WInYsVyNA19FLgEklP
+zYtPzNSDGqKXm5+SmiPEwcWWXlCia5LvpcglCldRXJCfV5yKoUSeSxKqpLQ4MT1VLzOvoLQkviQ/OzWvWIhJggtoixSKgvzSEhQVIl52cFvAmv
+VyU4tBKouFVLmUo6uVivJzUpWsFJRKgeGopKOgBA6wvBKQUEamUm2slwuXGFQ/xGyEAVpcGkgGJBYXZxaXJAK1oppSmQ8yRYdLDt2vaZl5mcUZ
+wCBOLAbyhbi4OKKVikvyC5RiqxhaGRkYGRiElgGjyT1xTdYKG2uPnb+LvsbtuPRUiCNd0Kv1qYXhA6zRxLGBSRMcTfnHmIZSNNnjiiY1LhVC0W
+QECmFXnPGkzaVJVDwZkR1RANU5aFmNAwAA
+"""
 
 
 HAND_WRITTEN = """\
@@ -132,21 +155,46 @@ STORIES = (
     torn_tail,
     duplicate_run_id,
     conflicting_run_id,
-    unknown_path,
+    *(unknown_path, refused_path, binary_body),
 )
 
 
-def redirected(segment: bytes) -> bytes:
-    """Return a segment whose records ask for another path, with a true seal."""
+def rewritten(segment: bytes, changed: Callable[[Line], bytes]) -> bytes:
+    """Return a segment of one record with another line in its place, and a true seal."""
     tally, lines = Tally(), []
     for line in LineReader().read(segment):
         assert isinstance(line, Line)
-        path = "/v1/nowhere" if line.path else None
         body = b'{"records":1,"refused":0,"crcs":"%b"}' % tally.crcs.encode() if line.kind == "seal" else line.body
-        encoded = encode(line.kind, line.id, body, at=line.at, run_id=line.run_id, path=path, key=line.key)
-        tally.add(crc_of(encoded), is_record=path is not None)
+        encoded = changed(line) if line.is_record else encode(line.kind, line.id, body, at=line.at)
+        tally.add(crc_of(encoded), is_record=line.is_record)
         lines.append(encoded)
     return b"".join(lines)
+
+
+def sent_to(path: str, line: Line) -> bytes:
+    """Return a record's line with another path."""
+    return encode(line.kind, line.id, line.body, at=line.at, run_id=line.run_id, path=path, key=line.key)
+
+
+def binary(line: Line) -> bytes:
+    """Return the line of a request whose body is no JSON."""
+    return encode(
+        "otlp-steps",
+        "8f6e1d0c5b4a39281706f5e4d3c2b1a0",
+        a2b_base64(BINARY_BODY),
+        at=line.at,
+        path="/v1/otel-steps",
+        type="application/x-protobuf",
+        encoding="gzip",
+        base64=True,
+    )
+
+
+REWRITTEN: Mapping[Callable[[], None], Callable[[Line], bytes]] = {
+    unknown_path: partial(sent_to, "/v1/nowhere"),
+    refused_path: partial(sent_to, "/v2/custom"),
+    binary_body: binary,
+}
 
 
 def main() -> None:
@@ -159,8 +207,8 @@ def main() -> None:
             segment = file.read_bytes()
         if story is torn_tail:
             segment = segment[:-150]
-        if story is unknown_path:
-            segment = redirected(segment)
+        if story in REWRITTEN:
+            segment = rewritten(segment, REWRITTEN[story])
         (HERE / f"{story.__name__}.jsonl").write_bytes(segment)
     (HERE / "hand_written.jsonl").write_text(HAND_WRITTEN)
 

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from math import inf
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tcc_schemas.default_dirs import spool_dir as default_spool_dir
-from tcc_schemas.endpoints import base_url, key_hint
+from tcc_schemas.endpoints import base_url, key_hint, without_secrets
 
 from .limited_log import log
 from .records import Route
@@ -18,12 +19,16 @@ _MAX_BYTES: Final = 1024**3
 
 
 class WriterConfig(NamedTuple):
-    """The settings of a spool's writer.  ``max_bytes`` is the most that the spool's directory may hold."""
+    """The settings of a spool's writer.  ``max_bytes`` is the most that the spool's directory may hold.
+
+    A segment older than ``segment_seconds`` is sealed before the next record is written.
+    """
 
     spool_dir: str
     durability: DurabilityLevel
     max_bytes: int
     journal: bool
+    segment_seconds: float
 
 
 def checked_arguments(
@@ -62,12 +67,14 @@ def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> W
         "durability": "process",
         "max_bytes": _MAX_BYTES,
         "journal": _enabled(environment.get("TCC_JOURNAL", "")),
+        "segment_seconds": inf,
     }
     if "spool_dir" not in given:
         found["spool_dir"] = _spool_dir(environment)
     for name, variable, check in (
         ("durability", "TCC_DURABILITY", _checked_durability),
         ("max_bytes", "TCC_SPOOL_MAX_BYTES", _checked_max_bytes),
+        ("segment_seconds", "TCC_SEGMENT_SECONDS", _checked_seconds),
     ):
         value = environment.get(variable)
         if value and name not in given:
@@ -120,7 +127,7 @@ def _route(url: str, key: str | None) -> Route:
         hint = key_hint(key) if key else None
     except UnicodeEncodeError:  # such a key can't be sent in a header either
         hint = None
-    return Route(url or None, hint)
+    return Route(without_secrets(url) or None, hint)
 
 
 def _spool_dir(environment: Mapping[str, str]) -> str:
@@ -145,3 +152,13 @@ def _checked_max_bytes(value: int | str) -> int:
     if number <= 0:
         raise ValueError(f"[TCC] max_bytes must be a number of bytes above 0, not {text(value)!r}")
     return number
+
+
+def _checked_seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise ValueError(f"[TCC] it must be a number of seconds above 0, not {text(value)!r}")
+    return seconds

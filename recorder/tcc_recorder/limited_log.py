@@ -72,12 +72,22 @@ class LimitedLog:
         self._logged_at[message] = now
         self._suppressed[message] = 0
         times = "" if count == 1 else f" ({count} times since this was last logged)"
+        message = _shown(message)
         logger = find_logger()
         if logger is not None:
             logger.warning("%s%s", message, times)
         else:
             with suppress(Exception):
-                sys.stderr.write(f"{message}{times}\n")  # as ``logging`` does in a program that does not configure it
+                sys.stderr.write(f"{message}{times}\n")  # noqa: TID251 -- as ``logging`` does if nobody configured it
+
+
+def _shown(text: str) -> str:
+    """Return a text as people may see it.  A path, or what an exception says, may hold anything."""
+    try:
+        from tcc_schemas.display import visible  # noqa: PLC0415 -- only for who has something to say
+    except Exception:  # noqa: BLE001 -- see find_logger
+        return ascii(text)
+    return visible(text)
 
 
 log = LimitedLog()

@@ -4,12 +4,15 @@ from typing import Any, Final, NamedTuple
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import encode
+from tcc_schemas.splitter import MAX_LINE
 
 from .redact.policy import apply_policy
 from .values import json_bytes, without_surrogates
 
 _LARGE: Final = 4 * 1024 * 1024
 """If the body of a run with its children is larger (in bytes), the run and each child become separate records."""
+_REFUSED_CHILDREN: Final = "tcc.refused_children"
+"""In a run's metadata: how many of its children were too long to be recorded."""
 _ID: Final = {"run": "run_id", "step": "step_id", "tool_call": "tool_call_id"}
 
 
@@ -46,7 +49,11 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     body, converted = json_bytes({"type": "batch", "items": bodies})
     if len(body) > _LARGE:
         ordered = sorted(children, key=lambda child: child[0]["type"] != "step")
-        return [line for item in (*ordered, run) for line in item_lines(item, route)]
+        lines = [line for child in ordered for line in item_lines(child, route)]
+        if too_long := sum(len(line) > MAX_LINE for line in lines):  # the writer refuses these
+            metadata = {**first.get("metadata", {}), _REFUSED_CHILDREN: str(too_long)}
+            run = {**first, "metadata": metadata}, was_converted
+        return [*lines, *item_lines(run, route)]
     return [_item_line(first, body, route, converted=converted or was_converted, redacted=redacted)]
 
 
@@ -58,7 +65,7 @@ def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
         body, converted = json_bytes(item)
         ident, run_id, converted = item[_ID[item["type"]]], item["run_id"], converted or was_converted
         lines.append(_line("journal", ident, run_id, None, at, body, route, converted=converted, redacted=redacted))
-    return lines
+    return [line for line in lines if len(line) <= MAX_LINE]
 
 
 def feedback_lines(ident: str, feedback: dict[str, str], route: Route, at: str) -> list[bytes]:

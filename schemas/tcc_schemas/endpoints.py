@@ -16,8 +16,20 @@ LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 CUSTOM_PATH: Final = "/v1/custom"
 FEEDBACK_PATH: Final = "/v1/feedback"
-PATHS: Final = frozenset({CUSTOM_PATH, FEEDBACK_PATH})
-"""The paths that a record may have."""
+PATHS: Final = frozenset(
+    {
+        CUSTOM_PATH,
+        FEEDBACK_PATH,
+        *("/v1/claude", "/v1/mastra", "/v1/pi", "/v1/openclaw"),
+        *("/v1/traces", "/v1/otel-steps"),
+    }
+)
+"""The paths to which the official packages post."""
+OTHER_PATHS: Final = "/v1/[a-z0-9-]{1,64}"
+"""A regular expression: the paths to which a later package may post.  No other is ever used."""
+
+OFFLINE_KEY: Final = "tcc-offline"
+"""Stands for no key, where a program insists on one."""
 
 MAX_FEEDBACK_TEXT: Final = 2000
 """Characters."""
@@ -25,8 +37,13 @@ MAX_FEEDBACK_TEXT: Final = 2000
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-def key_hint(api_key: str) -> str:
-    """Return the hint of a key, which records hold in place of the key: the first 8 hex digits of its sha256."""
+def key_hint(api_key: str) -> str | None:
+    """Return the hint of a key, which records hold in place of the key: the first 8 hex digits of its sha256.
+
+    None for an empty text and for :data:`OFFLINE_KEY`, which are no keys.
+    """
+    if api_key in ("", OFFLINE_KEY):
+        return None
     import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which an agent without a key does not need
 
     return hashlib.sha256(api_key.encode("utf-8", "surrogateescape")).hexdigest()[:8]
@@ -51,6 +68,14 @@ def origin_of(url: str) -> str:
         host = f"[{host}]"
     port = parts.port
     return f"{scheme}://{host}" + (f":{port}" if port not in (None, 0, _DEFAULT_PORTS[scheme]) else "")
+
+
+def without_secrets(url: str) -> str:
+    """Return a URL without user name, password, query and fragment, also one that can't be parsed."""
+    url = url.partition("#")[0].partition("?")[0]
+    start = url.find("//") + 2 if "//" in url else 0
+    host, slash, path = url[start:].partition("/")
+    return url[:start] + host.rpartition("@")[2] + slash + path
 
 
 def is_loopback(url: str) -> bool:

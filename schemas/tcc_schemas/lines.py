@@ -21,22 +21,34 @@ are a *torn tail*: a write that was not completed, never a record.
     The length of ``body`` in bytes.  The last byte of a line is ``}``, the ``n`` bytes before it are the body, and
     the seven bytes before those are ``"body":``; so a reader never has to parse the body.
 ``kind``
-    ``segment`` (first line), ``run``, ``step``, ``tool_call``, ``feedback``, ``journal``, ``seal`` (last line).  A
+    ``segment`` (first line), ``run``, ``step``, ``tool_call``, ``feedback``, ``journal``, ``seal`` (last line); for
+    requests of other SDKs ``claude``, ``mastra``, ``pi``, ``openclaw``, ``otlp``, ``otlp-steps`` and ``post``.  A
     line is a *record* if it has a ``path``.  A kind that a reader does not know is a record like the rest if it has a
-    ``path``, and is skipped and counted if it has none.
+    ``path``; if it has none, it is skipped and counted, and its file is never removed.
 ``id``
     run_id, step_id, tool_call_id, or a UUID made when feedback was recorded; for ``segment`` and ``seal`` the
-    segment's own id.  Two records are duplicates if both ``kind`` and ``id`` are equal.
+    segment's own id; for a request of another kind a hash of it.  Two records are duplicates if ``kind`` and ``id``
+    are equal, and ``key`` too, where both have one.
 ``run_id``
     The run that a record belongs to.  Records only.
 ``at``
     When the line was made: UTC, ISO-8601 with milliseconds and ``Z``.
 ``path``
-    The endpoint's path: ``/v1/custom`` or ``/v1/feedback``.  Records only.
+    The endpoint's path, one of :data:`tcc_schemas.endpoints.PATHS`.  A reader that does not know a path of the form
+    ``/v1/[a-z0-9-]{1,64}`` leaves the record pending.  Records only.
+``type`` (optional)
+    The content type of the request: ``application/json`` (also if it is absent) or ``application/x-protobuf``, with
+    ``;charset=utf-8`` behind it at most.
+``encoding`` (optional)
+    The content encoding of the request, ``gzip`` or ``deflate``; the body is sent as it is encoded.
+``base64`` (optional)
+    ``true`` if the body is no JSON on one line: it stands here as a JSON string of base64, and is sent decoded.
 ``url`` (optional)
-    The full ingestion URL that was set for the run.  A reader uses it only if its own configuration allows it.
+    The full ingestion URL that was set for the run, without user name, password and query.  A reader uses it only if
+    its own configuration allows it.
 ``key`` (optional)
-    The first 8 hex digits of sha256 of the API key in effect when the run began.  The key itself is never written.
+    The first 8 hex digits (lower case) of sha256 of the API key in effect when the run began; absent if there was none.
+    The key itself is never written.
 ``converted`` (optional)
     ``true`` if a value could not be encoded (a lone surrogate, a cycle, an unknown type) and was converted.
 ``redacted`` (optional)
@@ -44,7 +56,8 @@ are a *torn tail*: a write that was not completed, never a record.
 ``body``
     The request body.  It is the last member, and is sent unchanged.
 
-A reader ignores members that it does not know; they may be anywhere between ``n`` and ``body``.
+A reader ignores a member that it does not know if its name begins with ``x``.  A record with any other unknown member
+stays pending: a newer version knows what to do with it.  Members may be anywhere between ``n`` and ``body``.
 
 **First line.**  ``kind`` is ``segment``; its body describes the writer (:class:`tcc_schemas.records.SegmentHeader`).
 
@@ -62,19 +75,20 @@ detects every missing, extra or changed line (:mod:`tcc_schemas.tally`).  A segm
 valid seal.
 
 **Damage.**  A line whose ``crc`` does not match is *corrupt*.  A line whose ``crc`` matches but that does not follow
-this format is *malformed*.  A line of more than :data:`MAX_LINE` bytes is *oversized*.  In each case a reader goes on
-after the next LF.
+this format is *malformed*.  A line of more than 64 MiB (:data:`tcc_schemas.splitter.MAX_LINE`) is *oversized*.  In each
+case a reader goes on after the next LF.
 """
 
+import binascii
 import re
 import zlib
 from typing import Any, Final, NamedTuple
 
 import orjson
 
+from .splitter import LineSplitter, RawLine
+
 VERSION: Final = 1
-MAX_LINE: Final = 256 * 1024 * 1024
-"""A line of more bytes than this is skipped."""
 
 _START: Final = b'{"v":1,"crc":"'
 _CRC_END: Final = len(_START) + 8
@@ -82,8 +96,13 @@ _REST: Final = _CRC_END + 2
 _CRC_SEED: Final = zlib.crc32(b'{"v":1,')
 _LENGTH: Final = re.compile(rb'","n":(0|[1-9][0-9]{0,9}),')
 _BODY: Final = b',"body":'
-_TEXTS: Final = ("kind", "id", "at", "run_id", "path", "url", "key")
+_TEXTS: Final = frozenset({"kind", "id", "at", "run_id", "path", "url", "key", "type", "encoding"})
+_USUAL: Final = _TEXTS - {"type", "encoding"} | {"converted", "redacted"}
+_MEMBERS: Final = _TEXTS | {"converted", "redacted", "base64"}
 _ONLY_TEXTS: Final = {str}
+_HINT: Final = re.compile("[0-9a-f]{8}")
+_TYPE: Final = re.compile("application/(json|x-protobuf)( *; *charset=utf-8)?", re.IGNORECASE)
+_ENCODINGS: Final = ("gzip", "deflate")
 _OTHER_VERSION: Final = re.compile(rb'\{"v":([2-9]|[1-9][0-9]{1,8}),')
 
 
@@ -91,8 +110,8 @@ class Line(NamedTuple):
     """A verified line.
 
     ``number`` counts from 1; ``offset`` is where the line starts in its file, ``size`` its length with LF, both in
-    bytes; ``crc`` is the field, unchanged.  The body is ``data[body_start:body_end]``.  The other members are those of
-    the format above.
+    bytes; ``crc`` is the field, unchanged.  The body is ``data[body_start:body_end]``.  ``unknown`` is the name of a
+    member that only a newer version knows; empty if there is none.  The other members are those of the format above.
     """
 
     number: int
@@ -110,10 +129,13 @@ class Line(NamedTuple):
     data: bytes
     body_start: int = 0
     body_end: int | None = None
+    type: str | None = None
+    encoding: str | None = None
+    unknown: str = ""
 
     @property
     def body(self) -> bytes:
-        """The request body.  It is copied at each call: most lines that are read again are never sent."""
+        """The request body, as it is sent.  Each call copies it: most lines that are read again are never sent."""
         return self.data[self.body_start : self.body_end]
 
     @property
@@ -135,70 +157,6 @@ class Damage(NamedTuple):
     raw: bytes
 
 
-class RawLine(NamedTuple):
-    """The bytes of one line, without its LF; ``data`` is None if the line is oversized."""
-
-    number: int
-    offset: int
-    size: int
-    data: bytes | None
-
-
-class LineSplitter:
-    """Split a growing byte stream into lines; at most one unfinished line is kept in memory.
-
-    ``number`` and ``offset`` are the numbers of lines and bytes in the file before the stream.
-    """
-
-    __slots__ = ("_parts", "number", "offset", "tail")
-
-    def __init__(self, *, number: int = 0, offset: int = 0) -> None:
-        self.number = number
-        """Lines seen so far."""
-        self.offset = offset
-        """Where the unfinished line begins: directly after the last LF."""
-        self.tail = 0
-        """Bytes of the unfinished line seen so far: the torn tail, if the file ends here."""
-        self._parts: tuple[bytes, ...] = ()  # a tuple, as an empty list takes memory: a spool can hold 100,000 segments
-
-    def feed(self, data: bytes) -> list[RawLine]:
-        """Take the next bytes of the file; return the lines that are complete now."""
-        lines = []
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            lines.append(self._complete(data[start:end]))
-            start = end + 1
-        if start < len(data):
-            self._hold(data[start:])
-        return lines
-
-    def rewind(self) -> None:
-        """Forget the unfinished line, which must then be fed again: its writer may replace it by another line."""
-        self.tail = 0
-        self._parts = ()
-
-    @property
-    def rest(self) -> bytes:
-        """The unfinished line (empty if it is already oversized)."""
-        return b"".join(self._parts)
-
-    def _hold(self, part: bytes) -> None:
-        self.tail += len(part)
-        self._parts = () if self.tail > MAX_LINE else (*self._parts, part)
-
-    def _complete(self, last: bytes) -> RawLine:
-        size = self.tail + len(last) + 1
-        data: bytes | None = None
-        if size <= MAX_LINE:
-            data = b"".join([*self._parts, last]) if self._parts else last
-        self.number += 1
-        line = RawLine(self.number, self.offset, size, data)
-        self.offset += size
-        self.tail = 0
-        self._parts = ()
-        return line
-
-
 class LineReader(LineSplitter):
     """Read a growing segment: ``LineReader().read(bytes)`` returns its verified lines and its damage, in order.
 
@@ -212,7 +170,7 @@ class LineReader(LineSplitter):
         return [decode(raw) for raw in self.feed(data)]
 
 
-def encode(
+def encode(  # noqa: PLR0913 -- one argument for each member of the format
     kind: str,
     ident: str,
     body: bytes,
@@ -220,18 +178,31 @@ def encode(
     at: str,
     run_id: str | None = None,
     path: str | None = None,
+    type: str | None = None,  # noqa: A002 -- the member's name
+    encoding: str | None = None,
+    base64: bool = False,
     url: str | None = None,
     key: str | None = None,
     converted: bool = False,
     redacted: int = 0,
 ) -> bytes:
-    """Build one line, LF included.  ``body`` is JSON without a newline; texts must not have lone surrogates."""
+    """Build one line, LF included.  ``body`` is JSON without a newline; with ``base64``, any bytes.
+
+    Texts must not have lone surrogates.
+    """
     members: dict[str, str | int] = {"kind": kind, "id": ident}
     if run_id is not None:
         members["run_id"] = run_id
     members["at"] = at
     if path is not None:
         members["path"] = path
+    if type is not None:
+        members["type"] = type
+    if encoding is not None:
+        members["encoding"] = encoding
+    if base64:
+        members["base64"] = True
+        body = b'"%b"' % binascii.b2a_base64(body, newline=False)
     if url is not None:
         members["url"] = url
     if key is not None:
@@ -284,6 +255,30 @@ def _line(number: int, offset: int, size: int, crc: bytes, data: bytes) -> Line 
     get = envelope.get
     if set(map(type, envelope.values())) != _ONLY_TEXTS and not all(isinstance(get(name, ""), str) for name in _TEXTS):
         return None
-    converted = bool(get("converted"))
     run_id, path, url, key = get("run_id"), get("path"), get("url"), get("key")
-    return Line(number, offset, size, crc, kind, ident, run_id, at, path, url, key, converted, data, start, -1)
+    if key is not None and not _HINT.fullmatch(key):
+        return None
+    converted = bool(get("converted"))
+    line = Line(number, offset, size, crc, kind, ident, run_id, at, path, url, key, converted, data, start, -1)
+    return line if envelope.keys() <= _USUAL else _unusual(line, envelope)
+
+
+def _unusual(line: Line, envelope: dict[str, Any]) -> Line | None:
+    """Return a line with members that few lines have, or None if they do not follow the format."""
+    content_type, encoding, base64 = map(envelope.get, ("type", "encoding", "base64"))
+    if content_type is not None and not _TYPE.fullmatch(content_type):
+        return None
+    if encoding not in (None, *_ENCODINGS) or base64 not in (None, True):
+        return None
+    unknown = next((name for name in envelope if name not in _MEMBERS and not name.startswith("x")), "")
+    line = line._replace(type=content_type, encoding=encoding, unknown=unknown)
+    if not base64:
+        return line
+    body = line.body
+    if len(body) < len('""') or not body.startswith(b'"') or not body.endswith(b'"'):
+        return None
+    try:
+        decoded = binascii.a2b_base64(body[1:-1], strict_mode=True)
+    except ValueError:
+        return None
+    return line._replace(data=decoded, body_start=0, body_end=None)

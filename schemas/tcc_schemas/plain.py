@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.items import Batch, Feedback, Item
-from tcc_schemas.lines import Line, RawLine
+from tcc_schemas.lines import Line
+from tcc_schemas.splitter import RawLine
 
 BOM: Final = b"\xef\xbb\xbf"
 _SHAPE: Final = 'a line is an object with "type": "run", "step", "tool_call" or "batch"; or, for feedback, with "runId"'

@@ -4,11 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from .endpoints import OTHER_PATHS
 from .items import Batch, Feedback, Identifier, Item, Timestamp
 
 Crc = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
 KeyHint = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
 Count = Annotated[int, Field(ge=0)]
+ContentType = Annotated[str, Field(pattern="^application/(json|x-protobuf)( *; *charset=utf-8)?$")]
+Base64Text = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$")]
+"""Only with ``base64``: any bytes."""
 
 
 class SegmentHeader(BaseModel):
@@ -73,8 +77,11 @@ class JournalLine(_Line):
 
 
 class _RecordLine(_Line):
-    run_id: str
+    run_id: str | None = None
     path: str
+    type: ContentType | None = None
+    encoding: Literal["gzip", "deflate"] | None = None
+    base64: Literal[True] | None = Field(default=None, description="the body is a JSON string of base64")
     url: str | None = None
     key: KeyHint | None = None
     converted: Literal[True] | None = None
@@ -84,16 +91,28 @@ class ItemLine(_RecordLine):
     """A run, alone or with the children that had ended, or a late step or tool call."""
 
     kind: Literal["run", "step", "tool_call"]
+    run_id: str
     path: Literal["/v1/custom"]
-    body: Annotated[Item | Batch, Field(union_mode="left_to_right")]
+    body: Annotated[Item | Batch | Base64Text, Field(union_mode="left_to_right")]
 
 
 class FeedbackLine(_RecordLine):
     """Feedback on a run."""
 
     kind: Literal["feedback"]
+    run_id: str
     path: Literal["/v1/feedback"]
-    body: Feedback
+    body: Annotated[Feedback | Base64Text, Field(union_mode="left_to_right")]
 
 
-SpoolLine = Annotated[SegmentLine | SealLine | JournalLine | ItemLine | FeedbackLine, Field(discriminator="kind")]
+class PostLine(_RecordLine):
+    """A request of another official package, as it was posted."""
+
+    kind: Literal["claude", "mastra", "pi", "openclaw", "otlp", "otlp-steps", "post"]
+    path: Annotated[str, Field(pattern=f"^{OTHER_PATHS}$")]
+    body: JsonValue
+
+
+SpoolLine = Annotated[
+    SegmentLine | SealLine | JournalLine | ItemLine | FeedbackLine | PostLine, Field(discriminator="kind")
+]

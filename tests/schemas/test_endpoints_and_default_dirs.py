@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tcc_schemas.default_dirs import spool_dir, state_dir
-from tcc_schemas.endpoints import base_url, checked_url, is_loopback, key_hint, origin_of
+from tcc_schemas.endpoints import base_url, checked_url, is_loopback, key_hint, origin_of, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,30 @@ def test_loopback_has_three_names() -> None:
 def test_a_key_hint_tells_nothing_of_the_key() -> None:
     """Eight hex digits of a hash; any text has one."""
     assert key_hint("tcc_key") == key_hint("tcc_key") != key_hint("tcc_kez")
-    assert len(key_hint("\udcff")) == 8
+    assert len(key_hint("\udcff") or "") == 8
+
+
+def test_what_is_no_key_has_no_hint() -> None:
+    """The key that stands for none, where a program insists on one, makes records without a hint."""
+    assert key_hint("tcc-offline") is None
+    assert key_hint("") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://host/v1/custom", "https://host/v1/custom"),
+        ("https://user:secret@host:8443/v1/custom?token=secret#secret", "https://host:8443/v1/custom"),
+        ("https://us@er:sec?ret", "https://er:sec"),
+        ("user:secret@host/path@x", "host/path@x"),
+        ("http://user:secret@[bad", "http://[bad"),
+        ("/path//a@b", "/path//b"),
+        ("", ""),
+    ],
+)
+def test_a_url_s_secrets_are_taken_out(url: str, kept: str) -> None:
+    """User name, password, query and fragment go, also from what is no URL."""
+    assert without_secrets(url) == kept
 
 
 def test_the_default_directories_follow_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

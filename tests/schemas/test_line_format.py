@@ -9,18 +9,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from support.faults import AT, SegmentFile, step_item, tool_call_item
-from tcc_schemas import lines
-from tcc_schemas.lines import (
-    Damage,
-    Line,
-    LineReader,
-    RawLine,
-    crc_of,
-    decode,
-    encode,
-    other_version,
-)
+from tcc_schemas import splitter
+from tcc_schemas.lines import Damage, Line, LineReader, crc_of, decode, encode, other_version
 from tcc_schemas.records import SpoolLine
+from tcc_schemas.splitter import RawLine
 from tcc_schemas.tally import Tally
 
 SEGMENT = (
@@ -74,8 +66,10 @@ def test_a_segment_cut_anywhere_reads_the_same() -> None:
     ident=TEXT,
     run_id=st.none() | TEXT,
     path=st.none() | TEXT,
+    type=st.sampled_from([None, "application/json", "application/x-protobuf", "application/json; charset=utf-8"]),
+    encoding=st.sampled_from([None, "gzip", "deflate"]),
     url=st.none() | TEXT,
-    key=st.none() | TEXT,
+    key=st.none() | st.from_regex("[0-9a-f]{8}", fullmatch=True),
     converted=st.booleans(),
     value=JSON,
 )
@@ -90,6 +84,60 @@ def test_what_is_encoded_is_read_back(value: object, converted: bool, kind: str,
     assert {name: getattr(line, name) for name in members} == members
     assert line.is_record == (members["path"] is not None)
     assert (line.number, line.offset, line.size, line.crc) == (1, 0, len(raw), crc_of(raw))
+
+
+@given(st.binary())
+def test_a_body_of_any_bytes_is_read_back(body: bytes) -> None:
+    """With base64, a body that is no JSON stands on one line, and is sent as it was."""
+    raw = encode("otlp", "0" * 32, body, at=AT, path="/v1/traces", type="application/x-protobuf", base64=True)
+    assert raw.count(b"\n") == 1
+    (line,) = read(raw)[0]
+    assert isinstance(line, Line)
+    assert (line.body, line.size, line.type) == (body, len(raw), "application/x-protobuf")
+
+
+def with_members(members: bytes, body: bytes = b"{}") -> bytes:
+    """Return a record's line with further members."""
+    head = b'"n":%d,"kind":"run","id":"r1","at":"x","path":"/v1/custom",%b,"body":' % (len(body), members)
+    crc = zlib.crc32(b'{"v":1,' + head + body + b"}")
+    return b'{"v":1,"crc":"%08x",%b%b}\n' % (crc, head, body)
+
+
+@pytest.mark.parametrize(
+    ("members", "body"),
+    [
+        (b'"key":"0123ABCD"', b"{}"),
+        (b'"key":"0123abc"', b"{}"),
+        (b'"key":"0123abcd\\n"', b"{}"),
+        (b'"type":"text/plain"', b"{}"),
+        (b'"type":"application/json\\r\\nX: y"', b"{}"),
+        (b'"type":1', b"{}"),
+        (b'"encoding":"br"', b"{}"),
+        (b'"encoding":null', b"{}"),
+        (b'"base64":false', b'"AAAA"'),
+        (b'"base64":"true"', b'"AAAA"'),
+        (b'"base64":true', b"{}"),
+        (b'"base64":true', b'"'),
+        (b'"base64":true', b'"AAA"'),
+        (b'"base64":true', b'"A A="'),
+    ],
+)
+def test_a_value_that_the_format_does_not_have_makes_the_line_malformed(members: bytes, body: bytes) -> None:
+    """Content type, encoding, base64 and key hint have short lists of values: they end up in headers and keys."""
+    (found,) = read(with_members(members, body))[0]
+    assert isinstance(found, Damage)
+    assert found.reason == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("members", "unknown"),
+    [(b'"x":1,"x_y":"z"', ""), (b'"to":["a"]', "to"), (b'"x":1,"trace":"t","to":1', "trace"), (b'"X":1', "X")],
+)
+def test_an_unknown_member_is_told_unless_its_name_begins_with_x(members: bytes, unknown: str) -> None:
+    """What a newer version added may change what the record means; what begins with x may not."""
+    (line,) = read(with_members(members))[0]
+    assert isinstance(line, Line)
+    assert line.unknown == unknown
 
 
 def test_one_flipped_bit_costs_its_line_at_most_and_is_reported() -> None:
@@ -119,7 +167,7 @@ def test_a_file_cut_short_anywhere_loses_only_the_line_it_is_cut_in() -> None:
 @pytest.mark.parametrize("step", [1, 7, 10_000])
 def test_an_oversized_line_is_skipped_to_the_next_newline(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """A line beyond the limit is reported with its size, is never held, and costs nothing else."""
-    monkeypatch.setattr(lines, "MAX_LINE", 200)
+    monkeypatch.setattr(splitter, "MAX_LINE", 200)
     good = encode("run", "r1", b"{}", at=AT)
     at_limit = b"x" * 199 + b"\n"
     data = good + b"y" * 200 + b"\n" + at_limit + b"z" * 900 + b"\n" + good

@@ -21,14 +21,15 @@ class Shell:
 
     def __init__(self, folder: Path, server: FaultServer) -> None:
         self.spool = folder / "spool"
-        self.state = folder / "state"
+        self.state = folder / "state" / "here"
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "TCC_API_KEY": KEY,
             "TCC_BASE_URL": server.url,
             "TCC_SPOOL_DIR": str(self.spool),
-            "TCC_STATE_DIR": str(self.state),
+            "TCC_STATE_DIR": str(self.state.parent),
+            "TCC_TARGET": self.state.name,
         }
         self.printed = ""
 
@@ -46,6 +47,19 @@ class Shell:
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout
+
+    def run_anyhow(self, *arguments: str | Path) -> None:
+        """Run a command to its end, whatever its exit code, and keep what it printed."""
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment,
+            cwd=self.spool.parent,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        self.printed += done.stdout.decode() + done.stderr.decode()
+        assert "Traceback" not in self.printed
 
     def json(self, *arguments: str | Path, code: int = 0, **environment: str) -> dict[str, object]:
         """Run a command with ``--json``; return the printed object."""

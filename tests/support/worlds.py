@@ -65,6 +65,7 @@ class World:
             "HOME": str(self.folder),
             "TCC_SPOOL_DIR": str(self.spool),
             "TCC_STATE_DIR": str(self.folder / "state"),
+            "TCC_TARGET": "here",
             "TCC_API_KEY": "key-of-this-world",
             "TCC_BASE_URL": self.url,
         }

@@ -109,6 +109,7 @@ class KillWorld:
             "HOME": str(self.folder),
             "TCC_SPOOL_DIR": str(self.spool),
             "TCC_STATE_DIR": str(self.folder / "state"),
+            "TCC_TARGET": "here",
             "TCC_API_KEY": KEY,
             "TCC_BASE_URL": url,
         }
@@ -165,7 +166,7 @@ class KillWorld:
             lost = sum(receipt.lost for receipt in times)
             assert len(times) <= 1 + figures.daemon_kills + lost, key
             assert len({receipt.digest for receipt in times}) == 1, key
-        assert not list((self.folder / "state").glob("dead/*.json"))
+        assert not list((self.folder / "state" / "here").glob("dead/*.json"))
         verify = subprocess.run(
             [TCC_UPLOAD, "verify"], env=self._environment(NOWHERE), check=False, capture_output=True, text=True
         )

@@ -43,7 +43,7 @@ class Station:
 
     def __init__(self, folder: Path, server: FaultServer) -> None:
         self.folder, self.server = folder, server
-        self.spool, self.state, self.log = folder / "spool", folder / "state", folder / "daemon.log"
+        self.spool, self.state, self.log = folder / "spool", folder / "state" / "here", folder / "daemon.log"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -52,7 +52,8 @@ class Station:
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "TCC_SPOOL_DIR": str(self.spool),
-            "TCC_STATE_DIR": str(self.state),
+            "TCC_STATE_DIR": str(self.state.parent),
+            "TCC_TARGET": self.state.name,
             "TCC_API_KEY": KEY,
             "TCC_BASE_URL": self.server.url,
         }

@@ -31,8 +31,9 @@ def station(open_folder: Path, server: FaultServer) -> Station:
     made.spool.mkdir()
     os.chown(made.spool, 0, 54000)
     made.spool.chmod(0o2770)
-    made.state.mkdir(mode=0o700)
-    os.chown(made.state, 54002, 54002)
+    for folder in (made.state.parent, made.state):
+        folder.mkdir(mode=0o700)
+        os.chown(folder, 54002, 54002)
     return made
 
 
@@ -49,11 +50,12 @@ def test_what_one_user_records_another_delivers_and_removes(station: Station) ->
 def test_a_daemon_that_may_not_read_loses_nothing_and_says_so(station: Station) -> None:
     """A daemon outside the group delivers nothing and goes on; one inside it then delivers everything."""
     station.run(AGENT, "r1", BECOME=AS_AGENT)
-    os.chown(station.state, 54003, 54003)
+    for folder in (station.state.parent, station.state):
+        os.chown(folder, 54003, 54003)
     with station.daemon(BECOME + DAEMON, BECOME=AS_STRANGER):
         wait_until(lambda: "can't read" in station.log.read_text(), "a word about the spool")
     assert not station.server.requests
-    for path in (station.state, *station.state.iterdir()):
+    for path in (station.state.parent, station.state, *station.state.iterdir()):
         os.chown(path, 54002, 54002)
     with station.daemon(BECOME + DAEMON, BECOME=AS_DAEMON):
         wait_until(lambda: station.received == {"r1"}, "the run")

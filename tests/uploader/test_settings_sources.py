@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from tcc_schemas.endpoints import PATHS as KNOWN_PATHS
+from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.settings import SettingsError, load
 
+HOST = "api.thecontext.company"
 PATHS = [Path("/t"), Path("/e"), Path("/a")]
 BASES = ["http://localhost:1", "http://localhost:2"]
 
@@ -16,7 +19,14 @@ BASES = ["http://localhost:1", "http://localhost:2"]
     ("member", "toml", "environment", "argument", "values"),
     [
         ("spools", 'spools = ["/t"]', {"TCC_SPOOL_DIR": "/e"}, {"spools": [Path("/a")]}, PATHS),
-        ("state_dir", 'state_dir = "/t"', {"TCC_STATE_DIR": "/e"}, {"state": Path("/a")}, PATHS),
+        ("state_dir", 'state_dir = "/t"', {"TCC_STATE_DIR": "/e"}, {"state": Path("/a")}, [it / HOST for it in PATHS]),
+        (
+            "allowed_paths",
+            'allow_paths = ["t"]',
+            {"TCC_ALLOW_PATHS": "e"},
+            {"allow_paths": ["/v1/a"]},
+            ["/v1/t", "/v1/e", "/v1/a"],
+        ),
         ("in_flight", "in_flight = 3", {"TCC_IN_FLIGHT": "4"}, {"in_flight": 5}, [3, 4, 5]),
         ("after", 'after = "keep"', {}, {"after": "delete"}, ["keep", "keep", "delete"]),
         ("base_url", f"base_url = '{BASES[0]}'", {"TCC_BASE_URL": BASES[1]}, {}, [*BASES, BASES[1]]),
@@ -43,6 +53,7 @@ def test_argument_before_environment_before_file(
 
     def value(environment: Mapping[str, str], **arguments: Any) -> object:
         found = getattr(load(environment, config=file, **arguments), member)
+        found = found - KNOWN_PATHS if isinstance(found, frozenset) else found
         return next(iter(found)) if isinstance(found, tuple | frozenset) else found
 
     assert [value({}), value(environment), value(environment, **argument)] == values
@@ -51,7 +62,7 @@ def test_argument_before_environment_before_file(
 def test_the_defaults() -> None:
     """Nothing said: the user's folders, 32 in flight, delivered segments are removed."""
     settings = load({"XDG_STATE_HOME": "/x"})
-    assert (settings.spools, settings.state_dir) == ((Path("/x/tcc/spool"),), Path("/x/tcc/state"))
+    assert (settings.spools, settings.state_dir) == ((Path("/x/tcc/spool"),), Path("/x/tcc/state") / HOST)
     assert (settings.in_flight, settings.after, settings.api_keys) == (32, "delete", ())
 
 
@@ -107,7 +118,7 @@ def test_a_settings_file_that_cannot_be_meant_is_refused(tmp_path: Path, content
 @pytest.mark.parametrize(
     ("environment", "custom", "feedback"),
     [
-        ({}, None, None),
+        ({}, "https://dev.thecontext.company/v1/custom", "https://dev.thecontext.company/v1/feedback"),
         ({"TCC_URL": "http://localhost:1/v1/custom"}, "http://localhost:1/v1/custom", "http://localhost:1/v1/feedback"),
         ({"TCC_URL": "http://localhost:1/hook"}, "http://localhost:1/hook", "http://localhost:1/v1/feedback"),
         (
@@ -115,10 +126,52 @@ def test_a_settings_file_that_cannot_be_meant_is_refused(tmp_path: Path, content
             "http://localhost:1/x",
             "http://localhost:2/f",
         ),
-        ({"TCC_URL": "http://localhost:1/x", "TCC_BASE_URL": "http://localhost:2"}, "http://localhost:1/x", None),
+        (
+            {"TCC_URL": "http://localhost:1/x", "TCC_BASE_URL": "http://localhost:2"},
+            "http://localhost:1/x",
+            "http://localhost:2/v1/feedback",
+        ),
     ],
 )
-def test_feedback_goes_beside_its_run(environment: Mapping[str, str], custom: str | None, feedback: str | None) -> None:
+def test_feedback_goes_beside_its_run(environment: dict[str, str], custom: str, feedback: str) -> None:
     """A custom URL takes the feedback to its own host, never to one that nobody named."""
-    settings = load(environment)
-    assert (settings.custom_url, settings.feedback_url) == (custom, feedback)
+    router = Router(load(environment | {"TCC_API_KEY": "dev_key"}))
+    assert [router.route(Wish(path)).destination.url for path in ("/v1/custom", "/v1/feedback")] == [custom, feedback]
+
+
+@pytest.mark.parametrize(
+    ("environment", "target"),
+    [
+        ({}, "api.thecontext.company"),
+        ({"TCC_API_KEY": "dev_key"}, "dev.thecontext.company"),
+        ({"TCC_API_KEY": "tcc-offline"}, "api.thecontext.company"),
+        ({"TCC_BASE_URL": "http://localhost:8787/prefix"}, "http_localhost_8787"),
+        ({"TCC_BASE_URL": "http://localhost"}, "http_localhost_80"),
+        ({"TCC_BASE_URL": "https://LOCALHOST:443"}, "localhost"),
+        ({"TCC_BASE_URL": "https://[::1]:8443"}, "__1_8443"),
+        ({"TCC_URL": "http://127.0.0.1:1/v1/custom", "TCC_BASE_URL": "http://127.0.0.1:2"}, "http_127.0.0.1_1"),
+        ({"TCC_TARGET": "our-sandbox", "TCC_BASE_URL": "http://127.0.0.1:2"}, "our-sandbox"),
+    ],
+)
+def test_the_target_is_the_server_s_host_or_as_it_was_named(environment: Mapping[str, str], target: str) -> None:
+    """What was sent to one server does not count for another: each has a folder of its own."""
+    settings = load({"XDG_STATE_HOME": "/x", **environment})
+    assert settings.state_dir == Path("/x/tcc/state", target)
+    assert settings.names_target == bool(environment and environment.get("TCC_API_KEY") != "tcc-offline")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "UPPER", ".hidden", "a" * 65, "a b"])
+def test_a_target_that_is_no_folder_s_name_is_refused(name: str, tmp_path: Path) -> None:
+    """It would lead out of the state directory, or be another folder on another system."""
+    file = tmp_path / "upload.toml"
+    file.write_text(f"target = '{name}'")
+    if name:
+        with pytest.raises(SettingsError, match="TCC_TARGET"):
+            load({}, config=file)
+    else:
+        assert load({}, config=file).state_dir.name == HOST
+
+
+def test_what_is_not_for_tcc_url_goes_beside_it() -> None:
+    """Feedback and other packages' posts go to the host that the user named, never to another."""
+    assert load({"TCC_URL": "http://localhost:1/x/v1/custom"}).base_url_for("dev_key") == "http://localhost:1/x"

@@ -6,12 +6,12 @@ import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
+from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, PATHS
 from tcc_schemas.items import Batch, Feedback, Item
 
 _MAX_BODY: Final = 256 * 1024 * 1024
@@ -24,6 +24,13 @@ CREATE TABLE IF NOT EXISTS receipts (
     digest TEXT, idempotency_key TEXT, body BLOB
 )
 """
+
+
+class _Received(NamedTuple):
+    kind: str
+    id: str | None
+    run_id: str | None
+    body: bytes
 
 
 class Receipts:
@@ -45,18 +52,14 @@ class Receipts:
         """Close the file."""
         self._database.close()
 
-    def add(self, path: str, token: str, items: list[dict[str, Any]]) -> None:
-        """Store the items of one request.  ``token`` is its ``Idempotency-Key``: the id of an item that has no id."""
+    def add(self, path: str, token: str, received: list[_Received]) -> None:
+        """Store what one request held.  ``token`` is its ``Idempotency-Key``: the id of what has no id."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._lock, self._database:
             [request] = self._database.execute("SELECT coalesce(max(request), 0) + 1 FROM receipts").fetchone()
-            for item in items:
-                body = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+            for kind, ident, run_id, body in received:
                 digest = hashlib.sha256(body).hexdigest()[:16]
-                kind = item.get("type", "feedback")
-                ident = item.get(f"{kind}_id") or token or digest
-                run_id = item.get("run_id") or item.get("runId")
-                row = (at, request, path, kind, ident, run_id, digest, token, body)
+                row = (at, request, path, kind, ident or token or digest, run_id, digest, token, body)
                 self._database.execute("INSERT INTO receipts VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def counts(self) -> list[tuple[str, str, str, int]]:
@@ -106,8 +109,13 @@ class _Handler(BaseHTTPRequestHandler):
         if scheme != "Bearer" or not key or self.server.key not in (None, key):
             self._answer(401, "this API key is not known")
             return
-        if self.path not in (CUSTOM_PATH, FEEDBACK_PATH):
+        token = self.headers.get("Idempotency-Key", "")
+        if self.path not in PATHS:
             self._answer(404, f"nothing at {self.path}")
+            return
+        if self.path not in (CUSTOM_PATH, FEEDBACK_PATH):  # what other packages post is kept as it is
+            self.server.receipts.add(self.path, token, [_Received(self.path.removeprefix("/v1/"), None, None, body)])
+            self._answer(200, "" if "protobuf" in self.headers.get("Content-Type", "") else "{}")
             return
         try:
             value = orjson.loads(body)
@@ -118,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(422, error.json(include_url=False, include_input=False))
         else:
             items = value["items"] if value.get("type") == "batch" else [value]
-            self.server.receipts.add(self.path, self.headers.get("Idempotency-Key", ""), items)
+            self.server.receipts.add(self.path, token, [_received(item) for item in items])
             self._answer(200, '{"ok":true}')
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the base class's name
@@ -131,3 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _received(item: dict[str, Any]) -> _Received:
+    kind = item.get("type", "feedback")
+    body = orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
+    return _Received(kind, item.get(f"{kind}_id"), item.get("run_id") or item.get("runId"), body)

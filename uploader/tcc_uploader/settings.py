@@ -1,15 +1,25 @@
 """The uploader's settings.  Each comes from the argument, else the environment, the settings file, or a default."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcc_schemas.default_dirs import spool_dir, state_dir
-from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, checked_url, origin_of
+from tcc_schemas.endpoints import (
+    CUSTOM_PATH,
+    OFFLINE_KEY,
+    OTHER_PATHS,
+    PATHS,
+    base_url,
+    checked_url,
+    origin_of,
+)
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
@@ -28,8 +38,10 @@ class TomlFile(BaseModel):
 
     spools: list[str] = []
     state_dir: str | None = None
+    target: str | None = None
     base_url: str | None = None
     allow_origins: list[str] = []
+    allow_paths: list[str] = []
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
     after: After = "delete"
 
@@ -43,14 +55,27 @@ class Settings:
 
     spools: tuple[Path, ...]
     state_dir: Path
+    """The folder of the target in the user's state directory: what was sent to a sandbox does not count elsewhere."""
+    names_target: bool = True
+    """Whether a target, a URL or a key was given; else the target is production."""
     api_keys: tuple[str, ...] = ()
     adopt: frozenset[str] = frozenset()
     base_url: str | None = None
     custom_url: str | None = None
     feedback_url: str | None = None
     allowed_origins: frozenset[str] = frozenset()
+    allowed_paths: frozenset[str] = PATHS
     in_flight: int = DEFAULT_IN_FLIGHT
     after: After = "delete"
+
+    @property
+    def default_key(self) -> str | None:
+        """The key that is used for records without a key of their own."""
+        return next(iter(self.api_keys), None)
+
+    def base_url_for(self, api_key: str | None) -> str:
+        """Return the base URL to which records made with ``api_key`` are sent."""
+        return self.base_url or base_url(api_key, {})
 
 
 def load(
@@ -62,34 +87,43 @@ def load(
     api_key_file: Path | None = None,
     adopt: Iterable[str] = (),
     allow_origins: Sequence[str] = (),
+    allow_paths: Sequence[str] = (),
     in_flight: int | None = None,
     after: After | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
     file = _settings_file(config or _default_config(environment))
-    from_file = {"TCC_STATE_DIR": file.state_dir, "TCC_BASE_URL": file.base_url, "TCC_IN_FLIGHT": str(file.in_flight)}
+    from_file = {
+        "TCC_STATE_DIR": file.state_dir,
+        "TCC_TARGET": file.target,
+        "TCC_BASE_URL": file.base_url,
+        "TCC_IN_FLIGHT": str(file.in_flight),
+    }
     if not spools and not environment.get("TCC_SPOOL_DIR"):
         spools = [Path(spool).expanduser() for spool in file.spools]
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
     allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
     try:
         base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
-        if custom and not base and not feedback:
-            # send feedback to the host of the runs: never to a host that the user did not name
-            beside = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
-            feedback = beside + FEEDBACK_PATH
+        if custom and not base:
+            # send all else to the host of the runs: never to a host that the user did not name
+            base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
         origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
     except ValueError as error:
         raise SettingsError(str(error)) from error
+    keys = _api_keys(environment, api_key_file)
+    target = _target(environment.get("TCC_TARGET"), custom or base or base_url(next(iter(keys), None), {}))
     return Settings(
         spools=tuple(spool.absolute() for spool in spools or [Path(spool_dir(environment))]),
-        state_dir=Path(state or state_dir(environment)).absolute(),
-        api_keys=_api_keys(environment, api_key_file),
+        state_dir=Path(state or state_dir(environment)).absolute() / target,
+        names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
+        api_keys=keys,
         adopt=frozenset(adopt),
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
         allowed_origins=origins,
+        allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
         in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
         after=after or file.after,
     )
@@ -132,7 +166,20 @@ def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[st
     keys += _words(environment.get("TCC_API_KEY", "")) + _words(environment.get("TCC_API_KEYS", ""))
     if not all(key.isascii() and key.isprintable() for key in keys):
         raise SettingsError("an API key holds characters that an HTTP header can't carry: check how it was copied")
-    return tuple(dict.fromkeys(keys))
+    return tuple(dict.fromkeys(key for key in keys if key != OFFLINE_KEY))
+
+
+def _target(named: str | None, url: str) -> str:
+    """Return the name of the target's folder: as it was named, else made of the server's origin."""
+    if named is None:
+        parts = urlsplit(origin_of(url))
+        secure = parts.scheme == "https"
+        port = parts.port or (443 if secure else 80)
+        name = ("" if secure else "http_") + (parts.hostname or "") + ("" if port == 443 else f"_{port}")  # noqa: PLR2004 -- HTTPS's own
+        return re.sub("[^a-z0-9._-]", "_", name)
+    if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,63}", named):
+        raise SettingsError(f"TCC_TARGET {named!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
+    return named
 
 
 def _in_flight(argument: int | None, named: str) -> int:
@@ -143,6 +190,15 @@ def _in_flight(argument: int | None, named: str) -> int:
     if not 1 <= number <= MAX_IN_FLIGHT:
         raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
     return number
+
+
+def _paths(names: Iterable[str]) -> frozenset[str]:
+    """Return the paths to which records may be sent: the known ones, and ``/v1/NAME`` for each name."""
+    paths = [f"/v1/{name.removeprefix('/v1/')}" for name in names]
+    for path in paths:
+        if not re.fullmatch(OTHER_PATHS, path):
+            raise SettingsError(f"{path} can't be allowed: a path's name has 1 to 64 of a-z, 0-9 and -")
+    return PATHS.union(paths)
 
 
 def _words(text: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""The locks which ensure that only one uploader uses a state directory, and only one daemon watches a spool."""
+"""The state directory: a folder for each target, and the locks that keep two uploaders out of one folder or spool.
+
+A *target* is the server that a ledger speaks for.  Its folder has its ledger, dead letters, requests, status and lock.
+"""
 
 import os
 import time
@@ -11,10 +14,44 @@ from typing import Final
 from .files import make_durably, try_lock
 
 LOCK_NAME: Final = "uploader.lock"
+_CONTENT: Final = ("ledger.sqlite3", "dead", "requests", "status.json", LOCK_NAME)
+"""What a target's folder may hold."""
+_LATELY: Final = 7 * 24 * 3600.0  # seconds
 
 
 class StateHeldError(Exception):
     """Another uploader uses this state directory or spool; the message names the directory and says what to do."""
+
+
+class OldLayoutError(Exception):
+    """The state directory itself holds what belongs into a target's folder; the message says what to do."""
+
+
+def targets_in(states: Path) -> list[Path]:
+    """Return the folders of all targets in a state directory, by name.
+
+    Raises :class:`OldLayoutError` if an unreleased version, without targets, has written into the directory itself.
+    """
+    if old := next((name for name in _CONTENT if (states / name).exists()), None):
+        advice = "move it away; what still lies in spools is sent again"
+        raise OldLayoutError(f"{states / old} is of a version without targets: {advice}")
+    try:
+        return sorted(folder for folder in states.iterdir() if any((folder / name).exists() for name in _CONTENT))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def last_change(target: Path) -> float:
+    """Return when a target's ledger changed last, in seconds since 1970; 0.0 if it has none."""
+    try:
+        return (target / _CONTENT[0]).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def is_in_use(target: Path, now: float) -> bool:
+    """Whether an uploader works on this target, or its ledger has changed in the 7 days before ``now`` (Unix time)."""
+    return now - last_change(target) < _LATELY or holder(target) is not None
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from tcc_schemas.splitter import MAX_LINE
+
 _MIN_FREE: Final = 64 * 1024 * 1024
 _MEASURE_EVERY: Final = 4 * 1024 * 1024
 """Bytes written between two measurements: the directory must not be listed for each record."""
@@ -28,10 +30,15 @@ class Budget:
         self._left = 0
 
     def take(self, size: int) -> None:
-        """Take ``size`` bytes from the budget.
+        """Take the ``size`` bytes of a line from the budget.
 
-        Raises OSError if there is no room for them (the error says what to do), or if measuring failed.
+        Raises OSError if the line is too long or there is no room for it (the error says what to do), or if measuring
+        failed.
         """
+        if size > MAX_LINE:
+            raise OSError(
+                errno.EFBIG, f"a record of {size:,} bytes; a line may have {MAX_LINE:,}: record less in one run"
+            )
         if size > self._left:
             self._left = self._measure(size)
         self._left -= size

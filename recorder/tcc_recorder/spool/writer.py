@@ -7,6 +7,7 @@ segment of its own.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -28,11 +29,17 @@ Position = tuple[Segment, int]
 class SpoolWriter:
     """Writes records to ``config.spool_dir``.  Failures are logged and counted, never raised.
 
-    ``unended_journal`` returns the journal lines of every run that has not ended.
+    ``unended_journal`` returns the journal lines of every run that has not ended; ``clock`` monotonic seconds.
     """
 
-    def __init__(self, config: WriterConfig, unended_journal: Callable[[], list[bytes]] = list) -> None:
+    def __init__(
+        self,
+        config: WriterConfig,
+        unended_journal: Callable[[], list[bytes]] = list,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._config = config
+        self._clock = clock
         self._directory = config.spool_dir
         self._power = config.durability == "power"
         self.keeps_journal = config.journal
@@ -45,6 +52,8 @@ class SpoolWriter:
         self._busy = False
         self._closed = False
         self._segment: Segment | None = None
+        self._started = 0.0
+        """When the current segment was started, in seconds on the monotonic clock."""
         self._durability = Durability(self._mutex, self._not_synced, power=self._power)
         # Segments without a seal that stay open: their locks tell the uploader that this process, with runs that have
         # not ended, is alive.
@@ -178,7 +187,9 @@ class SpoolWriter:
         return segment
 
     def _segment_for(self, size: int) -> Segment:
-        """Return the current segment, or a new one if there is none, if there is room for ``size`` bytes more."""
+        """Return the current segment, or a new one if it is too old, if there is room for ``size`` bytes more."""
+        if self._segment is not None and self._clock() - self._started >= self._config.segment_seconds:
+            self._rotate(self._segment)
         if self._segment is None:
             return self._start(size)
         self._budget.take(size)
@@ -187,6 +198,7 @@ class SpoolWriter:
     def _start(self, size: int) -> Segment:
         """Start a new current segment; it begins with the journal of every open run."""
         segment = self._segment = self._create(size)
+        self._started = self._clock()
         if self.keeps_journal:
             for line in self._unended_journal():
                 segment.append(line, is_record=False)

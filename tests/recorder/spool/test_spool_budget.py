@@ -3,10 +3,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 import tcc_recorder as tcc
 from support.clocks import Clock
+from tcc_recorder import records
 from tcc_recorder.spool import budget
 from tcc_recorder.spool.budget import Budget
 
@@ -71,3 +73,35 @@ def test_a_floor_of_disk_is_left_free(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(OSError, match="disk are free"):
         tight.take(101)
     Budget(str(tmp_path), 2**40).take(100)
+
+
+def test_a_record_that_no_reader_would_take_is_refused_counted_and_said(
+    spool: Path, read: Callable[[Path], list[Any]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line beyond MAX_LINE is damage to a reader: it is not written, and the next record is."""
+    monkeypatch.setattr(budget, "MAX_LINE", 2000)
+    tcc.run("long").prompt("p" * 2000).end()
+    tcc.run("short").prompt("p").end()
+    tcc.configure()
+    (only,) = read(spool)
+    assert [line.id for line in only.records] == ["short"]
+    assert only.seal["refused"] == 1
+    assert "2,000" in caplog.text
+
+
+def test_a_child_that_is_too_long_costs_only_itself(
+    spool: Path, read: Callable[[Path], list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run and its other children are recorded, and the run says that one is missing."""
+    for module in (budget, records):
+        monkeypatch.setattr(module, "MAX_LINE", 2000)
+    monkeypatch.setattr(records, "_LARGE", 1000)
+    run = tcc.run("r").metadata(team="a").prompt("p")
+    run.step("good").prompt("p").response("r").end()
+    run.step("long").prompt("p" * 2000).response("r").end()
+    run.end()
+    tcc.configure()
+    (only,) = read(spool)
+    assert [line.id for line in only.records] == ["good", "r"]
+    assert only.seal["refused"] == 1
+    assert orjson.loads(only.records[-1].body)["metadata"] == {"team": "a", "tcc.refused_children": "1"}

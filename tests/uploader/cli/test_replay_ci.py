@@ -134,16 +134,16 @@ def test_the_summary_tells_what_waits_and_what_to_do(shell: Shell, server: Fault
 
 
 def test_nothing_in_a_spool_is_markup_in_the_summary(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
-    """URLs, key hints and file names of strangers are code in which no character means anything to Markdown."""
+    """URLs and file names of strangers are code in which no character means anything to Markdown."""
     file = tmp_path / "summary.md"
     artifact = tmp_path / "artifact"
-    SegmentFile().run("r1", url=f"http://127.0.0.1:1/{HOSTILE}").run("r2", key_hint=HOSTILE).write(artifact)
+    SegmentFile().run("r1", url=f"http://127.0.0.1:1/{HOSTILE}").write(artifact)
     (artifact / f"{HOSTILE.replace('/', '')}.jsonl").write_bytes(b"no JSON\n")
     (artifact / f"{HOSTILE.replace('/', '')}.zip").write_bytes(b"PK\x03\x04" + bytes(600))
     shell.run("replay", artifact, "--fail-on", "never", "--summary", file)
     text = file.read_text()
     assert not server.requests
-    assert text.count("onerror") == 6, "the URL in its place and in the remedy, the key hint twice there, both files"
+    assert text.count("onerror") == 4, "the URL in its place and in the remedy, both files"
     codes = re.findall("<code>(.*?)</code>", text)
     assert all(re.fullmatch(r"(?:[A-Za-z0-9 ]|&#\d+;)*", code) for code in codes)
     rest = re.sub("<code>.*?</code>", "", text)

@@ -171,7 +171,7 @@ def test_the_items_of_a_run_are_committed_while_others_of_it_are_sent(
     monkeypatch.setattr(Ledger, "commit", counted)
     assert rig.once().counts.delivered == 1
     assert max(commits) <= 6
-    assert sum(commits) == 13  # twelve steps, and the run
+    assert sum(commits) == 14  # twelve steps, the run's own item, and the record
 
 
 def test_a_request_that_no_thread_has_begun_can_t_be_abandoned() -> None:

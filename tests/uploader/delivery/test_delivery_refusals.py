@@ -260,7 +260,7 @@ def test_ids_of_different_kinds_do_not_collide(rig: Rig, server: FaultServer) ->
 
 def test_a_path_that_no_endpoint_has_is_refused_here(rig: Rig, server: FaultServer) -> None:
     """A record that asks for another path is never sent: it is a dead letter ``refused_path``."""
-    SegmentFile().record("run", "r1", run_item("r1"), path="/v1/admin").run("r2").write(rig.spool)
+    SegmentFile().record("run", "r1", run_item("r1"), path="/admin").run("r2").write(rig.spool)
     outcome = rig.once()
     assert (outcome.counts.delivered, outcome.counts.dead) == (1, 1)
     assert server.ids == [["r2"]]

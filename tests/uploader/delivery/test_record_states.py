@@ -61,7 +61,7 @@ def test_records_go_through_the_table_and_through_nothing_else(
 def test_what_the_table_does_not_say_is_a_bug_of_ours() -> None:
     """An event that can't come in a state raises, instead of losing the record quietly."""
     for state, event in set(product(State, RecordEvent)) - set(TRANSITIONS):
-        record = Record(None, None, None, None, None, b"", b"")  # type: ignore[arg-type]
+        record = Record(None, None, None, None, None, b"", None, b"")  # type: ignore[arg-type]
         record.state = state
         with pytest.raises(KeyError):
             record.on(event)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.faults import KEY, FaultServer, SegmentFile
 from support.rigging import Rig
 from tcc_schemas.endpoints import OFFICIAL_ORIGINS, key_hint, origin_of
-from tcc_uploader.delivery.routing import Router
+from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.settings import Settings
 
 OTHER = "tcc_other_key"
@@ -20,28 +20,30 @@ CUSTOM, FEEDBACK = "/v1/custom", "/v1/feedback"
 
 def test_the_default_key_goes_to_production_and_a_dev_key_to_development() -> None:
     """The key's prefix chooses the official host."""
-    assert Router(SETTINGS).route(CUSTOM, None, None).destination.url == "https://api.thecontext.company/v1/custom"
+    assert (
+        Router(SETTINGS).route(Wish(CUSTOM, None, None)).destination.url == "https://api.thecontext.company/v1/custom"
+    )
     dev = replace(SETTINGS, api_keys=("dev_key",))
-    assert Router(dev).route(FEEDBACK, None, None).destination.url == "https://dev.thecontext.company/v1/feedback"
+    assert Router(dev).route(Wish(FEEDBACK, None, None)).destination.url == "https://dev.thecontext.company/v1/feedback"
 
 
 def test_a_record_goes_with_the_key_it_was_made_under() -> None:
     """The hint chooses among the keys held; with none, the default key is meant."""
     router = Router(SETTINGS)
-    assert router.route(CUSTOM, None, None).api_key == KEY
-    assert router.route(CUSTOM, None, key_hint(KEY)).api_key == KEY
-    assert router.route(CUSTOM, None, key_hint(OTHER)).api_key == OTHER
+    assert router.route(Wish(CUSTOM, None, None)).api_key == KEY
+    assert router.route(Wish(CUSTOM, None, key_hint(KEY))).api_key == KEY
+    assert router.route(Wish(CUSTOM, None, key_hint(OTHER))).api_key == OTHER
 
 
 def test_a_key_that_is_not_held_blocks_and_one_adopted_does_not() -> None:
     """No record goes with another key, unless the operator says so, hint by hint."""
-    route = Router(SETTINGS).route(CUSTOM, None, "deadbeef")
+    route = Router(SETTINGS).route(Wish(CUSTOM, None, "deadbeef"))
     assert (route.api_key, route.blocked) == (None, "key not held")
     assert "--adopt deadbeef" in route.remedy
     adopting = Router(replace(SETTINGS, adopt=frozenset({"deadbeef"})))
-    assert adopting.route(CUSTOM, None, "deadbeef").api_key == KEY
-    assert adopting.route(CUSTOM, None, "deadbeee").blocked
-    assert Router(replace(SETTINGS, api_keys=())).route(CUSTOM, None, None).blocked == "key not held"
+    assert adopting.route(Wish(CUSTOM, None, "deadbeef")).api_key == KEY
+    assert adopting.route(Wish(CUSTOM, None, "deadbeee")).blocked
+    assert Router(replace(SETTINGS, api_keys=())).route(Wish(CUSTOM, None, None)).blocked == "key not held"
 
 
 @pytest.mark.parametrize(
@@ -66,14 +68,14 @@ def test_a_key_that_is_not_held_blocks_and_one_adopted_does_not() -> None:
 )
 def test_a_record_s_url_is_refused_unless_its_origin_is_official_or_configured(url: str) -> None:
     """What a record asks for aims our key nowhere; loopback least of all."""
-    assert Router(SETTINGS).route(CUSTOM, url, None).blocked == "refused origin"
+    assert Router(SETTINGS).route(Wish(CUSTOM, url, None)).blocked == "refused origin"
 
 
 def test_a_record_s_url_is_taken_where_its_origin_is_allowed() -> None:
     """Official, or named by the operator."""
     router = Router(replace(SETTINGS, allowed_origins=frozenset({"http://localhost:8000"})))
     for url in ("https://dev.thecontext.company/v1/custom", "http://localhost:8000/hooks/x%20y"):
-        assert router.route(CUSTOM, url, None).destination.url == url
+        assert router.route(Wish(CUSTOM, url, None)).destination.url == url
 
 
 HOSTS = st.sampled_from(["api.thecontext.company", "evil.example", "localhost", "dev.thecontext.company"])
@@ -85,7 +87,7 @@ def test_no_spelling_of_a_url_aims_a_key_elsewhere(parts: tuple[str, ...]) -> No
     """What two URL parsers might read differently is refused, or rebuilt from what was checked."""
     import httpx  # noqa: PLC0415 -- the parser that counts in the end
 
-    route = Router(SETTINGS).route(CUSTOM, "".join(parts), None)
+    route = Router(SETTINGS).route(Wish(CUSTOM, "".join(parts), None))
     if not route.blocked:
         assert origin_of(route.destination.url) in OFFICIAL_ORIGINS
         sent_to = httpx.URL(route.destination.url)

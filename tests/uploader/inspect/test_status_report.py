@@ -65,6 +65,6 @@ def test_a_name_that_is_no_text_is_reported_as_json_too(shell: Shell) -> None:
 def test_status_when_the_ledger_is_just_being_made(shell: Shell) -> None:
     """A ledger file without tables yet is an empty ledger."""
     SegmentFile().run("r1").write(shell.spool)
-    shell.state.mkdir()
+    shell.state.mkdir(parents=True)
     (shell.state / "ledger.sqlite3").touch()
     assert shell.json("status")["counts"]["pending"] == 1  # type: ignore[index]

@@ -1,35 +1,37 @@
 """The ledger on disk: all or nothing, readable beside its writer, never smaller than it was."""
 
 import sqlite3
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tcc_schemas.lines import Line
 from tcc_uploader.ledger.rows import Changes, LetterRow, SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.ledger.store import LedgerError, TooNew, Unavailable
 from tcc_uploader.model.fate import Counts, Known, Place
 
-ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None)  # noqa: FBT003 -- a row
+ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None, 2, 1_790_000_000)  # noqa: FBT003 -- a row
 LETTER = LetterRow("abc", b"k" * 16, 9, Place(1, 3), "dead", "refused")
-LINE = Line(0, 0, 0, b"", "run", "r", "r", "", "/v1/custom", None, None, converted=False, data=b"{}")
-CHANGES = Changes({b"d" * 16: Known(7, Place(1, 2))}, [LETTER], {1: ROW})
 
 
-def line_at(number: int) -> Line:
-    """Return a record that stands on this line."""
-    return LINE._replace(number=number)
+def changes(
+    delivered: Mapping[bytes, Known] | None = None, segments: Mapping[int, SegmentRow] | None = None
+) -> Changes:
+    """Return what one commit writes."""
+    made = Changes(letters=[LETTER], segments=dict(segments or {1: ROW}))
+    for key, known in ({b"d" * 16: Known(7, Place(1, 2))} if delivered is None else delivered).items():
+        made.delivered.put(key, known.hint, known)
+    return made
 
 
 def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
     """Keys, letters and counts come back as they went in."""
     ledger = Ledger.open(tmp_path)
-    ledger.commit(CHANGES)
+    ledger.commit(changes())
     ledger.close()
     ledger = Ledger.open(tmp_path)
-    assert ledger.delivered([b"d" * 16, b"x" * 16]) == {b"d" * 16: Known(7, Place(1, 2))}
+    assert ledger.delivered([b"d" * 16, b"x" * 16]) == {b"d" * 16: [Known(7, Place(1, 2))]}
     assert ledger.letters(b"k" * 16) == [LETTER]
     assert list(ledger.segments()) == [ROW] == [ledger.segment("s1")]
     assert (ledger.number_of("s1"), ledger.number_of("s2"), ledger.number_of("s3")) == (1, 2, 3)
@@ -38,16 +40,44 @@ def test_what_is_committed_is_there_after_a_restart(tmp_path: Path) -> None:
 
 def test_only_what_was_not_delivered_from_where_it_stands_is_left_to_judge(tmp_path: Path) -> None:
     """A record needs no judgement if its key was delivered from its very line and has no letter; all others do."""
-    there, elsewhere, unknown, other_segment = ((bytes([byte]) * 16) for byte in range(4))
-    delivered = {key: Known(7, Place(1, line)) for line, key in enumerate((there, elsewhere, LETTER.key), 2)}
+    here, hinted = Known(7, Place(1, 2)), Known(7, Place(1, 3), 5)
+    keys = there, other_line, other_segment, other_bytes, other_hint, unknown = [
+        bytes([byte]) * 16 for byte in range(6)
+    ]
     ledger = Ledger.open(tmp_path)
-    ledger.commit(replace(CHANGES, delivered={**delivered, other_segment: Known(7, Place(2, 6))}))
-    many = [(line_at(number), number.to_bytes(16)) for number in range(1000, 1200)]
-    found = [(line_at(2), there), (line_at(9), elsewhere), (line_at(4), LETTER.key), (line_at(5), unknown)]
-    found += [*many, (line_at(6), other_segment)]
-    assert ledger.doubtful(1, found) == {key for _, key in found[1:]}
-    assert ledger.doubtful(2, found[-1:]) == set()
-    assert ledger.doubtful(1, [(line_at(2), there), (line_at(8), there)]) == {there}
+    delivered = dict.fromkeys(keys[:-1], here) | {other_hint: hinted, LETTER.key: here}
+    ledger.commit(changes(delivered))
+    doubtful = [
+        (other_line, here._replace(place=Place(1, 9))),
+        (other_segment, here._replace(place=Place(2, 2))),
+        (other_bytes, here._replace(digest=8)),
+        (other_hint, hinted._replace(hint=6)),
+        (LETTER.key, here),
+        (unknown, here),
+        *((number.to_bytes(16), here) for number in range(1000, 1200)),
+    ]
+    assert ledger.doubtful([(there, here), *doubtful]) == {key for key, _ in doubtful}
+    assert ledger.doubtful([(there, here), (other_hint, hinted)]) == set()
+    ledger.close()
+
+
+def test_a_key_has_a_row_for_each_hint(tmp_path: Path) -> None:
+    """Two projects' runs of one name are two deliveries."""
+    ledger = Ledger.open(tmp_path)
+    mine, theirs = Known(7, Place(1, 2), 5), Known(8, Place(1, 3))
+    for known in (mine, theirs):
+        ledger.commit(changes({b"d" * 16: known}))
+    assert sorted(ledger.delivered([b"d" * 16])[b"d" * 16]) == sorted([mine, theirs])
+    ledger.close()
+
+
+def test_a_segment_s_number_is_not_given_away_while_a_letter_has_it(tmp_path: Path) -> None:
+    """A letter of a segment that has no row must not count in another segment."""
+    ledger = Ledger.open(tmp_path)
+    ledger.commit(Changes(letters=[LETTER._replace(place=Place(41, 1))]))
+    ledger.close()
+    ledger = Ledger.open(tmp_path)
+    assert ledger.number_of("new") == 42
     ledger.close()
 
 
@@ -55,7 +85,7 @@ def test_thousands_of_keys_are_looked_up_at_once(tmp_path: Path) -> None:
     """A lookup has no limit of its own."""
     ledger = Ledger.open(tmp_path)
     keys = [number.to_bytes(16) for number in range(1234)]
-    ledger.commit(Changes({key: Known(1, Place(1, 1)) for key in keys}))
+    ledger.commit(changes(dict.fromkeys(keys, Known(1, Place(1, 1)))))
     assert set(ledger.delivered([*keys, b"?" * 16])) == set(keys)
     ledger.close()
 
@@ -63,12 +93,12 @@ def test_thousands_of_keys_are_looked_up_at_once(tmp_path: Path) -> None:
 def test_a_commit_is_all_or_nothing(tmp_path: Path) -> None:
     """If one row can't be written none is, and the ledger goes on."""
     ledger = Ledger.open(tmp_path)
-    broken = replace(CHANGES, segments={1: ROW, 2: ROW._replace(number=2, path=None)})  # type: ignore[arg-type]
+    broken = changes(segments={1: ROW, 2: ROW._replace(number=2, path=None)})  # type: ignore[arg-type]
     with pytest.raises(LedgerError):
         ledger.commit(broken)
     assert ledger.delivered([b"d" * 16]) == {}
     assert not list(ledger.segments())
-    ledger.commit(CHANGES)
+    ledger.commit(changes())
     assert len(list(ledger.segments())) == 1
     ledger.close()
 
@@ -76,7 +106,7 @@ def test_a_commit_is_all_or_nothing(tmp_path: Path) -> None:
 def test_a_segment_that_is_read_again_never_shrinks(tmp_path: Path) -> None:
     """On the way through a known segment its smaller counts are not written; its whole counts are."""
     ledger = Ledger.open(tmp_path)
-    ledger.commit(CHANGES)
+    ledger.commit(changes())
     ledger.commit(Changes(segments={1: ROW._replace(size=50, counts=Counts(1))}))
     assert ledger.segment("s1") == ROW
     grown = ROW._replace(size=150, counts=Counts(4, 3, 0, 1, 0), finished=True)
@@ -90,10 +120,10 @@ def test_a_reader_sees_commits_beside_the_writer_and_cannot_write(tmp_path: Path
     writer = Ledger.open(tmp_path)
     with Ledger.reading(tmp_path) as reader:
         assert not list(reader.segments())
-        writer.commit(CHANGES)
+        writer.commit(changes())
         assert list(reader.segments()) == [ROW]
         with pytest.raises(Unavailable):
-            reader.commit(CHANGES)
+            reader.commit(changes())
     writer.close()
 
 
@@ -119,7 +149,7 @@ def test_a_corrupt_file_is_kept_beside_the_new_one(tmp_path: Path) -> None:
     """The ruin is moved aside, and a new ledger works."""
     (tmp_path / "ledger.sqlite3").write_bytes(b"ruin" * 5000)
     ledger = Ledger.open(tmp_path)
-    ledger.commit(CHANGES)
+    ledger.commit(changes())
     ledger.close()
     (ruin,) = tmp_path.glob("ledger.sqlite3.corrupt-*")
     assert ruin.read_bytes() == b"ruin" * 5000

@@ -1,11 +1,13 @@
 """What to do with a record, and how its key is made."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcc_uploader.model.fate import Decision, Known, Place, decide
-from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.model.fate import NO_HINT, Decision, Known, Place, decide
+from tcc_uploader.model.keys import dedupe_key, digest_of, hint_number, idempotency_token
 
 HERE, THERE = Place(1, 2), Place(2, 2)
 
@@ -14,27 +16,53 @@ HERE, THERE = Place(1, 2), Place(2, 2)
     ("known", "decision"),
     [
         ({}, Decision.SEND),
-        ({"delivered": Known(7, HERE)}, Decision.DELIVERED),
-        ({"delivered": Known(8, HERE)}, Decision.DELIVERED),
-        ({"delivered": Known(7, THERE)}, Decision.DUPLICATE),
-        ({"delivered": Known(8, THERE)}, Decision.CONFLICT),
-        ({"in_flight": Known(7, HERE)}, Decision.DUPLICATE),
-        ({"in_flight": Known(7, THERE)}, Decision.DUPLICATE),
-        ({"in_flight": Known(8, THERE)}, Decision.CONFLICT),
-        ({"letter": Known(7, HERE)}, Decision.DEAD),
-        ({"letter": Known(7, HERE), "letter_fate": "dropped"}, Decision.DROPPED),
-        ({"letter": Known(7, HERE), "letter_fate": "delivered"}, Decision.DELIVERED),
-        ({"letter": Known(7, HERE), "letter_fate": "requeued"}, Decision.REQUEUED),
-        ({"letter": Known(7, THERE)}, Decision.DUPLICATE),
-        ({"letter": Known(8, THERE)}, Decision.SEND),
-        ({"letter": Known(7, HERE), "delivered": Known(7, THERE)}, Decision.DEAD),
-        ({"letter": Known(7, THERE), "delivered": Known(8, THERE)}, Decision.CONFLICT),
+        ({"delivered": [Known(7, HERE)]}, Decision.DELIVERED),
+        ({"delivered": [Known(8, HERE)]}, Decision.CONFLICT),
+        ({"delivered": [Known(7, THERE)]}, Decision.DUPLICATE),
+        ({"delivered": [Known(8, THERE)]}, Decision.CONFLICT),
+        ({"in_flight": [Known(7, HERE)]}, Decision.DUPLICATE),
+        ({"in_flight": [Known(7, THERE)]}, Decision.DUPLICATE),
+        ({"in_flight": [Known(8, THERE)]}, Decision.CONFLICT),
+        ({"letters": [(Known(7, HERE), "dead")]}, Decision.DEAD),
+        ({"letters": [(Known(7, HERE), "dropped")]}, Decision.DROPPED),
+        ({"letters": [(Known(7, HERE), "delivered")]}, Decision.DELIVERED),
+        ({"letters": [(Known(7, HERE), "requeued")]}, Decision.REQUEUED),
+        ({"letters": [(Known(7, THERE), "dead")]}, Decision.DUPLICATE),
+        ({"letters": [(Known(8, THERE), "dead")]}, Decision.CONFLICT),
+        ({"letters": [(Known(8, HERE), "dead")]}, Decision.CONFLICT),
+        ({"letters": [(Known(7, HERE), "dead")], "delivered": [Known(7, THERE)]}, Decision.DEAD),
+        ({"letters": [(Known(7, THERE), "dead")], "delivered": [Known(8, THERE)]}, Decision.DUPLICATE),
+        ({"delivered": [Known(8, THERE), Known(7, THERE)]}, Decision.DUPLICATE),
     ],
 )
-def test_every_branch_of_the_decision(known: dict[str, object], decision: Decision) -> None:
+def test_every_branch_of_the_decision(known: dict[str, Any], decision: Decision) -> None:
     """From what is known under a key follows what becomes of the record with digest 7 at line 2 of segment 1."""
-    everything = {"delivered": None, "in_flight": None, "letter": None, **known}
-    assert decide(HERE, 7, **everything) is decision  # type: ignore[arg-type]
+    assert decide(Known(7, HERE), **known) is decision
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "decision"),
+    [
+        (1, 1, Decision.CONFLICT),
+        (1, 2, Decision.SEND),
+        (1, NO_HINT, Decision.CONFLICT),
+        (NO_HINT, 1, Decision.CONFLICT),
+        (NO_HINT, NO_HINT, Decision.CONFLICT),
+    ],
+)
+@pytest.mark.parametrize("source", ["delivered", "in_flight", "letters"])
+def test_another_key_hint_is_another_record_and_none_matches_any(
+    source: str, mine: int, other: int, decision: Decision
+) -> None:
+    """Two projects' runs of one name are both sent; a record without a hint is compared with all."""
+    known: Any = Known(8, THERE, other)
+    values = {source: [(known, "dead") if source == "letters" else known]}
+    assert decide(Known(7, HERE, mine), **values) is decision
+
+
+def test_a_hint_is_a_number_and_none_is_its_own() -> None:
+    """Eight hex digits fit, and -1 stands for no key."""
+    assert [hint_number(hint) for hint in (None, "00000000", "ffffffff")] == [NO_HINT, 0, 2**32 - 1]
 
 
 def test_keys_of_uuid7s_of_one_time_lie_side_by_side() -> None:

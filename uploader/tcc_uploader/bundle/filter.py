@@ -10,8 +10,9 @@ from typing import Final
 
 import orjson
 
-from tcc_schemas.lines import Line, LineSplitter, crc_of, decode, encode
+from tcc_schemas.lines import Line, crc_of, decode, encode
 from tcc_schemas.plain import plain_record
+from tcc_schemas.splitter import LineSplitter
 from tcc_schemas.tally import Tally
 from tcc_uploader.sources.manifest import ManifestEntry, Selection
 from tcc_uploader.sources.streams import chunks_of

@@ -25,7 +25,8 @@ from tcc_uploader.state import watched_alone
 
 from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, settings_from, with_options
-from .session import ending, fail, note, on_signals, working
+from .session import ending, on_signals, working
+from .terminal import fail, note
 from .text import plural, unreadable_lines
 
 _STDOUT: Final = Path("-")

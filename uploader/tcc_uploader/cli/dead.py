@@ -17,8 +17,9 @@ from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import deliver_once, fail, note, reading
-from .text import json_text, plural, result_hints, told, unreadable_lines
+from .session import deliver_once, reading, targets_of
+from .terminal import confirm, fail, note, say, say_in_full, say_json
+from .text import plural, result_hints, told, unreadable_lines
 
 _CHOICE = (
     click.argument("ids", nargs=-1, metavar="[ID]..."),
@@ -34,12 +35,20 @@ def dead_command() -> None:
 @dead_command.command("list")
 @with_options(*STATE_OPTIONS, AS_JSON)
 def list_command(*, as_json: bool, **options: Any) -> None:
-    """List the dead letters, a line each, with the reason."""
-    found = _dead_letters(settings_from(options)).values()
+    """List the dead letters of every target, a line each, with the reason."""
+    targets = targets_of(settings_from(options))
+    found = [(settings.state_dir.name, letter) for settings in targets for letter in _dead_letters(settings).values()]
     if as_json:
-        click.echo(json_text(list(found)))
-    else:
-        click.echo("\n".join(map(_letter_line, found)) or "no dead letters")
+        say_json([{"target": target, **letter.model_dump()} for target, letter in found])
+        return
+    told_before = ""
+    for target, letter in found:
+        if len(targets) > 1 and target != told_before:
+            say(f"target {target}:")
+        told_before = target
+        say(_letter_line(letter))
+    if not found:
+        say("no dead letters")
 
 
 @dead_command.command("show")
@@ -57,7 +66,7 @@ def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
             (letter.status, f"answer   HTTP {letter.status}: {letter.answer}"),
             f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n",
         )
-        click.echo("\n".join(lines))
+        say_in_full("\n".join(lines))
 
 
 @dead_command.command("requeue")
@@ -70,10 +79,10 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
     for letter in _chosen(settings, ids, every=every):
         mailbox.ask(settings.state_dir, _requeue_request(letter, edit=edit))
     if pid := holder(settings.state_dir):
-        click.echo(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
+        say(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
     result = deliver_once(settings, Sources(), timeout=timeout, bar=True)
-    click.echo(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
+    say(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
     note(*result_hints(result, settings.state_dir))
     sys.exit(exit_of_replay(result))
 
@@ -87,9 +96,9 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
     settings = settings_from(options)
     chosen = _chosen(settings, ids, every=every)
     for letter in chosen:
-        click.echo(_letter_line(letter))
+        say(_letter_line(letter))
     if not yes:
-        click.confirm(f"Drop {plural(len(chosen), 'letter')} for good?", abort=True)
+        confirm(f"Drop {plural(len(chosen), 'letter')} for good?")
     for letter in chosen:
         mailbox.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
     if not holder(settings.state_dir):
@@ -110,19 +119,27 @@ def _chosen(settings: Settings, ids: Iterable[str], *, every: bool) -> list[Lett
     wanted = found if every else list(ids)
     if not (wanted or every):
         raise click.UsageError("name letters by their ids, or say --all")
+    chosen = []
     for ident in wanted:
-        if ident not in found:
-            fail(f"there is no dead letter {ident}: see `tcc-upload dead list`", Exit.USAGE)
-    return [found[ident] for ident in wanted]
+        letters = [letter for letter in found.values() if letter.id.startswith(ident)]
+        if len(letters) != 1:
+            what = f"{len(letters)} dead letters begin with" if letters else "there is no dead letter"
+            fail(f"{what} {ident}: see `tcc-upload dead list`", Exit.USAGE)
+        chosen += letters
+    return chosen
 
 
 def _requeue_request(letter: Letter, *, edit: bool) -> LetterRequest:
     """Return the request to send a letter, edited if that is wanted.  A body that is no record ends the command."""
-    body = letter.body_bytes.decode(errors="replace")
-    if edit and (edited := click.edit(body, extension=".json")) is not None:  # None: the editor saved nothing
-        body = edited
+    body = letter.body_bytes
+    if edit and not letter.is_json:
+        fail(f"letter {letter.id} is no JSON text: it can only be sent as it is, without --edit", Exit.USAGE)
+    if edit and (edited := click.edit(body.decode(errors="replace"), extension=".json")) is not None:
+        body = edited.strip().encode()
+    if body == letter.body_bytes and letter.is_record:
+        return LetterRequest(action="requeue", letter=letter.id)
     try:
-        changed = with_body(letter, body.strip().encode())
+        changed = with_body(letter, body.strip())
     except ValueError as error:
         fail(f"letter {letter.id} can't be sent like this: {error}; it stays as it was (try --edit)", Exit.USAGE)
     return LetterRequest(action="requeue", letter=letter.id, letter_json=changed.model_dump_json())

@@ -10,7 +10,7 @@ from tcc_uploader.inspect.doctor import diagnose
 from .exit_codes import Exit
 from .options import AS_JSON, SENDING_OPTIONS, SPOOLS, settings_from, with_options
 from .session import reading
-from .text import json_text
+from .terminal import say, say_json
 
 
 @click.command("doctor")
@@ -26,10 +26,10 @@ def doctor_command(*, as_json: bool, **options: Any) -> None:
         for finding in diagnose(settings, ledger):
             findings.append(finding)
             if not as_json:
-                click.echo(f"{finding.level:<4}  {finding.subject}: {finding.text}")
+                say(f"{finding.level:<4}  {finding.subject}: {finding.text}")
                 if finding.remedy:
-                    click.echo(f"      do: {finding.remedy}")
+                    say(f"      do: {finding.remedy}")
     if as_json:
-        click.echo(json_text([finding._asdict() for finding in findings]))
+        say_json([finding._asdict() for finding in findings])
     failed = any(finding.level == "fail" for finding in findings)
     sys.exit(Exit.OPERATOR_NEEDED if failed else Exit.DELIVERED)

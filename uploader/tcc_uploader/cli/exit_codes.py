@@ -45,7 +45,7 @@ def exit_of_replay(result: ReplayResult, fail_on: FailOn = "pending") -> Exit:
 
 def exit_of_dry_run(found: Survey, settings: Settings) -> Exit:
     """Return the exit code of a dry run: what the replay would end with if the server accepted everything."""
-    if found.unheld(settings) or found.unreadable:
+    if found.blocked(settings) or found.unreadable:
         return Exit.OPERATOR_NEEDED
     if found.newer:
         return Exit.PENDING

@@ -2,10 +2,14 @@
 
 import logging
 import os
+import sys
 
 import click
 
+from tcc_uploader.shown import ShownFormatter
+
 from . import bundle, daemon, dead, doctor, replay, sandbox, status, verify
+from .terminal import note, show_usage
 
 
 @click.group(
@@ -32,6 +36,15 @@ def tcc_upload() -> None:
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     debug = os.environ.get("TCC_DEBUG", "").lower() in ("1", "true")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if debug else logging.INFO)
-    tcc_upload()
+    try:
+        sys.exit(tcc_upload.main(standalone_mode=False))
+    except click.ClickException as error:
+        show_usage(error)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        note("aborted")
+        sys.exit(1)

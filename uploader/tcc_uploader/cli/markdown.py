@@ -10,6 +10,7 @@ from typing import Final
 
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.shown import shown
 
 from .text import T, capped, plural, told
 
@@ -64,6 +65,7 @@ def _destination(report: DestinationReport) -> str:
 
 def _code(text: str) -> str:
     """Return untrusted text as code: one line of at most 200 characters, none of which Markdown or HTML interprets."""
+    text = shown(text, most=len(text))
     cut = text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 3] + "..."
     printable = "".join(char if char.isprintable() else " " for char in cut)
     return f"<code>{re.sub('[^A-Za-z0-9 ]', lambda found: f'&#{ord(found[0])};', printable)}</code>"

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from tcc_uploader.settings import Settings, SettingsError, load
+from tcc_uploader.shown import hold_keys
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,6 +29,13 @@ SENDING_OPTIONS = (
         multiple=True,
         metavar="URL",
         help="Let records name a URL of this origin [env: TCC_ALLOW_ORIGINS].",
+    ),
+    click.option(
+        "--allow-path",
+        "allow_paths",
+        multiple=True,
+        metavar="NAME",
+        help="Send records for /v1/NAME, which this version does not know [env: TCC_ALLOW_PATHS].",
     ),
     click.option("--in-flight", type=int, help="Requests in flight at once [env: TCC_IN_FLIGHT; default: 32]."),
 )
@@ -49,6 +57,8 @@ def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], 
 def settings_from(options: dict[str, Any]) -> Settings:
     """Return the settings; a setting that can't be used is a usage error."""
     try:
-        return load(os.environ, **options)
+        settings = load(os.environ, **options)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
+    hold_keys(settings.api_keys)
+    return settings

@@ -21,8 +21,9 @@ from tcc_uploader.spool.writer_lock import boot_is_over
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import deliver_once, note, reading
-from .text import capped, json_text, plural, result_hints, told, unreadable_lines
+from .session import deliver_once, reading
+from .terminal import note, say, say_json
+from .text import capped, plural, result_hints, told, unreadable_lines
 
 
 @click.command("replay")
@@ -62,12 +63,12 @@ def replay_command(
     is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
     result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_gone=is_gone)
     if as_json:
-        click.echo(json_text(_result_json(result)))
+        say_json(_result_json(result))
     else:
         before = result.counts.delivered - result.sent.delivered
         delivered = f"delivered ({before:,} of them before)" if before else "delivered"
         unreadable = len(result.unreadable)
-        click.echo(_counts_line(result.counts, delivered, "pending", result.damage, result.newer, unreadable))
+        say(_counts_line(result.counts, delivered, "pending", result.damage, result.newer, unreadable))
         if not result.counts.records:
             note(f"nothing to deliver in {sources}")
         note(*result_hints(result, settings.state_dir))
@@ -80,15 +81,15 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     """Show what a replay would do."""
     with reading(settings) as ledger:
         found = take_survey(sources, ledger)
-    counts, unheld = found.counts, found.unheld(settings)
+    counts, blocked = found.counts, found.blocked(settings)
     if as_json:
-        report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "keys_not_held": unheld}
-        click.echo(json_text(_counts_json(counts) | report))
+        report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}
+        say_json(_counts_json(counts) | report)
     else:
         newer, unreadable = len(found.newer), len(found.unreadable)
-        click.echo(_counts_line(counts, "delivered before", "would be sent", found.damage, newer, unreadable))
+        say(_counts_line(counts, "delivered before", "would be sent", found.damage, newer, unreadable))
         note(
-            *(f"{number:,} of them would wait: no key with the hint {hint} is held" for hint, number in unheld.items()),
+            *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
             *unreadable_lines(found.unreadable),
             *capped(found.archives, str),
         )

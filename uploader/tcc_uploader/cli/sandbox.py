@@ -10,7 +10,8 @@ from tcc_uploader.sandbox import Receipts, Sandbox
 
 from .exit_codes import Exit
 from .options import FOLDER
-from .session import fail, on_signals
+from .session import on_signals
+from .terminal import fail, say
 
 
 @click.command("sandbox")
@@ -28,10 +29,10 @@ def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
     except OSError as error:
         fail(f"can't start the sandbox: {error}", Exit.USAGE)
     with server:
-        click.echo(server.url)
+        say(server.url)
         sys.stdout.flush()
         # shutdown() waits for serve_forever(), which runs in this thread: called here it would wait for ever
         on_signals(lambda: threading.Thread(target=server.shutdown).start())
         server.serve_forever()
-        click.echo(receipts.table())
+        say(receipts.table())
     receipts.close()

@@ -1,12 +1,9 @@
 """What several commands do: open the state and its ledger, deliver once, print notes, and end with an exit code."""
 
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from typing import NoReturn
-
-import click
+from dataclasses import replace
 
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.result import ReplayResult
@@ -19,10 +16,11 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.state import StateHeldError, held
+from tcc_uploader.state import OldLayoutError, StateHeldError, held, last_change, targets_in
 
 from .exit_codes import Exit
 from .progress import progress_bar
+from .terminal import fail, note
 
 
 @contextmanager
@@ -31,6 +29,7 @@ def working(settings: Settings) -> Iterator[Ledger]:
 
     Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
     """
+    targets_of(settings)
     with ExitStack() as stack:
         with ending(settings, LedgerError, OSError):
             stack.enter_context(held(settings.state_dir))
@@ -49,6 +48,20 @@ def ending(settings: Settings, *errors: type[Exception]) -> Iterator[None]:
         fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
 
 
+def targets_of(settings: Settings) -> list[Settings]:
+    """Return the settings for each target found in the state directory, first the one that the settings name.
+
+    If they name none, the first is production, or what was used last.  A layout without targets ends the command.
+    """
+    try:
+        found = targets_in(settings.state_dir.parent)
+    except OldLayoutError as error:
+        fail(str(error), Exit.OPERATOR_NEEDED)
+    if not (settings.names_target or settings.state_dir in found) and found:
+        settings = replace(settings, state_dir=max(found, key=last_change))
+    return [settings, *(replace(settings, state_dir=target) for target in found if target != settings.state_dir)]
+
+
 @contextmanager
 def reading(settings: Settings) -> Iterator[Ledger]:
     """Read the ledger, also while an uploader works; if that is not possible, end the command."""
@@ -63,18 +76,6 @@ def reading(settings: Settings) -> Iterator[Ledger]:
         for file in quarantined_ledgers(settings.state_dir):
             note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
         yield ledger
-
-
-def note(*lines: str) -> None:
-    """Print lines on standard error, so that standard output holds the result alone."""
-    for line in lines:
-        click.echo(line, err=True)
-
-
-def fail(message: str, code: Exit) -> NoReturn:
-    """End the command with a message and an exit code."""
-    note(f"tcc-upload: {message}")
-    sys.exit(code)
 
 
 def on_signals(stop: Callable[[], object]) -> None:

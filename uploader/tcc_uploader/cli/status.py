@@ -7,18 +7,27 @@ import click
 from tcc_uploader.inspect.status import StatusReport, status_report
 
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
-from .session import reading
-from .text import destination_lines, json_text, moment, plural, told
+from .session import reading, targets_of
+from .terminal import say, say_json
+from .text import destination_lines, moment, plural, told
 
 
 @click.command("status")
 @with_options(SPOOLS, *STATE_OPTIONS, AS_JSON)
 def status_command(*, as_json: bool, **options: Any) -> None:
-    """Show how many records are pending and delivered, and the state of each destination."""
-    settings = settings_from(options)
-    with reading(settings) as ledger:
-        report = status_report(settings.spools, settings.state_dir, ledger)
-    click.echo(json_text(report) if as_json else _status_text(report))
+    """Show how many records are pending and delivered, and the state of each destination.
+
+    First the target that the settings name, then every other target that the state directory has.
+    """
+    reports: list[StatusReport] = []
+    for settings in targets_of(settings_from(options)):
+        with reading(settings) as ledger:
+            reports.append(status_report(settings.spools, settings.state_dir, ledger, own=not reports))
+    if as_json:
+        own, *others = [report.model_dump() for report in reports]
+        say_json(own | {"other_targets": others})
+    else:
+        say("\n\n".join(map(_status_text, reports)))
 
 
 def _status_text(report: StatusReport) -> str:
@@ -26,6 +35,7 @@ def _status_text(report: StatusReport) -> str:
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
     recovered, damage = report.counts["recovered"], plural(report.damage, "place")
     lines = told(
+        f"target      {report.target}{'' if report.in_use else ', not used for a week'}",
         f"uploader    {running}; watcher: {report.watcher}",
         f"state       {report.state_dir}",
         *(f"spool       {spool}: {word}" for spool, word in report.spools.items()),

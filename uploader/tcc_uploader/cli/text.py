@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import orjson
-from pydantic import BaseModel
-
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
 
@@ -19,11 +16,6 @@ MAX_LIST: Final = 20
 def plural(number: int, word: str) -> str:
     """Return ``1 record``, ``2 records``."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
-
-
-def json_text(value: object) -> str:
-    """Return JSON for machines that people can read too."""
-    return orjson.dumps(value, default=BaseModel.model_dump, option=orjson.OPT_INDENT_2).decode()
 
 
 def told(*texts: str | tuple[object, str]) -> list[str]:

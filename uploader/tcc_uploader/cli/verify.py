@@ -1,18 +1,26 @@
 """``tcc-upload verify``: check that the counts of all records add up."""
 
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from tcc_uploader.inspect.survey import spools_read
 from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.sources.given import Sources, sources_of
+from tcc_uploader.state import is_in_use
 
-from .exit_codes import exit_of_verify
+from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
-from .session import reading
-from .text import capped, json_text, plural, told
+from .session import reading, targets_of
+from .terminal import say, say_json
+from .text import capped, plural, told
+
+_SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.BROKEN)
+"""From the best result to the worst."""
 
 
 @click.command("verify")
@@ -22,13 +30,26 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
 
     Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or
     missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed.
+    Every target of the state directory is checked.  The exit code is that of the target that the settings name; if
+    they name none, the worst of those that were used in the last seven days.
     """
-    settings = settings_from(options)
-    sources = sources_of(paths) if paths else Sources(list(settings.spools))
-    with reading(settings) as ledger:
-        report = verify_spools(sources, ledger, whole=not paths)
-    click.echo(json_text(report) if as_json else _verification_text(report))
-    sys.exit(exit_of_verify(report))
+    named = settings_from(options)
+    reports: dict[str, Verification] = {}
+    codes = []
+    for settings in targets_of(named):
+        with reading(settings) as ledger:
+            spools = spools_read(settings.spools, ledger) if reports else settings.spools
+            report = verify_spools(sources_of(paths) if paths else Sources(list(spools)), ledger, whole=not paths)
+        if not reports or (not named.names_target and is_in_use(settings.state_dir, time.time())):
+            codes.append(exit_of_verify(report))
+        reports[settings.state_dir.name] = report
+    if as_json:
+        (target, own), *others = reports.items()
+        told_others = [{"target": name, **asdict(report)} for name, report in others]
+        say_json({"target": target, **asdict(own), "other_targets": told_others})
+    else:
+        say("\n\n".join(f"target   {name}\n{_verification_text(each)}" for name, each in reports.items()))
+    sys.exit(max(codes, key=_SEVERITY.index))
 
 
 def _verification_text(report: Verification) -> str:

@@ -8,6 +8,7 @@ from tcc_schemas.lines import Line
 from tcc_uploader.files import file_name, identity_of, make_durably, opened, write_whole
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
+from tcc_uploader.shown import shown
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.reader import read_again
@@ -15,6 +16,8 @@ from tcc_uploader.spool.segment import Segment
 from tcc_uploader.transport.answers import Answer
 
 FOLDER: Final = "dead"
+_MAX_ANSWER: Final = 64 * 1024
+"""Characters of one line of a server's answer."""
 
 
 class Cause(NamedTuple):
@@ -27,15 +30,15 @@ class Cause(NamedTuple):
     url: str | None = None
 
 
-def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
+def letter_of(segment: Segment, line: Line, cause: Cause, digest: int) -> Letter:
     """Return the letter for a record that can't be delivered, or for a line that is no record."""
     return Letter(
         id=letter_id(segment.id, line.number),
         reason=cause.reason,
-        detail=cause.detail,
+        detail=shown(cause.detail),
         status=cause.answer.status if cause.answer else None,
-        answer=cause.answer.text.decode(errors="replace") if cause.answer else "",
-        url=cause.url,
+        answer=shown(cause.answer.text.decode(errors="replace"), most=_MAX_ANSWER) if cause.answer else "",
+        url=cause.url and shown(cause.url),
         segment=segment.id,
         source=_source_of(segment),
         line=line.number,
@@ -45,6 +48,9 @@ def letter_of(segment: Segment, line: Line, cause: Cause) -> Letter:
         path=line.path or "",
         record_url=line.url,
         key=line.key,
+        type=line.type,
+        encoding=line.encoding,
+        digest=digest,
         died_at=now_text(),
         body=body_text(cause.body),
     )
@@ -75,13 +81,18 @@ def read(path: Path) -> Letter:
     return Letter.model_validate_json(path.read_bytes())
 
 
+def files(state: Path) -> list[Path]:
+    """Return the files of all letters."""
+    return sorted((state / FOLDER).glob("*.json"))
+
+
 def dead_letters(state: Path, ledger: Ledger, unreadable: dict[Path, str]) -> dict[str, Letter]:
     """Return the dead letters by id, oldest first, without those that were requeued, delivered or dropped.
 
     Adds the files that can't be read to ``unreadable``, each with the reason.  Raises :class:`LedgerError`.
     """
     found = []
-    for path in sorted((state / FOLDER).glob("*.json")):
+    for path in files(state):
         try:
             letter = read(path)
         except (OSError, ValueError) as error:
@@ -127,4 +138,6 @@ def letter_line(letter: Letter) -> Line:
         key=letter.key,
         converted=False,
         data=letter.body_bytes,
+        type=letter.type,
+        encoding=letter.encoding,
     )

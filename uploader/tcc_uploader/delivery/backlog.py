@@ -1,18 +1,19 @@
 """The backlog: pending records by destination.  They are queued when read, and judged again before they are sent."""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tcc_schemas.endpoints import PATHS
+from tcc_schemas.endpoints import OTHER_PATHS
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead import store
 from tcc_uploader.dead.store import Cause
 from tcc_uploader.ledger.judge import judge_all, judge_one
-from tcc_uploader.model.fate import Decision, Known
-from tcc_uploader.model.keys import dedupe_key, idempotency_token
+from tcc_uploader.model.fate import Decision, Known, Place
+from tcc_uploader.model.keys import ByKey, dedupe_key, hint_number, idempotency_token
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
@@ -25,7 +26,7 @@ from .intake import Intake
 from .line_cache import LineCache
 from .queue import DestinationQueue, DestinationReport
 from .record import History, Record, RecordEvent
-from .routing import Destination, Router
+from .routing import Destination, Router, wish_of
 from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ class Backlog:
         """Take in what was read from a file: queue new records, settle the known ones.  Raises :class:`LedgerError`."""
         self.settlement.touched.add(segment)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, _, decision in judge_all(self.settlement.ledger, segment.number, lines, {}):
+        for line, _, _, decision in judge_all(self.settlement.ledger, segment.number, lines, ByKey()):
             if decision is Decision.SEND:
                 self.enqueue(segment, line)
             else:
@@ -76,11 +77,11 @@ class Backlog:
 
     def enqueue(self, segment: Segment, line: Line) -> None:
         """Queue a record for its destination without asking the ledger."""
-        path = line.path or ""
-        if path not in PATHS:
-            self.dead_letter(segment, line, Cause("refused_path", f"no endpoint is known at {path[:200]!r}", line.body))
+        if not re.fullmatch(OTHER_PATHS, line.path or ""):
+            cause = Cause("refused_path", f"there can be no endpoint at {(line.path or '')[:200]!r}", line.body)
+            self.dead_letter(segment, line, cause)
             return
-        route = self.router.route(path, line.url, line.key)
+        route = self.router.route(wish_of(line))
         queue = self.queues.get(route.destination)
         if queue is None:
             queue = self.queues[route.destination] = DestinationQueue(route, self.clock.wall())
@@ -106,25 +107,25 @@ class Backlog:
                 continue
             if record.segment.format is Format.LETTER:
                 # a letter is sent without asking the ledger, but not while another record with its key is in flight
-                if self.in_flight.by_key.get(record.key) is None:
+                if not self.in_flight.by_key.under(record.key):
                     yield record
                 else:
                     record.on(RecordEvent.KEY_IN_FLIGHT)
                     due = self.clock.monotonic() + backoff(1, self.clock.chance())
                     queue.postpone(record.location, record.history, due)
                 continue
-            decision = self.judge_now(record.segment, record.line, record.key, delivered.get(record.key))
+            decision = self.judge_now(record.key, record.known, delivered.get(record.key, ()))
             if decision is Decision.SEND:
                 yield record
             else:
                 record.on(RecordEvent.KNOWN)
                 self._settle_known(record.segment, record.line, decision)
 
-    def judge_now(self, segment: Segment, line: Line, key: bytes, delivered: Known | None) -> Decision:
+    def judge_now(self, key: bytes, known: Known, delivered: Iterable[Known]) -> Decision:
         """Judge a record by what is delivered, dead or in flight under its key.  Raises :class:`LedgerError`."""
-        other = self.in_flight.by_key.get(key)
-        in_flight = other.known if other else self.settlement.changes.delivered.get(key)
-        return judge_one(self.settlement.ledger, segment.number, line, key, delivered, in_flight)
+        in_flight = [record.known for record in self.in_flight.by_key.under(key)]
+        in_flight += self.settlement.changes.delivered.under(key)
+        return judge_one(self.settlement.ledger, key, known, delivered, in_flight)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record; if it is a run, release the feedback that waited for it."""
@@ -158,8 +159,10 @@ class Backlog:
             queue.postpone(location, history, self.clock.monotonic() + backoff(history.failures, 1.0))
             return None
         token = idempotency_token(line.kind, line.id, line.body)
-        key = dedupe_key(line.kind, line.id)
-        return Record(queue.destination, segment, line, location, history, key, token)
+        known = Known(
+            self.settlement.digest_of(segment, token), Place(segment.number, line.number), hint_number(line.key)
+        )
+        return Record(queue.destination, segment, line, location, history, dedupe_key(line.kind, line.id), known, token)
 
     def _waits_for_run(self, record: Record) -> bool:
         """If the run of this feedback is pending in the same segment, keep the feedback back and return True."""

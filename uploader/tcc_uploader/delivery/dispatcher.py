@@ -1,5 +1,6 @@
 """Sends records, and decides about each record from its answer.  Only the engine's thread uses it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -75,7 +76,7 @@ class Dispatcher:
     def give_up_overdue(self) -> None:
         """Give up requests without a complete answer after :data:`OVERDUE` seconds: their threads may hang for ever."""
         now = self.clock.monotonic()
-        for record in [record for record in self.in_flight.by_key.values() if record.sent_at < now - OVERDUE]:
+        for record in [record for _, _, record in self.in_flight.by_key if record.sent_at < now - OVERDUE]:
             # abandon() is False if no thread has begun the request; an earlier failure may have taken others back
             if record in self.in_flight and self.pool.abandon(record):
                 self.take_answer(record, Answer(error=TimeoutError(f"no complete answer within {OVERDUE:.0f} s")))
@@ -91,14 +92,15 @@ class Dispatcher:
         """Pass a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
         record.sent_at = self.clock.monotonic()
-        queue = self.backlog.queues[record.destination]
+        queue, line, batch = self.backlog.queues[record.destination], record.line, record.history.batch
         self.in_flight.add(record, queue)
-        batch = record.history.batch
+        url, api_key = queue.destination.url, queue.api_key or ""
         if batch is None:
-            body, token = record.line.body, record.token
+            content_type = line.type or "application/json"
+            request = Request(url, api_key, line.body, record.token, content_type, line.encoding)
         else:
-            body, token = batch.left[0].body, idempotency_token(*batch.left[0])
-        self.pool.submit(record, Request(queue.destination.url, queue.api_key or "", body, token))
+            request = Request(url, api_key, batch.left[0].body, idempotency_token(*batch.left[0]))
+        self.pool.submit(record, request)
 
     def _take_back(self) -> None:
         """Queue again all requests, to any destination, that no thread has begun.  Called when a destination pauses."""
@@ -122,7 +124,7 @@ class Dispatcher:
             return
         item = batch.left.pop(0)
         batch.delivered += 1
-        self.settlement.delivered(dedupe_key(item.kind, item.id), _known(item, record))
+        self.settlement.delivered(_item_key(item, record), _known(item, record))
         self._go_on(record, batch)
 
     def _refused(self, record: Record, answer: Answer, *, divisible: bool) -> None:
@@ -136,12 +138,18 @@ class Dispatcher:
         if len(items) <= 1:
             self._refused_whole(record, answer)
             return
-        keyed = [(dedupe_key(item.kind, item.id), item) for item in items]
-        # an earlier process may have died while it sent the items
-        known = self.settlement.ledger.delivered(key for key, _ in keyed)
-        batch = BatchProgress([item for key, item in keyed if known.get(key) != _known(item, record)])
+        batch = BatchProgress(list(self._undelivered(items, record)))
         record.history = record.history._replace(batch=batch)
         self._go_on(record, batch)
+
+    def _undelivered(self, items: Sequence[Item], record: Record) -> Iterator[Item]:
+        """Yield the items that are not delivered yet, from here or elsewhere."""
+        keys = [(_item_key(item, record), dedupe_key(item.kind, item.id)) for item in items]
+        known = self.settlement.ledger.delivered(key for pair in keys for key in pair)
+        for pair, item in zip(keys, items, strict=True):
+            digest = _known(item, record).digest
+            if not any(other.digest == digest for key in pair for other in known.get(key, ())):
+                yield item
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
         """Send the next item of a run that is sent item by item; settle the run after its last item."""
@@ -197,4 +205,10 @@ class Dispatcher:
 
 def _known(item: Item, record: Record) -> Known:
     """Return what the ledger stores for an item of ``record`` that was delivered alone."""
-    return Known(digest_of(idempotency_token(*item)), record.place)
+    return record.known._replace(digest=digest_of(idempotency_token(*item)))
+
+
+def _item_key(item: Item, record: Record) -> bytes:
+    """Return the key for an item that was delivered alone: a run's own item is not yet the record, which has its id."""
+    key = dedupe_key(item.kind, item.id)
+    return dedupe_key(f"item {item.kind}", item.id) if key == record.key else key

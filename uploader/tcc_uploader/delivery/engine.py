@@ -77,7 +77,7 @@ class Engine:
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, removes=removes)
         cache = LineCache()
-        self.settlement = Settlement(ledger, settings.state_dir, cache, self.intake)
+        self.settlement = Settlement(ledger, settings.state_dir, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
@@ -111,6 +111,7 @@ class Engine:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
         self.watcher = Watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
         tick = self.clock.monotonic()
+        self._requeue.reconcile()
         self._requeue.send_requeued()
         while not self._stopping:
             now = self.clock.monotonic()
@@ -121,6 +122,8 @@ class Engine:
                 self.settlement.ledger.check()
                 self._take_requests()
                 self.dispatcher.give_up_overdue()
+                if self.intake.idle and self.intake.scans:
+                    self._requeue.adopt_orphans()
                 if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
                     self._recover_and_remove(list(self.committer.changed_unsealed))
             if now >= self._rescan:
@@ -136,6 +139,7 @@ class Engine:
 
     def run_once(self, timeout: float) -> ReplayResult:
         """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`."""
+        self._requeue.reconcile()
         self._requeue.send_requeued()
         self._take_requests()
         self.intake.scan()
@@ -158,6 +162,7 @@ class Engine:
             timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
         self.dispatcher.give_up_undecided()
+        self._requeue.adopt_orphans()
         self.committer.commit()
         return self._result(timed_out=timed_out)
 

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from tcc_uploader.model.keys import ByKey
+
 from .queue import DestinationQueue
 from .record import Record
 
@@ -10,18 +12,18 @@ _MOST_BYTES: Final = 64 * 1024 * 1024
 
 
 class InFlight:
-    """The records in flight: at most ``most``, and only one per key."""
+    """The records in flight: at most ``most``, and only one per key and key hint."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.by_key: dict[bytes, Record] = {}
+        self.by_key = ByKey[Record]()
         self._bytes = 0
 
     def __len__(self) -> int:
         return len(self.by_key)
 
     def __contains__(self, record: Record) -> bool:
-        return self.by_key.get(record.key) is record
+        return self.by_key.get(record.key, record.known.hint) is record
 
     @property
     def room(self) -> tuple[int, int]:
@@ -30,16 +32,16 @@ class InFlight:
 
     def add(self, record: Record, queue: DestinationQueue) -> None:
         """Note that a record is being sent."""
-        self.by_key[record.key] = record
+        self.by_key.put(record.key, record.known.hint, record)
         queue.in_flight += 1
         self._bytes += len(record.line.data)
 
     def remove(self, record: Record, queue: DestinationQueue) -> None:
         """Note that a record was answered, or is not sent after all."""
-        del self.by_key[record.key]
+        self.by_key.remove(record.key, record.known.hint)
         queue.in_flight -= 1
         self._bytes -= len(record.line.data)
 
     def holds_run(self, fingerprint: int) -> bool:
         """Whether a run with this fingerprint is in flight."""
-        return any(record.location.run == fingerprint for record in self.by_key.values())
+        return any(record.location.run == fingerprint for _, _, record in self.by_key)

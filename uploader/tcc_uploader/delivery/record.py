@@ -15,8 +15,7 @@ from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from tcc_schemas.lines import Line
-from tcc_uploader.model.fate import Known, Place
-from tcc_uploader.model.keys import digest_of
+from tcc_uploader.model.fate import Known
 from tcc_uploader.spool.segment import Segment
 
 from .batch import BatchProgress
@@ -96,20 +95,12 @@ class Record:
     location: Location
     history: History
     key: bytes
+    known: Known
+    """What other records with this key are compared with.  A requeued letter has the digest of its original record."""
     token: bytes
     state: State = field(default=State.IN_HAND, init=False)
     sent_at: float = field(default=0.0, init=False)
     """When it was last sent, in seconds on the monotonic clock."""
-
-    @property
-    def place(self) -> Place:
-        """The record's place in the ledger."""
-        return Place(self.segment.number, self.line.number)
-
-    @property
-    def known(self) -> Known:
-        """The digest and place that other records with this key are compared with."""
-        return Known(digest_of(self.token), self.place)
 
     def on(self, event: RecordEvent) -> None:
         """Change to the next state.  Raises KeyError if this event is impossible now: a bug in this program."""

@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from tcc_uploader.ledger.judge import known_of
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
 from tcc_uploader.spool import reader
@@ -62,7 +63,8 @@ def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
         return
     settlement = backlog.settlement
     key = dedupe_key(line.kind, line.id)
-    decision = backlog.judge_now(segment, line, key, settlement.ledger.delivered([key]).get(key))
+    delivered = settlement.ledger.delivered([key]).get(key, ())
+    decision = backlog.judge_now(key, known_of(line, segment.number), delivered)
     if decision in (Decision.DUPLICATE, Decision.CONFLICT):
         return  # the run did end: its record was in a segment that is gone
     segment.counts.records += 1

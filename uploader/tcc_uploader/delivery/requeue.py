@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tcc_uploader.dead import mailbox, store
 from tcc_uploader.dead.mailbox import LetterRequest
-from tcc_uploader.ledger.rows import LetterRow
-from tcc_uploader.model.fate import Place
-from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.ledger.rows import SegmentRow
+from tcc_uploader.model.fate import Counts, Place
+from tcc_uploader.model.keys import dedupe_key, invalid_key
 from tcc_uploader.model.letter import Letter
 
 from .backlog import Backlog
-from .settlement import Settlement
+from .settlement import Settlement, letter_row
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,68 @@ class Requeue:
     """The ids of letters that this process has queued, so that none is queued twice for one request."""
     stuck: dict[Path, LetterRequest] = field(default_factory=dict)
     """By file: requests that were carried out, but whose files can't be removed; this is logged once for each file."""
+
+    def reconcile(self) -> None:
+        """Make the ledger agree with the letters' files, and commit.  Raises OSError, :class:`LedgerError`.
+
+        A letter that the ledger does not know was written by a process that was killed before its commit, or an earlier
+        ledger is lost.  Its record is judged anew if its segment is still there: see :meth:`adopt_orphans`.
+        """
+        settlement = self.settlement
+        files = {path.stem: path for path in store.files(self.state)}
+        for ident, path in files.items():
+            row = settlement.ledger.letter(ident)
+            if row is not None and row.fate in ("delivered", "dropped"):
+                settlement.answered.append(path)
+            elif row is None:
+                try:
+                    letter = store.read(path)
+                except (OSError, ValueError) as error:
+                    _log.warning("letter %s can't be read: %s", path, error)
+                else:
+                    settlement.orphans[letter.segment, letter.line] = letter
+        for row in (*settlement.ledger.letters_with("dead"), *settlement.ledger.letters_with("requeued")):
+            if row.id not in files:
+                _log.warning("letter %s has no file any more: it counts as dropped", row.id)
+                settlement.settle_letter(row, "dropped")
+        settlement.commit()
+
+    def adopt_orphans(self) -> None:
+        """Add those letters to the ledger whose segments are not there.  Call this when all files were read.
+
+        Raises :class:`LedgerError`.
+        """
+        present = {segment.id for segment in self.backlog.intake.live} if self.settlement.orphans else ()
+        for letter in [letter for letter in self.settlement.orphans.values() if letter.segment not in present]:
+            del self.settlement.orphans[letter.segment, letter.line]
+            self._adopt(letter)
+
+    def _adopt(self, letter: Letter) -> None:
+        ledger, changes = self.settlement.ledger, self.settlement.changes
+        row = ledger.segment(letter.segment)
+        if row is not None and row.finished and not row.counts.pending:  # its record was delivered meanwhile
+            self.settlement.answered.append(store.path_of(self.state, letter.id))
+            return
+        _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
+        place = Place(ledger.number_of(letter.segment), letter.line)
+        key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
+        changes.letters.append(letter_row(letter, key, place, "dead"))
+        if row is not None:
+            changes.adjustments.append((row.number, Counts(dead=1)))
+            return
+        earlier = self.settlement.adopted.get(place.segment)
+        self.settlement.adopted[place.segment] = SegmentRow(
+            number=place.segment,
+            id=letter.segment,
+            path=letter.source,
+            size=0,
+            finished=False,
+            counts=(earlier.counts if earlier else Counts()) + Counts(records=1, dead=1),
+            damaged=0,
+            torn=0,
+            refused=0,
+            sealed=None,
+        )
 
     def take_requests(self) -> None:
         """Carry out the waiting requests, commit, and remove their files.  Raises OSError, :class:`LedgerError`."""
@@ -68,8 +130,8 @@ class Requeue:
         except (OSError, ValueError) as error:
             _log.warning("there is no letter %s to %s: %s", request.letter, request.action, error)
             return
-        row = self.settlement.ledger.letter(letter.id) or self._row_of(letter)
-        if row.fate != "dead":
+        row = self.settlement.ledger.letter(letter.id)
+        if row is None or row.fate != "dead":
             return  # it was requeued before, or is already settled
         if request.action == "drop":
             self.settlement.settle_letter(row, "dropped")
@@ -78,11 +140,3 @@ class Requeue:
             store.write(self.state, Letter.model_validate_json(request.letter_json))
         self.queued.discard(letter.id)
         self.settlement.settle_letter(row, "requeued")
-
-    def _row_of(self, letter: Letter) -> LetterRow:
-        """Return a new row for a letter that the ledger does not know, because an earlier ledger was lost."""
-        token = idempotency_token(letter.kind, letter.record_id, letter.body_bytes)
-        place = Place(self.settlement.ledger.number_of(letter.segment), letter.line)
-        return LetterRow(
-            letter.id, dedupe_key(letter.kind, letter.record_id), digest_of(token), place, "dead", letter.reason
-        )

@@ -4,7 +4,8 @@ from functools import cache
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, base_url, key_hint, origin_of
+from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, key_hint, origin_of
+from tcc_schemas.lines import Line
 from tcc_uploader.settings import Settings
 
 
@@ -24,25 +25,41 @@ class Route(NamedTuple):
     remedy: str = ""
 
 
+class Wish(NamedTuple):
+    """What a record says about where it goes: its ``path``, ``url`` and ``key`` members, and an unknown member."""
+
+    path: str
+    url: str | None = None
+    hint: str | None = None
+    unknown: str = ""
+
+
+def wish_of(line: Line) -> Wish:
+    """Return what a record says about where it goes."""
+    return Wish(line.path or "", line.url, line.key, line.unknown)
+
+
 class Router:
     """Finds the routes of records, from the settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        default = next(iter(settings.api_keys), None)
         self._keys: dict[str | None, str | None] = {
             **{key_hint(key): key for key in settings.api_keys},
-            **dict.fromkeys((None, *settings.adopt), default),
+            **dict.fromkeys((None, *settings.adopt), settings.default_key),
         }
         """The keys by hint.  Adopted hints, and records without a hint (None), have the default key."""
         self.route = cache(self._route)
-        """Returns the route for a record's ``path``, ``url`` and ``key`` members.  Raises nothing: see ``blocked``."""
+        """Returns the route for a record's :class:`Wish`.  Raises nothing: see ``blocked``."""
 
-    def _route(self, path: str, url: str | None, hint: str | None) -> Route:
+    def _route(self, wish: Wish) -> Route:
+        path, url, hint, unknown = wish
+        if unknown:
+            remedy = f"their member {unknown[:64]!r} is of a newer version: upgrade tcc-upload"
+            return Route(Destination("(records of a newer version)", None), None, "unknown member", remedy)
         key = self._keys.get(hint)
         own_urls = {CUSTOM_PATH: self._settings.custom_url, FEEDBACK_PATH: self._settings.feedback_url}
-        base = self._settings.base_url or base_url(key, {})
-        target = own_urls.get(path) or base + path
+        target = own_urls.get(path) or self._settings.base_url_for(key) + path
         if url is not None:
             trusted = self._trusted(url)
             if trusted is None:
@@ -50,12 +67,24 @@ class Router:
                 remedy = f"a record asks for {start!r}, which nobody allowed: add --allow-origin if you trust it"
                 return Route(Destination(start, hint), key, "refused origin", remedy)
             target = trusted
+        if path not in self._settings.allowed_paths:
+            name = path.removeprefix("/v1/")
+            remedy = (
+                f"this version does not know {path}: upgrade tcc-upload, or use --allow-path {name} if you trust it"
+            )
+            return Route(Destination(target, hint), key, "unknown path", remedy)
         if key is None:
             remedy = "no key is held: set TCC_API_KEY"
             if hint:
                 adopt = f"use --adopt {hint} to send its records with the default key"
                 remedy = f"no key with the hint {hint} is held: set TCC_API_KEYS, or {adopt}"
             return Route(Destination(target, hint), None, "key not held", remedy)
+        settings = self._settings
+        if url is None and origin_of(settings.base_url_for(key)) != origin_of(
+            settings.base_url_for(settings.default_key)
+        ):
+            remedy = "the key of another server: run once more with this key first"
+            return Route(Destination(target, key_hint(key)), None, "key of another server", remedy)
         return Route(Destination(target, key_hint(key)), key)
 
     def _trusted(self, url: str) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.clock import Clock
 from tcc_uploader.dead import store
 from tcc_uploader.dead.store import Cause
 from tcc_uploader.files import file_name
@@ -15,7 +16,14 @@ from tcc_uploader.ledger.judge import judge_invalid
 from tcc_uploader.ledger.rows import Changes, LetterFate, LetterRow, SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
-from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token, invalid_key, invalid_token
+from tcc_uploader.model.keys import (
+    dedupe_key,
+    digest_of,
+    hint_number,
+    idempotency_token,
+    invalid_key,
+    invalid_token,
+)
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
@@ -34,6 +42,7 @@ class Settlement:
     """Holds what was committed."""
     state: Path
     cache: LineCache
+    clock: Clock
     intake: Intake
     changes: Changes = field(default_factory=Changes)
     """What the next commit writes, without the rows of ``touched``."""
@@ -47,6 +56,10 @@ class Settlement:
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[Path] = field(default_factory=list)
     """The files of letters that were delivered or dropped; they are removed after the commit."""
+    orphans: dict[tuple[str, int], Letter] = field(default_factory=dict)
+    """The letters that the ledger does not know, by segment id and line: their records are judged anew."""
+    adopted: dict[int, SegmentRow] = field(default_factory=dict)
+    """The rows that the next commit writes for segments of which only letters are left, by number."""
 
     def settle(self, segment: Segment, number: int, decision: Decision, *, newly: bool = False) -> None:
         """Count the record on line ``number`` as settled; ``newly`` if this process delivered it or made its letter."""
@@ -55,6 +68,9 @@ class Settlement:
             self.total.add(decision)
         self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
+            orphan = self.orphans.pop((segment.id, number), None)
+            if orphan is not None and decision is not Decision.DEAD:  # if it is dead, the letter was written anew
+                self.answered.append(store.path_of(self.state, orphan.id))
             segment.counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
@@ -64,9 +80,9 @@ class Settlement:
 
     def delivered(self, key: bytes, known: Known) -> None:
         """Note that the server has these bytes under this key.  A key keeps the place of its first delivery."""
-        before = self.changes.delivered.setdefault(key, known)
-        if before.place == known.place:
-            self.changes.delivered[key] = known
+        before = self.changes.delivered.get(key, known.hint)
+        if before is None or before.place == known.place:
+            self.changes.delivered.put(key, known.hint, known)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record."""
@@ -83,10 +99,14 @@ class Settlement:
         self._add_letter(segment, invalid.line, cause, invalid_key(invalid.raw), invalid_token(invalid.raw))
 
     def _add_letter(self, segment: Segment, line: Line, cause: Cause, key: bytes, token: bytes) -> None:
-        letter = store.letter_of(segment, line, cause)
-        place = Place(segment.number, line.number)
-        row = LetterRow(letter.id, key, digest_of(token), place, "dead", letter.reason)
+        letter = store.letter_of(segment, line, cause, self.digest_of(segment, token))
+        row = letter_row(letter, key, Place(segment.number, line.number), "dead")
         self.unwritten_letters.append((segment, letter, row))
+
+    def digest_of(self, segment: Segment, token: bytes) -> int:
+        """Return the digest of a record; for a letter, which may hold a part only, that of its original record."""
+        row = self.ledger.letter(segment.path.stem) if segment.format is Format.LETTER else None
+        return row.digest if row else digest_of(token)
 
     def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
@@ -105,13 +125,15 @@ class Settlement:
         Raises OSError, :class:`LedgerError`; nothing is lost then, so call this again later.
         """
         self.write_letters()
-        self.changes.segments = {segment.number: row_of(segment, finished=False) for segment in self.touched}
-        self.changes.segments |= {segment.number: row_of(segment, finished=True) for segment in finished}
-        if not self.changes:
-            return
-        self.ledger.commit(self.changes)
-        self.changes = Changes()
-        self.touched.clear()
+        now = int(self.clock.wall())
+        self.changes.segments = {**self.adopted}
+        self.changes.segments |= {segment.number: row_of(segment, finished=False, now=now) for segment in self.touched}
+        self.changes.segments |= {segment.number: row_of(segment, finished=True, now=now) for segment in finished}
+        if self.changes:
+            self.ledger.commit(self.changes)
+            self.changes = Changes()
+            self.touched.clear()
+            self.adopted.clear()
         while self.answered:
             path = self.answered.pop()
             try:
@@ -137,8 +159,13 @@ class Settlement:
                 segment.counts += by
 
 
-def row_of(segment: Segment, *, finished: bool) -> SegmentRow:
-    """Return the ledger's row for a segment."""
+def letter_row(letter: Letter, key: bytes, place: Place, fate: LetterFate) -> LetterRow:
+    """Return the ledger's row for a letter whose record has this key and place."""
+    return LetterRow(letter.id, key, letter.digest, place, fate, letter.reason, hint_number(letter.key))
+
+
+def row_of(segment: Segment, *, finished: bool, now: int) -> SegmentRow:
+    """Return the ledger's row for a segment; ``now`` is in seconds since 1970."""
     seal = segment.seal
     return SegmentRow(
         number=segment.number,
@@ -151,4 +178,6 @@ def row_of(segment: Segment, *, finished: bool) -> SegmentRow:
         torn=segment.torn,
         refused=seal.refused if seal else 0,
         sealed=seal.records if seal else None,
+        skipped=segment.skipped,
+        last_commit=now,
     )

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
-from tcc_uploader.delivery.routing import Router
+from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.files import try_lock
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.settings import Settings
@@ -60,7 +60,7 @@ def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     yield from _check_keys(settings, ledger)
     router = Router(settings)
     for hint in tuple(map(key_hint, settings.api_keys)) or (None,):
-        route = router.route(CUSTOM_PATH, None, hint)
+        route = router.route(Wish(CUSTOM_PATH, hint=hint))
         yield from _try_server(route.destination.url, route.api_key)
 
 
@@ -161,16 +161,15 @@ def _check_inotify() -> Iterator[Finding]:
 
 
 def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
-    """Tell which keys are held, and which pending records can't be read, or need another key."""
-    hints = [key_hint(key) for key in settings.api_keys]
+    """Tell which keys are held, and which pending records can't be read, or would not be sent."""
+    hints = [hint for key in settings.api_keys if (hint := key_hint(key))]
     if hints:
         yield Finding("ok", "keys", f"held: {', '.join(hints)} (the first is the default key)")
     else:
         yield Finding("fail", "keys", "none is held", "set TCC_API_KEY, TCC_API_KEYS or --api-key-file")
     found = take_survey(Sources(list(settings.spools)), ledger)
-    for hint, number in found.unheld(settings).items() if hints else ():
-        text = f"{number:,} pending records were made under key {hint}, which is not held"
-        yield Finding("fail", "keys", text, f"add that key to TCC_API_KEYS, or --adopt {hint}")
+    for remedy, number in found.blocked(settings).items() if hints else ():
+        yield Finding("fail", "records", f"{number:,} pending records would wait", remedy)
     if found.unreadable:
         path, why = next(iter(found.unreadable.items()))
         text = f"{len(found.unreadable):,} can't be read, {path} for one: {why}"

@@ -1,5 +1,7 @@
 """What ``tcc-upload status`` shows: the ledger's counts, the spools' files, and the uploader's own last report."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -7,14 +9,17 @@ from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.ops.status_file import Activity, read_report
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
-from tcc_uploader.state import holder
+from tcc_uploader.state import holder, is_in_use
 
-from .survey import take_survey
+from .survey import spools_read, take_survey
 
 
 class StatusReport(Activity):
     """Everything that ``status --json`` prints; of the uploader's activity what it reported last, if anything."""
 
+    target: str
+    in_use: bool
+    """Whether an uploader works on this target, or worked on it in the last seven days."""
     running_pid: int | None
     spools: dict[str, str]
     state_dir: str
@@ -26,15 +31,21 @@ class StatusReport(Activity):
     not_in_sight: int
 
 
-def status_report(spools: tuple[Path, ...], state: Path, ledger: Ledger) -> StatusReport:
-    """Put the report together, with or without a running uploader.  Raises :class:`LedgerError`."""
+def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool) -> StatusReport:
+    """Put the report on a target together, with or without a running uploader.  Raises :class:`LedgerError`.
+
+    ``own``: the settings name this target.  In a spool that another target never read, nothing is pending for it.
+    """
     last = read_report(state)
+    spools = spools if own else spools_read(spools, ledger)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
         **dict(last or Activity()),
+        target=state.name,
+        in_use=is_in_use(state, time.time()),
         running_pid=holder(state),
         spools={str(spool): _spool_text(spool) for spool in spools},
         state_dir=str(state),

@@ -1,18 +1,20 @@
 """Scan files and change nothing: what is pending, what would be sent.  For ``status``, ``doctor`` and ``--dry-run``."""
 
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tcc_schemas.endpoints import PATHS, key_hint
+from tcc_schemas.endpoints import OTHER_PATHS
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.delivery.routing import Router, Wish, wish_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_all, judge_invalid
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
-from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
+from tcc_uploader.model.keys import ByKey, dedupe_key
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool import reader
@@ -62,15 +64,23 @@ class Survey(FileReport):
     """Damaged places; what is wrong with archives is counted, too."""
     oldest_pending: str | None = None
     segment_ids: set[str] = field(default_factory=set)
-    pending_by_key: Counter[str] = field(default_factory=Counter)
-    """Pending records by the hint of their key; the hint is empty for records that were made without a key."""
+    pending: Counter[Wish] = field(default_factory=Counter)
+    """Pending records by where they are to go."""
 
-    def unheld(self, settings: Settings) -> dict[str, int]:
-        """Return how many pending records can't be sent under these settings, by the hint of the key they need."""
-        held = {key_hint(key) for key in settings.api_keys} | settings.adopt
-        if settings.api_keys:
-            held.add("")  # what was made without a key goes with the default key
-        return {hint or "(none)": number for hint, number in sorted(self.pending_by_key.items()) if hint not in held}
+    def blocked(self, settings: Settings) -> dict[str, int]:
+        """Return how many pending records can't be sent under these settings, by what is to be done about it."""
+        router, found = Router(settings), Counter[str]()
+        for wish, number in self.pending.items():
+            route = router.route(wish)
+            if route.blocked:
+                found[route.remedy] += number
+        return dict(sorted(found.items()))
+
+
+def spools_read(spools: Iterable[Path], ledger: Ledger) -> list[Path]:
+    """Return those of ``spools`` of which the ledger knows a file.  Raises :class:`LedgerError`."""
+    known = {str(Path(row.path).parent) for row in ledger.segments()}
+    return [spool for spool in spools if file_name(spool) in known]
 
 
 def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
@@ -82,7 +92,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
     result = Survey()
-    seen: dict[bytes, Known] = {}
+    seen = ByKey[Known]()
 
     def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
@@ -102,7 +112,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     return result
 
 
-def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: Survey) -> list[Damage]:
+def examine(segment: Segment, ledger: Ledger, seen: ByKey[Known], result: Survey) -> list[Damage]:
     """Read a file to its end and count on ``segment`` how its records are settled; return its damaged lines.
 
     ``seen`` are the keys of pending records met so far.  Raises OSError.
@@ -115,16 +125,15 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
             decision = judge_invalid(ledger, segment.number, invalid)
             segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, key, judged in judge_all(ledger, segment.number, lines, seen, settled=True):
+        for line, key, record, judged in judge_all(ledger, segment.number, lines, seen, settled=True):
             if judged is not Decision.SEND:
                 segment.counts.add(judged)
-            elif line.path not in PATHS:
+            elif not re.fullmatch(OTHER_PATHS, line.path or ""):
                 segment.counts.add(Decision.DEAD)
             else:
-                place = Place(segment.number, line.number)
-                seen[key] = Known(digest_of(idempotency_token(line.kind, line.id, line.body)), place)
+                seen.put(key, record.hint, record)
                 result.oldest_pending = min(result.oldest_pending or line.at, line.at)
-                result.pending_by_key[line.key or ""] += 1
+                result.pending[wish_of(line)] += 1
     for run_id, run in segment.journal.open.items() if not segment.seal else ():
         _count_recovered(segment, run_id, Place(segment.number, run.place.number), ledger)
     return damage
@@ -133,9 +142,9 @@ def examine(segment: Segment, ledger: Ledger, seen: dict[bytes, Known], result: 
 def _count_recovered(segment: Segment, run_id: str, place: Place, ledger: Ledger) -> None:
     """Count a run without an end if it was recovered; else nobody knows yet whether its process lives."""
     key = dedupe_key("run", run_id)
-    known = ledger.delivered([key]).get(key)
+    known = ledger.delivered([key]).get(key, ())
     fate = next((Decision(row.fate) for row in ledger.letters(key) if row.place == place), None)
-    if fate is None and known is not None and known.place == place:
+    if fate is None and any(other.place == place for other in known):
         fate = Decision.DELIVERED
     if fate is not None:
         segment.counts.records += 1

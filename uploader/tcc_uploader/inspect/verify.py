@@ -15,6 +15,7 @@ from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import SegmentRow
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Known
+from tcc_uploader.model.keys import ByKey
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import LINE_START
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
@@ -74,7 +75,7 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
     Files that can't be read are part of the result.  Raises :class:`LedgerError`.
     """
     result = Verification()
-    seen: dict[bytes, Known] = {}
+    seen = ByKey[Known]()
     present: set[str] = set()
 
     def take(segment: Segment) -> None:
@@ -93,14 +94,14 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
     return result
 
 
-def _check_file(segment: Segment, ledger: Ledger, seen: dict[bytes, Known]) -> SegmentCheck:
+def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known]) -> SegmentCheck:
     """Read a segment, and compare it with its seal and with its row.  Raises OSError."""
     row = ledger.segment(segment.id)
     segment.number = ledger.number_of(segment.id)
     lines = examine(segment, ledger, seen, Survey())
     # where a newline was hit, two lines are one, which hides a record more
     hidden = segment.damaged + sum(max(0, line.raw.count(LINE_START) - 1) for line in lines)
-    check = _check(row_of(segment, finished=False), present=True)
+    check = _check(row_of(segment, finished=False, now=0), present=True)
     check.skipped = segment.skipped
     check.damage += (
         f"line {line.number:,}: {line.reason}, {line.size:,} bytes at byte {line.offset:,}" for line in lines
@@ -144,9 +145,9 @@ def _check_row(row: SegmentRow, keys: Counts, requeued: int, folders: set[str]) 
     if row.torn:
         check.damage.append(f"torn tail of {row.torn:,} bytes: {_TORN}")
     if not row.finished:
-        if row.counts.pending and str(Path(row.path).parent) in folders:
+        if row.counts.pending > requeued and str(Path(row.path).parent) in folders:
             check.broken.append(f"missing: it has gone with {row.counts.pending:,} records pending")
-        elif row.counts.pending:  # it lay elsewhere, in a bundle for instance, and may still be there
+        elif row.counts.pending > requeued:  # it lay elsewhere, in a bundle for instance, and may still be there
             check.damage.append(f"not in sight, with {row.counts.pending:,} records pending: replay it again")
         return check
     if row.counts.pending > requeued:

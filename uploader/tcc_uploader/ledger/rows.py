@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from tcc_uploader.model.fate import Counts, Known, Place
+from tcc_uploader.model.fate import NO_HINT, Counts, Known, Place
+from tcc_uploader.model.keys import ByKey
 
 
 class SegmentRow(NamedTuple):
@@ -12,7 +13,8 @@ class SegmentRow(NamedTuple):
     ``size`` is the number of bytes read so far.  ``finished`` means that all records are settled and no record can be
     added.  ``damaged`` counts the corrupt, malformed and oversized lines, plus one for a seal that does not match;
     ``torn`` is the number of bytes in a torn tail.  ``refused`` and ``sealed`` are from the seal: how many records the
-    writer refused (0: no seal), and how many the segment has (None: no seal).
+    writer refused (0: no seal), and how many the segment has (None: no seal).  ``skipped`` is the number of lines of a
+    kind that this version does not know.  ``last_commit`` is when the row was written, in whole seconds since 1970.
     """
 
     number: int
@@ -25,13 +27,15 @@ class SegmentRow(NamedTuple):
     torn: int
     refused: int
     sealed: int | None
+    skipped: int = 0
+    last_commit: int = 0
 
 
 LetterFate = Literal["dead", "requeued", "delivered", "dropped"]
 
 
 class LetterRow(NamedTuple):
-    """A letter: its record's key, digest and place, and whether it is still dead."""
+    """A letter: its record's key, digest, place and key hint, and whether it is still dead."""
 
     id: str
     key: bytes
@@ -39,14 +43,20 @@ class LetterRow(NamedTuple):
     place: Place
     fate: LetterFate
     reason: str
+    hint: int = NO_HINT
+
+    @property
+    def known(self) -> Known:
+        """What it tells about its key."""
+        return Known(self.digest, self.place, self.hint)
 
 
 @dataclass(slots=True)
 class Changes:
     """The changes that one commit writes."""
 
-    delivered: dict[bytes, Known] = field(default_factory=dict)
-    """The delivered records, by key."""
+    delivered: ByKey[Known] = field(default_factory=ByKey)
+    """The delivered records."""
     letters: list[LetterRow] = field(default_factory=list)
     segments: dict[int, SegmentRow] = field(default_factory=dict)
     """Complete rows, by segment number."""

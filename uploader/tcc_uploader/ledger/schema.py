@@ -13,18 +13,19 @@ from .store import TooNew
 def _first_tables(database: sqlite3.Connection) -> None:
     counts = ", ".join(f"{name} INTEGER NOT NULL" for name in COUNT_NAMES)
     database.execute(
-        "CREATE TABLE delivered (key BLOB PRIMARY KEY, digest INTEGER NOT NULL, segment INTEGER NOT NULL, "
-        "line INTEGER NOT NULL) WITHOUT ROWID"
+        "CREATE TABLE delivered (key BLOB NOT NULL, hint INTEGER NOT NULL, digest INTEGER NOT NULL, "
+        "segment INTEGER NOT NULL, line INTEGER NOT NULL, PRIMARY KEY (key, hint)) WITHOUT ROWID"
     )
     database.execute(
-        "CREATE TABLE letters (id TEXT PRIMARY KEY, key BLOB NOT NULL, digest INTEGER NOT NULL, "
+        "CREATE TABLE letters (id TEXT PRIMARY KEY, key BLOB NOT NULL, hint INTEGER NOT NULL, digest INTEGER NOT NULL, "
         "segment INTEGER NOT NULL, line INTEGER NOT NULL, fate TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID"
     )
     database.execute("CREATE INDEX letters_by_key ON letters (key)")
     database.execute(
         "CREATE TABLE segments (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, "
         f"size INTEGER NOT NULL, finished INTEGER NOT NULL, {counts}, damaged INTEGER NOT NULL, "
-        "torn INTEGER NOT NULL, refused INTEGER NOT NULL, sealed INTEGER)"
+        "torn INTEGER NOT NULL, refused INTEGER NOT NULL, sealed INTEGER, skipped INTEGER NOT NULL, "
+        "last_commit INTEGER NOT NULL)"
     )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tcc_schemas.lines import Line
 from tcc_uploader.model.fate import COUNT_NAMES, Counts, Known, Place
 
 from .quarantine import FILE_NAME, quarantine_ledger
@@ -24,14 +23,14 @@ _LOOKUP_AT_ONCE: Final = 100
 """The most keys in one query."""
 
 _INSERT_DELIVERED: Final = (
-    "INSERT INTO delivered (key, digest, segment, line) VALUES (?,?,?,?) "
-    "ON CONFLICT (key) DO UPDATE SET digest=excluded.digest "
+    "INSERT INTO delivered (key, hint, digest, segment, line) VALUES (?,?,?,?,?) "
+    "ON CONFLICT (key, hint) DO UPDATE SET digest=excluded.digest "
     "WHERE segment=excluded.segment AND line=excluded.line"  # a key keeps the place of its first delivery
 )
 _SEGMENT_COLUMNS: Final = (
     *("number", "id", "path", "size", "finished"),
     *COUNT_NAMES,
-    *("damaged", "torn", "refused", "sealed"),
+    *("damaged", "torn", "refused", "sealed", "skipped", "last_commit"),
 )
 _SELECT_SEGMENTS: Final = f"SELECT {', '.join(_SEGMENT_COLUMNS)} FROM segments"  # noqa: S608 -- our own names
 _INSERT_SEGMENT: Final = (
@@ -40,9 +39,12 @@ _INSERT_SEGMENT: Final = (
     "WHERE excluded.size >= segments.size"  # or a row would shrink while its segment is read again
 )
 _ADJUST_SEGMENT: Final = f"UPDATE segments SET {', '.join(f'{name}={name}+?' for name in COUNT_NAMES)} WHERE number = ?"  # noqa: S608
-_SELECT_LETTERS: Final = "SELECT id, key, digest, segment, line, fate, reason FROM letters"
+_LAST_NUMBER: Final = (
+    "SELECT max(n) FROM (SELECT coalesce(max(number), 0) AS n FROM segments UNION SELECT max(segment) FROM letters)"
+)
+_SELECT_LETTERS: Final = "SELECT id, key, digest, segment, line, fate, reason, hint FROM letters"
 _INSERT_LETTER: Final = (
-    "INSERT OR REPLACE INTO letters (id, key, digest, segment, line, fate, reason) VALUES (?,?,?,?,?,?,?)"
+    "INSERT OR REPLACE INTO letters (id, key, digest, segment, line, fate, reason, hint) VALUES (?,?,?,?,?,?,?,?)"
 )
 
 
@@ -65,7 +67,7 @@ class Ledger:
         self._path = path
         status = path.stat() if path.exists() else None
         self._identity = (status.st_dev, status.st_ino) if status else None
-        self._last_number: int = database.execute("SELECT coalesce(max(number), 0) FROM segments").fetchone()[0]
+        self._last_number: int = database.execute(_LAST_NUMBER).fetchone()[0]
         self._new_numbers: dict[str, int] = {}
         """By id: the numbers of segments that no commit has written yet."""
         self._has_letters = database.execute("SELECT 1 FROM letters LIMIT 1").fetchone() is not None
@@ -140,36 +142,36 @@ class Ledger:
         return number
 
     @_translated()
-    def delivered(self, keys: Iterable[bytes]) -> dict[bytes, Known]:
-        """Return those of ``keys`` that were delivered, each with what is known about it."""
+    def delivered(self, keys: Iterable[bytes]) -> dict[bytes, list[Known]]:
+        """Return those of ``keys`` that were delivered, each with what is known about it: one value for each hint."""
         wanted = list(keys)
-        found = {}
+        found = defaultdict(list)
         for start in range(0, len(wanted), _LOOKUP_AT_ONCE):
             some = wanted[start : start + _LOOKUP_AT_ONCE]
             marks = ",".join("?" * len(some))
             rows = self._database.execute(
-                f"SELECT key, digest, segment, line FROM delivered WHERE key IN ({marks})",  # noqa: S608 -- marks only
+                f"SELECT key, digest, segment, line, hint FROM delivered WHERE key IN ({marks})",  # noqa: S608 -- marks only
                 some,
             )
-            found.update({key: Known(digest, Place(segment, line)) for key, digest, segment, line in rows})
+            for key, digest, segment, line, hint in rows:
+                found[key].append(Known(digest, Place(segment, line), hint))
         return found
 
     @_translated()
-    def doubtful(self, segment: int, found: Sequence[tuple[Line, bytes]]) -> set[bytes]:
-        """Return the keys that must be judged one by one.  ``found`` has records of one segment, each with its key.
+    def doubtful(self, records: Sequence[tuple[bytes, Known]]) -> set[bytes]:
+        """Return the keys that must be judged one by one, of records that each come with their key.
 
-        The other records have no letter, and were delivered from exactly this segment and line.
+        The other records have no letter, and exactly their bytes were delivered from their place.
         """
         doubtful: set[bytes] = set()
-        for start in range(0, len(found), _LOOKUP_AT_ONCE):
-            some = [part for line, key in found[start : start + _LOOKUP_AT_ONCE] for part in (key, line.number)]
-            marks = ",".join(["(?,?)"] * (len(some) // 2))
+        for start in range(0, len(records), _LOOKUP_AT_ONCE):
+            some = records[start : start + _LOOKUP_AT_ONCE]
+            marks = ",".join(["(?,?,?,?,?)"] * len(some))
             rows = self._database.execute(
-                f"WITH here (key, line) AS (VALUES {marks}) SELECT here.key FROM here "  # noqa: S608 -- marks only
-                "LEFT JOIN delivered ON delivered.key = here.key "
-                "WHERE delivered.line IS NOT here.line OR delivered.segment IS NOT ? "
-                "OR EXISTS (SELECT 1 FROM letters WHERE letters.key = here.key)",
-                (*some, segment),
+                f"WITH here (key, hint, digest, segment, line) AS (VALUES {marks}) "  # noqa: S608 -- marks only
+                "SELECT here.key FROM here LEFT JOIN delivered USING (key, hint, digest, segment, line) "
+                "WHERE delivered.key IS NULL OR EXISTS (SELECT 1 FROM letters WHERE letters.key = here.key)",
+                [part for key, known in some for part in (key, known.hint, known.digest, *known.place)],
             )
             doubtful.update(key for (key,) in rows)
         return doubtful
@@ -240,11 +242,11 @@ class Ledger:
     def _write(self, changes: Changes) -> None:
         database = self._database
         database.executemany(
-            _INSERT_DELIVERED, [(key, digest, *place) for key, (digest, place) in changes.delivered.items()]
+            _INSERT_DELIVERED, [(key, hint, known.digest, *known.place) for key, hint, known in changes.delivered]
         )
         database.executemany(
             _INSERT_LETTER,
-            [(row.id, row.key, row.digest, *row.place, row.fate, row.reason) for row in changes.letters],
+            [(row.id, row.key, row.digest, *row.place, row.fate, row.reason, row.hint) for row in changes.letters],
         )
         written = {row.number for row in changes.segments.values() if database.execute(*_insert(row)).rowcount}
         adjustments = [(*counts.values(), number) for number, counts in changes.adjustments if number not in written]
@@ -253,16 +255,19 @@ class Ledger:
 
 def _insert(row: SegmentRow) -> tuple[str, Sequence[object]]:
     before = (row.number, row.id, row.path, row.size, row.finished)
-    return _INSERT_SEGMENT, (*before, *row.counts.values(), row.damaged, row.torn, row.refused, row.sealed)
+    after = (row.damaged, row.torn, row.refused, row.sealed, row.skipped, row.last_commit)
+    return _INSERT_SEGMENT, (*before, *row.counts.values(), *after)
 
 
 def _letter(row: sqlite3.Row) -> LetterRow:
     place = Place(row["segment"], row["line"])
-    return LetterRow(row["id"], row["key"], row["digest"], place, row["fate"], row["reason"])
+    return LetterRow(row["id"], row["key"], row["digest"], place, row["fate"], row["reason"], row["hint"])
 
 
 def _segment(row: sqlite3.Row) -> SegmentRow:
     values: dict[str, Any] = {name: row[name] for name in _SEGMENT_COLUMNS}
-    values |= {name: values[name] or 0 for name in (*COUNT_NAMES, "damaged", "torn", "refused")}  # a flipped bit: NULL
+    values |= {
+        name: values[name] or 0 for name in (*COUNT_NAMES, "damaged", "torn", "refused", "skipped", "last_commit")
+    }  # a flipped bit: NULL
     counts = Counts(*(values.pop(name) for name in COUNT_NAMES))
     return SegmentRow(**{**values, "finished": bool(values["finished"]), "counts": counts})

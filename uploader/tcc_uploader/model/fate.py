@@ -1,9 +1,13 @@
 """Decides what to do with a record, from what is known about its key.  Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import Enum
 from operator import add
 from typing import Final, NamedTuple
+
+NO_HINT: Final = -1
+"""The hint of a record that was made without a key."""
 
 
 class Place(NamedTuple):
@@ -14,10 +18,14 @@ class Place(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known about a key: the digest of the record's bytes, and the place of that record."""
+    """What is known about a key: the digest of the record's bytes, the place of that record, and its key hint.
+
+    ``hint`` is the number of :func:`tcc_uploader.model.keys.hint_number`.
+    """
 
     digest: int
     place: Place
+    hint: int = NO_HINT
 
 
 class Decision(Enum):
@@ -35,27 +43,36 @@ class Decision(Enum):
 
 
 def decide(
-    place: Place,
-    digest: int,
+    record: Known,
     *,
-    delivered: Known | None,
-    in_flight: Known | None,
-    letter: Known | None,
-    letter_fate: str = "dead",
+    delivered: Iterable[Known] = (),
+    in_flight: Iterable[Known] = (),
+    letters: Iterable[tuple[Known, str]] = (),
 ) -> Decision:
-    """Decide about a record.  ``delivered``, ``in_flight`` and ``letter`` are what is known about the record's key.
+    """Decide about a record, from what is known under its dedupe key; ``letters`` each with its fate.
 
-    A record with other bytes than the delivered record with this key, or the one in flight, is a conflict.  A record
-    with other bytes than the dead letter with this key is sent.
+    What has another key hint is another record; a missing hint matches any.  The digest decides, wherever the bytes
+    stood: equal bytes make a duplicate, and if there are only other bytes, the record is a conflict.
     """
-    if letter is not None and letter.place == place:
-        return Decision(letter_fate)
-    for known in (delivered, in_flight):
-        if known is not None:
-            if known.place == place:
-                return Decision.DELIVERED if known is delivered else Decision.DUPLICATE
-            return Decision.DUPLICATE if known.digest == digest else Decision.CONFLICT
-    return Decision.DUPLICATE if letter is not None and letter.digest == digest else Decision.SEND
+    letters = [(letter, fate) for letter, fate in letters if _matches(letter, record)]
+    for letter, fate in letters:
+        if (letter.place, letter.digest) == (record.place, record.digest):
+            return Decision(fate)
+    delivered = [known for known in delivered if _matches(known, record)]
+    if any((known.place, known.digest) == (record.place, record.digest) for known in delivered):
+        return Decision.DELIVERED
+    others = [
+        *delivered,
+        *(known for known in in_flight if _matches(known, record)),
+        *(letter for letter, _ in letters),
+    ]
+    if any(known.digest == record.digest for known in others):
+        return Decision.DUPLICATE
+    return Decision.CONFLICT if others else Decision.SEND
+
+
+def _matches(known: Known, record: Known) -> bool:
+    return known.hint == record.hint or NO_HINT in (known.hint, record.hint)
 
 
 @dataclass(slots=True)

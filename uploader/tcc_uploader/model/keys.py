@@ -1,7 +1,13 @@
 """The values that identify a record: its dedupe key, its idempotency token, and the digest of its bytes.  Pure."""
 
 import hashlib
+from collections.abc import Iterator
+from typing import Generic, TypeVar
 from uuid import UUID
+
+from .fate import NO_HINT
+
+Value = TypeVar("Value")
 
 
 def dedupe_key(kind: str, ident: str) -> bytes:
@@ -29,6 +35,11 @@ def invalid_key(raw: bytes) -> bytes:
     return dedupe_key("invalid", invalid_token(raw).hex())
 
 
+def hint_number(hint: str | None) -> int:
+    """Return a key hint (8 hex digits) as the ledger stores it: a number, -1 for a record without a key."""
+    return NO_HINT if hint is None else int(hint, 16)
+
+
 def idempotency_token(kind: str, ident: str, body: bytes) -> bytes:
     """Return the 16 bytes whose hex is sent as ``Idempotency-Key``: the same each time that this body is sent."""
     token = hashlib.sha256(f"{kind}\0{ident}\0".encode("utf-8", "surrogatepass"))
@@ -39,3 +50,41 @@ def idempotency_token(kind: str, ident: str, body: bytes) -> bytes:
 def digest_of(token: bytes) -> int:
     """Return the first 6 bytes of a token as a number: with it the ledger tells equal bodies from different ones."""
     return int.from_bytes(token[:6])
+
+
+class ByKey(Generic[Value]):
+    """Values by dedupe key and key hint."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, dict[int, Value]] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[tuple[bytes, int, Value]]:
+        for key, values in self._values.items():
+            for hint, value in values.items():
+                yield key, hint, value
+
+    def get(self, key: bytes, hint: int) -> Value | None:
+        """Return the value under this key and hint."""
+        return self._values.get(key, {}).get(hint)
+
+    def under(self, key: bytes) -> list[Value]:
+        """Return the values under this key, whatever their hints."""
+        return list(self._values.get(key, {}).values())
+
+    def put(self, key: bytes, hint: int, value: Value) -> None:
+        """Set the value under this key and hint."""
+        values = self._values.setdefault(key, {})
+        self._size += hint not in values
+        values[hint] = value
+
+    def remove(self, key: bytes, hint: int) -> None:
+        """Remove the value under this key and hint.  Raises KeyError if there is none."""
+        values = self._values[key]
+        del values[hint]
+        self._size -= 1
+        if not values:
+            del self._values[key]

@@ -2,14 +2,16 @@
 
 import base64
 import hashlib
+import re
 from datetime import UTC, datetime
 
 import orjson
 from pydantic import BaseModel
 
-from tcc_schemas.endpoints import PATHS
-from tcc_schemas.lines import Line, RawLine
+from tcc_schemas.endpoints import OTHER_PATHS
+from tcc_schemas.lines import Line
 from tcc_schemas.plain import plain_record
+from tcc_schemas.splitter import RawLine
 
 
 class Letter(BaseModel):
@@ -35,8 +37,24 @@ class Letter(BaseModel):
     record_url: str | None = None
     key: str | None = None
     """The hint of the API key that the record was made with."""
+    type: str | None = None
+    """The body's content type; None: JSON."""
+    encoding: str | None = None
+    """The body's content encoding; None: it is not encoded."""
+    digest: int
+    """The digest of the whole record, of which ``body`` may be a part: see :func:`.keys.digest_of`."""
     died_at: str
     body: str
+
+    @property
+    def is_record(self) -> bool:
+        """Whether it can be sent as it is: it is of some kind, and for something that can be an endpoint."""
+        return bool(self.kind and re.fullmatch(OTHER_PATHS, self.path))
+
+    @property
+    def is_json(self) -> bool:
+        """Whether its body is JSON text, which an operator can edit."""
+        return self.encoding is None and "protobuf" not in (self.type or "")
 
     @property
     def body_bytes(self) -> bytes:
@@ -45,8 +63,8 @@ class Letter(BaseModel):
 
 
 def letter_id(segment_id: str, line: int) -> str:
-    """Return the id of the letter for a line of a segment: 12 hex digits, always the same for this line."""
-    return hashlib.sha256(f"{segment_id}\0{line}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    """Return the id of the letter for a line of a segment: 32 hex digits, the same whatever the target."""
+    return hashlib.sha256(f"{segment_id}\0{line}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def body_text(body: bytes) -> str:
@@ -60,7 +78,7 @@ def with_body(letter: Letter, body: bytes) -> Letter:
     Raises ValueError if the body is not JSON, or is not a wire item although it must be.
     """
     changed = letter.model_copy(update={"body": body_text(body)})
-    if letter.kind and letter.path in PATHS:
+    if letter.is_record:
         orjson.loads(body)
         return changed
     record = plain_record(RawLine(letter.line, 0, len(body), body.replace(b"\n", b" ")))

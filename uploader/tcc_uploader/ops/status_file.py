@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.queue import DestinationReport
+from tcc_uploader.shown import shown
 
 FILE_NAME: Final = "status.json"
 _EVERY: Final = 5.0
@@ -61,9 +62,9 @@ class StatusFile:
             pid=os.getpid(),
             updated=engine.clock.wall(),
             watcher=engine.watcher.mode if engine.watcher else "none: a one-shot run",
-            destinations=[engine.backlog.report(queue) for queue in queues],
+            destinations=[_shown(engine.backlog.report(queue)) for queue in queues],
             last_success=max(successes, default=self._earlier_success),
-            trouble=engine.committer.trouble,
+            trouble=shown(engine.committer.trouble),
         )
         if self._written and report.model_copy(update={"updated": self._written.updated}) == self._written:
             return
@@ -81,3 +82,8 @@ def read_report(state: Path) -> ProcessReport | None:
         return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def _shown(report: DestinationReport) -> DestinationReport:
+    texts = {name: shown(getattr(report, name)) for name in ("url", "reason", "remedy")}
+    return report.model_copy(update=texts)

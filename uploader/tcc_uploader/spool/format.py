@@ -4,8 +4,9 @@ import hashlib
 from enum import Enum
 from typing import Final
 
-from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode, other_version
+from tcc_schemas.lines import Damage, Line, decode, other_version
 from tcc_schemas.plain import BOM, plain_record
+from tcc_schemas.splitter import LineSplitter, RawLine
 
 _LOOKED_AT: Final = 100
 """How many first lines of a plain file in an archive are searched for a record."""

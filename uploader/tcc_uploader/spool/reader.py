@@ -5,8 +5,9 @@ import hashlib
 from io import FileIO
 from pathlib import Path
 
-from tcc_schemas.lines import MAX_LINE, Line, RawLine, decode
+from tcc_schemas.lines import Line, decode
 from tcc_schemas.plain import plain_record
+from tcc_schemas.splitter import MAX_LINE, RawLine
 from tcc_uploader.files import CHUNK, ByteStream, identity_of, opened
 
 from .format import Format, sniff

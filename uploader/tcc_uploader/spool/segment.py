@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
-from tcc_schemas.lines import Damage, Line, LineSplitter, RawLine, decode
+from tcc_schemas.lines import Damage, Line, decode
 from tcc_schemas.plain import Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
+from tcc_schemas.splitter import LineSplitter, RawLine
 from tcc_schemas.tally import Tally
 from tcc_uploader.files import ByteStream
 from tcc_uploader.model.fate import Counts
@@ -140,9 +141,12 @@ class Segment:
 
     @property
     def removable(self) -> bool:
-        """Whether the file may be removed when settled and its writer is gone; a damaged file is kept as evidence."""
-        undamaged = self.format is Format.SEGMENT and not self.damaged and not self.cut
-        return undamaged and (self.seal is not None or not self.journal.undecided)
+        """Whether the file may be removed when settled and its writer is gone.
+
+        A damaged file is kept as evidence, and one with lines of an unknown kind for a newer version.
+        """
+        whole = self.format is Format.SEGMENT and not (self.damaged or self.cut or self.skipped)
+        return whole and (self.seal is not None or not self.journal.undecided)
 
     @property
     def damage(self) -> int:

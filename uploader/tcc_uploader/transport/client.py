@@ -22,18 +22,22 @@ _LIMITS: Final = httpx.Limits(keepalive_expiry=30)
 _HEADERS: Final = (
     (b"User-Agent", f"tcc-upload/{__version__}".encode()),
     (b"Accept-Encoding", b"identity"),  # bodies are not decompressed, and the text of a 409 matters
-    (b"Content-Type", b"application/json"),
 )
 _MAX_ANSWER: Final = 64 * 1024  # bytes
 
 
 class Request(NamedTuple):
-    """One attempt to send ``body``.  ``token`` is the idempotency token, 16 bytes; ``api_key`` may be empty."""
+    """One attempt to send ``body``.  ``token`` is the idempotency token, 16 bytes; ``api_key`` may be empty.
+
+    ``type`` and ``encoding`` are the body's content type and content encoding.
+    """
 
     url: str
     api_key: str
     body: bytes
     token: bytes
+    type: str = "application/json"
+    encoding: str | None = None
 
 
 class _Target(NamedTuple):
@@ -65,6 +69,8 @@ class Client:
                 *target.headers,
                 *([(b"Authorization", b"Bearer " + request.api_key.encode("ascii"))] if request.api_key else []),
                 (b"Idempotency-Key", request.token.hex().encode()),
+                (b"Content-Type", request.type.encode("ascii")),
+                *([(b"Content-Encoding", request.encoding.encode("ascii"))] if request.encoding else []),
                 (b"Content-Length", b"%d" % len(request.body)),
             ]
             body = httpx.ByteStream(request.body)

@@ -1,0 +1,94 @@
+"""Whatever a record, a file name or a server says, no command lets a terminal obey it, or tells a key."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
+from support.shell import Shell
+
+HOSTILE = "\x1b]0;pwned\x07\x1b[31m\x9b31m\u202e\u200b\ufeff\U000e0041\x7f"
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
+COMMANDS = (
+    ("replay", "--timeout", "2"),
+    ("replay", "--timeout", "2", "--json"),
+    ("replay", "--dry-run"),
+    ("replay", "--dry-run", "--json"),
+    ("status",),
+    ("status", "--json"),
+    ("verify",),
+    ("verify", "--json"),
+    ("dead", "list"),
+    ("dead", "list", "--json"),
+    ("dead", "show", "--all"),
+    ("dead", "requeue", "--all", "--timeout", "2"),
+    ("dead", "drop", "--all", "--yes"),
+    ("doctor",),
+    ("doctor", "--json"),
+    ("bundle", "-o", "bundle.tar.gz"),
+    ("bundle", "-o", HOSTILE.replace("/", "") + ".exe"),
+    ("replay", "no such file " + HOSTILE),
+    ("replay", "--in-flight", HOSTILE),
+)
+
+
+def plant(spool: Path) -> None:
+    """Put hostile text and the key into every member, name and line that there is."""
+    said = f"{HOSTILE} {KEY}"
+    spool.mkdir()
+    segment = SegmentFile(f"segment{said}").run(f"run{said}").run("url", url=f"https://evil.example/{said}")
+    segment.record(f"kind{said}", f"id{said}", {"a": said}).record("post", "p", {}, path="/v1/later")
+    segment.record("post", f"path{said}", {}, path=f"/v1/{said}").record(f"journal{said}", "j", {}, path=None)
+    segment.step(f"run{said}", f"step{said}", error=said).feedback(f"run{said}", score=said).seal().write(spool)
+    (spool / f"plain{said.replace('/', '')}.jsonl").write_text(
+        json.dumps({"no": said}, ensure_ascii=False) + "\n" + said
+    )
+    (spool / f"other{said.replace('/', '')}.jsonl").write_text("no json " + said)
+
+
+ANSWERS = {
+    "refuses and quotes": lambda request: Reply(400, body=(HOSTILE + " bad: Bearer ").encode() + request.key.encode()),
+    "forbids and quotes": lambda request: Reply(403, body=b"forbidden: Bearer " + request.key.encode()),
+    "redirects": lambda request: Reply(302, {"Location": "https://login.example/?key=" + request.key}),
+    "takes some": lambda request: Reply(200 if b"run" in request.body else 422, body=request.key.encode()),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_no_command_lets_a_terminal_obey_what_was_planted_or_tells_the_key(
+    shell: Shell, server: FaultServer, tmp_path: Path, name: str
+) -> None:
+    """Output, log, status file, letters and summary are text that is seen for what it is."""
+    answer = ANSWERS[name]
+
+    def behaviour(request: Request) -> Reply:
+        return answer(request)
+
+    server.behaviour = behaviour
+    plant(shell.spool)
+    summary = tmp_path / "summary.md"
+    for command in (*COMMANDS, ("replay", "--timeout", "2", "--summary", str(summary))):
+        shell.printed = ""
+        shell.run_anyhow(*command)
+        assert shell.printed, command
+        assert not OBEYED.findall(shell.printed), command
+        assert KEY not in shell.printed, command
+    told = re.sub(r"&#(\d+);", lambda found: chr(int(found[1])), summary.read_text())
+    assert KEY not in told
+    assert not OBEYED.findall(told)
+    status = (shell.state / "status.json").read_text()
+    assert KEY not in status
+    for letter in (shell.state / "dead").glob("*.json"):
+        value = json.loads(letter.read_text())
+        for member in ("answer", "detail", "url"):
+            assert KEY not in (value[member] or "")
+            assert not OBEYED.findall(value[member] or "")
+
+
+def test_what_is_told_in_json_is_what_was_there(shell: Shell, server: FaultServer) -> None:
+    """For a machine nothing is replaced but keys: escapes say the same text."""
+    SegmentFile(f"segment{HOSTILE}").run("r1").write(shell.spool)
+    (check,) = shell.json("verify")["segments"]  # type: ignore[misc]
+    assert check["id"] == f"segment{HOSTILE}"  # type: ignore[index]
