@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tcc_uploader.shown import ShownFormatter
+from tcc_uploader.sinks import ShownFormatter
 
 from . import bundle, daemon, dead, doctor, replay, sandbox, status, verify
 from .terminal import note, show_usage

@@ -10,7 +10,7 @@ from typing import Final
 
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.shown import shown
+from tcc_uploader.sinks import shown
 
 from .text import T, capped, plural, told
 

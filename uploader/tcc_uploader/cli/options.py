@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from tcc_uploader.settings import Settings, SettingsError, load
-from tcc_uploader.shown import hold_keys
+from tcc_uploader.sinks import hold_keys
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -1,4 +1,4 @@
-"""The terminal: everything that a command prints goes through here, and through ``shown``."""
+"""The terminal: everything that a command prints goes through here, and through ``sinks``."""
 
 import io
 import re
@@ -9,7 +9,7 @@ import click
 import orjson
 from pydantic import BaseModel
 
-from tcc_uploader.shown import shown, without_held_keys
+from tcc_uploader.sinks import shown, without_held_keys
 
 from .exit_codes import Exit
 

@@ -8,7 +8,7 @@ from tcc_schemas.lines import Line
 from tcc_uploader.files import file_name, identity_of, make_durably, opened, write_whole
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.letter import Letter, body_text, letter_id, now_text
-from tcc_uploader.shown import shown
+from tcc_uploader.sinks import shown
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.reader import read_again

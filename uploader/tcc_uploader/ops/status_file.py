@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.queue import DestinationReport
-from tcc_uploader.shown import shown
+from tcc_uploader.sinks import shown
 
 FILE_NAME: Final = "status.json"
 _EVERY: Final = 5.0
