@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from tcc_schemas.version import __version__
+from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
 from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, Section, chunks_of
 from tcc_uploader.sources.walk import walk_archive
+from tcc_uploader.spool.format import sniff
+from tcc_uploader.spool.reader import read_first_line
 
 from .filter import Filter, excerpt
 from .pack import packing
@@ -30,19 +33,27 @@ class Plan:
     """What goes into a bundle, and which files can't be read, and why."""
 
     members: list[PlannedMember] = field(default_factory=list)
+    finished: list[PlannedMember] = field(default_factory=list)
+    """What is left out, because the ledger says that it was delivered or given up."""
     damaged: int = 0
     """Damaged lines, which are bundled as they are."""
     unreadable: dict[Path, str] = field(default_factory=dict)
     manifest: Manifest = field(init=False)
 
 
-def plan(snapshots: Snapshots, chosen: Filter) -> Plan:
-    """Read all files, and decide what is bundled.  Raises :class:`BundleError` if one can't be read any more."""
+def plan(snapshots: Snapshots, chosen: Filter, ledger: Ledger | None = None) -> Plan:
+    """Read all files, and decide what is bundled: without what is finished in ``ledger``, if one is given.
+
+    Raises :class:`BundleError` if a file can't be read any more, :class:`LedgerError`.
+    """
     result = Plan(unreadable=snapshots.unreadable)
     names: set[str] = set()
     try:
         keep = chosen.predicate(snapshots.all) if chosen else None
         for snapshot in snapshots.all:
+            if ledger is not None and _is_finished(snapshot, ledger):
+                result.finished.append(_whole(snapshot, result))
+                continue
             member = _whole(snapshot, result) if keep is None else excerpt(snapshot, keep)
             if member.entry.bytes and (keep is None or member.entry.records):
                 name = _unused(member.entry.name, names)
@@ -110,6 +121,14 @@ def _whole(snapshot: Snapshot, result: Plan) -> PlannedMember:
             yield from chunks_of(Section(stream, entry.bytes))
 
     return PlannedMember(snapshot.path, entry, content)
+
+
+def _is_finished(snapshot: Snapshot, ledger: Ledger) -> bool:
+    """Whether no record of a segment is pending, and nothing was added to it since."""
+    with snapshot.reading() as stream:
+        _, ident = sniff(read_first_line(stream))
+    row = ledger.segment(ident)
+    return row is not None and row.finished and not row.counts.pending and row.size == snapshot.size
 
 
 def _verified(member: PlannedMember) -> Iterator[bytes]:

@@ -14,11 +14,11 @@ from tcc_uploader.spool.segment import Segment
 from .snapshot import PlannedMember, Snapshot
 
 
-def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
+def remove_bundled(members: Sequence[PlannedMember], bundle: Path | None, ledger: Ledger | None) -> dict[Path, str]:
     """Remove the files of a complete bundle that can't grow any more; return which stay, and why.
 
-    First the new path of known segments is committed to the ledger.  Raises :class:`LedgerError` if that fails; the
-    remaining files stay then.
+    First the new path of known segments is committed to the ledger; without ``bundle`` they have none.  Raises
+    :class:`LedgerError` if that fails; the remaining files stay then.
     """
     staying: dict[Path, str] = {}
     for start in range(0, len(members), removal.CLAIMS_AT_ONCE):
@@ -48,11 +48,11 @@ def _reason_to_stay(segment: Segment, now: ManifestEntry, bundled: ManifestEntry
     return "it is damaged" if segment.damaged or segment.cut else ""
 
 
-def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path, ledger: Ledger | None) -> dict[Path, str]:
+def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path | None, ledger: Ledger | None) -> dict[Path, str]:
     """Remove those whose writers are surely gone; return which stay, and why."""
     with removal.claimed(candidates) as claimed:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(claimed)}
-        if ledger is not None:
+        if ledger is not None and bundle is not None:
             moved = {
                 row.number: row._replace(path=f"{file_name(bundle)}/{candidates[segment].name}")
                 for segment in claimed

@@ -25,7 +25,7 @@ from tcc_uploader.state import watched_alone
 
 from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, settings_from, with_options
-from .session import ending, on_signals, working
+from .session import ending, on_signals, reading, working
 from .terminal import fail, note
 from .text import plural, unreadable_lines
 
@@ -71,6 +71,7 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     help="Only runs that ended with this status; repeat for more.",
 )
 @click.option("--remove", is_flag=True, help="Remove from the spool what was bundled and can't grow any more.")
+@click.option("--all", "every", is_flag=True, help="Take in also what was delivered, as the ledger says.")
 @with_options(*STATE_OPTIONS)
 def bundle_command(
     *,
@@ -80,13 +81,15 @@ def bundle_command(
     sessions: tuple[str, ...],
     statuses: tuple[str, ...],
     remove: bool,
+    every: bool,
     **options: Any,
 ) -> None:
     """Pack the default spool, or SPOOLS, into one file, with a manifest of what must arrive.
 
     It holds everything that was recorded before the command began, also by agents that are still running.  --since
     selects records by the time at which they were recorded; --session and --status select runs, each with all its
-    records, also those in other segments.  An existing file is never replaced.
+    records, also those in other segments.  What was delivered from here is left out.  An existing file is never
+    replaced.
     """
     wanted = Filter(since, frozenset(sessions), frozenset(statuses))
     suffix = _ending_of(output)
@@ -96,7 +99,7 @@ def bundle_command(
     on_signals(partial(sys.exit, Exit.PENDING))
     try:
         with ending(settings), watched_alone(settings.spools if remove else ()):
-            made = _make(settings, wanted, output, suffix)
+            made = _make(settings, wanted, output, suffix, every=every)
             if remove:
                 _remove(settings, made, output)
     except BundleError as error:
@@ -109,10 +112,11 @@ def bundle_command(
     sys.exit(exit_of_bundle(made))
 
 
-def _make(settings: Settings, wanted: Filter, output: Path, ending: str) -> Plan:
+def _make(settings: Settings, wanted: Filter, output: Path, ending: str, *, every: bool) -> Plan:
     """Write the bundle.  Raises :class:`BundleError`, OSError."""
     with Snapshots(settings.spools) as snapshots:
-        made = plan(snapshots, wanted)
+        with reading(settings) as ledger:
+            made = plan(snapshots, wanted, None if every else ledger)
         if output == _STDOUT:
             size = write(made, ending, sys.stdout.fileno())
         else:
@@ -120,6 +124,8 @@ def _make(settings: Settings, wanted: Filter, output: Path, ending: str) -> Plan
                 size = write(made, ending, file.fileno())
     counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
     note(f"{output}: {counts}, {decimal(size)}")
+    if made.finished:
+        note(f"{plural(len(made.finished), 'delivered segment')} left out (--all takes them in)")
     return made
 
 
@@ -130,9 +136,11 @@ def _remove(settings: Settings, made: Plan, output: Path) -> None:
     with working(settings) if has_ledger else nullcontext() as ledger:
         try:
             staying = remove_bundled(made.members, output.resolve(), ledger)
+            staying |= remove_bundled(made.finished, None, ledger)
         except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
-    note(f"removed {len(made.members) - len(staying):,} of {plural(len(made.members), 'segment')}")
+    all_files = len(made.members) + len(made.finished)
+    note(f"removed {all_files - len(staying):,} of {plural(all_files, 'segment')}")
     note(*(f"{path} stays: {why}" for path, why in staying.items()))
 
 

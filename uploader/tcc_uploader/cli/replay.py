@@ -17,11 +17,12 @@ from tcc_uploader.sources.given import Sources, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
+from tcc_uploader.state import watched_alone
 
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import deliver_once, reading
+from .session import deliver_once, ending, reading
 from .terminal import note, say, say_json
 from .text import capped, plural, result_hints, told, unreadable_lines
 
@@ -36,6 +37,7 @@ from .text import capped, plural, result_hints, told, unreadable_lines
     default="pending",
     help="Fail for pending records, dead letters and damage (pending, the default), for the last two (dead), or never.",
 )
+@click.option("--remove", is_flag=True, help="Remove segments that are delivered, as the daemon does.")
 @click.option("--summary", type=click.Path(path_type=Path), help="Append the result to this file as Markdown.")
 def replay_command(
     *,
@@ -45,23 +47,27 @@ def replay_command(
     dry_run: bool,
     assume_dead: bool,
     fail_on: FailOn,
+    remove: bool,
     summary: Path | None,
     **options: Any,
 ) -> None:
     """Deliver the records in the default spool, or in PATHS; then end.
 
     PATHS are spools, segments, JSONL files, bundles, .zip, .tar, and .gz or .zst of these, folders of any of
-    these, and - for standard input.  Sources are never changed.  Exit codes: 0 all delivered; 65 dead letters or
-    damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
+    these, and - for standard input.  Sources are changed only by --remove.  Exit codes: 0 all delivered; 65 dead
+    letters or damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed;
+    2 usage.
     """
-    if dry_run and (summary or fail_on != "pending"):
-        raise click.UsageError("a --dry-run has no result for --summary or --fail-on: leave them out")
+    if dry_run and (summary or remove or fail_on != "pending"):
+        raise click.UsageError("a --dry-run has no result for --summary, --fail-on or --remove: leave them out")
     settings = settings_from(options)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     if dry_run:
         sys.exit(_dry_run(settings, sources, as_json=as_json))
     is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
-    result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, is_gone=is_gone)
+    with ending(settings), watched_alone(sources.spools if remove else ()):
+        bar = not as_json
+        result = deliver_once(settings, sources, timeout=timeout, bar=bar, is_gone=is_gone, removes=remove)
     if as_json:
         say_json(_result_json(result))
     else:

@@ -91,9 +91,11 @@ def deliver_once(
     timeout: float,
     bar: bool,
     is_gone: Callable[[Segment], bool] = writer_is_gone,
+    removes: bool = False,
 ) -> ReplayResult:
-    """Deliver the records of ``sources``, and the letters that were requeued; remove nothing.
+    """Deliver the records of ``sources``, and the letters that were requeued.
 
+    With ``removes``, finished segments are removed.
     ``timeout`` is the number of seconds without progress after which it gives up; ``is_gone`` decides whether the
     process that wrote a segment has died: then its journaled runs are recovered.
     """
@@ -106,7 +108,7 @@ def deliver_once(
             status.update(engine)
 
         try:
-            with Engine(settings, ledger, sources, is_gone=is_gone, on_step=update) as engine:
+            with Engine(settings, ledger, sources, is_gone=is_gone, removes=removes, on_step=update) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout)
                 status.write(engine)

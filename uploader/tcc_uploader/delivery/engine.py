@@ -163,7 +163,7 @@ class Engine:
         self._drain()
         self.dispatcher.give_up_undecided()
         self._requeue.adopt_orphans()
-        self.committer.commit()
+        self.committer.commit(self.intake.live if self.intake.removes else None)
         return self._result(timed_out=timed_out)
 
     def _result(self, *, timed_out: bool) -> ReplayResult:

@@ -1,0 +1,61 @@
+"""What was delivered from here is not sent again from elsewhere."""
+
+from support.faults import FaultServer, Reply, SegmentFile, always
+from support.shell import Shell
+
+
+def test_a_bundle_leaves_out_what_is_delivered_and_says_how_many(shell: Shell, server: FaultServer) -> None:
+    """A kept segment is left out, a pending one and one that has grown are not; --all takes in everything."""
+    SegmentFile("kept").run("r1").seal().write(shell.spool)
+    grown = SegmentFile("grown").run("r2")
+    path = grown.write(shell.spool)
+    shell.run("replay")
+    path.write_bytes(grown.run("r3").data)
+    SegmentFile("new").run("r4").seal().write(shell.spool)
+    shell.printed = ""
+    shell.run("bundle", "-o", shell.spool.parent / "some.zip")
+    assert "some.zip: 2 segments, 3 records" in shell.printed
+    assert "1 delivered segment left out" in shell.printed
+    shell.run("bundle", "-o", shell.spool.parent / "all.zip", "--all")
+    assert "all.zip: 3 segments, 4 records" in shell.printed
+    shell.run("bundle", "-o", shell.spool.parent / "failed.zip", "--status", "success")
+    assert "failed.zip: 2 segments, 3 records" in shell.printed
+
+
+def test_remove_takes_out_what_was_left_out_too(shell: Shell, server: FaultServer) -> None:
+    """A cron job that carries a spool away leaves nothing behind; the ledger still adds up."""
+    SegmentFile("kept").run("r1").seal().write(shell.spool)
+    shell.run("replay")
+    SegmentFile("new").run("r2").seal().write(shell.spool)
+    shell.run("bundle", "-o", shell.spool.parent / "b.zip", "--remove")
+    assert "removed 2 of 2 segments" in shell.printed
+    assert not list(shell.spool.iterdir())
+    shell.run("verify")
+
+
+def test_a_replay_removes_only_if_told_and_only_what_is_finished(shell: Shell, server: FaultServer) -> None:
+    """Delivered segments go, also those whose writer died; what is pending, damaged or foreign stays."""
+    SegmentFile("sealed").run("r1").seal().write(shell.spool)
+    SegmentFile("left by a killed agent").run("r2").write(shell.spool)
+    damaged = SegmentFile("damaged").run("r3").raw(b"damage\n").write(shell.spool)
+    elsewhere = SegmentFile("of another machine", host="elsewhere", boot_id="other").run("r4").write(shell.spool)
+    shell.run("replay", code=65)
+    assert len(list(shell.spool.iterdir())) == 4
+    shell.run("replay", "--remove", code=65)
+    assert set(shell.spool.iterdir()) == {damaged, elsewhere}
+    pending = SegmentFile("pending").run("r5").seal().write(shell.spool)
+    server.behaviour = always(Reply(503))
+    shell.run("replay", "--remove", "--timeout", "0", code=75)
+    assert pending.exists()
+    assert "leave them out" not in shell.printed
+    shell.run("replay", "--remove", "--dry-run", code=2)
+    assert "leave them out" in shell.printed
+    shell.run("verify", code=65)
+
+
+def test_a_replay_does_not_remove_from_under_a_daemon(shell: Shell, server: FaultServer) -> None:
+    """A daemon with another state watches the spool: the command says so and changes nothing."""
+    shell.spool.mkdir()
+    with shell.daemon(TCC_TARGET="other"):
+        SegmentFile().run("r1").write(shell.spool)
+        shell.run("replay", "--remove", code=73)
