@@ -24,7 +24,7 @@ from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.dead import mailbox
 from tcc_uploader.dead.mailbox import LetterRequest
 from tcc_uploader.delivery.batch import split_batch
-from tcc_uploader.inspect.verify import verify_spools
+from tcc_uploader.inspect.verify import verify_spools as verify
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import files_in
@@ -231,7 +231,7 @@ class Machine(RuleBasedStateMachine):
     def the_books_balance(self) -> None:
         """Conservation holds for every segment; only flipped bits may break it."""
         with Ledger.reading(self._rig.state) as ledger:
-            result = verify_spools(Sources([self._rig.spool]), ledger, whole=True)
+            result = verify(Sources([self._rig.spool]), ledger, whole=True)
         assert self._flipped or not result.broken, [check for check in result.segments if check.broken]
 
     def _finish(self) -> None:
