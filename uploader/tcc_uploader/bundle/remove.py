@@ -21,8 +21,7 @@ def remove_bundled(members: Sequence[PlannedMember], bundle: Path, ledger: Ledge
     """
     staying: dict[Path, str] = {}
     for start in range(0, len(members), removal.CLAIMS_AT_ONCE):
-        candidates: dict[Segment, str] = {}
-        """The names that they have in the bundle."""
+        candidates: dict[Segment, str] = {}  # with their names in the bundle
         for path, bundled, _ in members[start : start + removal.CLAIMS_AT_ONCE]:
             try:
                 segment, now = Snapshot(path).examine()

@@ -68,15 +68,9 @@ class Snapshot:
         digest = (hashed if whole else hash_of_lines).hexdigest()
         size = self.size if whole else segment.offset
         segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
-        entry = ManifestEntry(
-            name=self.path.name,
-            id=segment.id,
-            records=segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None,
-            bytes=size,
-            sha256=digest,
-            sealed=segment.seal is not None,
-            torn=self.size - size,
-        )
+        records = segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None
+        sealed = segment.seal is not None
+        entry = ManifestEntry(self.path.name, segment.id, records, size, digest, sealed=sealed, torn=self.size - size)
         return segment, entry
 
 

@@ -40,8 +40,10 @@ def sources_of(paths: Iterable[Path]) -> Sources:
             found.archives.append(ArchiveSource(Path("stdin"), sys.stdin.buffer))
         elif path.is_dir():
             _add_folder(path.resolve(), found)
+        elif _is_archive(path.resolve()):
+            found.archives.append(ArchiveSource(path.resolve()))
         else:
-            _add_file(path.resolve(), found)
+            found.files.append(path.resolve())
     return found
 
 
@@ -69,11 +71,8 @@ def _add_folder(folder: Path, found: Sources) -> None:
                 found.archives.append(ArchiveSource(Path(root, name)))
 
 
-def _add_file(path: Path, found: Sources) -> None:
-    archive = path.name.endswith(_ENDINGS)
+def _is_archive(path: Path) -> bool:
     with suppress(OSError), files.opened(path) as (file, _):  # reading it will fail, too, and say why
-        archive = archive or kind_of(file.read(START) or b"") != ""
-    if archive:
-        found.archives.append(ArchiveSource(path))
-    else:
-        found.files.append(path)
+        if kind_of(file.read(START) or b""):
+            return True
+    return path.name.endswith(_ENDINGS)
