@@ -3,20 +3,21 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from tcc_schemas.version import __version__
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
-from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, Section, chunks_of
+from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, chunks_of
 from tcc_uploader.sources.walk import walk_archive
 
 from .filter import Filter, excerpt
 from .pack import packing
-from .snapshot import PlannedMember, Snapshot, Snapshots
+from .snapshot import PlannedMember, Snapshots
 
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -25,39 +26,43 @@ class BundleError(Exception):
     """The bundle can't be made or believed; the text says why, and what to do."""
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What goes into a bundle, and which files can't be read, and why."""
 
-    members: list[PlannedMember] = field(default_factory=list)
-    damaged: int = 0
+    members: list[PlannedMember]
+    manifest: Manifest
+    damaged: int
     """Damaged lines, which are bundled as they are."""
-    unreadable: dict[Path, str] = field(default_factory=dict)
-    manifest: Manifest = field(init=False)
+    unreadable: dict[Path, str]
 
 
 def plan(snapshots: Snapshots, chosen: Filter) -> Plan:
     """Read all files, and decide what is bundled.  Raises :class:`BundleError` if one can't be read any more."""
-    result = Plan(unreadable=snapshots.unreadable)
+    members: list[PlannedMember] = []
     names: set[str] = set()
+    damaged = 0
     try:
         keep = chosen.predicate(snapshots.all) if chosen else None
         for snapshot in snapshots.all:
-            member = _whole(snapshot, result) if keep is None else excerpt(snapshot, keep)
+            if keep is not None:
+                member = excerpt(snapshot, keep)
+            else:
+                segment, entry = snapshot.examine()
+                damaged += segment.damaged + segment.cut
+                member = PlannedMember(snapshot.path, entry, partial(snapshot.chunks, entry.bytes))
             if member.entry.bytes and (keep is None or member.entry.records):
                 name = _unused(member.entry.name, names)
-                result.members.append(member._replace(entry=replace(member.entry, name=name)))
+                members.append(member._replace(entry=replace(member.entry, name=name)))
     except OSError as error:
         raise BundleError(_gone(error)) from error
-    entries = [member.entry for member in result.members]
-    result.manifest = Manifest(
+    manifest = Manifest(
         made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         made_by=f"tcc-offline {__version__}",
-        records=sum(entry.records or 0 for entry in entries),
-        segments=entries,
-        selection=chosen.as_selection() if chosen else None,
+        records=sum(member.entry.records or 0 for member in members),
+        segments=[member.entry for member in members],
+        selection=chosen or None,
     )
-    return result
+    return Plan(members, manifest, damaged, snapshots.unreadable)
 
 
 def write(made: Plan, ending: str, descriptor: int) -> int:
@@ -99,17 +104,6 @@ def read_back(path: Path, manifest: Manifest) -> None:
         raise BundleError(f"{path} can't be read back ({error}): nothing was removed") from error
     if found != expected:
         raise BundleError(f"{path} does not hold what was written to it: nothing was removed")
-
-
-def _whole(snapshot: Snapshot, result: Plan) -> PlannedMember:
-    segment, entry = snapshot.examine()
-    result.damaged += segment.damaged + segment.cut
-
-    def content() -> Iterator[bytes]:
-        with snapshot.reading() as stream:
-            yield from chunks_of(Section(stream, entry.bytes))
-
-    return PlannedMember(snapshot.path, entry, content)
 
 
 def _verified(member: PlannedMember) -> Iterator[bytes]:
