@@ -1,6 +1,5 @@
 """The files of spools as they are at one moment, whatever is appended to them or removed later."""
 
-import errno
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -43,9 +42,7 @@ class Snapshot:
             self._held.seek(0)
             yield Section(self._held, self.size)
             return
-        with opened(self.path) as (file, status):
-            if identity_of(status) != self.identity:
-                raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
+        with opened(self.path, self.identity) as (file, _):
             yield Section(file, self.size)
 
     def examine(self) -> tuple[Segment, ManifestEntry]:
