@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
-from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, key_hint, origin_of
+from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, base_url, key_hint, origin_of
 from tcc_uploader.settings import Settings
 
 
@@ -75,7 +75,7 @@ class Router:
             return settings.custom_url
         if path == FEEDBACK_PATH and settings.feedback_url:
             return settings.feedback_url
-        return settings.base_url_for(key) + path
+        return (settings.base_url or base_url(key, {})) + path
 
     def _trusted(self, url: str) -> str | None:
         """Return a record's URL, rebuilt from its checked parts; None if its origin is not allowed."""
