@@ -1,6 +1,5 @@
 """The files of spools as they are at one moment, whatever is appended to them or removed later."""
 
-import errno
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -41,9 +40,7 @@ class Snapshot:
 
         Raises OSError, FileNotFoundError if it was not held open and is gone.
         """
-        with nullcontext(self._held) if self._held else opened(self.path) as (file, status):
-            if identity_of(status) != self.identity:
-                raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
+        with nullcontext(self._held) if self._held else opened(self.path, self.identity) as (file, _):
             file.seek(0)
             stream = Section(file, self.size if size is None else size)
             yield read_first_line(stream)
