@@ -40,7 +40,7 @@ RECORDER_UNLINK = Seam(segment, "_unlink")
 
 # the uploader removes a file of a spool
 REMOVAL_LOCK = Seam(removal, "try_lock")
-REMOVAL_UNLINK = Seam(removal, "_unlink")
+REMOVAL_UNLINK = Seam(removal, "remove")
 
 # the uploader writes letters, requests and bundles
 FILE_FSYNC = Seam(files, "_fsync")

@@ -129,7 +129,7 @@ def sweeps_what_is_not_empty(patch: Patch) -> None:
         try:
             with opened(path) as (file, _):
                 if removal.try_lock(file.fileno()):
-                    removal._unlink(path)
+                    removal.remove(path)
         except OSError:
             return
 

@@ -48,7 +48,7 @@ def slow_unlink(path: Path) -> None:
 def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In 10,000 creations beside a scanner that removes whatever it can lock, no record goes with an unlinked file."""
     monkeypatch.setattr(removal, "ABANDONED_AFTER", 0.0)
-    monkeypatch.setattr(removal, "_unlink", slow_unlink)
+    monkeypatch.setattr(removal, "remove", slow_unlink)
     spool = tmp_path / "spool"
     spool.mkdir()
     command = [sys.executable, "-c", WRITER, str(spool), str(CREATIONS // WRITERS)]

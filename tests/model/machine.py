@@ -27,7 +27,7 @@ from tcc_uploader.delivery.batch import split_batch
 from tcc_uploader.inspect.verify import verify_spools as verify
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.given import Sources
-from tcc_uploader.spool.scan import files_in
+from tcc_uploader.spool.scan import listed_in, seen_as
 
 # ruff: noqa: D401 -- a rule's docstring says what happens
 
@@ -184,7 +184,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=st.integers(0, 99), place=st.integers(0, 100_000), bit=st.integers(0, 7))
     def flip(self, which: int, place: int, bit: int) -> None:
         """One bit of a segment changes."""
-        segments = sorted(seen for seen in files_in(self._rig.spool) if seen.size)
+        segments = sorted(seen for listed in listed_in(self._rig.spool) if (seen := seen_as(listed)) and seen.size)
         if not segments:
             return
         path = Path(segments[which % len(segments)].file)

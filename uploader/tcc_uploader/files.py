@@ -16,6 +16,7 @@ if sys.platform != "win32":
 
 CHUNK: Final = 1024 * 1024
 """Bytes to read in one call."""
+_INODE_BITS: Final = 64
 
 _fsync = os.fsync
 _replace = os.replace
@@ -105,9 +106,6 @@ def try_lock(descriptor: int) -> bool:
     return True
 
 
-_INODE_BITS: Final = 64
-
-
 def identity_of(status: os.stat_result) -> int:
     """Return a file's device and inode as one number, which needs less memory than a tuple."""
     return status.st_dev << _INODE_BITS | status.st_ino
@@ -124,12 +122,17 @@ def file_name(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path | str) -> Iterator[tuple[FileIO, os.stat_result]]:
-    """Open a regular file for reading, but not through a link; yield the file and its status.  Raises OSError."""
+def opened(path: Path | str, identity: int | None = None) -> Iterator[tuple[FileIO, os.stat_result]]:
+    """Open a regular file for reading, but not through a link; yield the file and its status.
+
+    Raises OSError; FileNotFoundError if another file than the one with ``identity`` has this name.
+    """
     with FileIO(path, "rb", opener=open_plainly) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if identity not in (None, identity_of(status)):
+            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(path))
         yield file, status
 
 

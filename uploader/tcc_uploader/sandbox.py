@@ -15,8 +15,10 @@ from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, PATHS
 from tcc_schemas.items import Batch, Feedback, Item
 
 _MAX_BODY: Final = 256 * 1024 * 1024
-_CUSTOM: Final[TypeAdapter[Item | Batch]] = TypeAdapter(Item | Batch)
-_FEEDBACK: Final = TypeAdapter(Feedback)
+_MODELS: Final[dict[str, TypeAdapter[Any]]] = {
+    CUSTOM_PATH: TypeAdapter(Item | Batch),
+    FEEDBACK_PATH: TypeAdapter(Feedback),
+}
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS receipts (
@@ -109,17 +111,17 @@ class _Handler(BaseHTTPRequestHandler):
         if scheme != "Bearer" or not key or self.server.key not in (None, key):
             self._answer(401, "this API key is not known")
             return
-        token = self.headers.get("Idempotency-Key", "")
+        token, model = self.headers.get("Idempotency-Key", ""), _MODELS.get(self.path)
         if self.path not in PATHS:
             self._answer(404, f"nothing at {self.path}")
             return
-        if self.path not in (CUSTOM_PATH, FEEDBACK_PATH):  # what other packages post is kept as it is
+        if model is None:  # what other packages post is kept as it is
             self.server.receipts.add(self.path, token, [_Received(self.path.removeprefix("/v1/"), None, None, body)])
             self._answer(200, "" if "protobuf" in self.headers.get("Content-Type", "") else "{}")
             return
         try:
             value = orjson.loads(body)
-            (_CUSTOM if self.path == CUSTOM_PATH else _FEEDBACK).validate_python(value)
+            model.validate_python(value)
         except orjson.JSONDecodeError as error:
             self._answer(400, f"not JSON: {error}")
         except ValidationError as error:

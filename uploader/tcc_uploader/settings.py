@@ -92,7 +92,7 @@ def load(
     after: After | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
-    file = _settings_file(config or _default_config(environment))
+    file = _settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
     from_file = {
         "TCC_STATE_DIR": file.state_dir,
         "TCC_TARGET": file.target,
@@ -129,19 +129,14 @@ def load(
     )
 
 
-def _default_config(environment: Mapping[str, str]) -> Path | None:
-    """Return the settings file that the environment names, else the user's own if it exists."""
-    if named := environment.get("TCC_UPLOAD_CONFIG"):
-        return Path(named)
-    home = environment.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
-    path = Path(home) / "tcc" / "upload.toml"
-    return path if path.is_file() else None
-
-
-def _settings_file(path: Path | None) -> TomlFile:
-    """Return the content of the settings file; the defaults if there is no file.  Raises :class:`SettingsError`."""
-    if path is None:
-        return TomlFile()
+def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> TomlFile:
+    """Return the settings of the named file, else of the user's own file, else the defaults.  Raises SettingsError."""
+    if not named:
+        home = environment.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
+        named = Path(home, "tcc", "upload.toml")
+        if not named.is_file():
+            return TomlFile()
+    path = Path(named)
     try:
         return TomlFile.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:
@@ -202,7 +197,6 @@ def _paths(names: Iterable[str]) -> frozenset[str]:
 
 
 def _words(text: str) -> list[str]:
-    """Split a text at commas and white space."""
     return text.replace(",", " ").split()
 
 

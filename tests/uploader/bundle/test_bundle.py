@@ -22,7 +22,7 @@ from tcc_uploader.bundle.filter import Filter
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.sources.manifest import Manifest
 
-EVERYTHING = Filter(None, frozenset(), frozenset())
+EVERYTHING = Filter()
 ENDINGS = [".tar.zst", ".tar.gz", ".tgz", ".zip"]
 
 

@@ -59,3 +59,13 @@ def test_a_replay_does_not_remove_from_under_a_daemon(shell: Shell, server: Faul
     with shell.daemon(TCC_TARGET="other"):
         SegmentFile().run("r1").write(shell.spool)
         shell.run("replay", "--remove", code=73)
+
+
+def test_a_run_whose_members_are_of_any_type_is_only_not_chosen(shell: Shell) -> None:
+    """A status or session that is a list, or items that are none, end no command."""
+    segment = SegmentFile().run("good", status_code=2).run("r1", status_code=[2], session_id=["s"])
+    segment.record("run", "r2", {"type": "batch", "items": None}).record("run", "r3", [1]).seal().write(shell.spool)
+    shell.run("bundle", "-o", shell.spool.parent / "some.zip", "--status", "error")
+    assert "some.zip: 1 segment, 1 record" in shell.printed
+    shell.run("bundle", "-o", shell.spool.parent / "other.zip", "--session", "s")
+    assert "other.zip: 0 segments, 0 records" in shell.printed

@@ -18,7 +18,7 @@ from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.sources.walk import Member, walk_archive
 
-EVERYTHING = Filter(None, frozenset(), frozenset())
+EVERYTHING = Filter()
 
 
 def runs_in(data: bytes) -> set[str]:

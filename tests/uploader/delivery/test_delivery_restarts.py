@@ -65,7 +65,7 @@ def test_a_sealed_segment_is_removed_only_after_the_commit(
         other.close()
         os.unlink(target)  # noqa: PTH108 -- the seam's own shape
 
-    monkeypatch.setattr(removal, "_unlink", unlink)
+    monkeypatch.setattr(removal, "remove", unlink)
     rig.daemon(gone(path))
     assert seen == [(2, 2, 1), (2,)]
     assert rig.counts().delivered == 2

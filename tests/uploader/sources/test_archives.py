@@ -16,7 +16,7 @@ import pytest
 from backports import zstd
 
 from support.archive_samples import LINES, NOISE, PACKERS, WHOLE, Pipe, empty_folder, found, tar, zipped
-from tcc_uploader.sources.walk import START, Member, is_archive, walk_archive
+from tcc_uploader.sources.walk import START, Member, kind_of, walk_archive
 
 __all__ = ["empty_folder"]
 
@@ -26,7 +26,7 @@ __all__ = ["empty_folder"]
 def test_every_kind_is_read_from_files_and_pipes(kind: str, source: type[io.BytesIO]) -> None:
     """What an archive is shows in its bytes alone, and a pipe will do."""
     assert found(source(WHOLE[kind])) == ({"x/a.jsonl": LINES, "x/b.jsonl": NOISE}, {})
-    assert is_archive(WHOLE[kind][:START])
+    assert kind_of(WHOLE[kind][:START])
 
 
 @pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
@@ -50,7 +50,7 @@ def test_zeros_between_and_behind_gzip_streams_are_padding() -> None:
 def test_bzip2_and_xz_are_refused_with_advice(kind: str, pack: Callable[[bytes], bytes]) -> None:
     """Nothing is read from them, and whoever gave one that may hold records learns what to do first."""
     advice = f"it is compressed with {kind}: unpack it first"
-    assert is_archive(pack(LINES)[:START])
+    assert kind_of(pack(LINES)[:START])
     assert found(pack(LINES)) == ({}, {"x": advice})
     packed = dict.fromkeys(("a.jsonl.xz", "b.jsonl.bz2", "runs.tar.xz", "runs", "coverage.xml.xz"), pack(LINES))
     good, bad = found(tar({**packed, "c.jsonl": LINES}))
@@ -68,7 +68,7 @@ def test_zip_members_of_other_methods_are_refused_with_advice(kind: str, method:
 def test_a_plain_stream_is_itself() -> None:
     """What is no archive is handed out as it is, also if it is empty or shorter than any magic."""
     for data in (b"", b"{", LINES, LINES * 100):
-        assert not is_archive(data[:START])
+        assert not kind_of(data[:START])
         assert found(data) == ({"x": data}, {})
         assert found(Pipe(data)) == ({"x": data}, {})
 

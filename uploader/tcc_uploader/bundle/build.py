@@ -3,19 +3,20 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
 
 from tcc_schemas.version import __version__
 from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
-from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, Section, chunks_of
+from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, chunks_of
 from tcc_uploader.sources.walk import walk_archive
 from tcc_uploader.spool.format import sniff
-from tcc_uploader.spool.reader import read_first_line
 
 from .filter import Filter, excerpt
 from .pack import packing
@@ -28,17 +29,16 @@ class BundleError(Exception):
     """The bundle can't be made or believed; the text says why, and what to do."""
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What goes into a bundle, and which files can't be read, and why."""
 
-    members: list[PlannedMember] = field(default_factory=list)
-    finished: list[PlannedMember] = field(default_factory=list)
+    members: list[PlannedMember]
+    finished: list[PlannedMember]
     """What is left out, because the ledger says that it was delivered or given up."""
-    damaged: int = 0
+    manifest: Manifest
+    damaged: int
     """Damaged lines, which are bundled as they are."""
-    unreadable: dict[Path, str] = field(default_factory=dict)
-    manifest: Manifest = field(init=False)
+    unreadable: dict[Path, str]
 
 
 def plan(snapshots: Snapshots, chosen: Filter, ledger: Ledger | None = None) -> Plan:
@@ -46,29 +46,36 @@ def plan(snapshots: Snapshots, chosen: Filter, ledger: Ledger | None = None) -> 
 
     Raises :class:`BundleError` if a file can't be read any more, :class:`LedgerError`.
     """
-    result = Plan(unreadable=snapshots.unreadable)
+    members: list[PlannedMember] = []
+    finished: list[PlannedMember] = []
     names: set[str] = set()
+    damaged = 0
     try:
         keep = chosen.predicate(snapshots.all) if chosen else None
         for snapshot in snapshots.all:
-            if ledger is not None and _is_finished(snapshot, ledger):
-                result.finished.append(_whole(snapshot, result))
+            is_finished = ledger is not None and _is_finished(snapshot, ledger)
+            if keep is not None and not is_finished:
+                member = excerpt(snapshot, keep)
+            else:
+                segment, entry = snapshot.examine()
+                damaged += segment.damaged + segment.cut
+                member = PlannedMember(snapshot.path, entry, partial(snapshot.chunks, entry.bytes))
+            if is_finished:
+                finished.append(member)
                 continue
-            member = _whole(snapshot, result) if keep is None else excerpt(snapshot, keep)
             if member.entry.bytes and (keep is None or member.entry.records):
                 name = _unused(member.entry.name, names)
-                result.members.append(member._replace(entry=replace(member.entry, name=name)))
+                members.append(member._replace(entry=replace(member.entry, name=name)))
     except OSError as error:
         raise BundleError(_gone(error)) from error
-    entries = [member.entry for member in result.members]
-    result.manifest = Manifest(
+    manifest = Manifest(
         made_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         made_by=f"tcc-offline {__version__}",
-        records=sum(entry.records or 0 for entry in entries),
-        segments=entries,
-        selection=chosen.as_selection() if chosen else None,
+        records=sum(member.entry.records or 0 for member in members),
+        segments=[member.entry for member in members],
+        selection=chosen or None,
     )
-    return result
+    return Plan(members, finished, manifest, damaged, snapshots.unreadable)
 
 
 def write(made: Plan, ending: str, descriptor: int) -> int:
@@ -112,21 +119,10 @@ def read_back(path: Path, manifest: Manifest) -> None:
         raise BundleError(f"{path} does not hold what was written to it: nothing was removed")
 
 
-def _whole(snapshot: Snapshot, result: Plan) -> PlannedMember:
-    segment, entry = snapshot.examine()
-    result.damaged += segment.damaged + segment.cut
-
-    def content() -> Iterator[bytes]:
-        with snapshot.reading() as stream:
-            yield from chunks_of(Section(stream, entry.bytes))
-
-    return PlannedMember(snapshot.path, entry, content)
-
-
 def _is_finished(snapshot: Snapshot, ledger: Ledger) -> bool:
     """Whether no record of a segment is pending, and nothing was added to it since."""
-    with snapshot.reading() as stream:
-        _, ident = sniff(read_first_line(stream))
+    with closing(snapshot.chunks()) as chunks:
+        _, ident = sniff(next(chunks))
     row = ledger.segment(ident)
     return row is not None and row.finished and not row.counts.pending and row.size == snapshot.size
 

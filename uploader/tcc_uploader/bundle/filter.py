@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -15,9 +14,7 @@ from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import LineSplitter
 from tcc_schemas.tally import Tally
 from tcc_uploader.sources.manifest import ManifestEntry, Selection
-from tcc_uploader.sources.streams import chunks_of
 from tcc_uploader.spool.format import Format, sniff
-from tcc_uploader.spool.reader import read_first_line
 
 from .snapshot import PlannedMember, Snapshot
 
@@ -30,21 +27,11 @@ Predicate = Callable[[Line], bool]
 """Tells whether a record is chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Selection):
     """Chooses records by their run's session and status, and by their time.  What is empty or None allows any."""
-
-    since: datetime | None
-    sessions: frozenset[str]
-    statuses: frozenset[str]
 
     def __bool__(self) -> bool:
         return bool(self.since or self.sessions or self.statuses)
-
-    def as_selection(self) -> Selection:
-        """Return the filter as a manifest describes it."""
-        since = self.since.isoformat() if self.since else None
-        return Selection(since=since, sessions=sorted(self.sessions), statuses=sorted(self.statuses))
 
     def predicate(self, snapshots: Iterable[Snapshot]) -> Predicate:
         """Return the predicate of chosen records; ``snapshots`` are searched for their runs.  Raises OSError."""
@@ -59,20 +46,21 @@ class Filter:
             value = orjson.loads(line.body)
         except orjson.JSONDecodeError:
             return False
-        statuses = {STATUSES[name] for name in self.statuses}
+        statuses = [STATUSES[name] for name in self.statuses]
+        items = value.get("items", [value]) if isinstance(value, dict) else []
         return any(
             isinstance(item, dict)
             and item.get("type") == "run"
             and (not self.sessions or item.get("session_id") in self.sessions)
             and (not statuses or item.get("status_code", 0) in statuses)
-            for item in (value.get("items", [value]) if isinstance(value, dict) else [])
+            for item in (items if isinstance(items, list) else [])
         )
 
     def _is_recent(self, line: Line) -> bool:
         if self.since is None:
             return True
         try:
-            return datetime.fromisoformat(line.at) >= self.since
+            return datetime.fromisoformat(line.at) >= datetime.fromisoformat(self.since)
         except (ValueError, TypeError):
             return True  # without a readable time: rather one record too many than one lost
 
@@ -101,9 +89,8 @@ def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
         size += len(chunk)
     sha256 = digest.hexdigest()
     name = f"{snapshot.path.stem}-{sha256[:8]}.jsonl"
-    return PlannedMember(
-        snapshot.path, ManifestEntry(name, ident, records, size, sha256, sealed=not plain, torn=0), content
-    )
+    entry = ManifestEntry(name, ident, records, size, sha256, sealed=not plain, torn=0)
+    return PlannedMember(snapshot.path, entry, content)
 
 
 def _content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: str, *, plain: bool) -> Iterator[bytes]:
@@ -126,15 +113,15 @@ def _content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: st
 
 def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
     """Yield the valid lines of a file, each with its bytes.  Raises OSError."""
-    with snapshot.reading() as stream:
-        start = read_first_line(stream)
-        kind, _ = sniff(start)
-        if kind not in (Format.SEGMENT, Format.PLAIN):
-            return
-        splitter = LineSplitter()
-        last = [b"\n"] if kind is Format.PLAIN else []  # the last line of a hand-written file may have no newline
-        for data in chain([start], chunks_of(stream), last):
-            for raw in splitter.feed(data):
-                found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
-                if isinstance(found, Line):
-                    yield (raw.data or b"") + b"\n", found
+    chunks = snapshot.chunks()
+    start = next(chunks)
+    kind, _ = sniff(start)
+    if kind not in (Format.SEGMENT, Format.PLAIN):
+        return
+    splitter = LineSplitter()
+    last = [b"\n"] if kind is Format.PLAIN else []  # the last line of a hand-written file may have no newline
+    for data in chain([start], chunks, last):
+        for raw in splitter.feed(data):
+            found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
+            if isinstance(found, Line):
+                yield (raw.data or b"") + b"\n", found

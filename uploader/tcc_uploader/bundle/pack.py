@@ -30,14 +30,15 @@ def packing(ending: str, file: Any) -> Iterator[Add]:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             yield partial(_add_to_zip, archive)
     else:
-        with _zstd_file(file) if ending == ZSTD_ENDING else gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+        with _compressed(ending, file) as packed:
             yield partial(_add_to_tar, packed)
             packed.write(b"\0" * 2 * BLOCK)
 
 
-def _zstd_file(file: Any) -> Any:
-    assert ZSTD is not None  # noqa: S101 -- the command has looked
-    return ZSTD.ZstdFile(file, "w", options={ZSTD.CompressionParameter.checksum_flag: 1})
+def _compressed(ending: str, file: Any) -> Any:
+    if ending == ZSTD_ENDING:
+        return ZSTD.ZstdFile(file, "w", options={ZSTD.CompressionParameter.checksum_flag: 1})
+    return gzip.GzipFile("", "wb", fileobj=file, mtime=0)
 
 
 def _add_to_tar(file: BufferedIOBase, name: str, size: int, chunks: Iterable[bytes]) -> None:
@@ -55,5 +56,4 @@ def _add_to_zip(archive: zipfile.ZipFile, name: str, size: int, chunks: Iterable
     member.external_attr = 0o600 << 16
     member.file_size = size
     with archive.open(member, "w") as file:
-        for chunk in chunks:
-            file.write(chunk)
+        file.writelines(chunks)

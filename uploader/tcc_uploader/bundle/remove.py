@@ -6,7 +6,6 @@ from pathlib import Path
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.rows import Changes
 from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.sources.manifest import ManifestEntry
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
@@ -22,39 +21,35 @@ def remove_bundled(members: Sequence[PlannedMember], bundle: Path | None, ledger
     """
     staying: dict[Path, str] = {}
     for start in range(0, len(members), removal.CLAIMS_AT_ONCE):
-        candidates: dict[Segment, ManifestEntry] = {}
-        for member in members[start : start + removal.CLAIMS_AT_ONCE]:
+        candidates: dict[Segment, str] = {}  # with their names in the bundle
+        for path, bundled, _ in members[start : start + removal.CLAIMS_AT_ONCE]:
             try:
-                segment, entry = Snapshot(member.path).examine()
+                segment, now = Snapshot(path).examine()
             except FileNotFoundError:
                 continue  # a daemon has delivered and removed it
             except OSError as error:
-                staying[member.path] = error.strerror or str(error)
+                staying[path] = error.strerror or str(error)
                 continue
-            if why := _reason_to_stay(segment, entry, member.entry):
-                staying[member.path] = why
+            # runs without an end are in the bundle's journal lines, and are recovered where it is replayed
+            if segment.format is not Format.SEGMENT:
+                staying[path] = "it is no segment of a recorder"
+            elif now.sha256 != bundled.sha256:
+                staying[path] = "it has grown since"
+            elif segment.damaged or segment.cut:
+                staying[path] = "it is damaged"
             else:
-                candidates[segment] = member.entry
+                candidates[segment] = bundled.name
         staying |= _remove(candidates, bundle, ledger)
     return staying
 
 
-def _reason_to_stay(segment: Segment, now: ManifestEntry, bundled: ManifestEntry) -> str:
-    if segment.format is not Format.SEGMENT:
-        return "it is no segment of a recorder"
-    if now.sha256 != bundled.sha256:
-        return "it has grown since"
-    # runs without an end are in the bundle's journal lines, and are recovered where it is replayed
-    return "it is damaged" if segment.damaged or segment.cut else ""
-
-
-def _remove(candidates: dict[Segment, ManifestEntry], bundle: Path | None, ledger: Ledger | None) -> dict[Path, str]:
+def _remove(candidates: dict[Segment, str], bundle: Path | None, ledger: Ledger | None) -> dict[Path, str]:
     """Remove those whose writers are surely gone; return which stay, and why."""
     with removal.claimed(candidates) as claimed:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(claimed)}
         if ledger is not None and bundle is not None:
             moved = {
-                row.number: row._replace(path=f"{file_name(bundle)}/{candidates[segment].name}")
+                row.number: row._replace(path=f"{file_name(bundle)}/{candidates[segment]}")
                 for segment in claimed
                 if (row := ledger.segment(segment.id)) is not None
             }

@@ -1,10 +1,9 @@
 """The files of spools as they are at one moment, whatever is appended to them or removed later."""
 
-import errno
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -34,48 +33,41 @@ class Snapshot:
             file, status = (holder or until_here).enter_context(opened(path))
             self.identity = identity_of(status)
             self.size = status.st_size
-            self._held = file if holder else None
+            self._held = (file, status) if holder else None
 
-    @contextmanager
-    def reading(self) -> Iterator[Section]:
-        """Read it from its beginning.  Raises OSError, FileNotFoundError if it was not held open and is gone."""
-        if self._held is not None:
-            self._held.seek(0)
-            yield Section(self._held, self.size)
-            return
-        with opened(self.path) as (file, status):
-            if identity_of(status) != self.identity:
-                raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(self.path))
-            yield Section(file, self.size)
+    def chunks(self, size: int | None = None) -> Generator[bytes, None, None]:
+        """Yield its bytes, or only the first ``size``; the first chunk has the first line.
+
+        Raises OSError, FileNotFoundError if it was not held open and is gone.
+        """
+        with nullcontext(self._held) if self._held else opened(self.path, self.identity) as (file, _):
+            file.seek(0)
+            stream = Section(file, self.size if size is None else size)
+            yield read_first_line(stream)
+            yield from chunks_of(stream)
 
     def examine(self) -> tuple[Segment, ManifestEntry]:
         """Read it to its end; return it as a segment, and its entry for a manifest.  Raises OSError."""
         hashed = hashlib.sha256()
         hash_of_lines = hashed.copy()
-        with self.reading() as stream:
-            start = read_first_line(stream)
-            kind, ident = sniff(start)
-            segment = Segment(str(self.path), self.identity, kind, ident)
-            for data in chain([start], chunks_of(stream), [b""]):
-                segment.at_end = not data
-                feed(segment, data)
-                lines, newline, torn = data.rpartition(b"\n")
-                hashed.update(lines + newline)
-                hash_of_lines = hashed.copy() if newline else hash_of_lines
-                hashed.update(torn)
+        chunks = self.chunks()
+        start = next(chunks)
+        kind, ident = sniff(start)
+        segment = Segment(str(self.path), self.identity, kind, ident)
+        for data in chain([start], chunks, [b""]):
+            segment.at_end = not data
+            feed(segment, data)
+            lines, newline, torn = data.rpartition(b"\n")
+            hashed.update(lines + newline)
+            hash_of_lines = hashed.copy() if newline else hash_of_lines
+            hashed.update(torn)
         whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may have no newline
         digest = (hashed if whole else hash_of_lines).hexdigest()
         size = self.size if whole else segment.offset
         segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
-        entry = ManifestEntry(
-            name=self.path.name,
-            id=segment.id,
-            records=segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None,
-            bytes=size,
-            sha256=digest,
-            sealed=segment.seal is not None,
-            torn=self.size - size,
-        )
+        records = segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None
+        sealed = segment.seal is not None
+        entry = ManifestEntry(self.path.name, segment.id, records, size, digest, sealed=sealed, torn=self.size - size)
         return segment, entry
 
 

@@ -33,15 +33,15 @@ _STDOUT: Final = Path("-")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
-    """Return the moment that ``--since`` names, in UTC; anything else is a usage error."""
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
+    """Return the moment that ``--since`` names, in UTC, as ISO-8601; anything else is a usage error."""
     if value is None:
         return None
     ago = re.fullmatch(rf"(\d{{1,4}})([{''.join(_UNITS)}])", value)
     if ago:
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return (datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).isoformat()
     try:
-        return datetime.fromisoformat(value).astimezone(UTC)
+        return datetime.fromisoformat(value).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
         advice = "give a date (2026-01-31), a date and time (2026-01-31T18:00), or how long ago (30m, 2h, 7d, 4w)"
         raise click.BadParameter(advice) from None
@@ -77,7 +77,7 @@ def bundle_command(
     *,
     spools: tuple[Path, ...],
     output: Path,
-    since: datetime | None,
+    since: str | None,
     sessions: tuple[str, ...],
     statuses: tuple[str, ...],
     remove: bool,
@@ -91,7 +91,7 @@ def bundle_command(
     records, also those in other segments.  What was delivered from here is left out.  An existing file is never
     replaced.
     """
-    wanted = Filter(since, frozenset(sessions), frozenset(statuses))
+    wanted = Filter(since=since, sessions=sorted(set(sessions)), statuses=sorted(set(statuses)))
     suffix = _ending_of(output)
     if remove and (wanted or output == _STDOUT):
         raise click.UsageError("--remove needs a bundle of everything, in a file")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
-from tcc_uploader.model.fate import Decision, Known, Place, decide
+from tcc_uploader.model.fate import NO_HINT, Decision, Known, Place
 from tcc_uploader.model.keys import ByKey, dedupe_key, digest_of, hint_number, idempotency_token, invalid_key
 
 from .sqlite import Ledger
@@ -45,6 +45,39 @@ def judge_one(
     """Judge one record; ``delivered`` and ``in_flight`` are known about its key.  Raises :class:`LedgerError`."""
     letters = [(row.known, row.fate) for row in ledger.letters(key)]
     return decide(record, delivered=delivered, in_flight=in_flight, letters=letters)
+
+
+def decide(
+    record: Known,
+    *,
+    delivered: Iterable[Known] = (),
+    in_flight: Iterable[Known] = (),
+    letters: Iterable[tuple[Known, str]] = (),
+) -> Decision:
+    """Decide about a record, from what is known under its dedupe key; ``letters`` each with its fate.
+
+    What has another key hint is another record; a missing hint matches any.  The digest decides, wherever the bytes
+    stood: equal bytes make a duplicate, and if there are only other bytes, the record is a conflict.
+    """
+    letters = [(letter, fate) for letter, fate in letters if _matches(letter, record)]
+    for letter, fate in letters:
+        if (letter.place, letter.digest) == (record.place, record.digest):
+            return Decision(fate)
+    delivered = [known for known in delivered if _matches(known, record)]
+    if any((known.place, known.digest) == (record.place, record.digest) for known in delivered):
+        return Decision.DELIVERED
+    others = [
+        *delivered,
+        *(known for known in in_flight if _matches(known, record)),
+        *(letter for letter, _ in letters),
+    ]
+    if any(known.digest == record.digest for known in others):
+        return Decision.DUPLICATE
+    return Decision.CONFLICT if others else Decision.SEND
+
+
+def _matches(known: Known, record: Known) -> bool:
+    return known.hint == record.hint or NO_HINT in (known.hint, record.hint)
 
 
 def known_of(line: Line, segment: int) -> Known:

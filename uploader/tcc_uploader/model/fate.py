@@ -1,6 +1,5 @@
-"""Decides what to do with a record, from what is known about its key.  Pure."""
+"""What can become of a record, and what the ledger knows of one.  Plain values."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from enum import Enum
 from operator import add
@@ -40,39 +39,6 @@ class Decision(Enum):
     DROPPED = "dropped"
     REQUEUED = "requeued"
     """The record is pending: its dead letter is sent instead of it."""
-
-
-def decide(
-    record: Known,
-    *,
-    delivered: Iterable[Known] = (),
-    in_flight: Iterable[Known] = (),
-    letters: Iterable[tuple[Known, str]] = (),
-) -> Decision:
-    """Decide about a record, from what is known under its dedupe key; ``letters`` each with its fate.
-
-    What has another key hint is another record; a missing hint matches any.  The digest decides, wherever the bytes
-    stood: equal bytes make a duplicate, and if there are only other bytes, the record is a conflict.
-    """
-    letters = [(letter, fate) for letter, fate in letters if _matches(letter, record)]
-    for letter, fate in letters:
-        if (letter.place, letter.digest) == (record.place, record.digest):
-            return Decision(fate)
-    delivered = [known for known in delivered if _matches(known, record)]
-    if any((known.place, known.digest) == (record.place, record.digest) for known in delivered):
-        return Decision.DELIVERED
-    others = [
-        *delivered,
-        *(known for known in in_flight if _matches(known, record)),
-        *(letter for letter, _ in letters),
-    ]
-    if any(known.digest == record.digest for known in others):
-        return Decision.DUPLICATE
-    return Decision.CONFLICT if others else Decision.SEND
-
-
-def _matches(known: Known, record: Known) -> bool:
-    return known.hint == record.hint or NO_HINT in (known.hint, record.hint)
 
 
 @dataclass(slots=True)

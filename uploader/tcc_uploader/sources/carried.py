@@ -1,7 +1,7 @@
 """Segments in bundles, other archives and compressed files, or from standard input.  They are read once, in order."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -30,7 +30,8 @@ class ArchiveSource:
     """One archive, compressed file or stream with segments.  ``problems`` and ``newer`` fill as it is read."""
 
     path: Path
-    _opened: Callable[[], BinaryIO]
+    stream: BinaryIO | None = None
+    """What to read instead of the file at ``path``."""
     problems: list[str] = field(default_factory=list)
     """Which members can't be read, and why; and what is missing by the manifest."""
     newer: list[Path] = field(default_factory=list)
@@ -42,7 +43,7 @@ class ArchiveSource:
         """Yield each segment; read it to its end before you ask for the next.  Raises nothing."""
         allowance = Allowance(_MAX_JOURNAL)
         try:
-            with self._opened() as file:
+            with self.stream or open(self.path, "rb", opener=open_plainly) as file:
                 for member in walk_archive(str(self.path), file):
                     if isinstance(member, Refused):
                         self.problems.append(f"{member.name}: {member.why}")
@@ -50,17 +51,25 @@ class ArchiveSource:
                         yield from self._segments_in(member, allowance)
         except OSError as error:
             self.problems.append(f"{self.path}: {error.strerror or error}")
-        self._tell_missing()
+        if self._expected:
+            records = sum(entry.records or 0 for entry in self._expected.values())
+            files = f"{len(self._expected):,} segment{'s'[: len(self._expected) != 1]}"
+            self.problems.append(f"{self.path}: {files} with {records:,} records are missing, says the manifest")
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment]:
-        stream = _HashedStream(member.stream)
-        if member.name.endswith(f"/{MANIFEST}"):
-            self._take_manifest(member.name, read_fully(stream, MAX_MANIFEST + 1))
-        elif (segment := self._identified(member.name, stream, allowance)) is not None:
+        name, stream = member.name, _HashedStream(member.stream)
+        if name.endswith(f"/{MANIFEST}"):
+            try:
+                manifest = Manifest.parse(read_fully(stream, MAX_MANIFEST + 1))
+            except ValueError as error:
+                self.problems.append(f"{name}: {error}")
+            else:
+                self._expected |= {name.removesuffix(MANIFEST) + entry.name: entry for entry in manifest.segments}
+        elif (segment := self._identified(name, stream, allowance)) is not None:
             yield segment
-            self._compare(member.name, segment, stream)
+            self._compare(name, segment, stream)
         if stream.error:
-            self.problems.append(f"{member.name}: {stream.error}")
+            self.problems.append(f"{name}: {stream.error}")
 
     def _identified(self, name: str, stream: "_HashedStream", allowance: Allowance) -> Segment | None:
         start = read_first_line(stream, most=_MAX_FIRST_LINE)
@@ -73,9 +82,7 @@ class ArchiveSource:
             self.newer.append(Path(name))
         elif given and kind in (Format.OTHER, Format.UNKNOWN):
             self.problems.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
-        elif not given and kind is Format.PLAIN and not holds_record(start):
-            return None
-        elif kind is Format.PLAIN:
+        elif kind is Format.PLAIN and (given or holds_record(start)):
             start += read_fully(stream, _MAX_PLAIN + 1 - len(start))
             if len(start) > _MAX_PLAIN:
                 self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")
@@ -86,13 +93,6 @@ class ArchiveSource:
         whole = PutBack(BytesIO(start), stream)
         return Segment(name, 0, kind, ident, stream=whole, reader=Reader(journal=Journal(allowance)))
 
-    def _take_manifest(self, name: str, data: bytes) -> None:
-        folder = name.removesuffix(MANIFEST)
-        try:
-            self._expected |= {folder + entry.name: entry for entry in Manifest.parse(data).segments}
-        except ValueError as error:
-            self.problems.append(f"{name}: {error}")
-
     def _compare(self, name: str, segment: Segment, stream: "_HashedStream") -> None:
         if (entry := self._expected.pop(name, None)) is None:
             return
@@ -101,12 +101,6 @@ class ArchiveSource:
             self.problems.append(f"{name}: {missing:,} of {entry.records:,} records are missing, says the manifest")
         elif stream.hash.hexdigest() != entry.sha256:
             self.problems.append(f"{name}: its bytes are not those that the manifest tells of")
-
-    def _tell_missing(self) -> None:
-        if self._expected:
-            records = sum(entry.records or 0 for entry in self._expected.values())
-            files = f"{len(self._expected):,} segment{'s'[: len(self._expected) != 1]}"
-            self.problems.append(f"{self.path}: {files} with {records:,} records are missing, says the manifest")
 
 
 @dataclass(slots=True)
@@ -125,8 +119,3 @@ class _HashedStream:
             return b""
         self.hash.update(data)
         return data
-
-
-def from_file(path: Path) -> ArchiveSource:
-    """Return the source that reads an archive or a compressed file."""
-    return ArchiveSource(path, lambda: open(path, "rb", opener=open_plainly))

@@ -5,19 +5,18 @@ import zlib
 from contextlib import suppress
 from gzip import GzipFile
 from importlib import import_module
-from types import ModuleType
 from typing import Any, Final
 
 from tcc_uploader.files import ByteStream
 
 from .streams import ArchiveError, Budget, Checked
 
-ZSTD: ModuleType | None = None
+ZSTD: Any = None
 """``compression.zstd`` or its backport; None if it is not installed."""
 with suppress(ImportError):
     ZSTD = import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
-_READER_ERRORS: Final = (OSError, EOFError, zlib.error, *([] if ZSTD is None else [ZSTD.ZstdError]))
+READER_ERRORS: Final = (OSError, EOFError, zlib.error, *([] if ZSTD is None else [ZSTD.ZstdError]))
 """What the readers of the standard library raise at damaged bytes."""
 _DAMAGED: Final = "its compressed bytes are damaged ({}): fetch or copy it again"
 
@@ -35,4 +34,4 @@ def decompressed(stream: ByteStream, kind: str, budget: Budget) -> Checked:
     else:
         raise ArchiveError("needs zstd: pip install 'tcc-offline[zstd]'")
     # read() would lose what was good before the damage
-    return Checked(reader.read1, budget.count_unpacked, _DAMAGED, _READER_ERRORS)
+    return Checked(reader.read1, budget.count_unpacked, _DAMAGED, READER_ERRORS)

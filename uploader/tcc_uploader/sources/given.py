@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,8 +13,8 @@ from tcc_uploader.spool import reader
 from tcc_uploader.spool.scan import SUFFIX, list_files
 from tcc_uploader.spool.segment import Segment
 
-from .carried import ArchiveSource, from_file
-from .walk import START, is_archive
+from .carried import ArchiveSource
+from .walk import START, kind_of
 
 STDIN: Final = Path("-")
 _ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
@@ -36,11 +37,13 @@ def sources_of(paths: Iterable[Path]) -> Sources:
     found = Sources()
     for path in paths:
         if path == STDIN:
-            found.archives.append(ArchiveSource(Path("stdin"), lambda: sys.stdin.buffer))
+            found.archives.append(ArchiveSource(Path("stdin"), sys.stdin.buffer))
         elif path.is_dir():
             _add_folder(path.resolve(), found)
+        elif _is_archive(path.resolve()):
+            found.archives.append(ArchiveSource(path.resolve()))
         else:
-            _add_file(path.resolve(), found)
+            found.files.append(path.resolve())
     return found
 
 
@@ -65,16 +68,11 @@ def _add_folder(folder: Path, found: Sources) -> None:
             found.spools.append(Path(root))
         for name in sorted(names):
             if name.endswith(_ENDINGS):
-                found.archives.append(from_file(Path(root, name)))
+                found.archives.append(ArchiveSource(Path(root, name)))
 
 
-def _add_file(path: Path, found: Sources) -> None:
-    try:
-        with files.opened(path) as (file, _):
-            archive = is_archive(file.read(START) or b"")
-    except OSError:
-        archive = False  # reading it will fail, too, and say why
-    if archive or path.name.endswith(_ENDINGS):
-        found.archives.append(from_file(path))
-    else:
-        found.files.append(path)
+def _is_archive(path: Path) -> bool:
+    with suppress(OSError), files.opened(path) as (file, _):  # reading it will fail, too, and say why
+        if kind_of(file.read(START) or b""):
+            return True
+    return path.name.endswith(_ENDINGS)

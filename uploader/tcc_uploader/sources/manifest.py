@@ -7,12 +7,9 @@ from pydantic.dataclasses import dataclass
 
 from tcc_schemas.records import Count
 
-FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 MAX_MANIFEST: Final = 64 * 1024 * 1024
 """Bytes that a manifest may have: enough for some 300,000 segments."""
-
-_Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True, slots=True)  # a model of its own would take four times the memory
@@ -27,7 +24,7 @@ class ManifestEntry:
     id: str
     records: Count | None
     bytes: Count
-    sha256: _Sha256
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     sealed: bool
     torn: Count
 
@@ -43,7 +40,7 @@ class Selection(BaseModel):
 class Manifest(BaseModel):
     """What a bundle holds.  ``records`` is the number in all segments."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     made_at: str
     made_by: str
     records: Count

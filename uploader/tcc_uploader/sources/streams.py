@@ -78,23 +78,18 @@ class Budget:
             )
 
 
-def archive_error(error: Exception, text: str) -> ArchiveError:
-    """Return an error of a reader as ours: our own if one is behind it; ``{}`` in ``text`` stands for the error."""
-    own = error if isinstance(error, ArchiveError) else error.__context__
-    if isinstance(own, ArchiveError):
-        return own
-    if isinstance(error, EOFError):
-        return ArchiveError(CUT_SHORT)
-    return ArchiveError(text.format(getattr(error, "strerror", None) or error))
-
-
 @contextmanager
 def errors_as(text: str, *errors: type[Exception]) -> Iterator[None]:
-    """Raise ``errors`` as :func:`archive_error` returns them."""
+    """Raise ``errors`` as :class:`ArchiveError`: our own if one is behind them; in ``text``, ``{}`` is the error."""
     try:
         yield
     except errors as error:
-        raise archive_error(error, text) from None
+        own = error if isinstance(error, ArchiveError) else error.__context__
+        if isinstance(own, ArchiveError):
+            raise own from None
+        if isinstance(error, EOFError):
+            raise ArchiveError(CUT_SHORT) from None
+        raise ArchiveError(text.format(getattr(error, "strerror", None) or error)) from None
 
 
 @dataclass(slots=True)
@@ -109,15 +104,16 @@ class Checked:
 
     def read(self, size: int, /) -> bytes:
         """Return at most ``size`` bytes, ``b""`` at the end.  Raises :class:`ArchiveError`."""
-        if self._error is None:
-            try:
+        if self._error is not None:
+            raise self._error
+        try:
+            with errors_as(self.text, *self.errors):
                 data = self.reader(size)
-            except self.errors as error:
-                self._error = archive_error(error, self.text)
-            else:
-                self.count(len(data))
-                return data
-        raise self._error
+        except ArchiveError as error:
+            self._error = error
+            raise
+        self.count(len(data))
+        return data
 
 
 @dataclass(slots=True)

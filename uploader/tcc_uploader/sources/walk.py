@@ -6,6 +6,7 @@ Everything is streamed, nothing is written to disk, no link is followed.  What a
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
@@ -34,11 +35,14 @@ _MAGICS: Final = {
 }
 _COMPRESSED_SUFFIXES: Final = (".gz", ".zst", ".bz2", ".xz")
 _ARCHIVE_SUFFIXES: Final = ("", ".tar", ".zip")
+"""What stands before the last suffix of what may hold other files: ``runs.tar.xz``, ``runs``, not ``log.txt.xz``."""
 
 
-def is_archive(start: bytes) -> bool:
-    """Tell from the first :data:`START` bytes whether a file is compressed, or holds other files."""
-    return _kind_of(start) != ""
+def kind_of(start: bytes) -> str:
+    """Return what archive or compression begins with these :data:`START` bytes; ``""`` if none does."""
+    if start[257:262] == b"ustar":
+        return "tar"
+    return next((kind for magic, kind in _MAGICS.items() if start.startswith(magic)), "")
 
 
 def walk_archive(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
@@ -63,14 +67,17 @@ class _Walk:
     def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
         """Yield the members in a stream; the stream itself if it is no archive and ``wanted``."""
         try:
-            start = _start_of(stream)
+            start = stream.read(START)
+            with suppress(ArchiveError):  # the stream raises it again, behind these bytes
+                while len(start) < START and (data := stream.read(START - len(start))):
+                    start += data
             stream = PutBack(BytesIO(start), stream)
-            match _kind_of(start):
+            match kind_of(start):
                 case "":
                     if wanted:
                         yield Member(name, stream)
                 case "bzip2" | "xz" as kind:
-                    if wanted or _may_be_archive(name):
+                    if wanted or PurePosixPath(name).with_suffix("").suffix in _ARCHIVE_SUFFIXES:
                         yield Refused(name, f"it is compressed with {kind}: unpack it first")
                 case _ if depth == MAX_NESTING:
                     yield Refused(name, f"more than {MAX_NESTING} archives inside of each other: unpack the outermost")
@@ -86,17 +93,17 @@ class _Walk:
 
     def _open_zip(self, name: str, stream: ByteStream, *, depth: int) -> Iterator[Member | Refused]:
         """Yield the members of a zip file.  It is read from its end: held in memory, if it can't be sought in."""
-        if depth == 0 and self._file.seekable():
-            self._budget.count_source(self._file.seek(0, 2))
-            yield from self._inside(name, zip_archive.members_of(self._file, self._budget), depth)
-            return
         before = self._budget.held
         try:
-            whole = BytesIO()
-            for data in chunks_of(stream):
-                self._budget.hold(len(data))
-                whole.write(data)
-            yield from self._inside(name, zip_archive.members_of(whole, self._budget), depth)
+            if depth == 0 and self._file.seekable():
+                file = self._file
+                self._budget.count_source(file.seek(0, 2))
+            else:
+                file = BytesIO()
+                for data in chunks_of(stream):
+                    self._budget.hold(len(data))
+                    file.write(data)
+            yield from self._inside(name, zip_archive.members_of(file, self._budget), depth)
         finally:
             self._budget.held = before
 
@@ -108,48 +115,14 @@ class _Walk:
             place = f"{name}/{printable(str(path)[:MAX_NAME])}"
             if isinstance(member, Refused):
                 yield Refused(place, member.why)
-            elif why := _refusal(member.name, path):
-                yield Refused(place, why)
+            elif path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.name):
+                yield Refused(place, "its name leads out of the archive")
+            elif not path.name or len(member.name) > MAX_NAME:
+                yield Refused(place, "it has no usable name")
             else:
-                yield from self.opened(place, member.stream, wanted=_is_wanted(path), depth=depth + 1)
-
-
-def _start_of(stream: ByteStream) -> bytes:
-    """Read the first :data:`START` bytes.  Raises :class:`ArchiveError` if there is not even one."""
-    start = b""
-    try:
-        while len(start) < START and (data := stream.read(START - len(start))):
-            start += data
-    except ArchiveError:
-        if not start:
-            raise  # else the stream raises it again, behind these bytes
-    return start
-
-
-def _kind_of(start: bytes) -> str:
-    """Return what archive or compression begins so; ``""`` if none does."""
-    if start[257:262] == b"ustar":
-        return "tar"
-    return next((kind for magic, kind in _MAGICS.items() if start.startswith(magic)), "")
-
-
-def _is_wanted(path: PurePosixPath) -> bool:
-    """Whether a file of this name may hold records."""
-    unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
-    return unpacked.suffix == ".jsonl" or path.name == MANIFEST
-
-
-def _may_be_archive(name: str) -> bool:
-    """Whether a compressed file of this name may hold other files: ``runs.tar.xz`` and ``runs``, not ``log.txt.xz``."""
-    return PurePosixPath(name).with_suffix("").suffix in _ARCHIVE_SUFFIXES
-
-
-def _refusal(name: str, path: PurePosixPath) -> str:
-    if path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
-        return "its name leads out of the archive"
-    if not path.name or len(name) > MAX_NAME:
-        return "it has no usable name"
-    return ""
+                unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
+                wanted = unpacked.suffix == ".jsonl" or path.name == MANIFEST
+                yield from self.opened(place, member.stream, wanted=wanted, depth=depth + 1)
 
 
 def printable(name: str) -> str:

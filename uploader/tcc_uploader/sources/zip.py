@@ -3,10 +3,10 @@
 import stat
 import struct
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
+from .decompress import READER_ERRORS
 from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Refused, errors_as
 
 MAX_DIRECTORY: Final = 16 * 1024 * 1024
@@ -17,16 +17,7 @@ _ENCRYPTED: Final = 0x2041
 """Flags: encrypted, strongly encrypted, with a hidden directory."""
 _UNIX: Final = 3
 """The system on which members have Unix modes."""
-_ZIPFILE_ERRORS: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
+_ZIPFILE_ERRORS: Final = (*READER_ERRORS, zipfile.BadZipFile, struct.error, OverflowError, RuntimeError, ValueError)
 """What :mod:`zipfile` raises for invalid data."""
 _BAD_DIRECTORY: Final = "its directory is damaged or cut short: fetch or copy it again"
 _BAD_MEMBER: Final = "its bytes are not those that were packed: fetch or copy it again"
@@ -63,25 +54,23 @@ def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
         budget.count_member()
         if info.is_dir():
             continue
-        if why := _refusal(info):
-            yield Refused(info.filename, why)
-            continue
         try:
-            with errors_as(_BAD_MEMBER, *_ZIPFILE_ERRORS):
-                read = archive.open(info).read
+            read = _opened(archive, info)
         except ArchiveError as error:
             yield Refused(info.filename, str(error))
         else:
             yield Member(info.filename, Checked(read, budget.count_unpacked, _BAD_MEMBER, _ZIPFILE_ERRORS))
 
 
-def _refusal(info: zipfile.ZipInfo) -> str:
+def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[int], bytes]:
+    """Return what reads a member.  Raises :class:`ArchiveError` if it is not to be read, or can't be."""
     kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
     if info.flag_bits & _ENCRYPTED:
-        return "it is encrypted: unpack it with its password first"
+        raise ArchiveError("it is encrypted: unpack it with its password first")
     if kind not in (0, stat.S_IFREG):
-        return "it is a symbolic link" if kind == stat.S_IFLNK else "it is no regular file"
+        raise ArchiveError("it is a symbolic link" if kind == stat.S_IFLNK else "it is no regular file")
     if info.compress_type not in _METHODS:
         method = _UNREAD_METHODS.get(info.compress_type, f"method {info.compress_type}")
-        return f"it is compressed with {method}: unpack it first"
-    return ""
+        raise ArchiveError(f"it is compressed with {method}: unpack it first")
+    with errors_as(_BAD_MEMBER, *_ZIPFILE_ERRORS):
+        return archive.open(info).read

@@ -4,12 +4,11 @@ import hashlib
 from enum import Enum
 from typing import Final
 
-from tcc_schemas.lines import Damage, Line, decode, other_version
+from tcc_schemas.lines import Line, decode, other_version
 from tcc_schemas.plain import BOM, plain_record
 from tcc_schemas.splitter import LineSplitter, RawLine
 
 _LOOKED_AT: Final = 100
-"""How many first lines of a plain file in an archive are searched for a record."""
 LINE_START: Final = b'{"v":1,"crc":"'
 """The first bytes of every line of a segment."""
 
@@ -26,11 +25,20 @@ class Format(Enum):
 
 
 def sniff(start: bytes) -> tuple[Format, str]:
-    """Return the format of a file with this beginning, and its segment id; ``""`` if there is no id yet."""
+    """Return the format of a file with this beginning, and its segment id; ``""`` if there is no id yet.
+
+    If a segment's first line is damaged, the id is made from this line's bytes.
+    """
     splitter = LineSplitter()
     lines = splitter.feed(start)
     kind = _format_of(lines, splitter.rest)
-    return kind, _segment_id(decode(lines[0])) if kind is Format.SEGMENT and lines else ""
+    if kind is not Format.SEGMENT or not lines:
+        return kind, ""
+    first = decode(lines[0])
+    if isinstance(first, Line) and first.kind == "segment":
+        return kind, first.id
+    evidence = first.crc if isinstance(first, Line) else first.raw
+    return kind, "damaged-" + hashlib.sha256(evidence).hexdigest()[:32]
 
 
 def _format_of(lines: list[RawLine], rest: bytes) -> Format:
@@ -50,7 +58,8 @@ def _format_of(lines: list[RawLine], rest: bytes) -> Format:
         return Format.SEGMENT
     if other_version(start) is not None:
         return Format.NEWER
-    any_json = any(_looks_like_json(text) for text in (rest, *(line.data or b"" for line in lines)))
+    texts = (rest, *(line.data or b"" for line in lines))
+    any_json = any(text.removeprefix(BOM).lstrip().startswith((b"{", b"[")) for text in texts)
     return Format.PLAIN if any_json or not start.strip() else Format.OTHER
 
 
@@ -58,15 +67,3 @@ def holds_record(start: bytes) -> bool:
     """Whether one of the first :data:`_LOOKED_AT` lines of a plain file is a record."""
     lines = start.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
     return any(isinstance(plain_record(RawLine(1, 0, len(line), line)), Line) for line in lines)
-
-
-def _looks_like_json(line: bytes) -> bool:
-    return line.removeprefix(BOM).lstrip().startswith((b"{", b"["))
-
-
-def _segment_id(first: Line | Damage) -> str:
-    """Return the segment's id from its first line; if this line is damaged, an id made from the line's bytes."""
-    if isinstance(first, Line) and first.kind == "segment":
-        return first.id
-    evidence = first.crc if isinstance(first, Line) else first.raw
-    return "damaged-" + hashlib.sha256(evidence).hexdigest()[:32]

@@ -43,11 +43,12 @@ class Allowance:
 
     _left: int
 
-    def take(self, line: Line) -> bool:
-        """Return whether there is room for a line; if so, reserve it."""
-        room = line.size <= self._left
-        self._left -= line.size if room else 0
-        return room
+    def take(self, line: Line, place: Span) -> LineRef:
+        """Return the line, and reserve room for it; return its place if there is no room."""
+        if line.size > self._left:
+            return place
+        self._left -= line.size
+        return line
 
     def give_back(self, ref: LineRef | None) -> None:
         """Release the room of a line; do nothing if ``ref`` is a position or None."""
@@ -92,19 +93,19 @@ class Journal:
 
     def note(self, line: Line) -> None:
         """Take in a journal line."""
-        span = Span(line.number, line.offset, line.size)
+        place = Span(line.number, line.offset, line.size)
         run_id = line.run_id or line.id
         run = self.open.get(run_id)
         if line.body.startswith(_RUN):
             if run is not None:
                 self.allowance.give_back(run.own)
-                run.own = self._ref(line, span)
+                run.own = self.allowance.take(line, place)
             elif run_id not in self.known:
-                self.open[run_id] = OpenRun(span, self._ref(line, span))
+                self.open[run_id] = OpenRun(place, self.allowance.take(line, place))
                 self.known.add(run_id)
         elif run is not None:
             self.allowance.give_back(run.children.get(line.id))
-            run.children[line.id] = self._ref(line, span)
+            run.children[line.id] = self.allowance.take(line, place)
 
     def end(self, run_id: str) -> None:
         """Note that a run has ended: it has a record."""
@@ -117,9 +118,6 @@ class Journal:
         """Store ``known`` in less memory: no more lines are expected."""
         self.known = _Hashes(self.known) if isinstance(self.known, set) else self.known
 
-    def _ref(self, line: Line, span: Span) -> LineRef:
-        return line if self.allowance.take(line) else span
-
 
 def recovered(place: Span, run: Line, children: list[Line]) -> Line:
     """Return the record of a run whose process died; the same lines always give the same bytes.
@@ -128,9 +126,8 @@ def recovered(place: Span, run: Line, children: list[Line]) -> Line:
     Raises ValueError if ``run`` holds no JSON.
     """
     at = max(line.at for line in (run, *children))
-    item = {**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED}
     steps_first = sorted((child.body for child in children), key=lambda body: not body.startswith(_STEP))
-    body = orjson.dumps(item)
+    body = orjson.dumps({**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED})
     if children:
         body = b'{"type":"batch","items":[' + b",".join([body, *steps_first]) + b"]}"
     run_id = run.run_id or run.id

@@ -15,11 +15,6 @@ from .journal import LineRef, Span, recovered
 from .segment import Found, Reader, Segment, feed
 
 
-def _read_at(file: FileIO, offset: int, size: int) -> bytes:
-    file.seek(offset)
-    return file.read(size) or b""
-
-
 def identify(path: Path) -> Segment:
     """Return the segment in a file; no record is read yet.  Raises OSError."""
     with opened(path) as (file, status):
@@ -74,10 +69,9 @@ def read_again(segment: Segment, place: Span) -> bytes:
     """Read the bytes of a line again.  Raises OSError, also for a stream; FileNotFoundError if the file is gone."""
     if segment.stream is not None:
         raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
-    with opened(segment.file) as (file, status):
-        if identity_of(status) != segment.identity:
-            raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
-        return _read_at(file, place.offset, place.size)
+    with opened(segment.file, segment.identity) as (file, _):
+        file.seek(place.offset)
+        return file.read(place.size)
 
 
 def recover(segment: Segment, run_id: str) -> Line | None:
@@ -91,14 +85,15 @@ def recover(segment: Segment, run_id: str) -> Line | None:
 
 
 def _read_file_on(segment: Segment) -> bytes:
-    with opened(segment.file) as (file, status):
-        if identity_of(status) != segment.identity or status.st_size < segment.size:
+    with opened(segment.file, segment.identity) as (file, status):
+        if status.st_size < segment.size:
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         end = status.st_size if segment.limit is None else segment.limit
         if segment.reader is None and 0 < segment.size < end:
             segment.reader = _caught_up(file, segment.size)
-        data = _read_at(file, segment.size, min(CHUNK, end - segment.size))
-        segment.at_end = segment.size + len(data) >= end
+        file.seek(segment.size)
+        data = file.read(min(CHUNK, end - segment.size))
+        segment.at_end = segment.size + len(data) >= end or not data  # a plain file may have become shorter
     return data
 
 

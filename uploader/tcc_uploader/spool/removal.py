@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from tcc_uploader.files import identity_of, inode_of, opened, try_lock
+from tcc_uploader.files import inode_of, opened, try_lock
 
 from .segment import Segment
 from .writer_lock import lock_proves
 
-_unlink = os.unlink
+remove = os.unlink
+"""Remove a claimed file.  Raises OSError."""
 
 CLAIMS_AT_ONCE: Final = 200
 """The most files to claim at once: each stays open until the commit before its removal."""
@@ -36,18 +37,13 @@ def writer_is_gone(segment: Segment) -> bool:
         return bool(gone)
 
 
-def remove(path: Path) -> None:
-    """Remove a claimed file.  Raises OSError."""
-    _unlink(path)
-
-
 def remove_if_abandoned(path: Path) -> None:
     """Remove a file that is empty, old and not locked: its writer died before the first line.  Ignores OSError."""
     try:
         with opened(path) as (file, status):
             old = time.time() - status.st_mtime >= ABANDONED_AFTER
             if old and try_lock(file.fileno()) and os.fstat(file.fileno()).st_size == 0:
-                _unlink(path)
+                remove(path)
     except OSError:
         return  # if this fails, the next sweep tries again
 
@@ -57,9 +53,8 @@ def _claim(segment: Segment, held: ExitStack) -> bool:
     if not sealed and not lock_proves(segment.header, inode_of(segment.identity)):
         return False
     try:
-        file, status = held.enter_context(opened(segment.file))
+        file, _ = held.enter_context(opened(segment.file, segment.identity))
     except OSError:
         return False
-    free = identity_of(status) == segment.identity and (sealed or try_lock(file.fileno()))
     # if the size differs, new lines must be read first; a later call removes the file
-    return free and os.fstat(file.fileno()).st_size == segment.size
+    return (sealed or try_lock(file.fileno())) and os.fstat(file.fileno()).st_size == segment.size

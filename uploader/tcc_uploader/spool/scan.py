@@ -47,22 +47,17 @@ def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list
     unreadable: dict[Path, str] = {}
     for spool in spools:
         try:
-            found += sorted(Path(seen.file) for seen in files_in(spool))
+            found += sorted(Path(listed.path) for listed in listed_in(spool) if seen_as(listed) is not None)
         except OSError as error:
             unreadable[spool] = error.strerror or str(error)
     return [*found, *files], unreadable
 
 
-def files_in(spool: Path) -> Iterator[Seen]:
-    """Yield the regular files of a spool in no particular order; none if the spool does not exist.
+def listed_in(spool: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the entries of a spool that have a segment's suffix, in no order; none if the spool does not exist.
 
     Raises OSError if the spool exists but can't be read.
     """
-    return (seen for listed in listed_in(spool) if (seen := seen_as(listed)) is not None)
-
-
-def listed_in(spool: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the entries of a spool that have a segment's suffix.  Raises OSError as :func:`files_in` does."""
     try:
         found = os.scandir(str(spool))  # a Path for each of 10,000 files would double the time
     except FileNotFoundError:

@@ -199,22 +199,18 @@ def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | Non
         return found
     is_record = found.is_record
     if found.kind == "seal":
-        _note_seal(segment, reader.tally, found)
+        try:
+            seal = Seal.model_validate_json(found.body)
+        except ValidationError:
+            segment.damaged += 1
+        else:
+            segment.seal = _sealed(seal.records, seal.refused)
+            segment.cut = (seal.records, seal.crcs) != (reader.tally.records, reader.tally.crcs)
     elif not (is_record or found.kind == "journal" or (found.kind == "segment" and found.number == 1)):
         segment.skipped += 1
     reader.note(found)
     segment.counts.records += is_record
     return found if is_record else None
-
-
-def _note_seal(segment: Segment, tally: Tally, line: Line) -> None:
-    try:
-        seal = Seal.model_validate_json(line.body)
-    except ValidationError:
-        segment.damaged += 1
-        return
-    segment.seal = _sealed(seal.records, seal.refused)
-    segment.cut = (seal.records, seal.crcs) != (tally.records, tally.crcs)
 
 
 def _header(body: bytes) -> Writer | None:

@@ -39,8 +39,8 @@ class Watcher:
     @property
     def mode(self) -> str:
         """The mode of the spool that is watched worst."""
-        modes = {self._mode_of(spool) for spool in self._spools}
-        return next(mode for mode in ("scanning", "waiting", "polling", "native") if mode in modes)
+        worst_first = ("scanning", "waiting", "polling", "native")
+        return min(map(self._mode_of, self._spools), key=worst_first.index)
 
     def _mode_of(self, spool: Path) -> str:
         if spool in self._observers:
@@ -72,8 +72,7 @@ class Watcher:
         for mode, kind in kinds:
             try:
                 observer = kind()
-                handler = _Handler(spool, self._changed)
-                observer.schedule(handler, str(spool.resolve()), event_filter=_EVENTS)
+                observer.schedule(_Handler(spool, self._changed), str(spool.resolve()), event_filter=_EVENTS)
                 observer.start()
             except (OSError, RuntimeError) as error:
                 level = logging.DEBUG if spool in self._refused else logging.WARNING  # this runs every second
@@ -87,8 +86,7 @@ class Watcher:
     def _stop(self, spool: Path) -> None:
         observer, _, _ = self._observers.pop(spool)
         observer.stop()
-        if observer.is_alive():
-            observer.join(timeout=5)
+        observer.join(timeout=5)
 
 
 @dataclass(eq=False)
