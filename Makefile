@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit wheel torture bench bench-quick clean
+.PHONY: install demo test lint unit wheel torture load bench bench-quick clean
 
 install: $(VENV)/.ready
 
@@ -41,6 +41,11 @@ torture: install
 	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
 	$(BIN)/python tests/torture/campaign.py --kills 10000
 	$(PYTHON) tests/recorder/openai_agents/matrix.py 0.10 0.14
+
+# the suite ten times beside four busy loops, two hours or more: what it found is in docs/load.md
+load: install
+	@for loop in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; trap "kill $$loops" EXIT; \
+	for run in 1 2 3 4 5 6 7 8 9 10; do echo "run $$run"; $(BIN)/pytest -q -n 3 || exit; done
 
 # what it all costs, as ratios to the least that it could, and beside others: docs/performance.md is written; half an hour
 bench: install

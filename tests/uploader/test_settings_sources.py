@@ -160,7 +160,7 @@ def test_the_target_is_the_server_s_host_or_as_it_was_named(environment: Mapping
     assert settings.names_target == bool(environment and environment.get("TCC_API_KEY") != "tcc-offline")
 
 
-@pytest.mark.parametrize("name", ["", "../x", "UPPER", ".hidden", "a" * 65, "a b"])
+@pytest.mark.parametrize("name", ["", "../x", "UPPER", ".hidden", "a" * 65, "a b", "dead", "status.json"])
 def test_a_target_that_is_no_folder_s_name_is_refused(name: str, tmp_path: Path) -> None:
     """It would lead out of the state directory, or be another folder on another system."""
     file = tmp_path / "upload.toml"

@@ -24,6 +24,9 @@ from tcc_schemas.endpoints import (
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
 
+TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock")
+"""What a target's folder may hold; so no target may be named like one of these."""
+
 After = Literal["delete", "keep"]
 
 
@@ -172,7 +175,7 @@ def _target(named: str | None, url: str) -> str:
         port = parts.port or (443 if secure else 80)
         name = ("" if secure else "http_") + (parts.hostname or "") + ("" if port == 443 else f"_{port}")  # noqa: PLR2004 -- HTTPS's own
         return re.sub("[^a-z0-9._-]", "_", name)
-    if not re.fullmatch("[a-z0-9][a-z0-9._-]{0,63}", named):
+    if named in TARGET_FILES or not re.fullmatch("[a-z0-9][a-z0-9._-]{0,63}", named):
         raise SettingsError(f"TCC_TARGET {named!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
     return named
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from .files import make_durably, try_lock
+from .settings import TARGET_FILES
 
 LOCK_NAME: Final = "uploader.lock"
-_CONTENT: Final = ("ledger.sqlite3", "dead", "requests", "status.json", LOCK_NAME)
-"""What a target's folder may hold."""
 _LATELY: Final = 7 * 24 * 3600.0  # seconds
 
 
@@ -32,11 +31,11 @@ def targets_in(states: Path) -> list[Path]:
 
     Raises :class:`OldLayoutError` if an unreleased version, without targets, has written into the directory itself.
     """
-    if old := next((name for name in _CONTENT if (states / name).exists()), None):
+    if old := next((name for name in TARGET_FILES if (states / name).exists()), None):
         advice = "move it away; what still lies in spools is sent again"
         raise OldLayoutError(f"{states / old} is of a version without targets: {advice}")
     try:
-        return sorted(folder for folder in states.iterdir() if any((folder / name).exists() for name in _CONTENT))
+        return sorted(folder for folder in states.iterdir() if any((folder / name).exists() for name in TARGET_FILES))
     except (FileNotFoundError, NotADirectoryError):
         return []
 
@@ -44,7 +43,7 @@ def targets_in(states: Path) -> list[Path]:
 def last_change(target: Path) -> float:
     """Return when a target's ledger changed last, in seconds since 1970; 0.0 if it has none."""
     try:
-        return (target / _CONTENT[0]).stat().st_mtime
+        return (target / TARGET_FILES[0]).stat().st_mtime
     except OSError:
         return 0.0
 

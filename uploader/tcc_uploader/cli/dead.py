@@ -124,7 +124,8 @@ def _chosen(settings: Settings, ids: Iterable[str], *, every: bool) -> list[Lett
         letters = [letter for letter in found.values() if letter.id.startswith(ident)]
         if len(letters) != 1:
             what = f"{len(letters)} dead letters begin with" if letters else "there is no dead letter"
-            fail(f"{what} {ident}: see `tcc-upload dead list`", Exit.USAGE)
+            target = settings.state_dir.name
+            fail(f"{what} {ident} in the target {target}: see `tcc-upload dead list`", Exit.USAGE)
         chosen += letters
     return chosen
 
