@@ -40,7 +40,7 @@ class ScriptedModel(Model):
 
     def stream_response(self, *_: Any, **__: Any) -> Any:
         """Refuse: this example does not stream."""
-        raise NotImplementedError
+        raise NotImplementedError  # nobody calls it: Runner.run does not stream
 
 
 @function_tool

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_HIDDEN: Final = re.compile(
+HIDDEN: Final = re.compile(
     "["
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, C0 and C1, without tab and newline
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they change the direction of text
@@ -12,16 +12,17 @@ _HIDDEN: Final = re.compile(
     "\ud800-\udfff"  # lone surrogates, which no output can encode
     "]"
 )
+"""One character that a terminal obeys or does not show."""
 _MIN_SECRET: Final = 8
 """A shorter key is also an ordinary word, and taking it out would tell it."""
 
 
 def visible(text: str) -> str:
-    """Return a text in which every character that a terminal obeys or does not show stands as ``⟨202e⟩``.
+    """Return a text in which every :data:`HIDDEN` character stands as ``⟨202e⟩``.
 
     Tabs, newlines and joiners (U+200C, U+200D: Persian and emoji need them) stay.
     """
-    return _HIDDEN.sub(lambda found: f"⟨{ord(found[0]):04x}⟩", text)
+    return HIDDEN.sub(lambda found: f"⟨{ord(found[0]):04x}⟩", text)
 
 
 def without_keys(text: str, keys: Iterable[str]) -> str:

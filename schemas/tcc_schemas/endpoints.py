@@ -3,6 +3,7 @@
 Source of the facts: the public ``contextcompany`` package, version 2.0.0, and its documentation.
 """
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +36,11 @@ MAX_FEEDBACK_TEXT: Final = 2000
 """Characters."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def can_be_path(path: str) -> bool:
+    """Return whether a package, this one or a later one, may post to this path."""
+    return re.fullmatch(OTHER_PATHS, path) is not None
 
 
 def key_hint(api_key: str) -> str | None:

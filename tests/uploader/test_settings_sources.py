@@ -7,8 +7,12 @@ from typing import Any
 import pytest
 
 from tcc_schemas.endpoints import PATHS as KNOWN_PATHS
+from tcc_uploader import state
+from tcc_uploader.dead import mailbox, store
 from tcc_uploader.delivery.routing import Router, Wish
-from tcc_uploader.settings import SettingsError, load
+from tcc_uploader.ledger import quarantine
+from tcc_uploader.ops import status_file
+from tcc_uploader.settings import TARGET_FILES, SettingsError, load
 
 HOST = "api.thecontext.company"
 PATHS = [Path("/t"), Path("/e"), Path("/a")]
@@ -170,6 +174,12 @@ def test_a_target_that_is_no_folder_s_name_is_refused(name: str, tmp_path: Path)
             load({}, config=file)
     else:
         assert load({}, config=file).state_dir.name == HOST
+
+
+def test_the_reserved_names_are_those_of_a_target_s_files() -> None:
+    """Whoever renames one of these files must tell the settings, which can't import them."""
+    names = (quarantine.FILE_NAME, store.FOLDER, mailbox.FOLDER, status_file.FILE_NAME, state.LOCK_NAME)
+    assert names == TARGET_FILES
 
 
 def test_what_is_not_for_tcc_url_goes_beside_it() -> None:

@@ -14,9 +14,9 @@ from tcc_schemas.default_dirs import spool_dir, state_dir
 from tcc_schemas.endpoints import (
     CUSTOM_PATH,
     OFFLINE_KEY,
-    OTHER_PATHS,
     PATHS,
     base_url,
+    can_be_path,
     checked_url,
     origin_of,
 )
@@ -194,7 +194,7 @@ def _paths(names: Iterable[str]) -> frozenset[str]:
     """Return the paths to which records may be sent: the known ones, and ``/v1/NAME`` for each name."""
     paths = [f"/v1/{name.removeprefix('/v1/')}" for name in names]
     for path in paths:
-        if not re.fullmatch(OTHER_PATHS, path):
+        if not can_be_path(path):
             raise SettingsError(f"{path} can't be allowed: a path's name has 1 to 64 of a-z, 0-9 and -")
     return PATHS.union(paths)
 

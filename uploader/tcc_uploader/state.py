@@ -26,14 +26,15 @@ class OldLayoutError(Exception):
     """The state directory itself holds what belongs into a target's folder; the message says what to do."""
 
 
-def targets_in(states: Path) -> list[Path]:
-    """Return the folders of all targets in a state directory, by name.
-
-    Raises :class:`OldLayoutError` if an unreleased version, without targets, has written into the directory itself.
-    """
+def check_layout(states: Path) -> None:
+    """Raise :class:`OldLayoutError` if an unreleased version has written into the state directory itself."""
     if old := next((name for name in TARGET_FILES if (states / name).exists()), None):
         advice = "move it away; what still lies in spools is sent again"
         raise OldLayoutError(f"{states / old} is of a version without targets: {advice}")
+
+
+def targets_in(states: Path) -> list[Path]:
+    """Return the folders of all targets in a state directory, by name."""
     try:
         return sorted(folder for folder in states.iterdir() if any((folder / name).exists() for name in TARGET_FILES))
     except (FileNotFoundError, NotADirectoryError):

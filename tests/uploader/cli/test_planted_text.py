@@ -92,3 +92,11 @@ def test_what_is_told_in_json_is_what_was_there(shell: Shell, server: FaultServe
     SegmentFile(f"segment{HOSTILE}").run("r1").write(shell.spool)
     (check,) = shell.json("verify")["segments"]  # type: ignore[misc]
     assert check["id"] == f"segment{HOSTILE}"  # type: ignore[index]
+
+
+def test_a_letter_is_shown_in_full_however_much_of_it_is_hidden(shell: Shell, server: FaultServer) -> None:
+    """What stands as its number takes more room than it had, and nothing is cut off for that."""
+    shell.spool.mkdir()
+    (shell.spool / "plain.jsonl").write_text('{"no": "' + "\x1b" * 3000 + '"}\n')
+    shell.run("replay", code=65)
+    assert shell.run("dead", "show", "--all").count("⟨001b⟩") == 3000

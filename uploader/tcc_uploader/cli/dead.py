@@ -1,7 +1,7 @@
 """``tcc-upload dead``: list, show, requeue and drop dead letters."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +113,15 @@ def _dead_letters(settings: Settings) -> dict[str, Letter]:
     return found
 
 
-def _chosen(settings: Settings, ids: Iterable[str], *, every: bool) -> list[Letter]:
+def _chosen(settings: Settings, ids: Sequence[str], *, every: bool) -> list[Letter]:
     """Return the letters that the command names; a wrong id ends it."""
     found = _dead_letters(settings)
-    wanted = found if every else list(ids)
-    if not (wanted or every):
+    if every:
+        return list(found.values())
+    if not ids:
         raise click.UsageError("name letters by their ids, or say --all")
     chosen = []
-    for ident in wanted:
+    for ident in ids:
         letters = [letter for letter in found.values() if letter.id.startswith(ident)]
         if len(letters) != 1:
             what = f"{len(letters)} dead letters begin with" if letters else "there is no dead letter"

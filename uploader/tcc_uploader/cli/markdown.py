@@ -5,6 +5,7 @@ character but letters, digits and spaces is an entity, so that nothing in them i
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
@@ -65,7 +66,7 @@ def _destination(report: DestinationReport) -> str:
 
 def _code(text: str) -> str:
     """Return untrusted text as code: one line of at most 200 characters, none of which Markdown or HTML interprets."""
-    text = shown(text, most=len(text))
+    text = shown(text, most=sys.maxsize)
     cut = text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 3] + "..."
     printable = "".join(char if char.isprintable() else " " for char in cut)
     return f"<code>{re.sub('[^A-Za-z0-9 ]', lambda found: f'&#{ord(found[0])};', printable)}</code>"

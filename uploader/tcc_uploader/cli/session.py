@@ -16,7 +16,7 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.state import OldLayoutError, StateHeldError, held, last_change, targets_in
+from tcc_uploader.state import OldLayoutError, StateHeldError, check_layout, held, last_change, targets_in
 
 from .exit_codes import Exit
 from .progress import progress_bar
@@ -29,9 +29,9 @@ def working(settings: Settings) -> Iterator[Ledger]:
 
     Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
     """
-    targets_of(settings)
     with ExitStack() as stack:
         with ending(settings, LedgerError, OSError):
+            check_layout(settings.state_dir.parent)
             stack.enter_context(held(settings.state_dir))
             ledger = stack.enter_context(closing(Ledger.open(settings.state_dir)))
         yield ledger
@@ -39,11 +39,13 @@ def working(settings: Settings) -> Iterator[Ledger]:
 
 @contextmanager
 def ending(settings: Settings, *errors: type[Exception]) -> Iterator[None]:
-    """End the command if another uploader is in the way, or if one of ``errors`` says that the state can't be used."""
+    """End the command if another uploader or an old layout is in the way, or if one of ``errors`` is raised."""
     try:
         yield
     except StateHeldError as error:
         fail(str(error), Exit.STATE_HELD)
+    except OldLayoutError as error:
+        fail(str(error), Exit.OPERATOR_NEEDED)
     except errors as error:
         fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
 
@@ -53,10 +55,9 @@ def targets_of(settings: Settings) -> list[Settings]:
 
     If they name none, the first is production, or what was used last.  A layout without targets ends the command.
     """
-    try:
-        found = targets_in(settings.state_dir.parent)
-    except OldLayoutError as error:
-        fail(str(error), Exit.OPERATOR_NEEDED)
+    with ending(settings):
+        check_layout(settings.state_dir.parent)
+    found = targets_in(settings.state_dir.parent)
     if not (settings.names_target or settings.state_dir in found) and found:
         settings = replace(settings, state_dir=max(found, key=last_change))
     return [settings, *(replace(settings, state_dir=target) for target in found if target != settings.state_dir)]

@@ -1,22 +1,17 @@
 """The terminal: everything that a command prints goes through here, and through ``sinks``."""
 
 import io
-import re
 import sys
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import click
 import orjson
 from pydantic import BaseModel
 
+from tcc_schemas.display import HIDDEN
 from tcc_uploader.sinks import shown, without_held_keys
 
 from .exit_codes import Exit
-
-_RAW_IN_JSON: Final = re.compile(
-    "[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]"
-)
-"""What ``orjson`` writes as it is although a terminal obeys or hides it."""
 
 
 def say(*lines: str) -> None:
@@ -27,13 +22,14 @@ def say(*lines: str) -> None:
 
 def say_in_full(text: str) -> None:
     """Print a text of any length."""
-    click.echo(shown(text, most=len(text)))
+    click.echo(shown(text, most=sys.maxsize))
 
 
 def say_json(value: object) -> None:
     """Print a value as JSON, which machines read, and people can."""
     text = orjson.dumps(value, default=BaseModel.model_dump, option=orjson.OPT_INDENT_2).decode()
-    click.echo(_RAW_IN_JSON.sub(lambda found: _escaped(found[0]), without_held_keys(text)))
+    # orjson escapes some of what a terminal obeys or hides, and writes the rest as it is
+    click.echo(HIDDEN.sub(lambda found: _escaped(found[0]), without_held_keys(text)))
 
 
 def note(*lines: str) -> None:

@@ -1,19 +1,18 @@
 """The backlog: pending records by destination.  They are queued when read, and judged again before they are sent."""
 
 import logging
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tcc_schemas.endpoints import OTHER_PATHS
+from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead import store
 from tcc_uploader.dead.store import Cause
-from tcc_uploader.ledger.judge import judge_all, judge_one
+from tcc_uploader.ledger.judge import judge_new, judge_one
 from tcc_uploader.model.fate import Decision, Known, Place
-from tcc_uploader.model.keys import ByKey, dedupe_key, hint_number, idempotency_token
+from tcc_uploader.model.keys import dedupe_key, hint_number, idempotency_token
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
@@ -64,7 +63,7 @@ class Backlog:
         """Take in what was read from a file: queue new records, settle the known ones.  Raises :class:`LedgerError`."""
         self.settlement.touched.add(segment)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, _, _, decision in judge_all(self.settlement.ledger, segment.number, lines, ByKey()):
+        for line, decision in judge_new(self.settlement.ledger, segment.number, lines):
             if decision is Decision.SEND:
                 self.enqueue(segment, line)
             else:
@@ -77,7 +76,7 @@ class Backlog:
 
     def enqueue(self, segment: Segment, line: Line) -> None:
         """Queue a record for its destination without asking the ledger."""
-        if not re.fullmatch(OTHER_PATHS, line.path or ""):
+        if not can_be_path(line.path or ""):
             cause = Cause("refused_path", f"there can be no endpoint at {(line.path or '')[:200]!r}", line.body)
             self.dead_letter(segment, line, cause)
             return

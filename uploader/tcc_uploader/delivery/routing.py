@@ -54,12 +54,13 @@ class Router:
 
     def _route(self, wish: Wish) -> Route:
         path, url, hint, unknown = wish
+        settings = self._settings
         if unknown:
             remedy = f"their member {unknown[:64]!r} is of a newer version: upgrade tcc-upload"
             return Route(Destination("(records of a newer version)", None), None, "unknown member", remedy)
         key = self._keys.get(hint)
-        own_urls = {CUSTOM_PATH: self._settings.custom_url, FEEDBACK_PATH: self._settings.feedback_url}
-        target = own_urls.get(path) or self._settings.base_url_for(key) + path
+        own_urls = {CUSTOM_PATH: settings.custom_url, FEEDBACK_PATH: settings.feedback_url}
+        target = own_urls.get(path) or settings.base_url_for(key) + path
         if url is not None:
             trusted = self._trusted(url)
             if trusted is None:
@@ -67,7 +68,7 @@ class Router:
                 remedy = f"a record asks for {start!r}, which nobody allowed: add --allow-origin if you trust it"
                 return Route(Destination(start, hint), key, "refused origin", remedy)
             target = trusted
-        if path not in self._settings.allowed_paths:
+        if path not in settings.allowed_paths:
             name = path.removeprefix("/v1/")
             remedy = (
                 f"this version does not know {path}: upgrade tcc-upload, or use --allow-path {name} if you trust it"
@@ -79,10 +80,7 @@ class Router:
                 adopt = f"use --adopt {hint} to send its records with the default key"
                 remedy = f"no key with the hint {hint} is held: set TCC_API_KEYS, or {adopt}"
             return Route(Destination(target, hint), None, "key not held", remedy)
-        settings = self._settings
-        if url is None and origin_of(settings.base_url_for(key)) != origin_of(
-            settings.base_url_for(settings.default_key)
-        ):
+        if url is None and settings.base_url_for(key) != settings.base_url_for(settings.default_key):
             remedy = "the key of another server: run once more with this key first"
             return Route(Destination(target, key_hint(key)), None, "key of another server", remedy)
         return Route(Destination(target, key_hint(key)), key)

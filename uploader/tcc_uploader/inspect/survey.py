@@ -1,12 +1,11 @@
 """Scan files and change nothing: what is pending, what would be sent.  For ``status``, ``doctor`` and ``--dry-run``."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tcc_schemas.endpoints import OTHER_PATHS
+from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.delivery.routing import Router, Wish, wish_of
@@ -125,10 +124,10 @@ def examine(segment: Segment, ledger: Ledger, seen: ByKey[Known], result: Survey
             decision = judge_invalid(ledger, segment.number, invalid)
             segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, key, record, judged in judge_all(ledger, segment.number, lines, seen, settled=True):
+        for line, key, record, judged in judge_all(ledger, segment.number, lines, seen):
             if judged is not Decision.SEND:
                 segment.counts.add(judged)
-            elif not re.fullmatch(OTHER_PATHS, line.path or ""):
+            elif not can_be_path(line.path or ""):
                 segment.counts.add(Decision.DEAD)
             else:
                 seen.put(key, record.hint, record)

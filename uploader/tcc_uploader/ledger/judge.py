@@ -20,23 +20,34 @@ class Judged(NamedTuple):
     decision: Decision
 
 
-def judge_all(
-    ledger: Ledger, segment: int, lines: Sequence[Line], in_flight: ByKey[Known], *, settled: bool = False
-) -> Iterator[Judged]:
-    """Judge records of the segment with this number, in their order.  Raises :class:`LedgerError`.
+def judge_new(ledger: Ledger, segment: int, lines: Sequence[Line]) -> Iterator[tuple[Line, Decision]]:
+    """Judge records that are probably new, in their order.  Raises :class:`LedgerError`.
 
-    ``in_flight`` has the records that the ledger does not know yet; it is read anew for each record.  Set ``settled``
-    if most of the records were probably delivered: this is faster then.
+    They are of the segment with this number.  The body of a record of which nothing is known is not hashed.
+    """
+    keys = [dedupe_key(line.kind, line.id) for line in lines]
+    delivered = ledger.delivered(keys)
+    for line, key in zip(lines, keys, strict=True):
+        if key in delivered or ledger.letters(key):
+            yield line, judge_one(ledger, key, known_of(line, segment), delivered.get(key, ()), ())
+        else:
+            yield line, Decision.SEND
+
+
+def judge_all(ledger: Ledger, segment: int, lines: Sequence[Line], seen: ByKey[Known]) -> Iterator[Judged]:
+    """Judge records of which most were probably delivered, in their order.  Raises :class:`LedgerError`.
+
+    They are of the segment with this number.  ``seen`` has the records that the ledger does not know yet; it is read
+    anew for each record.
     """
     keyed = [(dedupe_key(line.kind, line.id), known_of(line, segment)) for line in lines]
-    doubtful = ledger.doubtful(keyed) if settled else None
-    delivered = ledger.delivered(key for key, _ in keyed if doubtful is None or key in doubtful)
+    doubtful = ledger.doubtful(keyed)
+    delivered = ledger.delivered(doubtful)
     for line, (key, known) in zip(lines, keyed, strict=True):
-        if doubtful is not None and key not in doubtful:
-            yield Judged(line, key, known, Decision.DELIVERED)
-        else:
-            decision = judge_one(ledger, key, known, delivered.get(key, ()), in_flight.under(key))
-            yield Judged(line, key, known, decision)
+        decision = Decision.DELIVERED
+        if key in doubtful:
+            decision = judge_one(ledger, key, known, delivered.get(key, ()), seen.under(key))
+        yield Judged(line, key, known, decision)
 
 
 def judge_one(

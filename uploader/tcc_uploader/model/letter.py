@@ -2,13 +2,12 @@
 
 import base64
 import hashlib
-import re
 from datetime import UTC, datetime
 
 import orjson
 from pydantic import BaseModel
 
-from tcc_schemas.endpoints import OTHER_PATHS
+from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import RawLine
@@ -49,7 +48,7 @@ class Letter(BaseModel):
     @property
     def is_record(self) -> bool:
         """Whether it can be sent as it is: it is of some kind, and for something that can be an endpoint."""
-        return bool(self.kind and re.fullmatch(OTHER_PATHS, self.path))
+        return bool(self.kind) and can_be_path(self.path)
 
     @property
     def is_json(self) -> bool:
