@@ -12,9 +12,9 @@ from pathlib import Path
 from benchmarks.harness import Row, interleaved, ratios, row, seconds_of
 
 from tcc_uploader.ledger.quarantine import FILE_NAME
-from tcc_uploader.ledger.rows import Changes
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.fate import Known, Place
+from tcc_uploader.model.rows import Changes
 
 _AT_ONCE = 32
 """Keys of a lookup and of a commit: what a full flight of requests brings."""
@@ -59,7 +59,7 @@ class _Full:
 
     def __init__(self, state: Path, keys: int) -> None:
         state.mkdir()
-        Ledger.open(state).close()
+        SqliteLedger.open(state).close()
         self._keys = 0
         database = sqlite3.connect(state / FILE_NAME, isolation_level=None)
         database.execute("PRAGMA synchronous=OFF")
@@ -70,7 +70,7 @@ class _Full:
         database.execute("COMMIT")
         database.close()
         self.bytes = (state / FILE_NAME).stat().st_size
-        self.ledger = Ledger.open(state)
+        self.ledger = SqliteLedger.open(state)
 
     def lookup(self, times: int, keys: Callable[[], list[bytes]]) -> float:
         """Return the median seconds of looking up what ``keys`` returns."""

@@ -7,6 +7,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
+from tcc_schemas.faults import fault_text
 from tcc_schemas.items import Batch, Feedback, Item
 from tcc_schemas.lines import Line
 from tcc_schemas.splitter import RawLine
@@ -87,8 +88,7 @@ def _identify(value: object) -> _Identity:
 def _detail(error: ValueError) -> str:
     match error:
         case ValidationError():
-            faults = error.errors(include_url=False)[:5]
-            return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+            return fault_text(error)
         case orjson.JSONDecodeError():
             return f"no JSON: {error}"
         case _:

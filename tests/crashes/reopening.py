@@ -14,7 +14,7 @@ from crashes.disk import ROOT, State, Stored
 from crashes.stage import SPOOL, STATE, Server, Uploader, committed_digests, items_of
 from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.ledger import sqlite as ledger_module
-from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
+from tcc_uploader.ledger.sqlite import FILE_NAME, SqliteLedger
 from tcc_uploader.model.keys import digest_of
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.sources.given import Sources
@@ -82,7 +82,7 @@ class Reopening:
             may_repeat = before[token] > 0 and digest_of(token) not in committed
             if times > 1 + may_repeat:
                 raise Violation(f"{state.where}: sent {times} times, {before[token]} of them before the crash")
-        with Ledger.reading(self._root / STATE) as ledger:
+        with SqliteLedger.reading(self._root / STATE) as ledger:
             result = verify_spools(Sources([self._root / SPOOL]), ledger, whole=True)
             known = committed_digests((self._root / STATE / FILE_NAME).read_bytes(), self._root / "scratch")
             for row in ledger.letters_with("dead"):

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from crashes.stage import Stage
-from tcc_uploader.dead import mailbox
-from tcc_uploader.dead.mailbox import LetterRequest
+from tcc_uploader.dead.store import LetterFolder
+from tcc_uploader.model.letter import LetterRequest
 
 # ruff: noqa: D401 -- a scenario's docstring is its title
 
@@ -93,7 +93,7 @@ def requeued_letter(stage: Stage) -> None:
     uploader.round()
     stage.server.refused = REFUSED
     for letter in uploader.ledger.letters_with("dead"):
-        mailbox.ask(stage.root / "state", LetterRequest(action="requeue", letter=letter.id))
+        LetterFolder(stage.root / "state").ask(LetterRequest(action="requeue", letter=letter.id))
     uploader.round()
     uploader.round()
 

@@ -48,6 +48,6 @@ FILE_REPLACE = Seam(files, "_replace")
 
 # the uploader opens its ledger, and commits
 LEDGER_CONNECT = Seam(sqlite, "_connect")
-LEDGER_COMMIT = Seam(sqlite.Ledger, "commit")
+LEDGER_COMMIT = Seam(sqlite.SqliteLedger, "commit")
 
 SEAMS = tuple(value for value in dict(globals()).values() if isinstance(value, Seam))

@@ -48,10 +48,11 @@ from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
 from tcc_uploader import files
 from tcc_uploader.clock import Clock
+from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery import engine as engine_module
 from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.ledger.sqlite import FILE_NAME, Ledger
+from tcc_uploader.ledger.sqlite import FILE_NAME, SqliteLedger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal
@@ -151,11 +152,12 @@ class Uploader:
         )
         self._held = held(root / STATE)
         self._held.__enter__()
-        self.ledger = Ledger.open(root / STATE)
+        self.ledger = SqliteLedger.open(root / STATE)
         sender = type("BoundSender", (_Sender,), {"server": server})
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(engine_module, "Pool", sender)
-            self.engine = Engine(settings, self.ledger, Sources(list(settings.spools)), clock=clock, removes=removes)
+            letters, sources = LetterFolder(root / STATE), Sources(list(settings.spools))
+            self.engine = Engine(settings, self.ledger, letters, sources, clock=clock, removes=removes)
         self.engine.inbox = Inbox(self._moment)  # type: ignore[assignment]
         self.engine._requeue.send_requeued()
 
@@ -337,7 +339,7 @@ class Stage:
         return self.trace
 
     def _install(self, patch: pytest.MonkeyPatch) -> None:
-        lock, try_lock, commit = segment_file._lock, removal.try_lock, Ledger.commit
+        lock, try_lock, commit = segment_file._lock, removal.try_lock, SqliteLedger.commit
 
         def at_seam(call: Callable[..., Any]) -> Callable[..., Any]:
             def seam(*args: Any) -> Any:
@@ -346,7 +348,7 @@ class Stage:
 
             return seam
 
-        def committed(ledger: Ledger, changes: Any) -> None:
+        def committed(ledger: SqliteLedger, changes: Any) -> None:
             self._turns.pause()
             commit(ledger, changes)
             self._log_ledger(ledger)
@@ -420,7 +422,7 @@ class Stage:
         self._seen[folder][new.name] = (number, content)
         self.trace.append(Rename(folder, name, new.name, number))
 
-    def _log_ledger(self, ledger: Ledger) -> None:
+    def _log_ledger(self, ledger: SqliteLedger) -> None:
         synchronous = ledger._database.execute("PRAGMA synchronous").fetchone()[0]
         self.log(Commit((self.root / STATE / FILE_NAME).read_bytes(), synchronous))
 

@@ -15,13 +15,14 @@ from crashes.reopening import Violation
 from tcc_recorder.spool import segment as segment_file
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_uploader import files, state
-from tcc_uploader.dead import mailbox, store
+from tcc_uploader.dead import store
+from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.committer import Committer
 from tcc_uploader.delivery.requeue import Requeue
 from tcc_uploader.delivery.settlement import Settlement
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.ledger import sqlite as ledger_module
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.segment import Segment
@@ -96,30 +97,30 @@ def children_unlock(patch: Patch) -> None:
 
 
 def anybody_gets_the_lock(patch: Patch) -> None:
-    """The uploader claims unsealed segments and removes empty files although a writer holds the lock."""
+    """The uploader freezes unsealed segments and removes empty files although a writer holds the lock."""
     patch.setattr(removal, "try_lock", lambda _: True)
 
 
-def claims_without(patch: Patch, *, size: bool = True, identity: bool = True) -> None:
-    """Claim as :mod:`tcc_uploader.spool.removal` does, but without one of its checks."""
+def freezes_without(patch: Patch, *, size: bool = True, identity: bool = True) -> None:
+    """Freeze as :mod:`tcc_uploader.spool.removal` does, but without one of its checks."""
 
-    def claim(segment: Segment, held: ExitStack) -> bool:
+    def freeze(segment: Segment, held: ExitStack) -> bool:
         file, status = held.enter_context(opened(segment.path))
         same = not identity or identity_of(status) == segment.identity
         free = same and (segment.seal is not None or removal.try_lock(file.fileno()))
         return free and (not size or os.fstat(file.fileno()).st_size == segment.size)
 
-    patch.setattr(removal, "_claim", claim)
+    patch.setattr(removal, "_freeze", freeze)
 
 
-def claims_without_a_look_at_the_size(patch: Patch) -> None:
+def freezes_without_a_look_at_the_size(patch: Patch) -> None:
     """The uploader removes a file although a line was written after the last read."""
-    claims_without(patch, size=False)
+    freezes_without(patch, size=False)
 
 
-def claims_without_a_look_at_the_inode(patch: Patch) -> None:
+def freezes_without_a_look_at_the_inode(patch: Patch) -> None:
     """The uploader removes a file although it is not the one that was read under this name."""
-    claims_without(patch, identity=False)
+    freezes_without(patch, identity=False)
 
 
 def sweeps_what_is_not_empty(patch: Patch) -> None:
@@ -141,11 +142,11 @@ def removes_before_the_commit(patch: Patch) -> None:
 
     def commit_late(committer: Committer, *args: Any, **more: Any) -> None:
         going = [s for s in committer.intake.live if s.settled and s.removable and s.seal]
-        with removal.claimed(going) as claimed:
-            for segment in claimed:
+        with removal.frozen(going) as frozen:
+            for segment in frozen:
                 removal.remove(segment.path)
         original(committer, *args, **more)
-        for segment in claimed:
+        for segment in frozen:
             committer.intake.forget(segment)
 
     original = Committer.commit
@@ -172,7 +173,6 @@ def the_state_s_name_is_not_synced(patch: Patch) -> None:
 
     patch.setattr(state, "make_durably", make)
     patch.setattr(store, "make_durably", make)
-    patch.setattr(mailbox, "make_durably", make)
 
 
 def unsynced(patch: Patch, *, folders: bool) -> None:
@@ -199,16 +199,16 @@ def letters_names_are_not_synced(patch: Patch) -> None:
 
 def letters_come_after_the_commit(patch: Patch) -> None:
     """The uploader commits that a record is dead before it writes the letter."""
-    write, commit = store.write, Ledger.commit
-    late: list[tuple[Path, Letter]] = []
+    write, commit = LetterFolder.write, SqliteLedger.commit
+    late: list[tuple[LetterFolder, Letter]] = []
 
-    def committed(ledger: Ledger, changes: Any) -> None:
+    def committed(ledger: SqliteLedger, changes: Any) -> None:
         commit(ledger, changes)
         while late:
             write(*late.pop())
 
-    patch.setattr(store, "write", lambda state, letter: late.append((state, letter)))
-    patch.setattr(Ledger, "commit", committed)
+    patch.setattr(LetterFolder, "write", lambda folder, letter: late.append((folder, letter)))
+    patch.setattr(SqliteLedger, "commit", committed)
 
 
 def answered_letters_go_before_the_commit(patch: Patch) -> None:
@@ -216,8 +216,8 @@ def answered_letters_go_before_the_commit(patch: Patch) -> None:
     commit = Settlement.commit
 
     def hasty(settlement: Settlement, finished: Iterable[Segment] = ()) -> None:
-        for path in settlement.answered:
-            path.unlink(missing_ok=True)
+        for ident in settlement.answered:
+            settlement.letters.remove(ident)
         commit(settlement, finished)
 
     patch.setattr(Settlement, "commit", hasty)
@@ -228,18 +228,18 @@ def requests_go_before_the_commit(patch: Patch) -> None:
     take = Requeue.take_requests
 
     def hasty(requeue: Requeue) -> None:
-        waiting = list(mailbox.waiting(requeue.state))
-        for file, _ in waiting:
-            file.unlink()
+        waiting = requeue.settlement.letters.requests()
+        for name in waiting:
+            requeue.settlement.letters.remove_request(name)
         with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(mailbox, "waiting", lambda _: waiting)
+            inner.setattr(LetterFolder, "requests", lambda _: waiting)
             take(requeue)
 
     patch.setattr(Requeue, "take_requests", hasty)
 
 
 def removed_segments_are_not_finished(patch: Patch) -> None:
-    """The uploader leaves out the commit that marks a claimed segment as finished."""
+    """The uploader leaves out the commit that marks a frozen segment as finished."""
     commit = Settlement.commit
     patch.setattr(Settlement, "commit", lambda settlement, finished=(): commit(settlement) if not finished else None)
 
@@ -278,7 +278,7 @@ STORIES = (
     Hunt(
         removed_segments_are_not_finished,
         scenarios.one_writer,
-        "the commit before the claim has settled all records; this one only says that the file need not be read again",
+        "the commit before the removal has settled all records; this one only says: the file need not be read again",
     ),
 )
 PLAYS = (
@@ -286,11 +286,11 @@ PLAYS = (
     Hunt(locked_is_not_looked_at_again, campaign.dying_writer),
     Hunt(children_unlock, campaign.forking_writer),
     Hunt(anybody_gets_the_lock, campaign.dying_writer),
-    Hunt(claims_without_a_look_at_the_size, campaign.dying_writer),
+    Hunt(freezes_without_a_look_at_the_size, campaign.dying_writer),
     Hunt(sweeps_what_is_not_empty, campaign.dying_writer),
     Hunt(anybody_gets_the_state, campaign.two_uploaders),
     Hunt(
-        claims_without_a_look_at_the_inode,
+        freezes_without_a_look_at_the_inode,
         campaign.dying_writer,
         "a recorder never uses a name twice: only a copy could replace the file",
     ),

@@ -9,7 +9,7 @@ import pytest
 from support import children
 from tcc_schemas.lines import Line
 from tcc_uploader.delivery.intake import Intake
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal
 
@@ -57,7 +57,7 @@ def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytes
     for output in outputs:
         with output.open("w") as file:
             writers.append(children.start(command, stdout=file))
-    ledger = Ledger.open(tmp_path)
+    ledger = SqliteLedger.open(tmp_path)
     intake = Intake(ledger, Sources([spool]), removes=True)
     read: set[str] = set()
     while any(writer.poll() is None for writer in writers) or list(spool.iterdir()):
@@ -70,8 +70,8 @@ def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytes
             read |= {line.id for line in lines if isinstance(line, Line)}
             segment.counts.delivered = segment.counts.records
         live = intake.live
-        for start in range(0, len(live), removal.CLAIMS_AT_ONCE):
-            with intake.claim(live[start : start + removal.CLAIMS_AT_ONCE]):
+        for start in range(0, len(live), removal.REMOVED_AT_ONCE):
+            with intake.removing(live[start : start + removal.REMOVED_AT_ONCE]):
                 pass
         intake.sweep()
     ledger.close()

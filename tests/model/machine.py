@@ -21,11 +21,11 @@ from tcc_recorder.spool.segment import Segment
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.lines import Line, LineReader, encode
-from tcc_uploader.dead import mailbox
-from tcc_uploader.dead.mailbox import LetterRequest
+from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.batch import split_batch
 from tcc_uploader.inspect.verify import verify_spools as verify
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.model.letter import LetterRequest
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import listed_in, seen_as
 
@@ -206,7 +206,7 @@ class Machine(RuleBasedStateMachine):
         letters = self._rig.letters()
         if letters:
             letter = letters[which % len(letters)]
-            mailbox.ask(self._rig.state, LetterRequest(action="requeue", letter=letter.id))
+            LetterFolder(self._rig.state).ask(LetterRequest(action="requeue", letter=letter.id))
 
     @invariant()
     def every_body_is_what_was_recorded(self) -> None:
@@ -230,7 +230,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def the_books_balance(self) -> None:
         """Conservation holds for every segment; only flipped bits may break it."""
-        with Ledger.reading(self._rig.state) as ledger:
+        with SqliteLedger.reading(self._rig.state) as ledger:
             result = verify(Sources([self._rig.spool]), ledger, whole=True)
         assert self._flipped or not result.broken, [check for check in result.segments if check.broken]
 

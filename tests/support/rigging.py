@@ -12,12 +12,13 @@ from support.faults import KEY, FaultServer, Reply, SegmentFile
 from support.worlds import PATIENCE
 from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
+from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.ledger.rows import SegmentRow
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
+from tcc_uploader.model.rows import SegmentRow
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.carried import ArchiveSource
 from tcc_uploader.sources.given import Sources
@@ -81,6 +82,9 @@ class Rig:
         self.server = server
         self.spool = folder / "spool"
         self.state = folder / "state"
+        self.folder = LetterFolder(self.state)
+        self.form = SqliteLedger
+        """The form of the ledger."""
         self.time = Time()
         self.spool.mkdir()
         self.engine: Engine | None = None
@@ -152,11 +156,11 @@ class Rig:
 
     def ledger(self) -> "OpenLedger":
         """Return the ledger; open it with ``with``."""
-        return OpenLedger(self.state)
+        return OpenLedger(self.state, self.form)
 
     def rows(self) -> list[SegmentRow]:
         """Return the ledger's rows of all segments."""
-        with Ledger.reading(self.state) as ledger:
+        with SqliteLedger.reading(self.state) as ledger:
             return list(ledger.segments())
 
     def counts(self) -> Counts:
@@ -165,13 +169,12 @@ class Rig:
 
     def letters(self) -> list[Letter]:
         """Return the dead letters, ordered by line."""
-        files = (self.state / "dead").glob("*.json")
-        return sorted((Letter.model_validate_json(file.read_bytes()) for file in files), key=lambda it: it.line)
+        return sorted(map(self.folder.read, self.folder.ids()), key=lambda letter: letter.line)
 
-    def _engine(self, settings: Settings, ledger: Ledger, *, real: bool = False, **more: Any) -> Engine:
+    def _engine(self, settings: Settings, ledger: SqliteLedger, *, real: bool = False, **more: Any) -> Engine:
         clock = Clock() if real else self.time.clock
         sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("archives", ())))
-        self.engine = Engine(settings, ledger, sources, clock=clock, **more)
+        self.engine = Engine(settings, ledger, self.folder, sources, clock=clock, **more)
         if not real:
             self.engine.inbox = Inbox(self.time, self.engine)
         return self.engine
@@ -180,12 +183,13 @@ class Rig:
 class OpenLedger:
     """Opens the ledger of a state directory in a ``with`` block."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, form: type[SqliteLedger]) -> None:
         self._state = state
+        self._form = form
 
-    def __enter__(self) -> Ledger:
+    def __enter__(self) -> SqliteLedger:
         self._state.mkdir(parents=True, exist_ok=True)
-        self._ledger = Ledger.open(self._state)
+        self._ledger = self._form.open(self._state)
         return self._ledger
 
     def __exit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from support.faults import FaultServer, Reply, Request, SegmentFile, step_item, tool_call_item
 from support.rigging import Rig
 from tcc_uploader.inspect import verify
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.sources.given import Sources
 
 AT_ONCE = 400
@@ -155,7 +155,7 @@ def _compare(variants: list[Variant], arrived: Counter[bytes], figures: DamageFi
 def _ask(rig: Rig, variants: list[Variant], figures: DamageFigures) -> None:
     """Compare with what the ledger and ``verify`` tell."""
     rows = {Path(row.path).name: row for row in rig.rows()}
-    with Ledger.reading(rig.state) as ledger:
+    with SqliteLedger.reading(rig.state) as ledger:
         report = verify.verify_spools(Sources([rig.spool]), ledger, whole=True)
     checks = {Path(check.path).name: check for check in report.segments}
     for known in variants:

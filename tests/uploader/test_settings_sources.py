@@ -8,7 +8,7 @@ import pytest
 
 from tcc_schemas.endpoints import PATHS as KNOWN_PATHS
 from tcc_uploader import state
-from tcc_uploader.dead import mailbox, store
+from tcc_uploader.dead import store
 from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.ledger import quarantine
 from tcc_uploader.ops import status_file
@@ -178,7 +178,7 @@ def test_a_target_that_is_no_folder_s_name_is_refused(name: str, tmp_path: Path)
 
 def test_the_reserved_names_are_those_of_a_target_s_files() -> None:
     """Whoever renames one of these files must tell the settings, which can't import them."""
-    names = (quarantine.FILE_NAME, store.FOLDER, mailbox.FOLDER, status_file.FILE_NAME, state.LOCK_NAME)
+    names = (quarantine.FILE_NAME, store.LETTERS, store.REQUESTS, status_file.FILE_NAME, state.LOCK_NAME)
     assert names == TARGET_FILES
 
 

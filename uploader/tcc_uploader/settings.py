@@ -20,6 +20,7 @@ from tcc_schemas.endpoints import (
     checked_url,
     origin_of,
 )
+from tcc_schemas.faults import fault_text
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
@@ -147,8 +148,7 @@ def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> 
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise SettingsError(f"{path}: {faults}") from error
+        raise SettingsError(f"{path}: {fault_text(error)}") from error
 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:

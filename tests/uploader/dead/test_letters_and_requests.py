@@ -7,8 +7,8 @@ import pytest
 
 from support.faults import FaultServer, Reply, SegmentFile
 from support.rigging import Rig, refused_record
-from tcc_uploader.dead import mailbox
-from tcc_uploader.dead.mailbox import LetterRequest
+from tcc_uploader.dead.store import REQUESTS, LetterFolder
+from tcc_uploader.model.letter import LetterRequest
 
 
 @pytest.mark.parametrize("folder", ["dead", "requests"])
@@ -17,7 +17,7 @@ def test_a_file_that_can_t_be_removed_changes_no_count_twice(
 ) -> None:
     """The ledger has what an operator asked for, once; the letter or request that stays is told of, once."""
     ident = refused_record(rig, server)
-    mailbox.ask(rig.state, LetterRequest(action="drop", letter=ident))
+    LetterFolder(rig.state).ask(LetterRequest(action="drop", letter=ident))
     unlink = Path.unlink
 
     def refuse(path: Path, **options: bool) -> None:
@@ -42,8 +42,8 @@ def test_a_letter_whose_request_can_t_be_removed_is_sent_again_all_the_same(
     """What was asked for is done, once, though the request stays."""
     ident = refused_record(rig, server)
     server.clear()
-    mailbox.ask(rig.state, LetterRequest(action="requeue", letter=ident))
-    request = rig.state / mailbox.FOLDER / f"{ident}.json"
+    LetterFolder(rig.state).ask(LetterRequest(action="requeue", letter=ident))
+    request = rig.state / REQUESTS / f"{ident}.json"
     unlink = Path.unlink
 
     def refuse(path: Path, **options: bool) -> None:
@@ -67,7 +67,7 @@ def test_a_request_that_can_t_be_removed_keeps_no_later_one_from_being_carried_o
     unlink = Path.unlink
 
     def refuse(path: Path, **options: bool) -> None:
-        if path == rig.state / mailbox.FOLDER / f"{ident}.json":
+        if path == rig.state / REQUESTS / f"{ident}.json":
             raise PermissionError(13, "denied", str(path))
         unlink(path, **options)
 
@@ -83,7 +83,7 @@ def test_a_request_that_can_t_be_removed_keeps_no_later_one_from_being_carried_o
             elif step != "end":
                 (letter,) = rig.letters()
                 request = {"action": step, "letter": ident, "letter_json": letter.model_dump_json()}
-                mailbox.ask(rig.state, LetterRequest.model_validate(request))
+                LetterFolder(rig.state).ask(LetterRequest.model_validate(request))
         return not steps
 
     rig.daemon(act, removes=False)
@@ -96,7 +96,7 @@ def test_a_letter_that_is_refused_again_tells_of_the_file_it_came_from(rig: Rig,
     ident = refused_record(rig, server)
     (before,) = rig.letters()
     server.behaviour = lambda _: Reply(451)
-    mailbox.ask(rig.state, LetterRequest(action="requeue", letter=ident))
+    LetterFolder(rig.state).ask(LetterRequest(action="requeue", letter=ident))
     rig.once()
     (after,) = rig.letters()
     assert after.source == before.source
@@ -108,7 +108,7 @@ def test_a_request_whose_letter_is_none_is_left_alone(
 ) -> None:
     """It ends no uploader, now or at the next start, and costs no letter."""
     ident = refused_record(rig, server)
-    folder = rig.state / mailbox.FOLDER
+    folder = rig.state / REQUESTS
     folder.mkdir()
     (folder / "x.json").write_text(f'{{"action":"requeue","letter":"{ident}","letter_json":"{{}}"}}')
     assert rig.once().counts.dead == 1

@@ -8,13 +8,13 @@ import pytest
 from support.faults import FaultServer, Reply, Request, SegmentFile, run_item, step_item
 from support.rigging import Rig, refused_record
 from tcc_schemas.lines import Line, LineReader
-from tcc_uploader.dead import mailbox
-from tcc_uploader.dead.mailbox import LetterRequest
+from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.health import OPERATOR_PROBE, Health
 from tcc_uploader.delivery.line_cache import LineCache
-from tcc_uploader.ledger.rows import Changes
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.model.letter import LetterRequest
+from tcc_uploader.model.rows import Changes
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.client import Request as Attempt
@@ -50,22 +50,23 @@ def test_no_key_is_committed_before_its_letter_is_written(
     ident = refused_record(rig, server)
     SegmentFile("b").run("r1", step_item("r1", "s1"), step_item("r1", "s2")).write(rig.spool)
     server.behaviour = lambda request: Reply(413) if len(request.ids) > 1 or request.ids == ["s1"] else Reply()
-    with rig.ledger() as ledger, Engine(rig.settings(), ledger, Sources([rig.spool]), clock=rig.time.clock) as engine:
-        commit = Ledger.commit
+    sources = Sources([rig.spool])
+    with rig.ledger() as ledger, Engine(rig.settings(), ledger, rig.folder, sources, clock=rig.time.clock) as engine:
+        commit = SqliteLedger.commit
         missing: list[str] = []
 
-        def watched(self: Ledger, changes: Changes) -> None:
+        def watched(self: SqliteLedger, changes: Changes) -> None:
             if changes.delivered and engine.settlement.unwritten_letters:
                 missing.append("letter")
             commit(self, changes)
 
-        monkeypatch.setattr(Ledger, "commit", watched)
+        monkeypatch.setattr(SqliteLedger, "commit", watched)
         dead_letter = engine.backlog.settlement.__class__.dead_letter
 
         def requested(*arguments: object) -> None:
             """At this very moment an operator asks for another letter, which is committed at once."""
             dead_letter(*arguments)  # type: ignore[arg-type]
-            mailbox.ask(rig.state, LetterRequest(action="drop", letter=ident))
+            LetterFolder(rig.state).ask(LetterRequest(action="drop", letter=ident))
             engine._take_requests()
 
         monkeypatch.setattr(engine.backlog.settlement.__class__, "dead_letter", requested)
@@ -115,14 +116,14 @@ def test_the_last_answers_are_waited_for_without_spinning_and_committed_as_they_
 
     server.behaviour = slow
     commits = 0
-    commit = Ledger.commit
+    commit = SqliteLedger.commit
 
-    def counted(self: Ledger, changes: Changes) -> None:
+    def counted(self: SqliteLedger, changes: Changes) -> None:
         nonlocal commits
         commit(self, changes)
         commits += stopped.is_set()
 
-    monkeypatch.setattr(Ledger, "commit", counted)
+    monkeypatch.setattr(SqliteLedger, "commit", counted)
     turns = 0
     listen = Engine._listen
 
@@ -134,7 +135,10 @@ def test_the_last_answers_are_waited_for_without_spinning_and_committed_as_they_
         listen(engine, until)
 
     sources, limits = Sources([rig.spool]), Limits(read_ahead=8)
-    with rig.ledger() as ledger, Engine(rig.settings(in_flight=4), ledger, sources, limits=limits) as engine:
+    with (
+        rig.ledger() as ledger,
+        Engine(rig.settings(in_flight=4), ledger, rig.folder, sources, limits=limits) as engine,
+    ):
         began = time.monotonic()
         threading.Thread(target=lambda: (_until(lambda: len(server.requests) >= 4), engine.stop())).start()
         drain = Engine._drain
@@ -162,13 +166,13 @@ def test_the_items_of_a_run_are_committed_while_others_of_it_are_sent(
 
     server.behaviour = behaviour
     commits: list[int] = []
-    commit = Ledger.commit
+    commit = SqliteLedger.commit
 
-    def counted(self: Ledger, changes: Changes) -> None:
+    def counted(self: SqliteLedger, changes: Changes) -> None:
         commits.append(len(changes.delivered))
         commit(self, changes)
 
-    monkeypatch.setattr(Ledger, "commit", counted)
+    monkeypatch.setattr(SqliteLedger, "commit", counted)
     assert rig.once().counts.delivered == 1
     assert max(commits) <= 6
     assert sum(commits) == 14  # twelve steps, the run's own item, and the record

@@ -11,7 +11,10 @@ from support.rigging import Rig
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.spool import reader
+from tcc_uploader.spool.scan import Seen
+from tcc_uploader.spool.segment import Segment
 
 
 def plain(*values: object, end: bytes = b"\n") -> bytes:
@@ -145,7 +148,7 @@ def test_two_copies_of_a_segment_that_no_commit_has_met_share_a_number(rig: Rig,
     file.write(rig.spool, "a.jsonl")
     file.write(rig.spool, "b.jsonl")
     rig.once()
-    with Ledger.reading(rig.state) as ledger:
+    with SqliteLedger.reading(rig.state) as ledger:
         assert len(list(ledger.segments())) == 1
     assert server.ids == [["r1"], ["r2"]]
 
@@ -263,3 +266,28 @@ def test_the_header_may_be_damaged(rig: Rig, server: FaultServer) -> None:
     (rig.spool / "a.jsonl").write_bytes(b"\x00\x01garbage" + segment.data[9:])
     outcome = rig.once()
     assert (outcome.counts.delivered, outcome.damage) == (2, 1)
+
+
+def test_what_is_written_while_a_file_is_identified_is_read_later(
+    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file may be found before its first byte is there, and filled a moment later: a living daemon delivers it."""
+    identify = reader.identify
+
+    def beaten(path: Path) -> tuple[Segment, Seen]:
+        found = identify(path)
+        if not path.stat().st_size:
+            path.write_bytes(b"".join(SegmentFile("s").run("r1").seal().lines))
+        return found
+
+    monkeypatch.setattr(reader, "identify", beaten)
+    file = rig.spool / "s.jsonl"
+
+    def tell(engine: Engine) -> bool:
+        if not file.exists() and not server.requests:
+            file.touch()
+            engine.inbox.put(lambda: engine.intake.hint(file))
+        return bool(server.requests)
+
+    rig.daemon(tell, limit=100.0)
+    assert server.ids == [["r1"]]

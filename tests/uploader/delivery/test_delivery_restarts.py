@@ -10,8 +10,8 @@ import pytest
 from support.faults import FaultServer, Reply, SegmentFile, always, run_item
 from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.ledger.store import Unavailable
+from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.model.ledger import Unavailable
 from tcc_uploader.spool import removal
 
 
@@ -43,7 +43,7 @@ def test_a_kill_between_answer_and_commit_costs_one_receipt(
             raise KilledError
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "commit", killed)
+        patch.setattr(SqliteLedger, "commit", killed)
         with pytest.raises(KilledError):
             rig.once()
     assert rig.once().counts.delivered == 1
@@ -76,10 +76,10 @@ def test_a_ledger_that_cannot_be_written_stops_sending_and_removes_nothing(
 ) -> None:
     """While commits fail the segment stays; when they work again, what was answered is committed, not sent again."""
     path = SegmentFile().run("r1").seal().write(rig.spool)
-    commit = Ledger.commit
+    commit = SqliteLedger.commit
     failures = 0
 
-    def full(ledger: Ledger, changes: object) -> None:
+    def full(ledger: SqliteLedger, changes: object) -> None:
         nonlocal failures
         if server.requests and failures < 5:
             failures += 1
@@ -87,7 +87,7 @@ def test_a_ledger_that_cannot_be_written_stops_sending_and_removes_nothing(
             raise Unavailable("database or disk is full")
         commit(ledger, changes)
 
-    monkeypatch.setattr(Ledger, "commit", full)
+    monkeypatch.setattr(SqliteLedger, "commit", full)
     rig.daemon(gone(path))
     assert failures == 5
     assert len(server.requests) == 1

@@ -10,18 +10,18 @@ import pytest
 from support.faults import FaultServer, Reply, Request, SegmentFile, always, step_item
 from support.rigging import Rig
 from support.shell import Shell
-from tcc_uploader.dead import mailbox
-from tcc_uploader.dead.mailbox import LetterRequest
+from tcc_uploader.dead.store import LetterFolder
+from tcc_uploader.model.letter import LetterRequest
 
 KILLED = """
 import os, signal
-from tcc_uploader.ledger.sqlite import Ledger
-commit = Ledger.commit
+from tcc_uploader.ledger.sqlite import SqliteLedger
+commit = SqliteLedger.commit
 def killed(self, changes):
     if changes.letters:
         os.kill(os.getpid(), signal.SIGKILL)
     commit(self, changes)
-Ledger.commit = killed
+SqliteLedger.commit = killed
 from tcc_uploader.cli.main import run
 run()
 """
@@ -102,7 +102,7 @@ def test_a_requeued_part_of_a_run_keeps_the_digest_of_its_record(
     segment.write(rig.spool)
     rig.once()
     (letter,) = rig.letters()
-    mailbox.ask(rig.state, LetterRequest(action="requeue", letter=letter.id))
+    LetterFolder(rig.state).ask(LetterRequest(action="requeue", letter=letter.id))
     SegmentFile().raw(segment.lines[1]).write(rig.spool)
     server.behaviour = against_steps if status == 422 else always(Reply())
     outcome = rig.once()

@@ -10,7 +10,7 @@ def test_a_plain_file_that_becomes_shorter_is_read_to_its_new_end(tmp_path: Path
     """Its end is where it is now: without this the engine would read nothing, again and again."""
     path = tmp_path / "plain.jsonl"
     path.write_bytes(b'{"a":1}\n' * (CHUNK // 4))
-    segment = reader.identify(path)
+    segment, _ = reader.identify(path)
     reader.read_on(segment)
     assert not segment.at_end
     with path.open("r+b") as file:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from tcc_schemas.version import __version__
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
 from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, chunks_of
 from tcc_uploader.sources.walk import walk_archive

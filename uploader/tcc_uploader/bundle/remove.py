@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tcc_uploader.files import file_name
-from tcc_uploader.ledger.rows import Changes
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.model.rows import Changes
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
@@ -20,9 +20,9 @@ def remove_bundled(members: Sequence[PlannedMember], bundle: Path | None, ledger
     :class:`LedgerError` if that fails; the remaining files stay then.
     """
     staying: dict[Path, str] = {}
-    for start in range(0, len(members), removal.CLAIMS_AT_ONCE):
+    for start in range(0, len(members), removal.REMOVED_AT_ONCE):
         candidates: dict[Segment, str] = {}  # with their names in the bundle
-        for path, bundled, _ in members[start : start + removal.CLAIMS_AT_ONCE]:
+        for path, bundled, _ in members[start : start + removal.REMOVED_AT_ONCE]:
             try:
                 segment, now = Snapshot(path).examine()
             except FileNotFoundError:
@@ -45,16 +45,16 @@ def remove_bundled(members: Sequence[PlannedMember], bundle: Path | None, ledger
 
 def _remove(candidates: dict[Segment, str], bundle: Path | None, ledger: Ledger | None) -> dict[Path, str]:
     """Remove those whose writers are surely gone; return which stay, and why."""
-    with removal.claimed(candidates) as claimed:
-        staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(claimed)}
+    with removal.frozen(candidates) as frozen:
+        staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(frozen)}
         if ledger is not None and bundle is not None:
             moved = {
                 row.number: row._replace(path=f"{file_name(bundle)}/{candidates[segment]}")
-                for segment in claimed
+                for segment in frozen
                 if (row := ledger.segment(segment.id)) is not None
             }
             ledger.commit(Changes(segments=moved))
-        for segment in claimed:
+        for segment in frozen:
             try:
                 removal.remove(segment.path)
             except OSError as error:

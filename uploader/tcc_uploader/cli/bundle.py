@@ -18,7 +18,7 @@ from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.files import new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
-from tcc_uploader.ledger.store import LedgerError
+from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.state import watched_alone

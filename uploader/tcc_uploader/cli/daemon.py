@@ -6,9 +6,10 @@ from typing import Any, get_args
 
 import click
 
+from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
-from tcc_uploader.ledger.store import Damaged, LedgerError, Lost
+from tcc_uploader.model.ledger import Damaged, LedgerError, Lost
 from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import After, Settings
@@ -48,7 +49,8 @@ def _watch(settings: Settings) -> None:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
         removes = settings.after == "delete"
-        with Engine(settings, ledger, Sources(list(settings.spools)), removes=removes, on_step=status.update) as engine:
+        letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
+        with Engine(settings, ledger, letters, sources, removes=removes, on_step=status.update) as engine:
             on_signals(engine.stop)
             engine.run_for_ever()
             status.write(engine)

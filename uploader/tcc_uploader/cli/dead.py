@@ -2,15 +2,13 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from tcc_uploader.dead import mailbox
-from tcc_uploader.dead.mailbox import LetterRequest
-from tcc_uploader.dead.store import dead_letters
-from tcc_uploader.model.letter import Letter, with_body
+from tcc_uploader.dead.letters import dead_letters
+from tcc_uploader.dead.store import LetterFolder
+from tcc_uploader.model.letter import Letter, LetterRequest, with_body
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import holder
@@ -77,7 +75,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
     """Send letters once more, also records that the ledger takes for duplicates or conflicts."""
     settings = settings_from(options)
     for letter in _chosen(settings, ids, every=every):
-        mailbox.ask(settings.state_dir, _requeue_request(letter, edit=edit))
+        LetterFolder(settings.state_dir).ask(_requeue_request(letter, edit=edit))
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
@@ -100,15 +98,15 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
     if not yes:
         confirm(f"Drop {plural(len(chosen), 'letter')} for good?")
     for letter in chosen:
-        mailbox.ask(settings.state_dir, LetterRequest(action="drop", letter=letter.id))
+        LetterFolder(settings.state_dir).ask(LetterRequest(action="drop", letter=letter.id))
     if not holder(settings.state_dir):
         deliver_once(settings, Sources(), timeout=0, bar=False)
 
 
 def _dead_letters(settings: Settings) -> dict[str, Letter]:
-    unreadable: dict[Path, str] = {}
+    unreadable: dict[str, str] = {}
     with reading(settings) as ledger:
-        found = dead_letters(settings.state_dir, ledger, unreadable)
+        found = dead_letters(LetterFolder(settings.state_dir), ledger, unreadable)
     note(*unreadable_lines(unreadable))
     return found
 

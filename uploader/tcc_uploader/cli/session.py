@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
+from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined_ledgers
-from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.ledger.store import Damaged, LedgerError
+from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.model.ledger import Damaged, LedgerError
 from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
@@ -24,7 +25,7 @@ from .terminal import fail, note
 
 
 @contextmanager
-def working(settings: Settings) -> Iterator[Ledger]:
+def working(settings: Settings) -> Iterator[SqliteLedger]:
     """Hold the state and its ledger; if that is not possible, end the command with a message and an exit code.
 
     Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
@@ -33,7 +34,7 @@ def working(settings: Settings) -> Iterator[Ledger]:
         with ending(settings, LedgerError, OSError):
             check_layout(settings.state_dir.parent)
             stack.enter_context(held(settings.state_dir))
-            ledger = stack.enter_context(closing(Ledger.open(settings.state_dir)))
+            ledger = stack.enter_context(closing(SqliteLedger.open(settings.state_dir)))
         yield ledger
 
 
@@ -64,11 +65,11 @@ def targets_of(settings: Settings) -> list[Settings]:
 
 
 @contextmanager
-def reading(settings: Settings) -> Iterator[Ledger]:
+def reading(settings: Settings) -> Iterator[SqliteLedger]:
     """Read the ledger, also while an uploader works; if that is not possible, end the command."""
     with ExitStack() as stack:
         try:
-            ledger = stack.enter_context(Ledger.reading(settings.state_dir))
+            ledger = stack.enter_context(SqliteLedger.reading(settings.state_dir))
         except Damaged as error:
             advice = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
             fail(f"the ledger in {settings.state_dir} is damaged ({error}): {advice}", Exit.PENDING)
@@ -102,14 +103,14 @@ def deliver_once(
     """
     stay_on_one_processor()
     with ending(settings, LedgerError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
-        status = StatusFile(settings.state_dir)
+        status, letters = StatusFile(settings.state_dir), LetterFolder(settings.state_dir)
 
         def update(engine: Engine) -> None:
             update_bar(engine)
             status.update(engine)
 
         try:
-            with Engine(settings, ledger, sources, is_gone=is_gone, removes=removes, on_step=update) as engine:
+            with Engine(settings, ledger, letters, sources, is_gone=is_gone, removes=removes, on_step=update) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout)
                 status.write(engine)

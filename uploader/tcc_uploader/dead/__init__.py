@@ -1,4 +1,4 @@
-"""Dead letters: one file for each record that can't be delivered as it is; and requests to send or drop a letter.
+"""Dead letters: made of records and sent again; one file for each, and requests to send or drop one.
 
 Imports ``spool``, ``transport.answers``, ``model`` and ``files``.  Begin with ``store``.
 """

@@ -8,11 +8,11 @@ from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
-from tcc_uploader.dead import store
-from tcc_uploader.dead.store import Cause
+from tcc_uploader.dead.letters import Cause, letter_line
 from tcc_uploader.ledger.judge import judge_new, judge_one
 from tcc_uploader.model.fate import Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, hint_number, idempotency_token
+from tcc_uploader.model.letter import letter_id
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
@@ -100,25 +100,33 @@ class Backlog:
         Put each record in flight before asking for the next: of two records with the same key, only one may be sent.
         """
         found = [record for location, history in taken if (record := self._fetch(queue, location, history))]
-        delivered = self.settlement.ledger.delivered(record.key for record in found)
-        for record in found:
-            if record.line.kind == "feedback" and self._waits_for_run(record):
+        ready = [record for record in found if record.line.kind != "feedback" or not self._waits_for_run(record)]
+        delivered, elsewhere = self.settlement.ledger.claim([(record.key, record.known) for record in ready])
+        for record in ready:
+            soon = self.clock.monotonic() + backoff(1, self.clock.chance())
+            if record.key in elsewhere:
+                self.postpone(record, RecordEvent.CLAIMED_ELSEWHERE, soon)
                 continue
             if record.segment.format is Format.LETTER:
                 # a letter is sent without asking the ledger, but not while another record with its key is in flight
                 if not self.in_flight.by_key.under(record.key):
                     yield record
                 else:
-                    record.on(RecordEvent.KEY_IN_FLIGHT)
-                    due = self.clock.monotonic() + backoff(1, self.clock.chance())
-                    queue.postpone(record.location, record.history, due)
+                    self.postpone(record, RecordEvent.KEY_IN_FLIGHT, soon)
                 continue
             decision = self.judge_now(record.key, record.known, delivered.get(record.key, ()))
             if decision is Decision.SEND:
                 yield record
             else:
                 record.on(RecordEvent.KNOWN)
+                self._release(record.key)
                 self._settle_known(record.segment, record.line, decision)
+
+    def postpone(self, record: Record, event: RecordEvent, due: float) -> None:
+        """Queue a record to be sent again, but not before ``due`` (seconds on the monotonic clock)."""
+        record.on(event)
+        self._release(record.key)
+        self.queues[record.destination].postpone(record.location, record.history, due)
 
     def judge_now(self, key: bytes, known: Known, delivered: Iterable[Known]) -> Decision:
         """Judge a record by what is delivered, dead or in flight under its key.  Raises :class:`LedgerError`."""
@@ -143,9 +151,8 @@ class Backlog:
         if segment is None:  # the file is gone
             self.release_feedback(location.run)
             return None
-        fetch = store.fetch if segment.format is Format.LETTER else reader.fetch
         try:
-            line = line or fetch(segment, Span(location.line, location.offset, location.size))
+            line = line or self._read_again(segment, location)
         except FileNotFoundError:
             self.intake.forget(segment)
             self.release_feedback(location.run)
@@ -159,9 +166,20 @@ class Backlog:
             return None
         token = idempotency_token(line.kind, line.id, line.body)
         known = Known(
-            self.settlement.digest_of(segment, token), Place(segment.number, line.number), hint_number(line.key)
+            self.settlement.digest_of(segment, line, token), Place(segment.number, line.number), hint_number(line.key)
         )
         return Record(queue.destination, segment, line, location, history, dedupe_key(line.kind, line.id), known, token)
+
+    def _release(self, key: bytes) -> None:
+        """End the claim on a key, unless a record with this key is in flight."""
+        if not self.in_flight.by_key.under(key):
+            self.settlement.ledger.release([key])
+
+    def _read_again(self, segment: Segment, location: Location) -> Line | None:
+        """Read a record again; None if its line is damaged.  Raises OSError; ValueError if its letter is no letter."""
+        if segment.format is Format.LETTER:
+            return letter_line(self.settlement.letters.read(letter_id(segment.id, location.line)))
+        return reader.fetch(segment, Span(location.line, location.offset, location.size))
 
     def _waits_for_run(self, record: Record) -> bool:
         """If the run of this feedback is pending in the same segment, keep the feedback back and return True."""

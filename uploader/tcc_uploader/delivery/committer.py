@@ -7,8 +7,8 @@ from math import inf
 from typing import Final
 
 from tcc_uploader.clock import Clock
-from tcc_uploader.ledger.store import Unavailable
-from tcc_uploader.spool.removal import CLAIMS_AT_ONCE
+from tcc_uploader.model.ledger import Unavailable
+from tcc_uploader.spool.removal import REMOVED_AT_ONCE
 from tcc_uploader.spool.segment import Segment
 
 from .intake import Intake
@@ -58,7 +58,7 @@ class Committer:
     def note_trouble(self, error: Exception) -> None:
         """Note and log why the state can't be written; nothing is lost, and the commit is tried again."""
         if not self.trouble:
-            _log.error("can't write %s: %s; nothing more is sent until that works", self.settlement.state, error)
+            _log.error("the state can't be written: %s; nothing more is sent until that works", error)
         self.trouble = str(error)
 
     def _commit(self, candidates: Collection[Segment] | None) -> None:
@@ -66,8 +66,9 @@ class Committer:
         touched, removes = self.settlement.touched, self.intake.removes
         self.changed_unsealed |= {segment for segment in touched.difference(candidates or ()) if not segment.seal}
         settled = [segment for segment in (touched if candidates is None else candidates) if segment.settled]
-        staying = [s for s in settled if s.complete and not (removes and s.removable)]
-        removable = [s for s in settled if removes and s.removable and (s.seal or candidates is not None)]
+        ours = [segment for segment in settled if segment.counted_here]
+        staying = [s for s in ours if s.complete and not (removes and s.removable)]
+        removable = [s for s in ours if removes and s.removable and (s.seal or candidates is not None)]
         self.settlement.commit(staying)
         self.trouble = ""
         for segment in staying:
@@ -75,6 +76,6 @@ class Committer:
         for segment in settled:
             if segment.stream is not None and not segment.journal.undecided:
                 self.intake.forget(segment)
-        for start in range(0, len(removable), CLAIMS_AT_ONCE):
-            with self.intake.claim(removable[start : start + CLAIMS_AT_ONCE]) as claimed:
-                self.settlement.commit(claimed)
+        for start in range(0, len(removable), REMOVED_AT_ONCE):
+            with self.intake.removing(removable[start : start + REMOVED_AT_ONCE]) as frozen:
+                self.settlement.commit(frozen)

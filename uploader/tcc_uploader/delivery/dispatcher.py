@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tcc_uploader.clock import Clock
-from tcc_uploader.dead.store import Cause
+from tcc_uploader.dead.letters import Cause
 from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
@@ -63,10 +63,10 @@ class Dispatcher:
             self._accepted(record)
         elif verdict is Verdict.RETRY:
             health.failed(answer.reason, wait, now=now, wall=wall, chance=self.clock.chance())
-            self._failed(queue, record)
+            self._failed(record)
         elif verdict is Verdict.PAUSE:
             health.needs_operator(answer.reason, remedy, now=now, wall=wall)
-            self._failed(queue, record)
+            self._failed(record)
         else:
             self._refused(record, answer, divisible=verdict is Verdict.REFUSED_DIVISIBLE)
         if health.pause is not None and before is None:
@@ -108,14 +108,13 @@ class Dispatcher:
         for record in self.pool.take_back():
             queue = self.backlog.queues[record.destination]
             self.in_flight.remove(record, queue)
-            record.on(RecordEvent.TAKEN_BACK)
-            queue.postpone(record.location, record.history, now)
+            self.backlog.postpone(record, RecordEvent.TAKEN_BACK, now)
 
-    def _failed(self, queue: DestinationQueue, record: Record) -> None:
-        record.on(RecordEvent.FAILED)
+    def _failed(self, record: Record) -> None:
         failures = record.history.failures + 1
+        record.history = record.history._replace(failures=failures)
         due = self.clock.monotonic() + backoff(failures, self.clock.chance())
-        queue.postpone(record.location, record.history._replace(failures=failures), due)
+        self.backlog.postpone(record, RecordEvent.FAILED, due)
 
     def _accepted(self, record: Record) -> None:
         batch = record.history.batch
@@ -155,8 +154,7 @@ class Dispatcher:
         """Send the next item of a run that is sent item by item; settle the run after its last item."""
         queue = self.backlog.queues[record.destination]
         if batch.left and queue.health.pause is not None:
-            record.on(RecordEvent.TAKEN_BACK)
-            queue.postpone(record.location, record.history, self.clock.monotonic())
+            self.backlog.postpone(record, RecordEvent.TAKEN_BACK, self.clock.monotonic())
         elif batch.left:
             record.on(RecordEvent.NEXT_ITEM)
             self._send(record)
@@ -179,9 +177,8 @@ class Dispatcher:
         if not queue.health.refused(answer.reason, now=now, wall=self.clock.wall()):
             return
         for undecided, _ in queue.undecided:
-            undecided.on(RecordEvent.SERVER_SUSPECTED)
-            history = History(undecided.history.failures + 1, queue.health.successes)
-            queue.postpone(undecided.location, history, now)
+            undecided.history = History(undecided.history.failures + 1, queue.health.successes)
+            self.backlog.postpone(undecided, RecordEvent.SERVER_SUSPECTED, now)
         queue.undecided.clear()
 
     def _give_up(self, queue: DestinationQueue) -> None:

@@ -9,8 +9,8 @@ from typing import Final, Self
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.files import file_name
-from tcc_uploader.ledger.sqlite import Ledger
-from tcc_uploader.ledger.store import Unavailable
+from tcc_uploader.model.ledger import Ledger, Unavailable
+from tcc_uploader.model.letter_store import LetterStore
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
@@ -61,6 +61,7 @@ class Engine:
         self,
         settings: Settings,
         ledger: Ledger,
+        letters: LetterStore,
         sources: Sources,
         *,
         clock: Clock | None = None,
@@ -77,13 +78,13 @@ class Engine:
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, removes=removes)
         cache = LineCache()
-        self.settlement = Settlement(ledger, settings.state_dir, cache, self.clock, self.intake)
+        self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
         self._pool = Pool[Record](settings.in_flight, self._put_answer)
         self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
         self.committer = Committer(self.settlement, self.intake, self.clock)
-        self._requeue = Requeue(settings.state_dir, self.settlement, self.backlog)
+        self._requeue = Requeue(self.settlement, self.backlog)
         self._limits = limits or Limits()
         self._is_gone = is_gone
         self._on_step = on_step or (lambda _: None)
@@ -119,7 +120,7 @@ class Engine:
                 tick = now + self._limits.tick
                 if self.watcher.check():
                     self._rescan = now
-                self.settlement.ledger.check()
+                self.settlement.ledger.keep()
                 self._take_requests()
                 self.dispatcher.give_up_overdue()
                 if self.intake.idle and self.intake.scans:

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
-from tcc_uploader.ledger.rows import SegmentRow
-from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts
+from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader, removal
 from tcc_uploader.spool.format import Format
@@ -123,6 +122,10 @@ class Intake:
             if segment is not None and segment.stream is None:
                 self.forget(segment)
         self._newer = {path for path in self._newer if str(path) not in gone}
+        for segment in self.live:
+            if not segment.counted_here and segment.stream is None and self._ledger.begin(segment.id)[1]:
+                self.forget(segment)  # its counts are ours now: read it from its beginning
+                self._scanned.append(segment.file)
 
     def read(self) -> tuple[Segment, list[Found]] | None:
         """Read the next chunk of the next file or stream; None if nothing could be read."""
@@ -152,21 +155,22 @@ class Intake:
         """Stop tracking a file that was removed or replaced; its counts are kept."""
         if self.by_handle.pop(segment.handle, None) is None:
             return
-        self._by_path.pop(segment.file, None)
+        if self._by_path.get(segment.file) is segment:  # a letter has the path of the file that held its record
+            del self._by_path[segment.file]
         self._finished += segment.counts
         self._finished_damage += segment.damage
         if segment.counts.pending:
             _log.warning("%s has gone with %d records pending", segment.path, segment.counts.pending)
 
     @contextmanager
-    def claim(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
-        """Yield the segments that can't grow any more, claimed; remove the files when the block ends without error.
+    def removing(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
+        """Yield the segments that can't grow any more; remove their files when the block ends without error.
 
         The block must commit them as finished.
         """
-        with removal.claimed(candidates) as claimed:
-            yield claimed
-            for segment in claimed:
+        with removal.frozen(candidates) as frozen:
+            yield frozen
+            for segment in frozen:
                 try:
                     removal.remove(segment.path)
                 except OSError as error:
@@ -230,16 +234,15 @@ class Intake:
         for segment in chain.from_iterable(archive.segments() for archive in self.sources.archives):
             while segment.file in self._by_path:  # an archive may have two members with the same name
                 segment.file += "~"
-            self._take_up(segment, self._ledger.segment(segment.id))
+            self._take_up(segment)
             while not segment.at_end:
                 yield segment, reader.read_on(segment)
 
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path = Path(file)
-        segment = reader.identify(path)
+        segment, seen = reader.identify(path)
         self.unreadable.pop(path, None)
-        seen = Seen(file, segment.identity, path.stat().st_size)
         if self._done.holds(seen):
             return None  # both a scan and a hint named the file
         if segment.format is Format.NEWER:
@@ -256,11 +259,11 @@ class Intake:
             self._finished_damage += row.damaged + bool(row.torn)
             self._done.add(seen, sealed=row.sealed is not None)
             return None
-        self._take_up(segment, row)
+        self._take_up(segment)
         return segment
 
-    def _take_up(self, segment: Segment, row: SegmentRow | None) -> None:
-        segment.number = row.number if row else self._ledger.new_number(segment.id)
+    def _take_up(self, segment: Segment) -> None:
+        segment.number, segment.counted_here = self._ledger.begin(segment.id)
         self._by_path[segment.file] = segment
         self.add(segment)
 

@@ -42,6 +42,7 @@ class RecordEvent(Enum):
     WAITS_FOR_RUN = auto()  # it is feedback, and its run is pending
     RUN_SETTLED = auto()  # the run of this feedback is settled, or the run's file is gone
     UNREADABLE = auto()  # its line can't be read again now
+    CLAIMED_ELSEWHERE = auto()  # another uploader that shares the ledger holds its key
     KEY_IN_FLIGHT = auto()  # it is a letter, and another record with its key is being sent
     KNOWN = auto()  # it must not be sent, because of the ledger or a record in flight: mostly a duplicate
     SENT = auto()  # it, or the next item of its batch, was passed to a sending thread
@@ -61,6 +62,7 @@ TRANSITIONS: Final = {
     (State.POSTPONED, RecordEvent.UNREADABLE): State.POSTPONED,
     (State.IN_HAND, RecordEvent.WAITS_FOR_RUN): State.WAITING_FOR_RUN,
     (State.WAITING_FOR_RUN, RecordEvent.RUN_SETTLED): State.QUEUED,
+    (State.IN_HAND, RecordEvent.CLAIMED_ELSEWHERE): State.POSTPONED,
     (State.IN_HAND, RecordEvent.KEY_IN_FLIGHT): State.POSTPONED,
     (State.IN_HAND, RecordEvent.KNOWN): State.SETTLED,
     (State.IN_HAND, RecordEvent.SENT): State.IN_FLIGHT,

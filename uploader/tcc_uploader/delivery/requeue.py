@@ -2,14 +2,13 @@
 
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from tcc_uploader.dead import mailbox, store
-from tcc_uploader.dead.mailbox import LetterRequest
-from tcc_uploader.ledger.rows import SegmentRow
+from tcc_schemas.faults import fault_text
+from tcc_uploader.dead.letters import letter_line, segment_of
 from tcc_uploader.model.fate import Counts, Place
 from tcc_uploader.model.keys import dedupe_key, invalid_key
-from tcc_uploader.model.letter import Letter
+from tcc_uploader.model.letter import Letter, LetterRequest
+from tcc_uploader.model.rows import SegmentRow
 
 from .backlog import Backlog
 from .settlement import Settlement, letter_row
@@ -21,13 +20,12 @@ _log = logging.getLogger(__name__)
 class Requeue:
     """Takes requests, and queues the requeued letters.  Only the engine's thread uses it."""
 
-    state: Path
     settlement: Settlement
     backlog: Backlog
     queued: set[str] = field(default_factory=set)
     """The ids of letters that this process has queued, so that none is queued twice for one request."""
-    stuck: dict[Path, LetterRequest] = field(default_factory=dict)
-    """By file: requests that were carried out, but whose files can't be removed; this is logged once for each file."""
+    stuck: dict[str, LetterRequest] = field(default_factory=dict)
+    """By name: requests that were carried out, but can't be removed; this is logged once for each."""
 
     def reconcile(self) -> None:
         """Make the ledger agree with the letters' files, and commit.  Raises OSError, :class:`LedgerError`.
@@ -36,20 +34,20 @@ class Requeue:
         ledger is lost.  Its record is judged anew if its segment is still there: see :meth:`adopt_orphans`.
         """
         settlement = self.settlement
-        files = {path.stem: path for path in store.files(self.state)}
-        for ident, path in files.items():
+        stored = settlement.letters.ids()
+        for ident in stored:
             row = settlement.ledger.letter(ident)
             if row is not None and row.fate in ("delivered", "dropped"):
-                settlement.answered.append(path)
+                settlement.answered.append(ident)
             elif row is None:
                 try:
-                    letter = store.read(path)
+                    letter = settlement.letters.read(ident)
                 except (OSError, ValueError) as error:
-                    _log.warning("letter %s can't be read: %s", path, error)
+                    _log.warning("letter %s can't be read: %s", ident, fault_text(error))
                 else:
                     settlement.orphans[letter.segment, letter.line] = letter
         for row in (*settlement.ledger.letters_with("dead"), *settlement.ledger.letters_with("requeued")):
-            if row.id not in files:
+            if row.id not in stored:
                 _log.warning("letter %s has no file any more: it counts as dropped", row.id)
                 settlement.settle_letter(row, "dropped")
         settlement.commit()
@@ -68,10 +66,10 @@ class Requeue:
         ledger, changes = self.settlement.ledger, self.settlement.changes
         row = ledger.segment(letter.segment)
         if row is not None and row.finished and not row.counts.pending:  # its record was delivered meanwhile
-            self.settlement.answered.append(store.path_of(self.state, letter.id))
+            self.settlement.answered.append(letter.id)
             return
         _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
-        place = Place(ledger.number_of(letter.segment), letter.line)
+        place = Place(ledger.begin(letter.segment)[0], letter.line)
         key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
         changes.letters.append(letter_row(letter, key, place, "dead"))
         if row is not None:
@@ -92,23 +90,23 @@ class Requeue:
         )
 
     def take_requests(self) -> None:
-        """Carry out the waiting requests, commit, and remove their files.  Raises OSError, :class:`LedgerError`."""
-        waiting = dict(mailbox.waiting(self.state))
+        """Carry out the waiting requests, commit, and remove them.  Raises OSError, :class:`LedgerError`."""
+        waiting = self.settlement.letters.requests()
         if not waiting:
             return
-        for file, request in waiting.items():
-            if request != self.stuck.get(file):  # an operator may have replaced a request that is stuck
+        for name, request in waiting.items():
+            if request != self.stuck.get(name):  # an operator may have replaced a request that is stuck
                 self._take(request)
         self.settlement.commit()
         self.send_requeued()
-        for file, request in waiting.items():
+        for name, request in waiting.items():
             try:
-                file.unlink(missing_ok=True)
-                self.stuck.pop(file, None)
+                self.settlement.letters.remove_request(name)
+                self.stuck.pop(name, None)
             except OSError as error:
-                if file not in self.stuck:
-                    _log.warning("the request %s was carried out, but can't be removed: %s", file, error)
-                self.stuck[file] = request
+                if name not in self.stuck:
+                    _log.warning("the request %s was carried out, but can't be removed: %s", name, error)
+                self.stuck[name] = request
 
     def send_requeued(self) -> None:
         """Queue every letter that is requeued in the ledger and not queued yet.  Raises :class:`LedgerError`."""
@@ -116,19 +114,20 @@ class Requeue:
             if row.id in self.queued:
                 continue
             try:
-                segment, line = store.open_letter(store.path_of(self.state, row.id), row.place.segment)
+                letter = self.settlement.letters.read(row.id)
             except (OSError, ValueError) as error:
-                _log.error("letter %s can't be sent again, because it can't be read: %s", row.id, error)
+                _log.error("letter %s can't be sent again, because it can't be read: %s", row.id, fault_text(error))
                 continue
             self.queued.add(row.id)
+            segment = segment_of(letter, row.place.segment)
             self.backlog.intake.add(segment)
-            self.backlog.enqueue(segment, line)
+            self.backlog.enqueue(segment, letter_line(letter))
 
     def _take(self, request: LetterRequest) -> None:
         try:
-            letter = store.read(store.path_of(self.state, request.letter))
+            letter = self.settlement.letters.read(request.letter)
         except (OSError, ValueError) as error:
-            _log.warning("there is no letter %s to %s: %s", request.letter, request.action, error)
+            _log.warning("there is no letter %s to %s: %s", request.letter, request.action, fault_text(error))
             return
         row = self.settlement.ledger.letter(letter.id)
         if row is None or row.fate != "dead":
@@ -137,6 +136,6 @@ class Requeue:
             self.settlement.settle_letter(row, "dropped")
             return
         if request.letter_json is not None:
-            store.write(self.state, Letter.model_validate_json(request.letter_json))
+            self.settlement.letters.write(Letter.model_validate_json(request.letter_json))
         self.queued.discard(letter.id)
         self.settlement.settle_letter(row, "requeued")

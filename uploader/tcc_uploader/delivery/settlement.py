@@ -4,17 +4,13 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
-from tcc_uploader.dead import store
-from tcc_uploader.dead.store import Cause
+from tcc_uploader.dead.letters import Cause, letter_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_invalid
-from tcc_uploader.ledger.rows import Changes, LetterFate, LetterRow, SegmentRow
-from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import (
     dedupe_key,
@@ -24,7 +20,10 @@ from tcc_uploader.model.keys import (
     invalid_key,
     invalid_token,
 )
-from tcc_uploader.model.letter import Letter
+from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.model.letter import Letter, letter_id
+from tcc_uploader.model.letter_store import LetterStore
+from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
@@ -40,7 +39,7 @@ class Settlement:
 
     ledger: Ledger
     """Holds what was committed."""
-    state: Path
+    letters: LetterStore
     cache: LineCache
     clock: Clock
     intake: Intake
@@ -54,8 +53,8 @@ class Settlement:
     """How many records this process has settled as delivered, duplicate or dead."""
     settled: int = 0
     """How many records this process has settled, or found to be requeued: a measure of progress."""
-    answered: list[Path] = field(default_factory=list)
-    """The files of letters that were delivered or dropped; they are removed after the commit."""
+    answered: list[str] = field(default_factory=list)
+    """The ids of letters that were delivered or dropped; they are removed after the commit."""
     orphans: dict[tuple[str, int], Letter] = field(default_factory=dict)
     """The letters that the ledger does not know, by segment id and line: their records are judged anew."""
     adopted: dict[int, SegmentRow] = field(default_factory=dict)
@@ -70,12 +69,12 @@ class Settlement:
         if segment.format is not Format.LETTER:
             orphan = self.orphans.pop((segment.id, number), None)
             if orphan is not None and decision is not Decision.DEAD:  # if it is dead, the letter was written anew
-                self.answered.append(store.path_of(self.state, orphan.id))
+                self.answered.append(orphan.id)
             segment.counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
-        elif row := self.ledger.letter(segment.path.stem):
+        elif row := self.ledger.letter(letter_id(segment.id, number)):
             self.settle_letter(row, "delivered")
 
     def delivered(self, key: bytes, known: Known) -> None:
@@ -99,20 +98,21 @@ class Settlement:
         self._add_letter(segment, invalid.line, cause, invalid_key(invalid.raw), invalid_token(invalid.raw))
 
     def _add_letter(self, segment: Segment, line: Line, cause: Cause, key: bytes, token: bytes) -> None:
-        letter = store.letter_of(segment, line, cause, self.digest_of(segment, token))
+        letter = letter_of(segment, line, cause, self.digest_of(segment, line, token))
         row = letter_row(letter, key, Place(segment.number, line.number), "dead")
         self.unwritten_letters.append((segment, letter, row))
 
-    def digest_of(self, segment: Segment, token: bytes) -> int:
+    def digest_of(self, segment: Segment, line: Line, token: bytes) -> int:
         """Return the digest of a record; for a letter, which may hold a part only, that of its original record."""
-        row = self.ledger.letter(segment.path.stem) if segment.format is Format.LETTER else None
+        is_letter = segment.format is Format.LETTER
+        row = self.ledger.letter(letter_id(segment.id, line.number)) if is_letter else None
         return row.digest if row else digest_of(token)
 
     def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
         while self.unwritten_letters:
             segment, letter, row = self.unwritten_letters[0]
-            store.write(self.state, letter)
+            self.letters.write(letter)
             self.unwritten_letters.popleft()
             self.changes.letters.append(row)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
@@ -126,8 +126,8 @@ class Settlement:
         """
         self.write_letters()
         now = int(self.clock.wall())
-        self.changes.segments = {**self.adopted}
-        self.changes.segments |= {segment.number: row_of(segment, finished=False, now=now) for segment in self.touched}
+        rows = {s.number: row_of(s, finished=False, now=now) for s in self.touched if s.counted_here}
+        self.changes.segments = {**self.adopted, **rows}
         self.changes.segments |= {segment.number: row_of(segment, finished=True, now=now) for segment in finished}
         if self.changes:
             self.ledger.commit(self.changes)
@@ -135,11 +135,11 @@ class Settlement:
             self.touched.clear()
             self.adopted.clear()
         while self.answered:
-            path = self.answered.pop()
+            ident = self.answered.pop()
             try:
-                path.unlink(missing_ok=True)
+                self.letters.remove(ident)
             except OSError as error:  # harmless: the ledger knows that the letter is settled
-                _log.warning("the letter %s is settled, but can't be removed: %s", path, error)
+                _log.warning("the letter %s is settled, but can't be removed: %s", ident, error)
 
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
@@ -147,7 +147,7 @@ class Settlement:
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.place, counts)
         if fate != "requeued":
-            self.answered.append(store.path_of(self.state, row.id))
+            self.answered.append(row.id)
 
     def _adjust(self, place: Place, by: Counts) -> None:
         """Add to a segment's counts in the ledger, and in its open file if the file was read as far as this line."""

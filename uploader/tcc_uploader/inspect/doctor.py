@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
 from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.files import try_lock
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import Format

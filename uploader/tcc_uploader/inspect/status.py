@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tcc_uploader.ledger.sqlite import Ledger
+from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.ops.status_file import Activity, read_report
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files

@@ -11,9 +11,9 @@ from tcc_schemas.plain import Invalid
 from tcc_uploader.delivery.routing import Router, Wish, wish_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_all, judge_invalid
-from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import ByKey, dedupe_key
+from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool import reader
@@ -95,13 +95,13 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
 
     def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
-        row = ledger.segment(segment.id) if trust_ledger else None
-        known = row is not None and row.size == segment.path.stat().st_size
+        row = ledger.segment(segment.id)
+        known = trust_ledger and row is not None and row.size == segment.path.stat().st_size
         if row and known and (row.counts.pending == 0 or result.oldest_pending is not None):
             result.counts += row.counts
             result.damage += row.damaged + bool(row.torn)
         else:
-            segment.number = ledger.number_of(segment.id)
+            segment.number = row.number if row else 0
             examine(segment, ledger, seen, result)
             result.counts += segment.counts
             result.damage += segment.damage

@@ -12,10 +12,10 @@ from typing import Final
 
 from tcc_uploader.delivery.settlement import row_of
 from tcc_uploader.files import file_name
-from tcc_uploader.ledger.rows import SegmentRow
-from tcc_uploader.ledger.sqlite import Ledger
 from tcc_uploader.model.fate import Counts, Known
 from tcc_uploader.model.keys import ByKey
+from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.model.rows import SegmentRow
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import LINE_START
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
@@ -97,7 +97,7 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
 def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known]) -> SegmentCheck:
     """Read a segment, and compare it with its seal and with its row.  Raises OSError."""
     row = ledger.segment(segment.id)
-    segment.number = ledger.number_of(segment.id)
+    segment.number = row.number if row else 0
     lines = examine(segment, ledger, seen, Survey())
     # where a newline was hit, two lines are one, which hides a record more
     hidden = segment.damaged + sum(max(0, line.raw.count(LINE_START) - 1) for line in lines)

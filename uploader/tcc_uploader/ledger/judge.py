@@ -7,8 +7,7 @@ from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import NO_HINT, Decision, Known, Place
 from tcc_uploader.model.keys import ByKey, dedupe_key, digest_of, hint_number, idempotency_token, invalid_key
-
-from .sqlite import Ledger
+from tcc_uploader.model.ledger import Ledger
 
 
 class Judged(NamedTuple):

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tcc_uploader.model.fate import COUNT_NAMES
-
-from .store import TooNew
+from tcc_uploader.model.ledger import TooNew
 
 
 def _first_tables(database: sqlite3.Connection) -> None:

@@ -1,6 +1,9 @@
-"""The ledger in SQLite: which keys were delivered, which records are dead, and the counts of every segment.
+# ruff: noqa: D102 -- the Protocol describes the methods
+"""The ledger in SQLite, for one uploader: see :class:`tcc_uploader.model.ledger.Ledger`.
 
-Only the engine's thread writes.  The journal mode is DELETE, because SQLite before 3.51.3 can corrupt a WAL.  Every
+The lock of its folder keeps other uploaders out, so every claim is granted.  Only the engine's thread writes.
+
+The journal mode is DELETE, because SQLite before 3.51.3 can corrupt a WAL.  Every
 commit is synced, so it survives a power loss.
 """
 
@@ -11,13 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
+from tcc_uploader.files import identity_of
 from tcc_uploader.model.fate import COUNT_NAMES, Counts, Known, Place
+from tcc_uploader.model.ledger import Claimed, Damaged, Lost, Unavailable
+from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
 
 from .quarantine import FILE_NAME, quarantine_ledger
-from .rows import Changes, LetterFate, LetterRow, SegmentRow
 from .schema import connect as _connect
 from .schema import connect_reading as _connect_reading
-from .store import Damaged, Lost, Unavailable
 
 _LOOKUP_AT_ONCE: Final = 100
 """The most keys in one query."""
@@ -59,14 +63,13 @@ def _translated() -> Iterator[None]:
         raise Damaged(str(error)) from error
 
 
-class Ledger:
-    """The open ledger.  Its methods raise :class:`Unavailable` or :class:`Damaged` if the file can't be used."""
+class SqliteLedger:
+    """The open ledger: the methods without a docstring are those of :class:`tcc_uploader.model.ledger.Ledger`."""
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
         self._path = path
-        status = path.stat() if path.exists() else None
-        self._identity = (status.st_dev, status.st_ino) if status else None
+        self._identity = identity_of(path.stat()) if path.exists() else None
         self._last_number: int = database.execute(_LAST_NUMBER).fetchone()[0]
         self._new_numbers: dict[str, int] = {}
         """By id: the numbers of segments that no commit has written yet."""
@@ -89,12 +92,10 @@ class Ledger:
     @classmethod
     @_translated()
     def _open(cls, path: Path) -> Self:
-        database = _connect(path)
-        try:
-            return cls(database, path)
-        except BaseException:
-            database.close()
-            raise
+        with contextlib.ExitStack() as until_here:
+            made = cls(until_here.enter_context(contextlib.closing(_connect(path))), path)
+            until_here.pop_all()
+            return made
 
     @classmethod
     @contextlib.contextmanager
@@ -111,39 +112,37 @@ class Ledger:
             except sqlite3.OperationalError:
                 # a killed uploader left a journal: SQLite must roll it back first, and needs to write for this
                 database = _connect_reading(f"{path.as_uri()}?mode=rw")
-        try:
+        with contextlib.closing(database):
             yield cls(database, path)
-        finally:
-            database.close()
 
-    def check(self) -> None:
-        """Raise :class:`Lost` if the file was removed or replaced: later commits would be lost."""
+    def keep(self) -> None:
         try:
-            present = self._path.stat()
+            present = identity_of(self._path.stat())
         except OSError as error:
             raise Lost(f"the ledger's file is gone: {error}") from error
-        if (present.st_dev, present.st_ino) != self._identity:
-            raise Lost("another file has replaced the ledger")
+        if present != self._identity:
+            raise Lost("another file has replaced the ledger")  # later commits would be lost
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
-    @_translated()
-    def number_of(self, segment_id: str) -> int:
-        """Return the number of the segment with this id; a new number if the ledger does not know the id yet."""
-        row = self._database.execute("SELECT number FROM segments WHERE id = ?", (segment_id,)).fetchone()
-        return int(row["number"]) if row is not None else self.new_number(segment_id)
-
-    def new_number(self, segment_id: str) -> int:
-        """Return a number for a segment that the ledger does not hold; the same number until a commit writes it."""
+    def begin(self, segment_id: str) -> tuple[int, bool]:
+        row = self.segment(segment_id)
+        if row is not None:
+            return row.number, True
         number = self._new_numbers.setdefault(segment_id, self._last_number + 1)
         self._last_number = max(self._last_number, number)
-        return number
+        return number, True
+
+    def claim(self, records: Sequence[tuple[bytes, Known]]) -> Claimed:
+        return Claimed(self.delivered(key for key, _ in records), frozenset())
+
+    def release(self, keys: Iterable[bytes]) -> None:
+        pass
 
     @_translated()
     def delivered(self, keys: Iterable[bytes]) -> dict[bytes, list[Known]]:
-        """Return those of ``keys`` that were delivered, each with what is known about it: one value for each hint."""
         wanted = list(keys)
         found = defaultdict(list)
         for start in range(0, len(wanted), _LOOKUP_AT_ONCE):
@@ -159,10 +158,6 @@ class Ledger:
 
     @_translated()
     def doubtful(self, records: Sequence[tuple[bytes, Known]]) -> set[bytes]:
-        """Return the keys that must be judged one by one, of records that each come with their key.
-
-        The other records have no letter, and exactly their bytes were delivered from their place.
-        """
         doubtful: set[bytes] = set()
         for start in range(0, len(records), _LOOKUP_AT_ONCE):
             some = records[start : start + _LOOKUP_AT_ONCE]
@@ -177,15 +172,12 @@ class Ledger:
         return doubtful
 
     def letters(self, key: bytes) -> list[LetterRow]:
-        """Return the letters under a record's key."""
         return self._letters("key = ?", key) if self._has_letters else []
 
     def letter(self, ident: str) -> LetterRow | None:
-        """Return the letter with this id; None if the ledger does not know it."""
         return next(iter(self._letters("id = ?", ident)), None)
 
     def letters_with(self, fate: LetterFate) -> list[LetterRow]:
-        """Return all letters that have this fate."""
         return self._letters("fate = ?", fate)
 
     @_translated()
@@ -194,69 +186,50 @@ class Ledger:
 
     @_translated()
     def settled_lines(self) -> dict[int, Counts]:
-        """Return how many records of each segment were delivered, are dead, or were dropped; count keys and letters."""
         found: dict[int, Counts] = defaultdict(Counts)
         rows = self._database.execute(
-            "SELECT segment, count(DISTINCT line) AS lines FROM delivered AS d WHERE NOT EXISTS "
-            "(SELECT 1 FROM letters AS l WHERE l.segment = d.segment AND l.line = d.line) GROUP BY segment"
+            "SELECT segment, 'delivered' AS fate, count(DISTINCT line) AS lines FROM delivered AS d WHERE NOT EXISTS "
+            "(SELECT 1 FROM letters AS l WHERE l.segment = d.segment AND l.line = d.line) GROUP BY segment UNION ALL "
+            "SELECT segment, fate, count(*) FROM letters WHERE fate IN ('delivered', 'dead', 'dropped') "
+            "GROUP BY segment, fate"
         )
         for row in rows:
-            found[row["segment"]].delivered += row["lines"]
-        rows = self._database.execute(
-            "SELECT segment, sum(fate = 'delivered') AS delivered, sum(fate = 'dead') AS dead, "
-            "sum(fate = 'dropped') AS dropped FROM letters GROUP BY segment"
-        )
-        for row in rows:
-            found[row["segment"]] += Counts(delivered=row["delivered"], dead=row["dead"], dropped=row["dropped"])
+            found[row["segment"]] += Counts(**{row["fate"]: row["lines"]})
         return found
 
     def segments(self) -> Iterator[SegmentRow]:
-        """Yield the row of every segment, oldest first."""
         with _translated():
             yield from map(_segment, self._database.execute(f"{_SELECT_SEGMENTS} ORDER BY number"))
 
     @_translated()
     def segment(self, segment_id: str) -> SegmentRow | None:
-        """Return the row of the segment with this id; None if there is none."""
         row = self._database.execute(f"{_SELECT_SEGMENTS} WHERE id = ?", (segment_id,)).fetchone()
         return _segment(row) if row else None
 
     @_translated()
     def commit(self, changes: Changes) -> None:
-        """Write all of ``changes`` in one transaction, and sync them."""
         database = self._database
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            self._write(changes)
-            database.execute("COMMIT")
-        except BaseException:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
-            raise
+        with database:  # commits at the end, or rolls back
+            database.execute("BEGIN IMMEDIATE")
+            delivered = [(key, hint, known.digest, *known.place) for key, hint, known in changes.delivered]
+            database.executemany(_INSERT_DELIVERED, delivered)
+            letters = [(*row[:3], *row.place, row.fate, row.reason, row.hint) for row in changes.letters]
+            database.executemany(_INSERT_LETTER, letters)
+            segments = changes.segments.values()
+            written = {row.number for row in segments if database.execute(_INSERT_SEGMENT, _values(row)).rowcount}
+            for number, counts in changes.adjustments:
+                if number not in written:  # a complete row already has them
+                    database.execute(_ADJUST_SEGMENT, (*counts.values(), number))
         self._has_letters = self._has_letters or bool(changes.letters)
         if len(changes.segments) > len(changes.delivered):
             database.execute("PRAGMA shrink_memory")  # mostly waiting segments: their pages are not needed soon
-        for row in changes.segments.values():
+        for row in segments:
             self._new_numbers.pop(row.id, None)
 
-    def _write(self, changes: Changes) -> None:
-        database = self._database
-        database.executemany(
-            _INSERT_DELIVERED, [(key, hint, known.digest, *known.place) for key, hint, known in changes.delivered]
-        )
-        database.executemany(
-            _INSERT_LETTER,
-            [(row.id, row.key, row.digest, *row.place, row.fate, row.reason, row.hint) for row in changes.letters],
-        )
-        written = {row.number for row in changes.segments.values() if database.execute(*_insert(row)).rowcount}
-        adjustments = [(*counts.values(), number) for number, counts in changes.adjustments if number not in written]
-        database.executemany(_ADJUST_SEGMENT, adjustments)  # a complete row already has them
 
-
-def _insert(row: SegmentRow) -> tuple[str, Sequence[object]]:
-    before = (row.number, row.id, row.path, row.size, row.finished)
-    after = (row.damaged, row.torn, row.refused, row.sealed, row.skipped, row.last_commit)
-    return _INSERT_SEGMENT, (*before, *row.counts.values(), *after)
+def _values(row: SegmentRow) -> tuple[object, ...]:
+    number, ident, path, size, finished, counts, *others = row
+    return number, ident, path, size, finished, *counts.values(), *others
 
 
 def _letter(row: sqlite3.Row) -> LetterRow:
@@ -265,9 +238,7 @@ def _letter(row: sqlite3.Row) -> LetterRow:
 
 
 def _segment(row: sqlite3.Row) -> SegmentRow:
-    values: dict[str, Any] = {name: row[name] for name in _SEGMENT_COLUMNS}
-    values |= {
-        name: values[name] or 0 for name in (*COUNT_NAMES, "damaged", "torn", "refused", "skipped", "last_commit")
-    }  # a flipped bit: NULL
+    # a flipped bit makes a NULL, which only ``sealed`` may be
+    values: dict[str, Any] = {name: row[name] if name == "sealed" else row[name] or 0 for name in _SEGMENT_COLUMNS}
     counts = Counts(*(values.pop(name) for name in COUNT_NAMES))
     return SegmentRow(**{**values, "finished": bool(values["finished"]), "counts": counts})

@@ -3,11 +3,13 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
+from typing import Literal
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError, field_validator
 
 from tcc_schemas.endpoints import can_be_path
+from tcc_schemas.faults import fault_text
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import RawLine
@@ -59,6 +61,24 @@ class Letter(BaseModel):
     def body_bytes(self) -> bytes:
         """The bytes that could not be delivered."""
         return base64.b64decode(self.body)
+
+
+class LetterRequest(BaseModel):
+    """A request to send a letter again, or to drop it.  ``letter_json`` is the letter after the operator's edits."""
+
+    action: Literal["requeue", "drop"]
+    letter: str
+    letter_json: str | None = None
+
+    @field_validator("letter_json")
+    @classmethod
+    def _is_letter(cls, text: str | None) -> str | None:
+        try:
+            if text is not None:
+                Letter.model_validate_json(text)
+        except ValidationError as error:
+            raise ValueError(fault_text(error)) from error
+        return text
 
 
 def letter_id(segment_id: str, line: int) -> str:

@@ -53,7 +53,7 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
     unreadable |= why
     for path in files:
         try:
-            yield reader.identify(path)
+            yield reader.identify(path)[0]
         except OSError as error:
             unreadable[path] = error.strerror or str(error)
     for archive in sources.archives:

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from tcc_schemas.faults import fault_text
 from tcc_schemas.records import Count
 
 MANIFEST: Final = "manifest.json"
@@ -55,6 +56,4 @@ class Manifest(BaseModel):
         try:
             return cls.model_validate_json(data)
         except ValidationError as error:
-            fault = error.errors(include_url=False)[0]
-            where = ".".join(map(str, fault["loc"])) or "it"
-            raise ValueError(f"the manifest is damaged, or of another tool: {where}: {fault['msg']}") from error
+            raise ValueError(f"the manifest is damaged, or of another tool: {fault_text(error)}") from error

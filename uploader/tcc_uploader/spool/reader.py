@@ -12,11 +12,15 @@ from tcc_uploader.files import CHUNK, ByteStream, identity_of, opened
 
 from .format import Format, sniff
 from .journal import LineRef, Span, recovered
+from .scan import Seen
 from .segment import Found, Reader, Segment, feed
 
 
-def identify(path: Path) -> Segment:
-    """Return the segment in a file; no record is read yet.  Raises OSError."""
+def identify(path: Path) -> tuple[Segment, Seen]:
+    """Return the segment in a file, and the file as it was then; no record is read yet.  Raises OSError.
+
+    The size was taken before the first byte was read: what is written meanwhile is seen as growth later.
+    """
     with opened(path) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
         kind, ident = sniff(start)
@@ -26,7 +30,8 @@ def identify(path: Path) -> Segment:
             ident = "plain-" + hashlib.file_digest(file, "sha256").hexdigest()
             limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
-    return Segment(str(path), identity_of(status), kind, ident, limit=limit, whole=whole)
+    seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit)
+    return Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
 
 
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:

@@ -13,27 +13,27 @@ from .segment import Segment
 from .writer_lock import lock_proves
 
 remove = os.unlink
-"""Remove a claimed file.  Raises OSError."""
+"""Remove a file that can't grow.  Raises OSError."""
 
-CLAIMS_AT_ONCE: Final = 200
-"""The most files to claim at once: each stays open until the commit before its removal."""
+REMOVED_AT_ONCE: Final = 200
+"""The most files to remove at once: each stays open until the commit before its removal."""
 ABANDONED_AFTER: Final = 60.0
 """Seconds after which an empty file is abandoned: a recorder locks a new file and writes its first line at once."""
 
 
 @contextmanager
-def claimed(candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
+def frozen(candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
     """Yield the segments of ``candidates`` that were read to the end and can't grow; keep them open in the block.
 
     A segment can't grow if it is sealed, or if this process could take its writer's lock.
     """
     with ExitStack() as stack:
-        yield [segment for segment in candidates if _claim(segment, stack)]
+        yield [segment for segment in candidates if _freeze(segment, stack)]
 
 
 def writer_is_gone(segment: Segment) -> bool:
     """Whether a segment was read to the end, and its seal or lock proves that its writer adds nothing more."""
-    with claimed([segment]) as gone:
+    with frozen([segment]) as gone:
         return bool(gone)
 
 
@@ -48,7 +48,7 @@ def remove_if_abandoned(path: Path) -> None:
         return  # if this fails, the next sweep tries again
 
 
-def _claim(segment: Segment, held: ExitStack) -> bool:
+def _freeze(segment: Segment, held: ExitStack) -> bool:
     sealed = segment.seal is not None
     if not sealed and not lock_proves(segment.header, inode_of(segment.identity)):
         return False

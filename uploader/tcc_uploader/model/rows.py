@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from tcc_uploader.model.fate import NO_HINT, Counts, Known, Place
-from tcc_uploader.model.keys import ByKey
+from .fate import NO_HINT, Counts, Known, Place
+from .keys import ByKey
 
 
 class SegmentRow(NamedTuple):

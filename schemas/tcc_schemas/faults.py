@@ -1,0 +1,14 @@
+"""What pydantic finds wrong, in words that may be shown: place and message, never the input, which may be secret."""
+
+from pydantic import ValidationError
+
+_MOST = 5
+"""Faults that are named; hostile input may have any number."""
+
+
+def fault_text(error: Exception) -> str:
+    """Return what is wrong.  ``str()`` of pydantic's error would quote the input."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}" for fault in faults[:_MOST])
