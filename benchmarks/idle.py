@@ -19,12 +19,15 @@ _PATIENCE = 600.0
 
 
 def rows(quick: bool) -> Iterator[Row]:
-    """Let a daemon deliver many segments and keep them; then watch it while nothing, or little, happens."""
+    """Let a daemon deliver many segments and keep them for a day; then watch it while nothing, or little, happens."""
     repetitions, segments, seconds = (1, 100, 2) if quick else (5, 10_000, 60)
     with tempfile.TemporaryDirectory() as folder:
         spool = Path(folder, "spool")
         write_small_runs(spool, segments, 1)
-        with servers.holding(0) as server, daemon(server.url, Path(folder, "state"), spool, "--after", "keep") as pid:
+        with (
+            servers.holding(0) as server,
+            daemon(server.url, Path(folder, "state"), spool, "--after", "keep 24h") as pid,
+        ):
             _await(server, segments)
             time.sleep(1)  # the last answers are committed
             # a run of this key alone: records of another would wait for it

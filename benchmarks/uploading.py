@@ -60,7 +60,7 @@ def uploaded(url: str, state: Path, *arguments: str | Path, exits: tuple[int, ..
 @contextlib.contextmanager
 def daemon(url: str, state: Path, spool: Path, *arguments: str) -> Iterator[int]:
     """Give the process id of a daemon on a spool."""
-    process = _start(url, state, ("daemon", "--spool", spool, *arguments), subprocess.DEVNULL)
+    process = _start(url, state, ("daemon", "--spool", spool, "--after", "delete", *arguments), subprocess.DEVNULL)
     try:
         yield process.pid
     finally:

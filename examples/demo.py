@@ -41,18 +41,18 @@ def main() -> None:
         subprocess.run([sys.executable, str(HERE / "record.py")], env=environment, check=True)
         print(*(f"   {file.name}, {file.stat().st_size} bytes" for file in spool.iterdir()), sep="\n")
 
-        say("2. A stand-in for Observatory, and the daemon. It delivers what it finds, and removes it.")
+        say("2. A stand-in for Observatory, and the daemon. It delivers what it finds, and removes it at once.")
         sandbox = subprocess.Popen([TCC_UPLOAD, "sandbox"], stdout=subprocess.PIPE, text=True)
         assert sandbox.stdout is not None
         url = environment["TCC_BASE_URL"] = sandbox.stdout.readline().strip()
-        daemon = subprocess.Popen([TCC_UPLOAD, "daemon"], env=environment)
+        daemon = subprocess.Popen([TCC_UPLOAD, "daemon", "--after", "delete"], env=environment)
         wait_until(lambda: not list(spool.iterdir()), "an empty spool")
 
         say("3. The daemon is killed, the agent goes on, a new daemon takes over. Nothing is lost or sent twice.")
         daemon.kill()
         daemon.wait()
         subprocess.run([sys.executable, str(HERE / "record.py")], env=environment, check=True)
-        daemon = subprocess.Popen([TCC_UPLOAD, "daemon"], env=environment)
+        daemon = subprocess.Popen([TCC_UPLOAD, "daemon", "--after", "delete"], env=environment)
         wait_until(lambda: not list(spool.iterdir()), "an empty spool")
         subprocess.run([TCC_UPLOAD, "status"], env=environment, check=True)
         daemon.terminate()

@@ -29,6 +29,7 @@ class SegmentHeader(BaseModel):
     inode: int = Field(default=0, description="the file's own when it was made: a copy has another")
     sdk_version: str
     durability: Literal["process", "power"]
+    max_bytes: Count | None = Field(default=None, description="the most that the writer lets the spool hold")
 
 
 class Seal(BaseModel):

@@ -15,6 +15,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -157,7 +158,7 @@ class Uploader:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(engine_module, "Pool", sender)
             letters, sources = LetterFolder(root / STATE), Sources(list(settings.spools))
-            self.engine = Engine(settings, self.ledger, letters, sources, clock=clock, removes=removes)
+            self.engine = Engine(settings, self.ledger, letters, sources, clock=clock, keep_for=0.0 if removes else inf)
         self.engine.inbox = Inbox(self._moment)  # type: ignore[assignment]
         self.engine._requeue.send_requeued()
 

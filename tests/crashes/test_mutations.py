@@ -111,6 +111,7 @@ def freezes_without(patch: Patch, *, size: bool = True, identity: bool = True) -
         return free and (not size or os.fstat(file.fileno()).st_size == segment.size)
 
     patch.setattr(removal, "_freeze", freeze)
+    patch.setattr(removal, "remove_unchanged", lambda seen: removal.remove(seen.file))
 
 
 def freezes_without_a_look_at_the_size(patch: Patch) -> None:

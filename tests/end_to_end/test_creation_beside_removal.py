@@ -8,6 +8,7 @@ import pytest
 
 from support import children
 from tcc_schemas.lines import Line
+from tcc_uploader.clock import Clock
 from tcc_uploader.delivery.intake import Intake
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.sources.given import Sources
@@ -30,7 +31,7 @@ def dawdling(call):
 seams._write, seams._lock = dawdling(seams._write), dawdling(seams._lock)
 seams._NAMES = 10_000  # a scanner that takes empty files at once, as no real one does, may win many times in a row
 for number in range(int(sys.argv[2])):
-    segment = Segment(sys.argv[1], 0o600, "process")
+    segment = Segment(sys.argv[1], 0o600, "process", 1 << 30)
     segment.append(encode("run", f"{segment.id}", b"{}", at="2026-01-31T12:00:00.123Z", path="/v1/custom"))
     print(segment.id, flush=True)
     segment.close()
@@ -58,7 +59,7 @@ def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytes
         with output.open("w") as file:
             writers.append(children.start(command, stdout=file))
     ledger = SqliteLedger.open(tmp_path)
-    intake = Intake(ledger, Sources([spool]), removes=True)
+    intake = Intake(ledger, Sources([spool]), Clock(), keep_for=0.0)
     read: set[str] = set()
     while any(writer.poll() is None for writer in writers) or list(spool.iterdir()):
         intake.scan()

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -115,7 +116,8 @@ class Rig:
     ) -> ReplayResult:
         """Deliver the present records, then end, as ``replay`` does."""
         settings = self.settings(**more)
-        options = {"files": files, "archives": archives, "removes": removes, "is_gone": is_gone}
+        keep_for = 0.0 if removes else inf
+        options = {"files": files, "archives": archives, "keep_for": keep_for, "is_gone": is_gone}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
             return engine.run_once(timeout)
 
@@ -124,6 +126,7 @@ class Rig:
         until: Callable[[Engine], object],
         *,
         removes: bool = True,
+        keep_for: float | None = None,
         real: bool = False,
         limit: float = 20_000.0,
         limits: Limits | None = None,
@@ -133,6 +136,7 @@ class Rig:
 
         Fails after ``limit`` simulated seconds, or if the simulated clock does not move for ``PATIENCE`` real seconds.
         """
+        keep_for = (0.0 if removes else inf) if keep_for is None else keep_for
         settings = self.settings(**more)
         ends = self.time.now + limit
         latest, moved = self.time.now, time.monotonic()
@@ -148,7 +152,7 @@ class Rig:
 
         with (
             self.ledger() as ledger,
-            self._engine(settings, ledger, removes=removes, real=real, limits=limits, on_step=tell) as engine,
+            self._engine(settings, ledger, keep_for=keep_for, real=real, limits=limits, on_step=tell) as engine,
         ):
             engine.run_for_ever()
         assert not in_vain, f"waited in vain; {engine.intake.counts}"

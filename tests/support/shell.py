@@ -69,9 +69,12 @@ class Shell:
 
     @contextmanager
     def daemon(self, *arguments: str, end: int = signal.SIGTERM, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """Run the daemon in the block; then send it the signal ``end``, and check that it exits with code 0."""
+        """Run the daemon in the block; then send it the signal ``end``, and check that it exits with code 0.
+
+        It removes what is delivered, unless ``--after`` is among the arguments.
+        """
         process = children.start(
-            [COMMAND, "daemon", *arguments],
+            [COMMAND, "daemon", *(() if "--after" in arguments else ("--after", "delete")), *arguments],
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

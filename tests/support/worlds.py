@@ -79,8 +79,8 @@ class World:
         return self.start(sys.executable, "-c", program, *arguments)
 
     def daemon(self) -> subprocess.Popen[str]:
-        """Start the daemon, and wait for its first line: after this it handles signals."""
-        command = [TCC_UPLOAD, "daemon"]
+        """Start a daemon that removes what is delivered, and wait for its first line: after this it handles signals."""
+        command = [TCC_UPLOAD, "daemon", "--after", "delete"]
         process = children.start(command, env=self.environment, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None
         process.stderr.readline()

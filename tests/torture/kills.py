@@ -119,7 +119,8 @@ class KillWorld:
         self.books.expect(self._generation, mode)
         url = NOWHERE if mode == "down" else f"{self.server.url}/g{self._generation}"
         with (self.folder / "daemon.log").open("ab") as log:
-            daemon = children.start([sys.executable, "-c", DAEMON, "daemon"], env=self._environment(url), stderr=log)
+            command = [sys.executable, "-c", DAEMON, "daemon", "--after", "delete"]
+            daemon = children.start(command, env=self._environment(url), stderr=log)
         self._daemons.append(daemon)
         return daemon
 

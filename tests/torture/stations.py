@@ -67,7 +67,7 @@ class Station:
     @contextmanager
     def daemon(self, program: str = DAEMON, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """Run the daemon for the length of the block.  It must still run at the end, and exit with 0 on SIGTERM."""
-        process = self.start(program, "daemon", **environment)
+        process = self.start(program, "daemon", "--after", "delete", **environment)
         try:
             yield process
             assert process.poll() is None, self.log.read_text()

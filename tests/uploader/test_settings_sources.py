@@ -1,6 +1,7 @@
 """Every setting: argument, else environment, else TOML file, else default."""
 
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ BASES = ["http://localhost:1", "http://localhost:2"]
             ["/v1/t", "/v1/e", "/v1/a"],
         ),
         ("in_flight", "in_flight = 3", {"TCC_IN_FLIGHT": "4"}, {"in_flight": 5}, [3, 4, 5]),
-        ("after", 'after = "keep"', {}, {"after": "delete"}, ["keep", "keep", "delete"]),
+        ("keep_for", 'after = "keep"', {}, {"after": "delete"}, [inf, inf, 0.0]),
         ("base_url", f"base_url = '{BASES[0]}'", {"TCC_BASE_URL": BASES[1]}, {}, [*BASES, BASES[1]]),
         (
             "allowed_origins",
@@ -67,7 +68,7 @@ def test_the_defaults() -> None:
     """Nothing said: the user's folders, 32 in flight, delivered segments are removed."""
     settings = load({"XDG_STATE_HOME": "/x"})
     assert (settings.spools, settings.state_dir) == ((Path("/x/tcc/spool"),), Path("/x/tcc/state") / HOST)
-    assert (settings.in_flight, settings.after, settings.api_keys) == (32, "delete", ())
+    assert (settings.in_flight, settings.keep_for, settings.api_keys) == (32, 86_400.0, ())
 
 
 def test_keys_come_from_file_and_environment_the_default_first(tmp_path: Path) -> None:

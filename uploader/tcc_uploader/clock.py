@@ -1,9 +1,14 @@
 """Time and random numbers, passed as an argument to all code that depends on them, so that tests can set them."""
 
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
+
+_UNITS: Final = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+"""Seconds, by the letter behind a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +18,11 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
+
+
+def seconds_in(text: str) -> float:
+    """Return the seconds of a time like 30m, 24h, 7d or 4w.  Raises ValueError for another text."""
+    found = re.fullmatch(rf"(\d{{1,4}})([{''.join(_UNITS)}])", text)
+    if found is None:
+        raise ValueError("give a number of minutes, hours, days or weeks: 30m, 24h, 7d, 4w")
+    return int(found[1]) * _UNITS[found[2]]

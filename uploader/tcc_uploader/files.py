@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,11 @@ def sync_folder(path: Path) -> None:
         _fsync(folder)
     finally:
         os.close(folder)
+
+
+def free_bytes(folder: Path | str) -> int:
+    """Return how many bytes of the folder's disk this user may still fill.  Raises OSError."""
+    return shutil.disk_usage(folder).free
 
 
 def try_lock(descriptor: int) -> bool:

@@ -4,8 +4,9 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,13 +23,15 @@ from tcc_schemas.endpoints import (
 )
 from tcc_schemas.faults import fault_text
 
+from .clock import seconds_in
+
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
 
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock")
 """What a target's folder may hold; so no target may be named like one of these."""
 
-After = Literal["delete", "keep"]
+KEEP_A_DAY: Final = "keep 24h"
 
 
 class SettingsError(ValueError):
@@ -47,7 +50,7 @@ class TomlFile(BaseModel):
     allow_origins: list[str] = []
     allow_paths: list[str] = []
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
-    after: After = "delete"
+    after: str = KEEP_A_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,8 @@ class Settings:
     allowed_origins: frozenset[str] = frozenset()
     allowed_paths: frozenset[str] = PATHS
     in_flight: int = DEFAULT_IN_FLIGHT
-    after: After = "delete"
+    keep_for: float = 24 * 3600.0
+    """Seconds for which a daemon keeps delivered segments; 0: it removes them at once, infinity: never."""
 
     @property
     def default_key(self) -> str | None:
@@ -93,7 +97,7 @@ def load(
     allow_origins: Sequence[str] = (),
     allow_paths: Sequence[str] = (),
     in_flight: int | None = None,
-    after: After | None = None,
+    after: str | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
     file = _settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
@@ -129,7 +133,7 @@ def load(
         allowed_origins=origins,
         allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
         in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
-        after=after or file.after,
+        keep_for=_keep_for(after or file.after),
     )
 
 
@@ -188,6 +192,16 @@ def _in_flight(argument: int | None, named: str) -> int:
     if not 1 <= number <= MAX_IN_FLIGHT:
         raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
     return number
+
+
+def _keep_for(after: str) -> float:
+    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`."""
+    if after in ("delete", "keep"):
+        return 0.0 if after == "delete" else inf
+    try:
+        return seconds_in(after.removeprefix("keep ")) if after.startswith("keep ") else seconds_in("")
+    except ValueError as error:
+        raise SettingsError(f"--after {after!r} must be 'delete', 'keep' or 'keep' with a time: {error}") from error
 
 
 def _paths(names: Iterable[str]) -> frozenset[str]:

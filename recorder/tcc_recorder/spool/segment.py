@@ -126,8 +126,8 @@ def close_quietly(descriptor: int) -> None:
 class Segment:
     """A segment that this process writes.  Its methods may raise OSError.  The caller holds the writer's mutex."""
 
-    def __init__(self, directory: str, file_mode: int, durability: str) -> None:
-        """Create the file, lock it and write its header line."""
+    def __init__(self, directory: str, file_mode: int, durability: str, max_bytes: int) -> None:
+        """Create the file, lock it and write its header line; ``max_bytes`` is the most that the spool may hold."""
         self.id = new_id().replace("-", "")
         self.tally = Tally()
         self.size = 0
@@ -142,9 +142,8 @@ class Segment:
         status = _fstat(self._descriptor)
         self._identity = (status.st_ino, status.st_dev)
         try:
-            self.append(
-                encode("segment", self.id, _header(self.id, durability, status.st_ino), at=now()), is_record=False
-            )
+            header = _header(self.id, durability, max_bytes, status.st_ino)
+            self.append(encode("segment", self.id, header, at=now()), is_record=False)
         except OSError:
             with suppress(OSError):
                 _unlink(self.path)  # it holds no record; leave no empty files on a full disk
@@ -245,7 +244,7 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def _header(segment_id: str, durability: str, inode: int) -> bytes:
+def _header(segment_id: str, durability: str, max_bytes: int, inode: int) -> bytes:
     name, numbers = _process(os.getpid())
     return orjson.dumps(
         {
@@ -258,6 +257,7 @@ def _header(segment_id: str, durability: str, inode: int) -> bytes:
             "inode": inode,
             "sdk_version": __version__,
             "durability": durability,
+            "max_bytes": max_bytes,
         }
     )
 

@@ -21,6 +21,9 @@ from .segment import Segment, SegmentLostError
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 """A segment that reaches this size is sealed."""
+_PART_OF_BUDGET: Final = 8
+"""Of a small spool, a segment is sealed at this part of its budget: an uploader removes only whole segments."""
+_LEAST_BYTES: Final = 64 * 1024
 
 Position = tuple[Segment, int]
 """Where a record is: its segment, and its number there (from 1)."""
@@ -42,6 +45,7 @@ class SpoolWriter:
         self._clock = clock
         self._directory = config.spool_dir
         self._power = config.durability == "power"
+        self._segment_bytes = min(SEGMENT_BYTES, max(_LEAST_BYTES, config.max_bytes // _PART_OF_BUDGET))
         self.keeps_journal = config.journal
         self._unended_journal = unended_journal
         self._budget = Budget(config.spool_dir, config.max_bytes)
@@ -86,7 +90,7 @@ class SpoolWriter:
                 for line in lines:
                     segment = self._segment_for(len(line))
                     segment.append(line, is_record=False)
-                    if segment.size >= SEGMENT_BYTES:
+                    if segment.size >= self._segment_bytes:
                         self._rotate(segment)
             except OSError as error:
                 self._keep_error("a journal line can't be written", error)
@@ -139,7 +143,7 @@ class SpoolWriter:
                     position = self._write(line)
                     if done is not None:
                         done()
-                    if position[0].size >= SEGMENT_BYTES:
+                    if position[0].size >= self._segment_bytes:
                         self._rotate(position[0])
                     return position
                 finally:
@@ -182,7 +186,7 @@ class SpoolWriter:
         directory = files.prepare_directory(self._directory)
         self._budget.expire()
         self._budget.take(size)
-        segment = Segment(self._directory, directory.file_mode, self._config.durability)
+        segment = Segment(self._directory, directory.file_mode, self._config.durability, self._config.max_bytes)
         self._durability.changed((*directory.made_in, self._directory))
         return segment
 

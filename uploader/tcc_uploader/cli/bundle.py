@@ -1,8 +1,7 @@
 """``tcc-upload bundle``: pack spools into one file, to be carried to another machine."""
 
-import re
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from tcc_uploader.bundle.filter import STATUSES, Filter
 from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
+from tcc_uploader.clock import seconds_in
 from tcc_uploader.files import new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.model.ledger import LedgerError
@@ -30,16 +30,14 @@ from .terminal import fail, note
 from .text import plural, unreadable_lines
 
 _STDOUT: Final = Path("-")
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
     """Return the moment that ``--since`` names, in UTC, as ISO-8601; anything else is a usage error."""
     if value is None:
         return None
-    ago = re.fullmatch(rf"(\d{{1,4}})([{''.join(_UNITS)}])", value)
-    if ago:
-        return (datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})).isoformat()
+    with suppress(ValueError):
+        return (datetime.now(UTC) - timedelta(seconds=seconds_in(value))).isoformat()
     try:
         return datetime.fromisoformat(value).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):

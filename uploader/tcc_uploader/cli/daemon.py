@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any, get_args
+from typing import Any
 
 import click
 
@@ -12,7 +12,7 @@ from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError, Lost
 from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
-from tcc_uploader.settings import After, Settings
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import watched_alone
 
@@ -24,7 +24,11 @@ _log = logging.getLogger(__name__)
 
 @click.command("daemon")
 @with_options(SPOOLS, *SENDING_OPTIONS)
-@click.option("--after", type=click.Choice(get_args(After)), help="What to do with delivered segments [delete].")
+@click.option(
+    "--after",
+    metavar="delete|keep|'keep 24h'",
+    help="What to do with delivered segments; kept for a time, they go sooner if room is needed [keep 24h].",
+)
 def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
     on_signals(sys.exit)  # nothing is in flight yet
@@ -48,9 +52,8 @@ def _watch(settings: Settings) -> None:
     with working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
-        removes = settings.after == "delete"
         letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
-        with Engine(settings, ledger, letters, sources, removes=removes, on_step=status.update) as engine:
+        with Engine(settings, ledger, letters, sources, keep_for=settings.keep_for, on_step=status.update) as engine:
             on_signals(engine.stop)
             engine.run_for_ever()
             status.write(engine)

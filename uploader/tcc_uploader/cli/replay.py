@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def replay_command(
     is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
     with ending(settings), watched_alone(sources.spools if remove else ()):
         bar = not as_json
-        result = deliver_once(settings, sources, timeout=timeout, bar=bar, is_gone=is_gone, removes=remove)
+        result = deliver_once(
+            settings, sources, timeout=timeout, bar=bar, is_gone=is_gone, keep_for=0.0 if remove else inf
+        )
     if as_json:
         say_json(_result_json(result))
     else:

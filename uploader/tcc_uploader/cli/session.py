@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from math import inf
 
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
@@ -93,11 +94,11 @@ def deliver_once(
     timeout: float,
     bar: bool,
     is_gone: Callable[[Segment], bool] = writer_is_gone,
-    removes: bool = False,
+    keep_for: float = inf,
 ) -> ReplayResult:
     """Deliver the records of ``sources``, and the letters that were requeued.
 
-    With ``removes``, finished segments are removed.
+    ``keep_for`` is the number of seconds for which finished segments stay: infinity by default.
     ``timeout`` is the number of seconds without progress after which it gives up; ``is_gone`` decides whether the
     process that wrote a segment has died: then its journaled runs are recovered.
     """
@@ -110,7 +111,9 @@ def deliver_once(
             status.update(engine)
 
         try:
-            with Engine(settings, ledger, letters, sources, is_gone=is_gone, removes=removes, on_step=update) as engine:
+            with Engine(
+                settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, on_step=update
+            ) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout)
                 status.write(engine)

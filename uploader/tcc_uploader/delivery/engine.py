@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Final, Self
 
@@ -66,17 +67,21 @@ class Engine:
         *,
         clock: Clock | None = None,
         limits: Limits | None = None,
-        removes: bool = False,
+        keep_for: float = inf,
         is_gone: Callable[[Segment], bool] = writer_is_gone,
         on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
-        """Make an engine.  ``is_gone`` tells whether a segment's writer is gone; ``on_step`` is called in each turn."""
+        """Make an engine.
+
+        ``keep_for`` is the number of seconds for which delivered segments stay; ``is_gone`` tells whether a segment's
+        writer is gone; ``on_step`` is called in each turn.
+        """
         self.settings = settings
         self.clock = clock or Clock()
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
         self.watcher: Watcher | None = None
-        self.intake = Intake(ledger, sources, removes=removes)
+        self.intake = Intake(ledger, sources, self.clock, keep_for=keep_for)
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
@@ -118,7 +123,7 @@ class Engine:
             now = self.clock.monotonic()
             if now >= tick:
                 tick = now + self._limits.tick
-                if self.watcher.check():
+                if self.watcher.check() or self.intake.kept.needs_room:
                     self._rescan = now
                 self.settlement.ledger.keep()
                 self._take_requests()

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, count
+from math import inf
 from pathlib import Path
 
+from tcc_uploader.clock import Clock
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
@@ -15,15 +17,18 @@ from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as
 from tcc_uploader.spool.segment import Found, Segment
 
+from .kept_segments import KeptSegments
+
 _log = logging.getLogger(__name__)
 
 
 class Intake:
     """All sources of records: the files of spools, files given by path, and segments in archive sources."""
 
-    def __init__(self, ledger: Ledger, sources: Sources, *, removes: bool) -> None:
+    def __init__(self, ledger: Ledger, sources: Sources, clock: Clock, *, keep_for: float) -> None:
+        """``keep_for``: seconds for which delivered segments stay; 0: none, infinity: for ever."""
         self.sources = sources
-        self.removes = removes
+        self.removes = keep_for < inf
         self.unreadable: dict[Path, str] = {}
         """The files and spools that can't be read, each with the reason."""
         self.scans = 0
@@ -42,6 +47,7 @@ class Intake:
         """The sum of the counts of all finished files, removed or kept."""
         self._finished_damage = 0
         self._done = Done()
+        self.kept = KeptSegments(keep_for, clock)
         self._newer: set[Path] = set()
         """Files that only a newer version can read."""
         self._empty: list[Path] = []
@@ -102,6 +108,7 @@ class Intake:
     def scan(self) -> None:
         """List all files; queue those that are new or have grown, oldest first."""
         self.scans += 1
+        self.kept.fresh = 0
         gone = {*self._by_path, *self._done.files}
         self._empty.clear()
         self._scanned.clear()
@@ -164,35 +171,43 @@ class Intake:
 
     @contextmanager
     def removing(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
-        """Yield the segments that can't grow any more; remove their files when the block ends without error.
+        """Yield the segments that can't grow any more.  When the block ends without error, remove their files.
 
-        The block must commit them as finished.
+        Those that are kept go later.  The block must commit them as finished.
         """
         with removal.frozen(candidates) as frozen:
             yield frozen
             for segment in frozen:
-                try:
-                    removal.remove(segment.path)
-                except OSError as error:
-                    self._note_unreadable(segment.path, error)
-                    self.finish(segment)
-                else:
-                    self.forget(segment)
+                self.finish(segment)
+                self.kept.keep(segment)
+            self._remove_due()
 
     def sweep(self) -> None:
-        """Remove empty files that killed recorders left."""
+        """Remove empty files that killed recorders left, and kept segments that must go."""
         for path in self._empty:
             removal.remove_if_abandoned(path)
+        self._remove_due()
+
+    def _remove_due(self) -> None:
+        for seen, error in self.kept.remove_due():
+            if error is not None:
+                self._note_unreadable(Path(seen.file), error)
+            else:  # if another file has this name now, the next scan reads it
+                self._done.files.pop(seen.file, None)
 
     def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
+        size = 0  # in bytes, of all files
         for entry in listed_in(spool):
             if self._done.holds_sealed(entry):
                 gone.discard(entry.path)
+                size += self._done.files[entry.path][1]
             elif (seen := seen_as(entry)) is not None:
                 gone.discard(seen.file)
+                size += seen.size
                 if self._wants_reading(seen):
                     yield seen.file
+        self.kept.bytes_in[str(spool)] = size
 
     def _wants_reading(self, seen: Seen) -> bool:
         """Whether a scanned file is to be read: it is new, has grown, or has replaced another file."""
@@ -219,6 +234,7 @@ class Intake:
             before = segment.size
             found = reader.read_on(segment)
             self.bytes_read += segment.size - before
+            self.kept.fresh += segment.size - before
         except FileNotFoundError:
             if file in self._by_path:
                 self.forget(self._by_path[file])
@@ -253,12 +269,15 @@ class Intake:
             self._done.add(seen, sealed=False)
             return None
         row = self._ledger.segment(segment.id)
+        is_finished = row is not None and row.finished and not row.counts.pending and row.size == seen.size
         stays = segment.format is Format.PLAIN or not self.removes or (row is not None and row.damaged)
-        if row is not None and row.finished and not row.counts.pending and stays and row.size == seen.size:
+        if row is not None and is_finished and stays:
             self._finished += row.counts
             self._finished_damage += row.damaged + bool(row.torn)
             self._done.add(seen, sealed=row.sealed is not None)
             return None
+        if row is not None and is_finished:
+            segment.finished_at = row.last_commit
         self._take_up(segment)
         return segment
 

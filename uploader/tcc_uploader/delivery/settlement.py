@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tcc_schemas.lines import Line
@@ -119,13 +119,15 @@ class Settlement:
             where = f"{segment.path} line {letter.line}"
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
 
-    def commit(self, finished: Iterable[Segment] = ()) -> None:
+    def commit(self, finished: Collection[Segment] = ()) -> None:
         """Write the letters, then all changes to the ledger.  No record can be added to the ``finished`` segments.
 
         Raises OSError, :class:`LedgerError`; nothing is lost then, so call this again later.
         """
         self.write_letters()
         now = int(self.clock.wall())
+        for segment in finished:
+            segment.finished_at = segment.finished_at or now
         rows = {s.number: row_of(s, finished=False, now=now) for s in self.touched if s.counted_here}
         self.changes.segments = {**self.adopted, **rows}
         self.changes.segments |= {segment.number: row_of(segment, finished=True, now=now) for segment in finished}
@@ -179,5 +181,5 @@ def row_of(segment: Segment, *, finished: bool, now: int) -> SegmentRow:
         refused=seal.refused if seal else 0,
         sealed=seal.records if seal else None,
         skipped=segment.skipped,
-        last_commit=now,
+        last_commit=segment.finished_at or now,
     )

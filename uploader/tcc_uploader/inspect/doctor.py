@@ -4,7 +4,6 @@ Four sections: folders (spools and state), limits of the kernel, keys, servers. 
 """
 
 import os
-import shutil
 import socket
 import stat
 import threading
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Final, NamedTuple
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
 from tcc_uploader.delivery.routing import Router, Wish
-from tcc_uploader.files import try_lock
+from tcc_uploader.files import free_bytes, try_lock
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -54,7 +54,7 @@ class Finding(NamedTuple):
 def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     """Yield the findings, each as soon as it is made.  Raises :class:`LedgerError`."""
     for spool in settings.spools:
-        yield from _check_spool(spool, removes=settings.after == "delete")
+        yield from _check_spool(spool, removes=settings.keep_for < inf)
     yield from _check_state(settings.state_dir)
     yield from _check_inotify()
     yield from _check_keys(settings, ledger)
@@ -115,7 +115,7 @@ def _check_state(state: Path) -> Iterator[Finding]:
 
 
 def _free_space(folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free
+    free = free_bytes(folder)
     remedy = "make room: recorders refuse records on a full disk" if free < _MIN_FREE else ""
     return Finding("fail" if remedy else "ok", f"space on {folder}", f"{free // 1024**2:,} MiB free", remedy)
 

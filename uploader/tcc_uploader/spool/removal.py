@@ -9,6 +9,7 @@ from typing import Final
 
 from tcc_uploader.files import inode_of, opened, try_lock
 
+from .scan import Seen
 from .segment import Segment
 from .writer_lock import lock_proves
 
@@ -35,6 +36,18 @@ def writer_is_gone(segment: Segment) -> bool:
     """Whether a segment was read to the end, and its seal or lock proves that its writer adds nothing more."""
     with frozen([segment]) as gone:
         return bool(gone)
+
+
+def remove_unchanged(seen: Seen) -> bool:
+    """Remove a file that could not grow any more when it was seen; return False if it is another one now.
+
+    Raises OSError.
+    """
+    with opened(seen.file, seen.identity) as (_, status):
+        if status.st_size == seen.size:
+            remove(Path(seen.file))
+            return True
+    return False
 
 
 def remove_if_abandoned(path: Path) -> None:

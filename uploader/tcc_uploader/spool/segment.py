@@ -32,6 +32,7 @@ class Writer(NamedTuple):
     process: str
     sequence: int
     inode: int
+    max_bytes: int | None
 
 
 class Sealed(NamedTuple):
@@ -92,6 +93,10 @@ class Segment:
     stream: ByteStream | None = None
     """The source of the bytes, if they do not come from a file; it can be read only once."""
     seal: Sealed | None = None
+    max_bytes: int | None = None
+    """The most that its writer lets the spool hold, if its header tells."""
+    finished_at: int = 0
+    """When it was found to be settled and unable to grow, in whole seconds since 1970; 0: it was not yet."""
     damaged: int = 0
     skipped: int = 0
     """How many lines are of a kind that this version does not know, and are not to be delivered."""
@@ -211,6 +216,8 @@ def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | Non
     elif not (is_record or found.kind == "journal" or (found.kind == "segment" and found.number == 1)):
         segment.skipped += 1
     reader.note(found)
+    if reader.header is not None:
+        segment.max_bytes = reader.header.max_bytes
     segment.counts.records += is_record
     return found if is_record else None
 
@@ -221,4 +228,4 @@ def _header(body: bytes) -> Writer | None:
     except ValidationError:
         return None
     host, boot_id, process = map(sys.intern, (header.host, header.boot_id, header.process))
-    return Writer(host, boot_id, process, header.sequence, header.inode)
+    return Writer(host, boot_id, process, header.sequence, header.inode, header.max_bytes)

@@ -1,0 +1,60 @@
+"""Removes finished segments when ``retention`` says so: at once, or after a while in their spools."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from math import inf
+
+from tcc_uploader.clock import Clock
+from tcc_uploader.files import free_bytes
+from tcc_uploader.spool import removal
+from tcc_uploader.spool.scan import Seen
+from tcc_uploader.spool.segment import Segment
+
+from .retention import Retention
+
+
+class KeptSegments:
+    """The finished segments of all spools that are still there, and are to be removed."""
+
+    def __init__(self, seconds: float, clock: Clock) -> None:
+        """``seconds`` is how long a segment stays."""
+        self.bytes_in: Counter[str] = Counter()
+        """By spool: what its files held at the last scan, without those that were removed since."""
+        self.fresh = 0
+        """Bytes read since the last scan."""
+        self._spools: defaultdict[str, Retention] = defaultdict(lambda: Retention(seconds))
+        self._clock = clock
+        self._stays = seconds > 0
+
+    def keep(self, segment: Segment) -> None:
+        """Keep a finished segment as long as it may stay.  One with a dropped record is the first to go, at once."""
+        since = segment.finished_at if self._stays and not segment.counts.dropped else -inf
+        seen = Seen(segment.file, segment.identity, segment.size)
+        self._spools[str(segment.path.parent)].keep(seen, since, segment.max_bytes)
+
+    @property
+    def needs_room(self) -> bool:
+        """Whether so much is fresh that kept segments may be in a recorder's way: a scan is needed."""
+        return any(kept and self.fresh > kept.budget // 16 for kept in self._spools.values())
+
+    def remove_due(self) -> Iterator[tuple[Seen, OSError | None]]:
+        """Remove the segments that must go now; yield each, with the error if it can't be removed."""
+        for spool, retention in self._spools.items():
+            for seen in retention.take_due(self._clock.wall(), self.bytes_in[spool], _free(spool)) if retention else ():
+                self.bytes_in[spool] -= seen.size
+                try:
+                    removal.remove_unchanged(seen)
+                except FileNotFoundError:
+                    yield seen, None
+                except OSError as error:
+                    yield seen, error
+                else:
+                    yield seen, None
+
+
+def _free(spool: str) -> int:
+    """Return how many bytes are free; 0 if the spool can't be looked at: then what is kept there is tried to remove."""
+    try:
+        return free_bytes(spool)
+    except OSError:
+        return 0

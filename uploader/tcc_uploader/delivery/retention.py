@@ -1,0 +1,69 @@
+"""Which delivered segments stay for a while, for people to look at, and which must go, oldest first.  Pure."""
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from tcc_uploader.spool.scan import Seen
+
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""The most bytes of delivered segments that stay in one spool."""
+MIN_FREE: Final = 64 * 1024 * 1024
+"""Bytes of free disk below which recorders refuse records (``tcc_recorder/spool/budget.py``)."""
+DEFAULT_BUDGET: Final = 1024**3
+"""The most bytes that a spool may hold, if its segments don't tell."""
+
+
+class _Kept(NamedTuple):
+    since: float
+    seen: Seen
+    max_bytes: int
+
+
+@dataclass(slots=True)
+class Retention:
+    """The delivered segments that stay in one spool for ``seconds``.
+
+    They are the first to go when room is needed: recorders must never refuse a record because of them.
+    """
+
+    seconds: float
+    bytes: int = 0
+    """What they hold together."""
+    _kept: list[_Kept] = field(default_factory=list)
+    """A heap; the oldest is the first."""
+    _budgets: Counter[int] = field(default_factory=Counter)
+    """The budgets that their headers tell, and how many tell each."""
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @property
+    def budget(self) -> int:
+        """How many bytes the spool may hold: the least that a header tells."""
+        return min(self._budgets, default=DEFAULT_BUDGET)
+
+    def keep(self, seen: Seen, since: float, max_bytes: int | None) -> None:
+        """Keep a file that was finished at ``since`` (seconds since 1970)."""
+        budget = max_bytes or DEFAULT_BUDGET
+        heapq.heappush(self._kept, _Kept(since, seen, budget))
+        self._budgets[budget] += 1
+        self.bytes += seen.size
+
+    def take_due(self, now: float, in_spool: int, free: int) -> list[Seen]:
+        """Take the files that must go ``now``, of a spool with ``in_spool`` bytes on a disk with ``free`` ones."""
+        due = []
+        while self._kept and self._is_due(self._kept[0], now, in_spool, free):
+            _, seen, budget = heapq.heappop(self._kept)
+            self._budgets[budget] -= 1
+            self._budgets += Counter()  # drops what none tells any more
+            self.bytes -= seen.size
+            in_spool -= seen.size
+            free += seen.size
+            due.append(seen)
+        return due
+
+    def _is_due(self, oldest: _Kept, now: float, in_spool: int, free: int) -> bool:
+        too_many = self.bytes > min(MOST_BYTES, self.budget // 4)
+        return now - oldest.since >= self.seconds or too_many or in_spool > self.budget * 3 // 4 or free < MIN_FREE
