@@ -28,7 +28,8 @@ from .clock import seconds_in
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
 
-TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock")
+BUNDLED_FILE: Final = "bundled.json"
+TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
 
 KEEP_A_DAY: Final = "keep 24h"

@@ -1,5 +1,11 @@
 """What was delivered from here is not sent again from elsewhere."""
 
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from support import children
 from support.faults import FaultServer, Reply, SegmentFile, always
 from support.shell import Shell
 
@@ -31,6 +37,85 @@ def test_remove_takes_out_what_was_left_out_too(shell: Shell, server: FaultServe
     assert "removed 2 of 2 segments" in shell.printed
     assert not list(shell.spool.iterdir())
     shell.run("verify")
+
+
+def test_an_open_segment_is_carried_away_once_at_each_size(shell: Shell) -> None:
+    """A cron job beside a quiet agent: what an earlier bundle holds is left out until a record is added."""
+    with open_segment(shell) as (agent, record):
+        record("r1")
+        assert bundled(shell, 1) == "1 segment, 1 record"
+        assert bundled(shell, 2) == "0 segments, 0 records"
+        assert "1 open segment left out: nothing was added since an earlier bundle" in shell.printed
+        assert bundled(shell, 3, "--all") == "1 segment, 1 record"
+        record("r2")
+        assert bundled(shell, 4) == "1 segment, 2 records"
+        assert len(list(shell.spool.iterdir())) == 1
+        agent.kill()
+        agent.wait()
+        assert bundled(shell, 5) == "0 segments, 0 records"
+        assert not list(shell.spool.iterdir())
+    shell.run("verify", code=0)
+
+
+def test_a_copy_of_an_open_segment_is_not_taken_for_carried_away(shell: Shell, server: FaultServer) -> None:
+    """Without --remove each bundle holds everything: the first one may be lost, and nobody removed anything."""
+    SegmentFile("s").run("r1").write(shell.spool)
+    for name in ("a.zip", "b.zip"):
+        shell.run("bundle", "-o", shell.spool.parent / name)
+        assert f"{name}: 1 segment, 1 record" in shell.printed
+
+
+def test_what_was_carried_away_and_is_pending_here_is_in_its_bundle(shell: Shell, server: FaultServer) -> None:
+    """If the ledger knows the segment, it is not missing after its removal by a later bundle, but in the first one."""
+    server.behaviour = always(Reply(503))
+    with open_segment(shell) as (agent, record):
+        record("r1")
+        shell.run("replay", "--timeout", "0", code=75)
+        bundled(shell, 1)
+        agent.kill()
+        agent.wait()
+        bundled(shell, 2)
+    assert not list(shell.spool.iterdir())
+    shell.run("verify", code=65)
+    assert "1.zip" in shell.printed
+    assert "BROKEN" not in shell.printed
+
+
+def bundled(shell: Shell, number: int, *options: str) -> str:
+    """Carry the spool away in a bundle; return what it holds."""
+    shell.printed = ""
+    shell.run("bundle", "-o", shell.spool.parent / f"{number}.zip", "--remove", *options)
+    return ", ".join(shell.printed.partition(".zip: ")[2].split(", ")[:2])
+
+
+AGENT = """
+import sys, tcc_recorder
+for line in sys.stdin:
+    tcc_recorder.run(run_id=line.strip()).prompt("p").response("x").end()
+    print(flush=True)
+"""
+
+
+@contextmanager
+def open_segment(shell: Shell) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], None]]]:
+    """Run an agent in the block; yield it, and what makes it record a run."""
+    agent = children.start(
+        [sys.executable, "-c", AGENT], env=shell.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert agent.stdin is not None
+    assert agent.stdout is not None
+
+    def record(run_id: str) -> None:
+        assert agent.stdin is not None
+        assert agent.stdout is not None
+        agent.stdin.write(f"{run_id}\n")
+        agent.stdin.flush()
+        agent.stdout.readline()
+
+    try:
+        yield agent, record
+    finally:
+        children.kill(agent)
 
 
 def test_a_replay_removes_only_if_told_and_only_what_is_finished(shell: Shell, server: FaultServer) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -12,15 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from tcc_schemas.version import __version__
-from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
 from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, chunks_of
 from tcc_uploader.sources.walk import walk_archive
-from tcc_uploader.spool.format import sniff
 
 from .filter import Filter, excerpt
+from .leave_out import LeaveOut
 from .pack import packing
-from .snapshot import PlannedMember, Snapshot, Snapshots
+from .snapshot import PlannedMember, Snapshots
 
 _UNUSUAL: Final = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -33,35 +31,35 @@ class Plan(NamedTuple):
     """What goes into a bundle, and which files can't be read, and why."""
 
     members: list[PlannedMember]
-    finished: list[PlannedMember]
-    """What is left out, because the ledger says that it was delivered or given up."""
+    left_out: list[tuple[PlannedMember, str]]
+    """What is left out, with its place in an earlier bundle; without a place: it is finished."""
     manifest: Manifest
     damaged: int
     """Damaged lines, which are bundled as they are."""
     unreadable: dict[Path, str]
 
 
-def plan(snapshots: Snapshots, chosen: Filter, ledger: Ledger | None = None) -> Plan:
-    """Read all files, and decide what is bundled: without what is finished in ``ledger``, if one is given.
+def plan(snapshots: Snapshots, chosen: Filter, leave_out: LeaveOut | None = None) -> Plan:
+    """Read all files, and decide what is bundled: all, or all but what ``leave_out`` names.
 
     Raises :class:`BundleError` if a file can't be read any more, :class:`LedgerError`.
     """
     members: list[PlannedMember] = []
-    finished: list[PlannedMember] = []
+    left_out: list[tuple[PlannedMember, str]] = []
     names: set[str] = set()
     damaged = 0
     try:
         keep = chosen.predicate(snapshots.all) if chosen else None
         for snapshot in snapshots.all:
-            is_finished = ledger is not None and _is_finished(snapshot, ledger)
-            if keep is not None and not is_finished:
+            place = leave_out.place_of(snapshot) if leave_out else None
+            if keep is not None and place is None:
                 member = excerpt(snapshot, keep)
             else:
                 segment, entry = snapshot.examine()
                 damaged += segment.damaged + segment.cut
                 member = PlannedMember(snapshot.path, entry, partial(snapshot.chunks, entry.bytes))
-            if is_finished:
-                finished.append(member)
+            if place is not None:
+                left_out.append((member, place))
                 continue
             if member.entry.bytes and (keep is None or member.entry.records):
                 name = _unused(member.entry.name, names)
@@ -75,7 +73,7 @@ def plan(snapshots: Snapshots, chosen: Filter, ledger: Ledger | None = None) -> 
         segments=[member.entry for member in members],
         selection=chosen or None,
     )
-    return Plan(members, finished, manifest, damaged, snapshots.unreadable)
+    return Plan(members, left_out, manifest, damaged, snapshots.unreadable)
 
 
 def write(made: Plan, ending: str, descriptor: int) -> int:
@@ -117,14 +115,6 @@ def read_back(path: Path, manifest: Manifest) -> None:
         raise BundleError(f"{path} can't be read back ({error}): nothing was removed") from error
     if found != expected:
         raise BundleError(f"{path} does not hold what was written to it: nothing was removed")
-
-
-def _is_finished(snapshot: Snapshot, ledger: Ledger) -> bool:
-    """Whether no record of a segment is pending, and nothing was added to it since."""
-    with closing(snapshot.chunks()) as chunks:
-        _, ident = sniff(next(chunks))
-    row = ledger.segment(ident)
-    return row is not None and row.finished and not row.counts.pending and row.size == snapshot.size
 
 
 def _verified(member: PlannedMember) -> Iterator[bytes]:

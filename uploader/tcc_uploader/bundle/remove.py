@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tcc_uploader.files import file_name
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import Changes
 from tcc_uploader.spool import removal
@@ -13,16 +12,16 @@ from tcc_uploader.spool.segment import Segment
 from .snapshot import PlannedMember, Snapshot
 
 
-def remove_bundled(members: Sequence[PlannedMember], bundle: Path | None, ledger: Ledger | None) -> dict[Path, str]:
-    """Remove the files of a complete bundle that can't grow any more; return which stay, and why.
+def remove_bundled(bundled: Sequence[tuple[PlannedMember, str]], ledger: Ledger | None) -> dict[Path, str]:
+    """Remove the files that bundles hold and that can't grow any more; return which stay, and why.
 
-    First the new path of known segments is committed to the ledger; without ``bundle`` they have none.  Raises
-    :class:`LedgerError` if that fails; the remaining files stay then.
+    Each comes with its place in a bundle; first that of known segments is committed to the ledger (a finished segment
+    has none).  Raises :class:`LedgerError` if that fails; the remaining files stay then.
     """
     staying: dict[Path, str] = {}
-    for start in range(0, len(members), removal.REMOVED_AT_ONCE):
-        candidates: dict[Segment, str] = {}  # with their names in the bundle
-        for path, bundled, _ in members[start : start + removal.REMOVED_AT_ONCE]:
+    for start in range(0, len(bundled), removal.REMOVED_AT_ONCE):
+        candidates: dict[Segment, str] = {}
+        for (path, entry, _), place in bundled[start : start + removal.REMOVED_AT_ONCE]:
             try:
                 segment, now = Snapshot(path).examine()
             except FileNotFoundError:
@@ -33,25 +32,25 @@ def remove_bundled(members: Sequence[PlannedMember], bundle: Path | None, ledger
             # runs without an end are in the bundle's journal lines, and are recovered where it is replayed
             if segment.format is not Format.SEGMENT:
                 staying[path] = "it is no segment of a recorder"
-            elif now.sha256 != bundled.sha256:
+            elif now.sha256 != entry.sha256:
                 staying[path] = "it has grown since"
             elif segment.damaged or segment.cut:
                 staying[path] = "it is damaged"
             else:
-                candidates[segment] = bundled.name
-        staying |= _remove(candidates, bundle, ledger)
+                candidates[segment] = place
+        staying |= _remove(candidates, ledger)
     return staying
 
 
-def _remove(candidates: dict[Segment, str], bundle: Path | None, ledger: Ledger | None) -> dict[Path, str]:
+def _remove(candidates: dict[Segment, str], ledger: Ledger | None) -> dict[Path, str]:
     """Remove those whose writers are surely gone; return which stay, and why."""
     with removal.frozen(candidates) as frozen:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(frozen)}
-        if ledger is not None and bundle is not None:
+        if ledger is not None:
             moved = {
-                row.number: row._replace(path=f"{file_name(bundle)}/{candidates[segment]}")
+                row.number: row._replace(path=candidates[segment])
                 for segment in frozen
-                if (row := ledger.segment(segment.id)) is not None
+                if candidates[segment] and (row := ledger.segment(segment.id)) is not None
             }
             ledger.commit(Changes(segments=moved))
         for segment in frozen:

@@ -12,11 +12,12 @@ from rich.filesize import decimal
 
 from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
 from tcc_uploader.bundle.filter import STATUSES, Filter
+from tcc_uploader.bundle.leave_out import BundledSegment, LeaveOut, note_bundled, read_bundled
 from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.clock import seconds_in
-from tcc_uploader.files import new_file
+from tcc_uploader.files import file_name, new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.settings import Settings
@@ -97,9 +98,10 @@ def bundle_command(
     on_signals(partial(sys.exit, Exit.PENDING))
     try:
         with ending(settings), watched_alone(settings.spools if remove else ()):
-            made = _make(settings, wanted, output, suffix, every=every)
+            bundled = {} if every else read_bundled(settings.state_dir)
+            made = _make(settings, wanted, output, suffix, None if every else bundled)
             if remove:
-                _remove(settings, made, output)
+                _remove(settings, made, output.resolve(), bundled)
     except BundleError as error:
         fail(str(error), Exit.PENDING)
     except OSError as error:
@@ -110,11 +112,13 @@ def bundle_command(
     sys.exit(exit_of_bundle(made))
 
 
-def _make(settings: Settings, wanted: Filter, output: Path, ending: str, *, every: bool) -> Plan:
-    """Write the bundle.  Raises :class:`BundleError`, OSError."""
+def _make(
+    settings: Settings, wanted: Filter, output: Path, ending: str, bundled: dict[str, BundledSegment] | None
+) -> Plan:
+    """Write the bundle; of everything, if ``bundled`` is None.  Raises :class:`BundleError`, OSError."""
     with Snapshots(settings.spools) as snapshots:
         with reading(settings) as ledger:
-            made = plan(snapshots, wanted, None if every else ledger)
+            made = plan(snapshots, wanted, None if bundled is None else LeaveOut(ledger, bundled))
         if output == _STDOUT:
             size = write(made, ending, sys.stdout.fileno())
         else:
@@ -122,22 +126,27 @@ def _make(settings: Settings, wanted: Filter, output: Path, ending: str, *, ever
                 size = write(made, ending, file.fileno())
     counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
     note(f"{output}: {counts}, {decimal(size)}")
-    if made.finished:
-        note(f"{plural(len(made.finished), 'delivered segment')} left out (--all takes them in)")
+    open_ones = sum(1 for _, place in made.left_out if place)
+    if finished := len(made.left_out) - open_ones:
+        note(f"{plural(finished, 'delivered segment')} left out (--all takes them in)")
+    if open_ones:
+        since = "nothing was added since an earlier bundle"
+        note(f"{plural(open_ones, 'open segment')} left out: {since} (--all takes them in)")
     return made
 
 
-def _remove(settings: Settings, made: Plan, output: Path) -> None:
+def _remove(settings: Settings, made: Plan, output: Path, bundled: dict[str, BundledSegment]) -> None:
     """Read the bundle back; then remove from the spools what is in it."""
     read_back(output, made.manifest)
     has_ledger = (settings.state_dir / FILE_NAME).exists()
     with working(settings) if has_ledger else nullcontext() as ledger:
         try:
-            staying = remove_bundled(made.members, output.resolve(), ledger)
-            staying |= remove_bundled(made.finished, None, ledger)
+            here = [(member, f"{file_name(output)}/{member.entry.name}") for member in made.members]
+            staying = remove_bundled([*here, *made.left_out], ledger)
         except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
-    all_files = len(made.members) + len(made.finished)
+    note_bundled(settings.state_dir, [member for member in made.members if member.path in staying], output, bundled)
+    all_files = len(made.members) + len(made.left_out)
     note(f"removed {all_files - len(staying):,} of {plural(all_files, 'segment')}")
     note(*(f"{path} stays: {why}" for path, why in staying.items()))
 

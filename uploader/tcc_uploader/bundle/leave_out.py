@@ -1,0 +1,69 @@
+"""What a bundle need not hold: what is finished, and what an earlier bundle holds as it is."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from tcc_uploader.files import file_name, make_durably, write_whole
+from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.settings import BUNDLED_FILE
+from tcc_uploader.spool.format import sniff
+
+from .snapshot import PlannedMember, Snapshot
+
+
+class BundledSegment(BaseModel):
+    """An unsealed segment that a bundle took away, but not its file, because its writer may add records."""
+
+    size: int
+    """Its bytes then."""
+    place: str
+    """The bundle's path, and the segment's name in it."""
+
+
+_MOST: Final = 10_000
+"""Segments that are remembered; one that is forgotten is bundled once more."""
+_FILE: Final = TypeAdapter(dict[str, BundledSegment])
+
+
+class LeaveOut(NamedTuple):
+    """Tells what to leave out, from the ledger and from what earlier bundles took away (by segment id)."""
+
+    ledger: Ledger
+    bundled: dict[str, BundledSegment]
+
+    def place_of(self, snapshot: Snapshot) -> str | None:
+        """Return where an earlier bundle has this very segment, ``""`` if it is finished; None: it must be bundled.
+
+        Raises OSError, :class:`LedgerError`.
+        """
+        with closing(snapshot.chunks()) as chunks:
+            _, ident = sniff(next(chunks))
+        row = self.ledger.segment(ident)
+        if row is not None and row.finished and not row.counts.pending and row.size == snapshot.size:
+            return ""
+        earlier = self.bundled.get(ident)
+        return earlier.place if earlier is not None and earlier.size == snapshot.size else None
+
+
+def read_bundled(state: Path) -> dict[str, BundledSegment]:
+    """Return what earlier bundles took away; nothing if that is not known any more: then it is bundled once more."""
+    try:
+        return _FILE.validate_json((state / BUNDLED_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return {}
+
+
+def note_bundled(state: Path, members: list[PlannedMember], bundle: Path, earlier: dict[str, BundledSegment]) -> None:
+    """Remember which unsealed segments a bundle took away whole, beside the ``earlier`` ones.  Raises OSError."""
+    fresh = {
+        entry.id: BundledSegment(size=entry.bytes + entry.torn, place=f"{file_name(bundle)}/{entry.name}")
+        for _, entry, _ in members
+        if not entry.sealed
+    }
+    if fresh:
+        make_durably(state)
+        newest = dict(list((earlier | fresh).items())[-_MOST:])
+        write_whole(state / BUNDLED_FILE, _FILE.dump_json(newest))
