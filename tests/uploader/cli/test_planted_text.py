@@ -20,6 +20,7 @@ COMMANDS = (
     ("status", "--json"),
     ("verify",),
     ("verify", "--json"),
+    ("drop", f"run{HOSTILE} {KEY}", f"id{HOSTILE} {KEY}", "url", "--yes"),
     ("dead", "list"),
     ("dead", "list", "--json"),
     ("dead", "show", "--all"),

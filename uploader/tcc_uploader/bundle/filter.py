@@ -37,9 +37,13 @@ class Filter(Selection):
         """Return the predicate of chosen records; ``snapshots`` are searched for their runs.  Raises OSError."""
         if not self.sessions and not self.statuses:
             return self._is_recent
-        lines = (line for snapshot in snapshots for _, line in _lines(snapshot))
-        runs = {line.run_id for line in lines if line.kind == "run" and self._chooses_run_in(line)}
+        runs = self.runs(snapshots)
         return lambda line: line.run_id in runs and self._is_recent(line)
+
+    def runs(self, snapshots: Iterable[Snapshot]) -> set[str]:
+        """Return the ids of the runs with one of the sessions and one of the statuses.  Raises OSError."""
+        lines = (line for snapshot in snapshots for _, line in _lines(snapshot))
+        return {line.id for line in lines if line.kind == "run" and self._chooses_run_in(line)}
 
     def _chooses_run_in(self, line: Line) -> bool:
         try:

@@ -21,6 +21,8 @@ class Exit(IntEnum):
     USAGE = 2
     DEAD_OR_DAMAGED = 65
     """Dead letters, or damage in a spool."""
+    NOTHING_FOUND = 66
+    """There is nothing of what the command was asked for."""
     BROKEN = 70
     """The counts do not add up: a bug of ours, or a ledger that somebody changed."""
     STATE_HELD = 73

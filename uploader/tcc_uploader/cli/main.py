@@ -8,7 +8,7 @@ import click
 
 from tcc_uploader.sinks import ShownFormatter
 
-from . import bundle, daemon, dead, doctor, replay, sandbox, status, verify
+from . import bundle, daemon, dead, doctor, drop, replay, sandbox, status, verify
 from .terminal import note, show_usage
 
 
@@ -21,6 +21,7 @@ from .terminal import note, show_usage
         status.status_command,
         verify.verify_command,
         dead.dead_command,
+        drop.drop_command,
         doctor.doctor_command,
         sandbox.sandbox_command,
     ],

@@ -139,6 +139,15 @@ class Backlog:
         self.settlement.dead_letter(segment, line, cause)
         self.release_feedback(_run_of(segment, line))
 
+    def withdraw(self, segment: Segment, number: int) -> None:
+        """Settle a pending record of ``segment`` as dropped, wherever it waits; ``number`` is its line's."""
+        for waiting in self.waiting_for_run.values():
+            waiting[:] = [it for it in waiting if it[1][:2] != (segment.handle, number)]
+        for queue in self.queues.values():
+            if (location := queue.withdraw(segment.handle, number)) is not None:
+                self.release_feedback(location.run)
+        self.settlement.settle(segment, number, Decision.DROPPED)
+
     def release_feedback(self, fingerprint: int) -> None:
         """Queue the feedback that waited for the run with this fingerprint (0: no run)."""
         for destination, location in self.waiting_for_run.pop(fingerprint, ()):

@@ -51,6 +51,14 @@ class CompactQueue:
             self._head = 0
         return location
 
+    def remove(self, handle: int, line: int) -> Location | None:
+        """Remove and return the location of this line; None if it is not there.  Reads the whole queue."""
+        handles, lines = self._columns[:2]
+        for at in range(self._head, len(handles)):
+            if handles[at] == handle and lines[at] == line:
+                return Location(*(column.pop(at) for column in self._columns))
+        return None
+
     def holds_run(self, fingerprint: int) -> bool:
         """Whether a run with this fingerprint is in the queue."""
         try:

@@ -10,7 +10,7 @@ from tcc_uploader.transport.answers import Answer
 
 from .compact_queue import CompactQueue, Location
 from .health import Health, Pause
-from .record import History, Record
+from .record import History, Record, RecordEvent
 from .routing import Route
 
 _AT_ONCE: Final = 64
@@ -94,6 +94,20 @@ class DestinationQueue:
                 break
             size -= taken[-1][0].size
         return taken
+
+    def withdraw(self, handle: int, line: int) -> Location | None:
+        """Take out a record that is not to be sent, and return its location; None if it does not wait here."""
+        for at, retry in enumerate(self.postponed):
+            if retry.location[:2] == (handle, line):
+                del self.postponed[at]
+                heapq.heapify(self.postponed)
+                return retry.location
+        for at, (record, _) in enumerate(self.undecided):
+            if record.location[:2] == (handle, line):
+                record.on(RecordEvent.WITHDRAWN)
+                del self.undecided[at]
+                return record.location
+        return self.queued.remove(handle, line)
 
     def next_due(self) -> float | None:
         """When :meth:`take` may return a record, if nothing else happens before; None: not until something happens."""

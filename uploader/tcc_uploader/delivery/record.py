@@ -52,6 +52,7 @@ class RecordEvent(Enum):
     ACCEPTED = auto()  # the server has the whole record
     REFUSED = auto()  # the server refused it, or every item of its batch that was sent
     SERVER_SUSPECTED = auto()  # so many records in a row were refused that the server seems to be at fault
+    WITHDRAWN = auto()  # an operator has dropped it
     DEAD = auto()  # it was refused for good: the server accepted others, or a one-shot run ends
 
 
@@ -74,6 +75,10 @@ TRANSITIONS: Final = {
     (State.IN_FLIGHT, RecordEvent.REFUSED): State.UNDECIDED,
     (State.UNDECIDED, RecordEvent.SERVER_SUSPECTED): State.POSTPONED,
     (State.UNDECIDED, RecordEvent.DEAD): State.SETTLED,
+    (State.QUEUED, RecordEvent.WITHDRAWN): State.SETTLED,
+    (State.POSTPONED, RecordEvent.WITHDRAWN): State.SETTLED,
+    (State.UNDECIDED, RecordEvent.WITHDRAWN): State.SETTLED,
+    (State.WAITING_FOR_RUN, RecordEvent.WITHDRAWN): State.SETTLED,
 }
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from tcc_schemas.faults import fault_text
 from tcc_uploader.dead.letters import letter_line, segment_of
-from tcc_uploader.model.fate import Counts, Place
+from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, invalid_key
-from tcc_uploader.model.letter import Letter, LetterRequest
-from tcc_uploader.model.rows import SegmentRow
+from tcc_uploader.model.letter import Letter, LetterRequest, PendingRecord
+from tcc_uploader.model.rows import LetterRow, SegmentRow
 
 from .backlog import Backlog
 from .settlement import Settlement, letter_row
@@ -72,17 +72,23 @@ class Requeue:
         place = Place(ledger.begin(letter.segment)[0], letter.line)
         key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
         changes.letters.append(letter_row(letter, key, place, "dead"))
+        self._count(letter.segment, letter.source, place.segment, Counts(dead=1))
+
+    def _count(self, segment_id: str, source: str, number: int, fate: Counts) -> None:
+        """Count one record of a segment whose file is not open here."""
+        row = self.settlement.ledger.segment(segment_id)
         if row is not None:
-            changes.adjustments.append((row.number, Counts(dead=1)))
+            self.settlement.changes.adjustments.append((number, fate))
             return
-        earlier = self.settlement.adopted.get(place.segment)
-        self.settlement.adopted[place.segment] = SegmentRow(
-            number=place.segment,
-            id=letter.segment,
-            path=letter.source,
+        earlier = self.settlement.adopted.get(number)
+        counts = (earlier.counts if earlier else Counts()) + Counts(records=1) + fate
+        self.settlement.adopted[number] = SegmentRow(
+            number=number,
+            id=segment_id,
+            path=source,
             size=0,
             finished=False,
-            counts=(earlier.counts if earlier else Counts()) + Counts(records=1, dead=1),
+            counts=counts,
             damaged=0,
             torn=0,
             refused=0,
@@ -94,9 +100,9 @@ class Requeue:
         waiting = self.settlement.letters.requests()
         if not waiting:
             return
-        for name, request in waiting.items():
-            if request != self.stuck.get(name):  # an operator may have replaced a request that is stuck
-                self._take(request)
+        for name, request in list(waiting.items()):
+            if request != self.stuck.get(name) and not self._take(request):  # an operator may have replaced a stuck one
+                del waiting[name]
         self.settlement.commit()
         self.send_requeued()
         for name, request in waiting.items():
@@ -123,19 +129,50 @@ class Requeue:
             self.backlog.intake.add(segment)
             self.backlog.enqueue(segment, letter_line(letter))
 
-    def _take(self, request: LetterRequest) -> None:
+    def _take(self, request: LetterRequest) -> bool:
+        """Carry out a request; return False if it must wait, because the server was asked to take the record."""
+        if request.pending is not None and self.settlement.ledger.letter(request.letter) is None:
+            return self._drop_pending(request.letter, request.pending)
         try:
             letter = self.settlement.letters.read(request.letter)
         except (OSError, ValueError) as error:
             _log.warning("there is no letter %s to %s: %s", request.letter, request.action, fault_text(error))
-            return
+            return True
         row = self.settlement.ledger.letter(letter.id)
         if row is None or row.fate != "dead":
-            return  # it was requeued before, or is already settled
+            return True  # it was requeued before, or is already settled
         if request.action == "drop":
             self.settlement.settle_letter(row, "dropped")
-            return
+            return True
         if request.letter_json is not None:
             self.settlement.letters.write(Letter.model_validate_json(request.letter_json))
         self.queued.discard(letter.id)
         self.settlement.settle_letter(row, "requeued")
+        return True
+
+    def _drop_pending(self, ident: str, record: PendingRecord) -> bool:
+        """Drop a record before it is sent: the ledger gets a letter's row for it, which has no letter.
+
+        Return False if it is in flight: the answer decides.
+        """
+        backlog, ledger = self.backlog, self.settlement.ledger
+        number, _ = ledger.begin(record.segment)
+        known = Known(record.digest, Place(number, record.line), record.hint)
+        if any(other.known == known for other in backlog.in_flight.by_key.under(record.key)):
+            return False
+        delivered = ledger.delivered([record.key]).get(record.key, ())
+        if backlog.judge_now(record.key, known, delivered) is not Decision.SEND:
+            _log.warning("line %d of %s is not pending any more: it is not dropped", record.line, record.source)
+            return True
+        row = LetterRow(
+            ident, record.key, record.digest, known.place, "dropped", "dropped before it was sent", record.hint
+        )
+        self.settlement.changes.letters.append(row)
+        segment, before = backlog.intake.counted(number), ledger.segment(record.segment)
+        if segment is not None:
+            if record.line <= segment.lines:  # else it is counted when it is read
+                backlog.withdraw(segment, record.line)
+        elif before is None or before.size >= record.end:
+            self._count(record.segment, record.source, number, Counts(dropped=1))
+        _log.info("line %d of %s is dropped: it is not sent", record.line, record.source)
+        return True

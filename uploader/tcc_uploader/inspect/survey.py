@@ -10,7 +10,7 @@ from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.delivery.routing import Router, Wish, wish_of
 from tcc_uploader.files import file_name
-from tcc_uploader.ledger.judge import judge_all, judge_invalid
+from tcc_uploader.ledger.judge import Judged, judge_all, judge_invalid
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import ByKey, dedupe_key
 from tcc_uploader.model.ledger import Ledger
@@ -66,6 +66,12 @@ class Survey(FileReport):
     pending: Counter[Wish] = field(default_factory=Counter)
     """Pending records by where they are to go."""
 
+    def note_pending(self, record: Judged) -> None:
+        """Take in a pending record."""
+        line = record.line
+        self.oldest_pending = min(self.oldest_pending or line.at, line.at)
+        self.pending[wish_of(line)] += 1
+
     def blocked(self, settings: Settings) -> dict[str, int]:
         """Return how many pending records can't be sent under these settings, by what is to be done about it."""
         router, found = Router(settings), Counter[str]()
@@ -102,7 +108,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
             result.damage += row.damaged + bool(row.torn)
         else:
             segment.number = row.number if row else 0
-            examine(segment, ledger, seen, result)
+            examine(segment, ledger, seen, result.note_pending)
             result.counts += segment.counts
             result.damage += segment.damage
 
@@ -111,10 +117,12 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     return result
 
 
-def examine(segment: Segment, ledger: Ledger, seen: ByKey[Known], result: Survey) -> list[Damage]:
+def examine(
+    segment: Segment, ledger: Ledger, seen: ByKey[Known], note_pending: Callable[[Judged], object]
+) -> list[Damage]:
     """Read a file to its end and count on ``segment`` how its records are settled; return its damaged lines.
 
-    ``seen`` are the keys of pending records met so far.  Raises OSError.
+    ``seen`` are the keys of pending records met so far; ``note_pending`` is called with each.  Raises OSError.
     """
     damage: list[Damage] = []
     while not segment.at_end:
@@ -124,15 +132,14 @@ def examine(segment: Segment, ledger: Ledger, seen: ByKey[Known], result: Survey
             decision = judge_invalid(ledger, segment.number, invalid)
             segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, key, record, judged in judge_all(ledger, segment.number, lines, seen):
-            if judged is not Decision.SEND:
-                segment.counts.add(judged)
-            elif not can_be_path(line.path or ""):
+        for judged in judge_all(ledger, segment.number, lines, seen):
+            if judged.decision is not Decision.SEND:
+                segment.counts.add(judged.decision)
+            elif not can_be_path(judged.line.path or ""):
                 segment.counts.add(Decision.DEAD)
             else:
-                seen.put(key, record.hint, record)
-                result.oldest_pending = min(result.oldest_pending or line.at, line.at)
-                result.pending[wish_of(line)] += 1
+                seen.put(judged.key, judged.known.hint, judged.known)
+                note_pending(judged)
     for run_id, run in segment.journal.open.items() if not segment.seal else ():
         _count_recovered(segment, run_id, Place(segment.number, run.place.number), ledger)
     return damage

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import orjson
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.faults import fault_text
@@ -63,12 +63,32 @@ class Letter(BaseModel):
         return base64.b64decode(self.body)
 
 
+class PendingRecord(BaseModel):
+    """A pending record that an operator wants to drop: where it stands, and what the ledger would store of it."""
+
+    segment: str
+    source: str
+    """The path of the file that holds it."""
+    line: int
+    end: int
+    """Where its line ends in the file, in bytes."""
+    key: bytes
+    hint: int
+    digest: int
+
+    model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
+
+
 class LetterRequest(BaseModel):
-    """A request to send a letter again, or to drop it.  ``letter_json`` is the letter after the operator's edits."""
+    """A request to send a letter again, or to drop it.  ``letter_json`` is the letter after the operator's edits.
+
+    If ``pending`` is given, the record is to be dropped before it is sent, and there is no letter yet.
+    """
 
     action: Literal["requeue", "drop"]
     letter: str
     letter_json: str | None = None
+    pending: PendingRecord | None = None
 
     @field_validator("letter_json")
     @classmethod

@@ -1,0 +1,185 @@
+"""``tcc-upload drop``: what was recorded by mistake is never sent."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from support import children
+from support.faults import FaultServer, Reply, Request, SegmentFile, always, hold
+from support.rigging import Rig
+from support.shell import Shell
+from support.worlds import wait_until
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.inspect.pending import find_pending
+from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.model.letter import LetterRequest, letter_id
+
+SECRET = "sk-live-0123456789"  # noqa: S105 -- a made-up one
+
+
+def test_a_pending_run_is_not_sent_and_counts_as_dropped(shell: Shell, server: FaultServer) -> None:
+    """Before anything was read or after an outage: the rest is sent, the books add up, and the file goes."""
+    path = SegmentFile().run("r1", response=SECRET).run("r2").seal().write(shell.spool)
+    for attempt in range(2):
+        said = shell.run("drop", "r1", "--yes", code=66 if attempt else 0)
+        assert attempt or f"{path}: when 1 other record of it are settled" in said
+    shell.run("verify")
+    server.behaviour = always(Reply(503))
+    shell.run("replay", "--timeout", "0", code=75)
+    shell.run("verify")
+    server.behaviour = always(Reply())
+    shell.run("replay", "--remove")
+    assert server.ids[-1] == ["r2"]
+    assert not any(SECRET.encode() in request.body for request in server.requests)
+    assert not path.exists()
+    assert shell.json("verify")["totals"]["dropped"] == 1  # type: ignore[index]
+    assert not [file for file in shell.state.rglob("*") if file.is_file() and SECRET.encode() in file.read_bytes()]
+
+
+def test_a_run_that_waited_is_dropped_too(shell: Shell, server: FaultServer) -> None:
+    """What an earlier uploader has read and could not send is pending, and its segment's row counts it."""
+    SegmentFile().run("r1").seal().write(shell.spool)
+    server.behaviour = always(Reply(503))
+    shell.run("replay", "--timeout", "0", code=75)
+    sent = len(server.ids)
+    shell.run("drop", "r1", "--yes")
+    assert shell.json("status")["counts"]["dropped"] == 1  # type: ignore[index]
+    shell.run("replay", "--remove")
+    assert len(server.ids) == sent
+    assert not list(shell.spool.iterdir())
+    shell.run("verify")
+
+
+def test_a_running_daemon_drops_what_waits_and_does_not_keep_the_file(shell: Shell, server: FaultServer) -> None:
+    """Its destination is paused, and the file would be kept for a day: it goes at once when its rest is delivered."""
+    server.behaviour = always(Reply(401))
+    path = SegmentFile().run("r1", response=SECRET).run("r2").seal().write(shell.spool)
+    with shell.daemon("--after", "keep 24h"):
+        wait_until(lambda: bool(server.requests), "a request")
+        said = shell.run("drop", "r1", "--yes")
+        assert "handed to the running uploader" in said
+        wait_until(lambda: shell.json("status")["counts"]["dropped"] == 1, "the drop")  # type: ignore[index]
+        assert path.exists()
+    server.behaviour = always(Reply())
+    sent = len(server.ids)
+    with shell.daemon("--after", "keep 24h"):
+        wait_until(lambda: not path.exists(), "the removal")
+    assert server.ids[sent:] == [["r2"]]
+    shell.run("verify")
+
+
+def test_a_session_goes_with_all_that_belongs_to_its_runs(shell: Shell, server: FaultServer) -> None:
+    """Late steps and feedback, also those in other segments; runs of other sessions stay."""
+    SegmentFile("a").run("r1", session_id="s").run("r2", session_id="t").seal().write(shell.spool)
+    SegmentFile("b").feedback("r1").step("r1", "late").feedback("r2").seal().write(shell.spool)
+    shell.run("drop", "--session", "s", "--yes")
+    shell.run("replay")
+    assert sorted(server.ids) == [["r2"], ["r2"]]
+    assert shell.json("status")["counts"]["dropped"] == 3  # type: ignore[index]
+    shell.run("verify")
+
+
+def test_what_is_delivered_or_unknown_is_told(shell: Shell, server: FaultServer) -> None:
+    """Too late, or a wrong id: the command says so, changes nothing, and ends with 66."""
+    SegmentFile().run("r1").seal().write(shell.spool)
+    shell.run("replay")
+    for ident in ("r1", "never"):
+        shell.run("drop", ident, "--yes", code=66)
+    assert "nothing of this is pending" in shell.printed
+    shell.run("drop", code=2)
+    shell.run("verify")
+
+
+AGENT = """
+import sys, tcc_recorder
+run = tcc_recorder.run(run_id="r1").prompt("p")
+run.step("s1").prompt("p").response("x").end()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_run_of_a_killed_agent_is_dropped_but_not_one_that_is_being_recorded(
+    shell: Shell, server: FaultServer
+) -> None:
+    """While it runs nobody knows what its records will be: 75.  After the kill it is not recovered, but dropped."""
+    environment = shell.environment | {"TCC_JOURNAL": "1"}
+    agent = children.start(
+        [sys.executable, "-c", AGENT], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert agent.stdout is not None
+    agent.stdout.readline()
+    shell.run("drop", "r1", "--yes", code=75)
+    assert "still being recorded: r1" in shell.printed
+    children.kill(agent)
+    shell.run("drop", "r1", "--yes")
+    shell.run("replay", "--remove")
+    assert not server.requests
+    assert shell.json("status")["counts"]["dropped"] == 1  # type: ignore[index]
+    assert not list(shell.spool.iterdir())
+    shell.run("verify")
+
+
+def drop(rig: Rig, run_id: str) -> None:
+    """Ask the engine to drop the pending records of a run."""
+    with SqliteLedger.reading(rig.state) as ledger:
+        for _, record in find_pending([rig.spool], ledger, {run_id}).records:
+            ident = letter_id(record.segment, record.line)
+            rig.folder.ask(LetterRequest(action="drop", letter=ident, pending=record))
+
+
+def against_one(request: Request) -> Reply:
+    """Refuse r1."""
+    return Reply(451) if request.ids == ["r1"] else Reply()
+
+
+@pytest.mark.parametrize(
+    "behaviour", [always(Reply(401)), always(Reply(503)), against_one], ids=["paused", "postponed", "undecided"]
+)
+def test_wherever_a_record_waits_it_is_taken_out(rig: Rig, server: FaultServer, behaviour: object) -> None:
+    """Nothing of it is sent after the request, no destination waits for it, and its file goes."""
+    server.behaviour = behaviour  # type: ignore[assignment]
+    segment = SegmentFile().run("r1")
+    segment.write(rig.spool)
+    asked, sent = False, 0
+
+    def tell(engine: Engine) -> bool:
+        nonlocal asked, sent
+        if rig.time.now > 1_050 and not asked:
+            drop(rig, "r1")
+            asked = True
+        if asked and rig.counts().dropped and server.behaviour is behaviour:
+            sent = len(server.ids)
+            server.behaviour = always(Reply())
+            SegmentFile("later").run("r2").seal().write(rig.spool)
+        return asked and server.behaviour is not behaviour and rig.time.now > 3_000
+
+    engine = rig.daemon(tell)
+    assert server.ids[sent:] == [["r2"]]
+    assert engine.backlog.waiting == 0
+    assert rig.counts().dropped == 1
+    assert not list(rig.spool.iterdir())
+
+
+def test_what_the_server_was_asked_to_take_is_not_dropped(rig: Rig, server: FaultServer) -> None:
+    """A request in flight is not undone: its answer decides, and what the operator asked for is answered by the log."""
+    path = SegmentFile().run("r1").seal().write(rig.spool)
+    answered = threading.Event()
+    server.behaviour = always(hold(answered, Reply()))
+    asked = False
+
+    def tell(engine: Engine) -> bool:
+        nonlocal asked
+        if engine.in_flight and not asked:
+            asked = True
+            drop(rig, "r1")
+            rig.time.now += 5.0  # the next turn takes the request
+        elif asked:
+            answered.set()
+        return not path.exists() and not rig.folder.requests()
+
+    rig.daemon(tell)
+    assert server.ids == [["r1"]]
+    assert (rig.counts().delivered, rig.counts().dropped) == (1, 0)
