@@ -71,10 +71,19 @@ def test_a_record_s_url_is_refused_unless_its_origin_is_official_or_configured(u
     assert Router(SETTINGS).route(Wish(CUSTOM, url, None)).blocked == "refused origin"
 
 
+@pytest.mark.parametrize("path", ["/admin/v1/projects/delete", "", "/", "/v1/custom/x", "/v1/customs", "/v1/feedback"])
+def test_a_record_s_url_must_end_with_its_path(path: str) -> None:
+    """A record aims our key at no other path of an allowed server; its query counts for nothing."""
+    router = Router(replace(SETTINGS, allowed_origins=frozenset({"http://localhost:8000"})))
+    for origin in ("https://api.thecontext.company", "http://localhost:8000"):
+        for query in ("", "?/v1/custom", "#/v1/custom"):
+            assert router.route(Wish(CUSTOM, origin + path + query, None)).blocked == "refused path"
+
+
 def test_a_record_s_url_is_taken_where_its_origin_is_allowed() -> None:
     """Official, or named by the operator."""
     router = Router(replace(SETTINGS, allowed_origins=frozenset({"http://localhost:8000"})))
-    for url in ("https://dev.thecontext.company/v1/custom", "http://localhost:8000/hooks/x%20y"):
+    for url in ("https://dev.thecontext.company/v1/custom", "http://localhost:8000/hooks/x%20y/v1/custom"):
         assert router.route(Wish(CUSTOM, url, None)).destination.url == url
 
 

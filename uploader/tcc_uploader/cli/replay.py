@@ -39,6 +39,7 @@ from .text import capped, plural, result_hints, told, unreadable_lines
     help="Fail for pending records, dead letters and damage (pending, the default), for the last two (dead), or never.",
 )
 @click.option("--remove", is_flag=True, help="Remove segments that are delivered, as the daemon does.")
+@click.option("--give-up", is_flag=True, help="Make dead letters of what the server still refuses at the end.")
 @click.option("--summary", type=click.Path(path_type=Path), help="Append the result to this file as Markdown.")
 def replay_command(
     *,
@@ -49,8 +50,9 @@ def replay_command(
     assume_dead: bool,
     fail_on: FailOn,
     remove: bool,
+    give_up: bool,
     summary: Path | None,
-    **options: Any,
+    **more: Any,
 ) -> None:
     """Deliver the records in the default spool, or in PATHS; then end.
 
@@ -59,18 +61,16 @@ def replay_command(
     letters or damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed;
     2 usage.
     """
-    if dry_run and (summary or remove or fail_on != "pending"):
-        raise click.UsageError("a --dry-run has no result for --summary, --fail-on or --remove: leave them out")
-    settings = settings_from(options)
+    if dry_run and (summary or remove or give_up or fail_on != "pending"):
+        raise click.UsageError("a --dry-run has no result: leave out --summary, --fail-on, --give-up and --remove")
+    settings = settings_from(more)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     if dry_run:
         sys.exit(_dry_run(settings, sources, as_json=as_json))
     is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
     with ending(settings), watched_alone(sources.spools if remove else ()):
-        bar = not as_json
-        result = deliver_once(
-            settings, sources, timeout=timeout, bar=bar, is_gone=is_gone, keep_for=0.0 if remove else inf
-        )
+        options: dict[str, Any] = {"is_gone": is_gone, "keep_for": 0.0 if remove else inf, "give_up": give_up}
+        result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, **options)
     if as_json:
         say_json(_result_json(result))
     else:

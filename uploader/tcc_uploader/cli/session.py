@@ -95,12 +95,13 @@ def deliver_once(
     bar: bool,
     is_gone: Callable[[Segment], bool] = writer_is_gone,
     keep_for: float = inf,
+    give_up: bool = False,
 ) -> ReplayResult:
     """Deliver the records of ``sources``, and the letters that were requeued.
 
     ``keep_for`` is the number of seconds for which finished segments stay: infinity by default.
     ``timeout`` is the number of seconds without progress after which it gives up; ``is_gone`` decides whether the
-    process that wrote a segment has died: then its journaled runs are recovered.
+    process that wrote a segment has died: then its journaled runs are recovered.  ``give_up``: see the engine.
     """
     stay_on_one_processor()
     with ending(settings, LedgerError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
@@ -115,7 +116,7 @@ def deliver_once(
                 settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, on_step=update
             ) as engine:
                 on_signals(engine.stop)
-                result = engine.run_once(timeout)
+                result = engine.run_once(timeout, give_up=give_up)
                 status.write(engine)
         except Damaged as error:
             quarantine_ledger(settings.state_dir)

@@ -51,6 +51,12 @@ class CompactQueue:
             self._head = 0
         return location
 
+    def pop(self) -> Location:
+        """Remove and return the last location.  Raises IndexError if the queue is empty."""
+        if len(self) == 0:
+            raise IndexError("the queue is empty")
+        return Location(*(column.pop() for column in self._columns))
+
     def remove(self, handle: int, line: int) -> Location | None:
         """Remove and return the location of this line; None if it is not there.  Reads the whole queue."""
         handles, lines = self._columns[:2]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.letters import Cause
@@ -19,6 +20,9 @@ from .in_flight import InFlight
 from .queue import DestinationQueue
 from .record import History, Record, RecordEvent
 from .settlement import Settlement
+from .strikes import ERRORS, REFUSALS
+
+_SERVER_ERROR: Final = 500
 
 
 @dataclass(slots=True, eq=False)
@@ -54,21 +58,23 @@ class Dispatcher:
         self.in_flight.remove(record, queue)
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
-        verdict, wait, remedy = classify(answer, datetime.fromtimestamp(wall, UTC))
+        verdict, wait, remedy, divisible = classify(answer, datetime.fromtimestamp(wall, UTC))
         if verdict is Verdict.DELIVERED:
             health.succeeded(now=now, wall=wall)
-            self._give_up(queue)
+            self._decide(queue)
             if before is not None and health.pause is None:
                 queue.retry_now()
             self._accepted(record)
         elif verdict is Verdict.RETRY:
             health.failed(answer.reason, wait, now=now, wall=wall, chance=self.clock.chance())
-            self._failed(record)
+            self._failed(record, answer)
         elif verdict is Verdict.PAUSE:
             health.needs_operator(answer.reason, remedy, now=now, wall=wall)
-            self._failed(record)
+            self._failed(record, answer)
+        elif verdict is Verdict.REFUSED_CONTENT:
+            self._refused_content(record, answer, divisible=divisible)
         else:
-            self._refused(record, answer, divisible=verdict is Verdict.REFUSED_DIVISIBLE)
+            self._refused(record, answer)
         if health.pause is not None and before is None:
             self._take_back()
         queue.log_change(before)
@@ -82,11 +88,20 @@ class Dispatcher:
                 self.take_answer(record, Answer(error=TimeoutError(f"no complete answer within {OVERDUE:.0f} s")))
         self.pool.nudge()
 
-    def give_up_undecided(self) -> None:
-        """At the end of a one-shot run: make dead letters of undecided records whose destination is not paused."""
+    def give_up_undecided(self, *, all_of_them: bool = False) -> None:
+        """At the end of a one-shot run: decide about the records that were refused for their content.
+
+        If the server took none, it may be at fault: they stay pending, and an operator is needed.  With
+        ``all_of_them`` every undecided record becomes a dead letter.
+        """
         for queue in self.backlog.queues.values():
-            if queue.health.pause is None:
+            if all_of_them:
                 self._give_up(queue)
+            elif queue.health.successes:
+                self._decide(queue)
+            elif queue.undecided and queue.health.pause is None:
+                reason, remedy = queue.undecided[-1].answer.reason, "this server refused everything: wrong key or URL?"
+                queue.health.needs_operator(reason, remedy, now=self.clock.monotonic(), wall=self.clock.wall())
 
     def _send(self, record: Record) -> None:
         """Pass a record, or the next item of its batch, to a sending thread."""
@@ -110,10 +125,16 @@ class Dispatcher:
             self.in_flight.remove(record, queue)
             self.backlog.postpone(record, RecordEvent.TAKEN_BACK, now)
 
-    def _failed(self, record: Record) -> None:
-        failures = record.history.failures + 1
-        record.history = record.history._replace(failures=failures)
-        due = self.clock.monotonic() + backoff(failures, self.clock.chance())
+    def _failed(self, record: Record, answer: Answer) -> None:
+        now, history = self.clock.monotonic(), record.history
+        failures, errors = history.failures + 1, history.errors
+        if answer.status is not None and answer.status >= _SERVER_ERROR:
+            errors = errors.struck(self.backlog.queues[record.destination].health.successes, now)
+            if errors.are_enough(ERRORS, now):
+                self._dead(record, answer)
+                return
+        record.history = history._replace(failures=failures, errors=errors)
+        due = now + backoff(failures, self.clock.chance())
         self.backlog.postpone(record, RecordEvent.FAILED, due)
 
     def _accepted(self, record: Record) -> None:
@@ -126,7 +147,19 @@ class Dispatcher:
         self.settlement.delivered(_item_key(item, record), _known(item, record))
         self._go_on(record, batch)
 
-    def _refused(self, record: Record, answer: Answer, *, divisible: bool) -> None:
+    def _refused(self, record: Record, answer: Answer) -> None:
+        """Handle a refusal that may be the record's fault or the server's: the record is tried again later."""
+        queue, now, before = self.backlog.queues[record.destination], self.clock.monotonic(), record.history.refusals
+        refusals = before.struck(queue.health.successes, now)
+        if refusals.are_enough(REFUSALS, now):
+            self._dead(record, answer)
+            return
+        record.history = record.history._replace(refusals=refusals, failures=record.history.failures + 1)
+        record.on(RecordEvent.REFUSED)
+        queue.leave_undecided(record, answer, now + backoff(record.history.failures, self.clock.chance()))
+        self._suspect(queue, answer, again=refusals is before)
+
+    def _refused_content(self, record: Record, answer: Answer, *, divisible: bool) -> None:
         batch = record.history.batch
         if batch is not None:
             batch.refused.append(batch.left.pop(0))
@@ -166,25 +199,36 @@ class Dispatcher:
             self._refused_whole(record, batch.answer)
 
     def _refused_whole(self, record: Record, answer: Answer) -> None:
-        """Handle the refusal of a whole record.  Whether the record or the server is at fault, later answers decide."""
+        """Handle the refusal of a whole record for its content.  At the next success it is dead."""
         queue, refused_at = self.backlog.queues[record.destination], record.history.refused_at
         if refused_at is not None and queue.health.successes > refused_at:
             self._dead(record, answer)  # refused twice, and the server accepted others in between
             return
         record.on(RecordEvent.REFUSED)
-        queue.undecided.append((record, answer))
-        now = self.clock.monotonic()
-        if not queue.health.refused(answer.reason, now=now, wall=self.clock.wall()):
+        queue.leave_undecided(record, answer)
+        self._suspect(queue, answer)
+
+    def _suspect(self, queue: DestinationQueue, answer: Answer, *, again: bool = False) -> None:
+        """Note a refusal.  If too many records were refused, nothing is decided about them: they are tried again."""
+        now, wall, untried = self.clock.monotonic(), self.clock.wall(), bool(queue.queued)
+        if not queue.health.refused(answer.reason, again=again, untried=untried, now=now, wall=wall):
             return
-        for undecided, _ in queue.undecided:
-            undecided.history = History(undecided.history.failures + 1, queue.health.successes)
-            self.backlog.postpone(undecided, RecordEvent.SERVER_SUSPECTED, now)
-        queue.undecided.clear()
+        for record, _ in queue.take_refused_for_content():
+            record.history = History(record.history.failures + 1, queue.health.successes)
+            self.backlog.postpone(record, RecordEvent.SERVER_SUSPECTED, now)
+
+    def _decide(self, queue: DestinationQueue) -> None:
+        """Make dead letters of the records that were refused for their content: the server took another one."""
+        for record, answer in queue.take_refused_for_content():
+            self._dead(record, answer)
 
     def _give_up(self, queue: DestinationQueue) -> None:
-        for record, answer in queue.undecided:
-            self._dead(record, answer)
-        queue.undecided.clear()
+        """Make dead letters of all undecided records of a queue."""
+        self._decide(queue)
+        undecided, queue.undecided = queue.undecided, []
+        for refused in undecided:
+            for record in self.backlog.in_hand(queue, [(refused.location, refused.history)]):
+                self._dead(record, refused.answer)
 
     def _dead(self, record: Record, answer: Answer) -> None:
         record.on(RecordEvent.DEAD)

@@ -143,8 +143,11 @@ class Engine:
             self._wait(min(tick, self._rescan))
         self._drain()
 
-    def run_once(self, timeout: float) -> ReplayResult:
-        """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`."""
+    def run_once(self, timeout: float, *, give_up: bool = False) -> ReplayResult:
+        """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`.
+
+        With ``give_up``, records of which is undecided whether they or the server are at fault become dead letters.
+        """
         self._requeue.reconcile()
         self._requeue.send_requeued()
         self._take_requests()
@@ -167,7 +170,7 @@ class Engine:
                 progress, since = self.settlement.settled, self.clock.monotonic()
             timed_out = not reads_on and self.clock.monotonic() - since >= timeout
         self._drain()
-        self.dispatcher.give_up_undecided()
+        self.dispatcher.give_up_undecided(all_of_them=give_up)
         self._requeue.adopt_orphans()
         self.committer.commit(self.intake.live if self.intake.removes else None)
         return self._result(timed_out=timed_out)
@@ -184,7 +187,7 @@ class Engine:
             unread=not intake.idle,
             unended=intake.unended,
             waiting=self.backlog.waiting,
-            paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if len(queue)],
+            paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if queue.holds_any],
             timed_out=timed_out,
             trouble=self.committer.trouble,
         )

@@ -8,7 +8,9 @@ MAX_BACKOFF: Final = 300.0  # seconds
 OPERATOR_PROBE: Final = 300.0
 """Seconds between probes of a destination that waits for an operator."""
 MAX_REFUSALS: Final = 20
-"""Refusals in a row after which the destination is suspected, not the records."""
+"""Records refused without a success after which the destination is suspected, not the records."""
+QUICK_PROBES: Final = 20
+"""Probes that follow each other without a delay when a destination is suspected: most records may be good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,15 @@ class Health:
     last_success: float | None = None
     refusals: int = 0
     """Records refused since the last success."""
+    quick_probes: int = 0
+    """How many probes without a delay are left."""
 
     def succeeded(self, *, now: float, wall: float) -> None:
         """Note a delivery: this ends a pause, but not one that the server asked for and that is not over yet."""
         self.successes += 1
         self.failures = 0
         self.refusals = 0
+        self.quick_probes = 0
         if not (self.pause and self.pause.asked and self.pause.is_before_probe(now)):
             self.pause = None
         self.last_success = wall
@@ -77,15 +82,23 @@ class Health:
         since = self.pause.since if self.pause and self.pause.needs_operator else wall
         self.pause = Pause(reason, since, now + OPERATOR_PROBE, remedy)
 
-    def refused(self, reason: str, *, now: float, wall: float) -> bool:
-        """Note a refused record.  Return whether the destination is suspected now, and so is paused."""
-        self.refusals += 1
+    def refused(self, reason: str, *, again: bool = False, untried: bool = False, now: float, wall: float) -> bool:
+        """Note a refused record.  Return whether the destination is suspected now, and so is paused.
+
+        ``again``: the record was refused before, since the last success.  ``untried``: others wait that were not sent
+        yet; so many of them are sent as probes without a delay.
+        """
+        self.refusals += not again
         before_probe = self.pause is not None and self.pause.is_before_probe(now)
         waits_for_operator = self.pause is not None and self.pause.needs_operator
         suspected = waits_for_operator or self.refusals >= MAX_REFUSALS
         if suspected and not (waits_for_operator and before_probe):
+            self.quick_probes = max(0, self.quick_probes - 1) if waits_for_operator else QUICK_PROBES
+            self.quick_probes *= untried
             remedy = f"{self.refusals} records in a row were refused: look at the server before the records"
             self.needs_operator(reason, remedy, now=now, wall=wall)
+            if self.quick_probes and self.pause is not None:
+                self.pause = replace(self.pause, next_probe=now)
         elif not suspected and not before_probe:
             self.pause = None  # a refusal that answers a probe ends the outage; one of an earlier request does not
         return suspected

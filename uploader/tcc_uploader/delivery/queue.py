@@ -2,7 +2,9 @@
 
 import heapq
 import logging
-from typing import Final, NamedTuple
+from functools import lru_cache
+from math import inf
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
@@ -15,7 +17,15 @@ from .routing import Route
 
 _AT_ONCE: Final = 64
 """The most records that are taken, and looked up in the ledger, together."""
+_SHORT: Final = 200
+"""Bytes of a refusal's text that are kept while a record is undecided."""
 _log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=64)
+def _one_of(answer: Answer) -> Answer:
+    """Return the same object for equal answers, to save memory."""
+    return answer
 
 
 class DestinationReport(BaseModel):
@@ -39,6 +49,17 @@ class _Postponed(NamedTuple):
     history: History
 
 
+class Undecided(NamedTuple):
+    """A refused record.  If it was refused for its content, ``record`` is there, and ``due`` is infinity."""
+
+    due: float
+    order: int
+    location: Location
+    history: History
+    answer: Answer
+    record: Record | None
+
+
 class DestinationQueue:
     """One destination's records.  Its containers are named after the states in :mod:`.record`.
 
@@ -52,8 +73,8 @@ class DestinationQueue:
         self.queued = CompactQueue()
         self.postponed: list[_Postponed] = []
         """A heap, by due time."""
-        self.undecided: list[tuple[Record, Answer]] = []
-        """Records refused since the last success; at the next success they become dead letters."""
+        self.undecided: list[Undecided] = []
+        """A heap, by due time.  At the next success those refused for their content become dead letters."""
         self.in_flight = 0
         """How many records are in flight to this destination."""
         self._order = 0
@@ -62,10 +83,30 @@ class DestinationQueue:
     def __len__(self) -> int:
         return len(self.queued) + len(self.postponed)
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether records wait here, also undecided ones."""
+        return bool(len(self) or self.undecided)
+
     def postpone(self, location: Location, history: History, due: float) -> None:
         """Queue a record to be sent again, but not before ``due``."""
         self._order += 1
         heapq.heappush(self.postponed, _Postponed(due, self._order, location, history))
+
+    def leave_undecided(self, record: Record, answer: Answer, due: float = inf) -> None:
+        """Set a refused record aside, to be tried again at ``due``; at infinity it is decided by other answers."""
+        self._order += 1
+        short = _one_of(answer._replace(text=answer.text[:_SHORT], date=None))  # there may be many
+        keeps = record if due == inf else None
+        heapq.heappush(self.undecided, Undecided(due, self._order, record.location, record.history, short, keeps))
+
+    def take_refused_for_content(self) -> list[tuple[Record, Answer]]:
+        """Take the undecided records that are decided by other answers, each with its own."""
+        taken = [(refused.record, refused.answer) for refused in self.undecided if refused.record is not None]
+        if taken:
+            self.undecided = [refused for refused in self.undecided if refused.record is None]
+            heapq.heapify(self.undecided)
+        return taken
 
     def retry_now(self) -> None:
         """Make the records that failed at most once due now, so that they are sent before later records."""
@@ -76,7 +117,7 @@ class DestinationQueue:
         """Take up to ``most`` records that may be sent, but no more once they have ``size`` bytes together.
 
         A paused destination gets one record at a time, as a probe: if possible one that did not fail before, because
-        a record that always fails must not prolong the pause.
+        a record that always fails must not prolong the pause.  The first probes of a suspected one take the newest.
         """
         pause = self.health.pause
         if pause is not None and (self.in_flight or pause.is_before_probe(now)):
@@ -84,16 +125,28 @@ class DestinationQueue:
         most = min(most, 1 if pause else _AT_ONCE)
         taken: list[tuple[Location, History]] = []
         while len(taken) < most and size > 0:
-            retry_is_due = bool(self.postponed) and self.postponed[0].due <= now
-            if self.queued and (pause is not None or not retry_is_due):
-                taken.append((self.queued.popleft(), History()))
-            elif retry_is_due:
-                retry = heapq.heappop(self.postponed)
-                taken.append((retry.location, retry.history))
+            retry = self._due_retry(now, any_undecided=pause is not None)
+            if self.queued and (pause is not None or retry is None):
+                newest = self.health.quick_probes > 0
+                taken.append((self.queued.pop() if newest else self.queued.popleft(), History()))
+            elif retry is not None:
+                found = heapq.heappop(retry)
+                taken.append((found.location, found.history))
             else:
                 break
             size -= taken[-1][0].size
         return taken
+
+    def _due_retry(self, now: float, *, any_undecided: bool) -> "list[Any] | None":
+        """Return the heap whose first record may be tried again now; None if there is none.
+
+        With ``any_undecided``, an undecided record need not be due.
+        """
+        if self.postponed and self.postponed[0].due <= now:
+            return self.postponed
+        if self.undecided and (self.undecided[0].due <= now or (any_undecided and self.undecided[0].due < inf)):
+            return self.undecided
+        return None
 
     def withdraw(self, handle: int, line: int) -> Location | None:
         """Take out a record that is not to be sent, and return its location; None if it does not wait here."""
@@ -102,31 +155,33 @@ class DestinationQueue:
                 del self.postponed[at]
                 heapq.heapify(self.postponed)
                 return retry.location
-        for at, (record, _) in enumerate(self.undecided):
-            if record.location[:2] == (handle, line):
-                record.on(RecordEvent.WITHDRAWN)
+        for at, refused in enumerate(self.undecided):
+            if refused.location[:2] == (handle, line):
+                if refused.record is not None:
+                    refused.record.on(RecordEvent.WITHDRAWN)
                 del self.undecided[at]
-                return record.location
+                heapq.heapify(self.undecided)
+                return refused.location
         return self.queued.remove(handle, line)
 
     def next_due(self) -> float | None:
         """When :meth:`take` may return a record, if nothing else happens before; None: not until something happens."""
         pause = self.health.pause
-        retry = self.postponed[0].due if self.postponed else None
+        retries = [heap[0].due for heap in (self.postponed, self.undecided) if heap and heap[0].due < inf]
         if pause is None:
-            return retry
+            return min(retries, default=None)
         if self.in_flight or pause.next_probe is None:
             return None
-        if self.queued:
+        if self.queued or (self.undecided and self.undecided[0].due < inf):
             return pause.next_probe
-        return None if retry is None else max(retry, pause.next_probe)
+        return max(min(retries), pause.next_probe) if retries else None
 
     def holds_run(self, fingerprint: int) -> bool:
         """Whether a run with this fingerprint waits for this destination."""
         return (
             self.queued.holds_run(fingerprint)
             or any(retry.location.run == fingerprint for retry in self.postponed)
-            or any(record.location.run == fingerprint for record, _ in self.undecided)
+            or any(refused.location.run == fingerprint for refused in self.undecided)
         )
 
     def log_change(self, before: Pause | None) -> None:
@@ -142,8 +197,9 @@ class DestinationQueue:
         """Return the destination's state.  ``epoch`` is the wall clock minus the monotonic clock, in seconds."""
         pause = self.health.pause
         refusals = ""
-        if self.undecided:  # they become dead letters at the next success
-            refusals = f"{len(self.undecided)} refused since the last success: {self.undecided[-1][1].reason}"
+        if self.undecided:
+            last = max(self.undecided, key=lambda refused: refused.order)
+            refusals = f"{len(self.undecided)} refused, by their fault or the server's: {last.answer.reason}"
         return DestinationReport(
             url=self.destination.url,
             key=self.destination.hint,

@@ -21,6 +21,7 @@ from tcc_uploader.spool.segment import Segment
 from .batch import BatchProgress
 from .compact_queue import Location
 from .routing import Destination
+from .strikes import Strikes
 
 
 class State(Enum):
@@ -50,10 +51,10 @@ class RecordEvent(Enum):
     FAILED = auto()  # the answer is an outage or a pause: it says nothing about the record
     NEXT_ITEM = auto()  # one item of its batch was answered, and another is sent
     ACCEPTED = auto()  # the server has the whole record
-    REFUSED = auto()  # the server refused it, or every item of its batch that was sent
+    REFUSED = auto()  # the server refused it, or an item of its batch; whose fault it is, other answers show
     SERVER_SUSPECTED = auto()  # so many records in a row were refused that the server seems to be at fault
     WITHDRAWN = auto()  # an operator has dropped it
-    DEAD = auto()  # it was refused for good: the server accepted others, or a one-shot run ends
+    DEAD = auto()  # it was refused for good: the server accepted others, or an operator gives it up
 
 
 TRANSITIONS: Final = {
@@ -66,6 +67,7 @@ TRANSITIONS: Final = {
     (State.IN_HAND, RecordEvent.CLAIMED_ELSEWHERE): State.POSTPONED,
     (State.IN_HAND, RecordEvent.KEY_IN_FLIGHT): State.POSTPONED,
     (State.IN_HAND, RecordEvent.KNOWN): State.SETTLED,
+    (State.IN_HAND, RecordEvent.DEAD): State.SETTLED,
     (State.IN_HAND, RecordEvent.SENT): State.IN_FLIGHT,
     (State.IN_FLIGHT, RecordEvent.TAKEN_BACK): State.POSTPONED,
     (State.IN_FLIGHT, RecordEvent.FAILED): State.POSTPONED,
@@ -73,6 +75,7 @@ TRANSITIONS: Final = {
     (State.IN_FLIGHT, RecordEvent.ACCEPTED): State.SETTLED,
     (State.IN_FLIGHT, RecordEvent.DEAD): State.SETTLED,
     (State.IN_FLIGHT, RecordEvent.REFUSED): State.UNDECIDED,
+    (State.UNDECIDED, RecordEvent.TAKEN): State.IN_HAND,
     (State.UNDECIDED, RecordEvent.SERVER_SUSPECTED): State.POSTPONED,
     (State.UNDECIDED, RecordEvent.DEAD): State.SETTLED,
     (State.QUEUED, RecordEvent.WITHDRAWN): State.SETTLED,
@@ -87,7 +90,11 @@ class History(NamedTuple):
 
     failures: int = 0
     refused_at: int | None = None
-    """``Health.successes`` of the destination when it last refused this record; None: it did not."""
+    """``Health.successes`` when the destination refused this record for its content; None: it did not."""
+    refusals: Strikes = Strikes()
+    """Refusals for which the record or the server may be at fault."""
+    errors: Strikes = Strikes()
+    """Answers 5xx."""
     batch: BatchProgress | None = None
     """The progress of a run that is sent item by item; None for other records."""
 

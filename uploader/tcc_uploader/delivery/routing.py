@@ -63,10 +63,14 @@ class Router:
         target = own_urls.get(path) or settings.base_url_for(key) + path
         if url is not None:
             trusted = self._trusted(url)
+            start = url[:200]
             if trusted is None:
-                start = url[:200]
                 remedy = f"a record asks for {start!r}, which nobody allowed: add --allow-origin if you trust it"
                 return Route(Destination(start, hint), key, "refused origin", remedy)
+            if not urlsplit(trusted).path.endswith(path):
+                # else a record could aim our key at any path of this server
+                remedy = f"a record for {path} asks for {start!r}: its URL must end with {path}"
+                return Route(Destination(start, hint), key, "refused path", remedy)
             target = trusted
         if path not in settings.allowed_paths:
             name = path.removeprefix("/v1/")

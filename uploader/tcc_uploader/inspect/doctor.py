@@ -205,10 +205,10 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
 
 
 def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
-    verdict, _, remedy = classify(answer, datetime.now(UTC))
+    verdict, _, remedy, _ = classify(answer, datetime.now(UTC))
     if verdict is Verdict.RETRY:
         return Finding("warn", f"server {url}", answer.reason, "records wait until it answers with success")
-    if verdict is Verdict.PAUSE and (api_key is not None or answer.error is not None):
+    if remedy and (api_key is not None or answer.error is not None):
         return Finding("fail", f"server {url}", answer.reason, remedy)
     # a server refuses an empty batch only after it has accepted the key
     return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))

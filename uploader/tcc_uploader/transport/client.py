@@ -13,7 +13,7 @@ import httpx
 
 from tcc_schemas.version import __version__
 
-from .answers import Answer
+from .answers import Answer, decoded
 
 ANSWER_TIMEOUT: Final = 60.0
 """Seconds after which the rest of an answer's body is not read."""
@@ -76,13 +76,7 @@ class Client:
             body = httpx.ByteStream(request.body)
             prepared = httpx.Request("POST", target.url, headers=headers, stream=body, extensions=_TIMEOUT)
             with closing(target.transport.handle_request(prepared)) as response:
-                return Answer(
-                    response.status_code,
-                    response.headers.get("Retry-After"),
-                    response.headers.get("Location"),
-                    response.headers.get("Date"),
-                    _first_bytes(response.iter_raw()),
-                )
+                return _answer(response)
         except Exception as error:  # noqa: BLE001 -- after any error, this attempt got no answer
             return Answer(error=error)
 
@@ -114,6 +108,21 @@ def proxy_for(url: str) -> str | None:
     if not proxy or proxy_bypass(parts.hostname or ""):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _answer(response: httpx.Response) -> Answer:
+    body, headers = _first_bytes(response.iter_raw()), response.headers
+    text = decoded(body, headers.get("Content-Encoding"))
+    return Answer(
+        response.status_code,
+        headers.get("Retry-After"),
+        headers.get("Location"),
+        headers.get("Date"),
+        body if text is None else text,
+        type=headers.get("Content-Type"),
+        garbled=text is None,
+        gateway="TCC-Gateway" in headers,
+    )
 
 
 def _first_bytes(chunks: Iterator[bytes]) -> bytes:
