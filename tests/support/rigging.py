@@ -111,6 +111,7 @@ class Rig:
         files: Sequence[Path] = (),
         archives: Sequence[ArchiveSource] = (),
         removes: bool = False,
+        give_up: bool = False,
         is_gone: Callable[[Segment], bool] = writer_is_gone,
         **more: Any,
     ) -> ReplayResult:
@@ -119,7 +120,7 @@ class Rig:
         keep_for = 0.0 if removes else inf
         options = {"files": files, "archives": archives, "keep_for": keep_for, "is_gone": is_gone}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
-            return engine.run_once(timeout)
+            return engine.run_once(timeout, give_up=give_up)
 
     def daemon(
         self,
@@ -203,8 +204,8 @@ class OpenLedger:
 def refused_record(rig: Rig, server: FaultServer) -> str:
     """Make one dead letter; return its id."""
     SegmentFile("refused").run("z").write(rig.spool)
-    server.behaviour = lambda _: Reply(451)
-    rig.once()
+    server.behaviour = lambda _: Reply(422)
+    rig.once(give_up=True)
     server.behaviour = lambda _: Reply()
     (letter,) = rig.letters()
     return letter.id

@@ -66,8 +66,9 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         ),
     ),
     6: Holding(
-        "A server that refuses good records for themselves (400, 413, 422) fewer than twenty times in a row, and then "
-        "takes one: the refused are dead letters, which `tcc-upload dead requeue` sends again.",
+        "A server that refuses good records for their content (400, 413, 415, 422) fewer than twenty times in a row, "
+        "and then takes one: the refused are dead letters, which `tcc-upload dead requeue` sends again. Other refusals "
+        "kill a record after five times over an hour, each with a success of another record since.",
         (
             "tests/uploader/delivery/test_delivery_outages.py",
             "tests/torture/test_full_state.py",

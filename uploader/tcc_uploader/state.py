@@ -5,11 +5,11 @@ A *target* is the server that a ledger speaks for.  Its folder has its ledger, d
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from .files import make_durably, try_lock
 from .settings import TARGET_FILES
@@ -70,22 +70,42 @@ def held(state: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def watched_alone(spools: Iterable[Path]) -> Iterator[None]:
-    """Hold the lock of every existing spool in the block: two daemons on one spool would send everything twice.
+class SpoolLocks:
+    """The locks of spools: two uploaders that watch one spool, or remove from it, would send everything twice.
 
-    Raises :class:`StateHeldError` if another daemon watches one of the spools.
+    Use it as ``with SpoolLocks() as locks``.
     """
-    with ExitStack() as stack:
-        for spool in spools:
-            try:
-                descriptor = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
-            except OSError:
-                continue  # missing or unreadable: the daemon's scan reports it
-            stack.callback(os.close, descriptor)
-            if not _lock_soon(descriptor):
-                raise StateHeldError(f"another daemon watches {spool}: stop it, or give this one its own spool")
-        yield
+
+    def __init__(self) -> None:
+        self._held: dict[Path, int] = {}
+        """The open folders, whose locks end when they are closed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for descriptor in self._held.values():
+            os.close(descriptor)
+
+    def take(self, spool: Path) -> None:
+        """Lock the spool that has this name now; do nothing if it is missing, or locked here.
+
+        Raises :class:`StateHeldError` if another uploader holds it.
+        """
+        try:
+            descriptor = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return  # missing or unreadable: the scan reports it
+        held = self._held.get(spool)
+        if held is not None and os.path.sameopenfile(held, descriptor):
+            os.close(descriptor)
+        elif _lock_soon(descriptor):
+            if held is not None:
+                os.close(held)  # that folder was removed
+            self._held[spool] = descriptor
+        else:
+            os.close(descriptor)
+            raise StateHeldError(f"another uploader watches {spool}: stop it, or give this one its own spool")
 
 
 def _lock_soon(descriptor: int) -> bool:

@@ -107,7 +107,7 @@ def test_a_watching_daemon_keeps_its_spool(shell: Shell, tmp_path: Path) -> None
         shell.run("bundle", "-o", tmp_path / "x.zip", "--remove", code=73)
         assert not (tmp_path / "x.zip").exists()
         shell.run("bundle", "-o", tmp_path / "x.zip")
-    assert "another daemon watches" in shell.printed
+    assert "another uploader watches" in shell.printed
 
 
 def test_the_ledger_knows_where_a_segment_lies_now(shell: Shell, server: FaultServer, tmp_path: Path) -> None:

@@ -33,6 +33,9 @@ def result_of(
         sent=Counts(),
         damage=0,
         newer=0,
+        interrupted=False,
+        bytes_read=0,
+        bytes_seen=0,
         unreadable=unreadable or {},
         problems=wrong or [],
         unread=False,
@@ -68,7 +71,7 @@ def test_dead_letters_fail_the_job_unless_nothing_does(shell: Shell, server: Fau
     """A dead letter is 65 with ``dead``, also beside records that are pending."""
     SegmentFile().run("r1").write(shell.spool)
     server.behaviour = always(Reply(422))
-    shell.run("replay", "--fail-on", "never")
+    shell.run("replay", "--give-up", "--fail-on", "never")
     SegmentFile().run("r2").write(shell.spool)
     server.behaviour = always(Reply(503))
     shell.run("replay", "--timeout", "0.3", "--fail-on", "dead", code=65)

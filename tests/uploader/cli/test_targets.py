@@ -36,7 +36,7 @@ def test_status_verify_and_dead_list_show_every_target_without_key_and_url(shell
     SegmentFile().run("r1").run("r2").seal().write(shell.spool)
     shell.run("replay")
     server.behaviour = always(Reply(451))
-    shell.run("replay", TCC_TARGET="other", code=65)
+    shell.run("replay", "--give-up", TCC_TARGET="other", code=65)
     found = targets(shell.json("status", **NOTHING_NAMED))
     assert {name: report["counts"]["dead"] for name, report in found.items()} == {"here": 0, "other": 2}
     assert found["here"]["counts"]["delivered"] == 2

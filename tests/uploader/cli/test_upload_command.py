@@ -58,7 +58,7 @@ def test_dead_letters_or_damage_exit_65(shell: Shell, server: FaultServer) -> No
     """What needs a look, and not a retry, is told by 65 and by how to list the letters."""
     path = SegmentFile().run("r1").write(shell.spool)
     server.behaviour = always(Reply(400))
-    shell.run("replay", code=65)
+    shell.run("replay", "--give-up", code=65)
     assert "tcc-upload dead list" in shell.printed
     server.behaviour = ok
     path.write_bytes(SegmentFile().run("r2").data + b"torn")

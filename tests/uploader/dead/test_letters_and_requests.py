@@ -63,7 +63,7 @@ def test_a_request_that_can_t_be_removed_keeps_no_later_one_from_being_carried_o
     """A letter that is refused again is sent again only if that is asked for once more; then it is dropped."""
     ident = refused_record(rig, server)
     server.clear()
-    server.behaviour = lambda request: Reply(451) if request.ids == ["z"] else Reply()
+    server.behaviour = lambda request: Reply(422) if request.ids == ["z"] else Reply()
     unlink = Path.unlink
 
     def refuse(path: Path, **options: bool) -> None:
@@ -95,9 +95,9 @@ def test_a_letter_that_is_refused_again_tells_of_the_file_it_came_from(rig: Rig,
     """Not of itself."""
     ident = refused_record(rig, server)
     (before,) = rig.letters()
-    server.behaviour = lambda _: Reply(451)
+    server.behaviour = lambda _: Reply(422)
     LetterFolder(rig.state).ask(LetterRequest(action="requeue", letter=ident))
-    rig.once()
+    rig.once(give_up=True)
     (after,) = rig.letters()
     assert after.source == before.source
     assert after.died_at > before.died_at
@@ -111,6 +111,6 @@ def test_a_request_whose_letter_is_none_is_left_alone(
     folder = rig.state / REQUESTS
     folder.mkdir()
     (folder / "x.json").write_text(f'{{"action":"requeue","letter":"{ident}","letter_json":"{{}}"}}')
-    assert rig.once().counts.dead == 1
+    assert rig.once(give_up=True).counts.dead == 1
     assert "x.json is not a valid request" in caplog.text
     assert [letter.id for letter in rig.letters()] == [ident]

@@ -222,7 +222,8 @@ def test_a_reset_after_the_commit_costs_one_more_receipt_and_no_more(rig: Rig, s
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
 
 
-OPERATOR = [Reply(401), Reply(403), Reply(404), Reply(405), Reply(407), Reply(301), Reply(304), redirect("/v1/custom")]
+GATEWAY = Reply(200, {"TCC-Gateway": "1"})
+OPERATOR = [*map(Reply, (401, 402, 407, 511, 301, 304)), GATEWAY, redirect("/v1/custom")]
 
 
 @pytest.mark.parametrize("answer", OPERATOR)

@@ -130,7 +130,7 @@ def test_every_claim_ends(rig: Rig, server: FaultServer, status: int) -> None:
     rig.once(in_flight=4)
     server.behaviour = always(Reply(status))
     SegmentFile("more").run("r4").write(rig.spool)
-    rig.once()
+    rig.once(give_up=True)
     assert not SharedLedger.claims
 
 

@@ -54,7 +54,7 @@ def test_a_refused_binary_body_becomes_a_letter_and_is_requeued_unchanged(shell:
     members = {"type": "application/x-protobuf", "encoding": "gzip", "base64": True}
     SegmentFile().record("otlp", "id-1", BINARY, path="/v1/traces", **members).seal().write(shell.spool)
     server.behaviour = always(Reply(451))
-    shell.run("replay", code=65)
+    shell.run("replay", "--give-up", code=65)
     shell.run("dead", "requeue", "--all", "--edit", code=2)
     assert "without --edit" in shell.printed
     server.behaviour = always(Reply())
@@ -84,7 +84,7 @@ def test_a_path_that_a_newer_version_knows_waits_until_it_is_allowed(shell: Shel
 def test_what_can_be_no_endpoint_is_a_dead_letter(rig: Rig, server: FaultServer, path: str) -> None:
     """It is never sent, whatever is allowed."""
     SegmentFile().record("post", "id-1", {}, path=path).run("r2").seal().write(rig.spool)
-    assert rig.once().counts.dead == 1
+    assert rig.once(give_up=True).counts.dead == 1
     assert [letter.reason for letter in rig.letters()] == ["refused_path"]
     assert server.ids == [["r2"]]
 

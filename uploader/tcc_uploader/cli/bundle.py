@@ -22,7 +22,7 @@ from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
-from tcc_uploader.state import watched_alone
+from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, settings_from, with_options
@@ -97,7 +97,9 @@ def bundle_command(
     settings = settings_from({"spools": spools, **options})
     on_signals(partial(sys.exit, Exit.PENDING))
     try:
-        with ending(settings), watched_alone(settings.spools if remove else ()):
+        with ending(settings), SpoolLocks() as locks:
+            for spool in settings.spools if remove else ():
+                locks.take(spool)
             bundled = {} if every else read_bundled(settings.state_dir)
             made = _make(settings, wanted, output, suffix, None if every else bundled)
             if remove:

@@ -1,7 +1,9 @@
 """``tcc-upload daemon``: watch spools, and deliver until a signal comes."""
 
 import logging
+import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -14,7 +16,7 @@ from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
-from tcc_uploader.state import watched_alone
+from tcc_uploader.state import SpoolLocks
 
 from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
 from .session import ending, on_signals, working
@@ -30,30 +32,67 @@ _log = logging.getLogger(__name__)
     help="What to do with delivered segments; kept for a time, they go sooner if room is needed [keep 24h].",
 )
 def daemon_command(**options: Any) -> None:
-    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT."""
+    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.  SIGHUP reads keys and settings again."""
     on_signals(sys.exit)  # nothing is in flight yet
     stay_on_one_processor()
     settings = settings_from(options)
-    with ending(settings, LedgerError), watched_alone(settings.spools):
+    reload = Reload()
+    with ending(settings, LedgerError):
         while True:
             try:
-                _watch(settings)
+                _watch(settings, reload)
             except Lost as error:
                 _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
             except Damaged as error:
                 _log.error("the ledger is damaged: %s", error)
                 quarantine_ledger(settings.state_dir)
             else:
-                return
+                if not reload.is_wanted:
+                    return
+                reload.is_wanted = False
+                settings = _reloaded(options, settings)
 
 
-def _watch(settings: Settings) -> None:
+class Reload:
+    """Whether SIGHUP came."""
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+
+    def on_hangup(self, stop: Callable[[], object]) -> None:
+        """Call ``stop`` when SIGHUP comes."""
+
+        def wanted(*_: object) -> None:
+            self.is_wanted = True
+            stop()
+
+        if sys.platform != "win32":
+            signal.signal(signal.SIGHUP, wanted)
+        if self.is_wanted:  # it came while the last one was obeyed
+            stop()
+
+
+def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
+    """Return the settings, read again; those of before if they can't be used."""
+    try:
+        return settings_from(options)
+    except click.UsageError as error:
+        _log.error("the settings can't be used, and stay as they were: %s", error.message)
+        return before
+
+
+def _watch(settings: Settings, reload: Reload) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with working(settings) as ledger:
+    with SpoolLocks() as locks, working(settings) as ledger:
+        for spool in settings.spools:
+            locks.take(spool)
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
         letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
-        with Engine(settings, ledger, letters, sources, keep_for=settings.keep_for, on_step=status.update) as engine:
+        with Engine(
+            settings, ledger, letters, sources, keep_for=settings.keep_for, locks=locks, on_step=status.update
+        ) as engine:
+            reload.on_hangup(engine.stop)
             on_signals(engine.stop)
             engine.run_for_ever()
             status.write(engine)

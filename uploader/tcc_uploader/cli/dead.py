@@ -79,7 +79,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
-    result = deliver_once(settings, Sources(), timeout=timeout, bar=True)
+    result = deliver_once(settings, Sources(), timeout=timeout, bar=True, give_up=True)
     say(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
     note(*result_hints(result, settings.state_dir))
     sys.exit(exit_of_replay(result))

@@ -39,6 +39,8 @@ def exit_of_replay(result: ReplayResult, fail_on: FailOn = "pending") -> Exit:
     ``fail_on`` says what of the records' results counts.  A ledger that can't be written is no record's result, and
     fails always.
     """
+    if result.interrupted:
+        return Exit.PENDING
     pending = result.counts.pending or result.waiting or result.unread or result.newer or result.unreadable
     if result.trouble or (pending and fail_on == "pending"):
         return Exit.OPERATOR_NEEDED if result.needs_operator else Exit.PENDING

@@ -18,7 +18,7 @@ from tcc_uploader.sources.given import Sources, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
-from tcc_uploader.state import watched_alone
+from tcc_uploader.state import SpoolLocks
 
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
@@ -68,8 +68,11 @@ def replay_command(
     if dry_run:
         sys.exit(_dry_run(settings, sources, as_json=as_json))
     is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
-    with ending(settings), watched_alone(sources.spools if remove else ()):
+    with ending(settings), SpoolLocks() as locks:
+        for spool in sources.spools if remove else ():
+            locks.take(spool)
         options: dict[str, Any] = {"is_gone": is_gone, "keep_for": 0.0 if remove else inf, "give_up": give_up}
+        options["locks"] = locks if remove else None
         result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, **options)
     if as_json:
         say_json(_result_json(result))

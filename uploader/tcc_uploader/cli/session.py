@@ -1,5 +1,6 @@
 """What several commands do: open the state and its ledger, deliver once, print notes, and end with an exit code."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -18,7 +19,7 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.state import OldLayoutError, StateHeldError, check_layout, held, last_change, targets_in
+from tcc_uploader.state import OldLayoutError, SpoolLocks, StateHeldError, check_layout, held, last_change, targets_in
 
 from .exit_codes import Exit
 from .progress import progress_bar
@@ -82,9 +83,16 @@ def reading(settings: Settings) -> Iterator[SqliteLedger]:
 
 
 def on_signals(stop: Callable[[], object]) -> None:
-    """Call ``stop`` on SIGTERM and SIGINT."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
+    """Call ``stop`` on SIGTERM and SIGINT.  The second one ends the process at once: it can be killed at any moment."""
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def first(*_: object) -> None:
+        for number in signals:
+            signal.signal(number, lambda *_: os._exit(Exit.PENDING))
+        stop()
+
+    for number in signals:
+        signal.signal(number, first)
 
 
 def deliver_once(
@@ -96,12 +104,14 @@ def deliver_once(
     is_gone: Callable[[Segment], bool] = writer_is_gone,
     keep_for: float = inf,
     give_up: bool = False,
+    locks: SpoolLocks | None = None,
 ) -> ReplayResult:
     """Deliver the records of ``sources``, and the letters that were requeued.
 
     ``keep_for`` is the number of seconds for which finished segments stay: infinity by default.
     ``timeout`` is the number of seconds without progress after which it gives up; ``is_gone`` decides whether the
-    process that wrote a segment has died: then its journaled runs are recovered.  ``give_up``: see the engine.
+    process that wrote a segment has died: then its journaled runs are recovered.
+    ``give_up`` and ``locks``: see the engine.
     """
     stay_on_one_processor()
     with ending(settings, LedgerError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
@@ -113,7 +123,7 @@ def deliver_once(
 
         try:
             with Engine(
-                settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, on_step=update
+                settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, locks=locks, on_step=update
             ) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout, give_up=give_up)

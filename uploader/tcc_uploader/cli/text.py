@@ -37,11 +37,16 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
         f"{plural(result.unended, 'journaled run')} without an end: still running, as far as is known here; "
         "if not, --assume-dead recovers what there is"
     )
+    interrupted = (
+        f"interrupted: {result.bytes_read:,} of {result.bytes_seen:,} bytes read, of the files found so far; "
+        "run it again, and it goes on"
+    )
     return [
         *(line for report in result.paused for line in destination_lines(report)),
         *unreadable_lines(result.unreadable),
         *capped(result.problems, str),
         *told(
+            (result.interrupted, interrupted),
             (result.unended, unended),
             (result.counts.dead, "dead letters: `tcc-upload dead list` says why"),
             (result.trouble, f"the ledger in {state} can't be written: {result.trouble}"),

@@ -17,6 +17,7 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.watch import Watcher
+from tcc_uploader.state import SpoolLocks
 from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.pool import Pool
 
@@ -45,8 +46,8 @@ class Limits:
     """Seconds between scans, which find files that no event reported."""
     tick: float = 1.0
     """Seconds between checks of the watcher, the ledger's file, the operator's requests and overdue answers."""
-    drain: float = 25.0
-    """Seconds to wait for answers at the end: less than the time that a container has to stop."""
+    drain: float = 6.0
+    """Seconds to wait for answers at the end: containers get 10 to stop.  What is not answered then is sent again."""
     read_ahead: int = 256
     """Reading pauses while this many records wait for destinations that are up."""
     uncommitted: int = 4096
@@ -68,20 +69,22 @@ class Engine:
         clock: Clock | None = None,
         limits: Limits | None = None,
         keep_for: float = inf,
+        locks: SpoolLocks | None = None,
         is_gone: Callable[[Segment], bool] = writer_is_gone,
         on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
         """Make an engine.
 
-        ``keep_for`` is the number of seconds for which delivered segments stay; ``is_gone`` tells whether a segment's
-        writer is gone; ``on_step`` is called in each turn.
+        ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each
+        spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone; ``on_step`` is called
+        in each turn.
         """
         self.settings = settings
         self.clock = clock or Clock()
         self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
         self.watcher: Watcher | None = None
-        self.intake = Intake(ledger, sources, self.clock, keep_for=keep_for)
+        self.intake = Intake(ledger, sources, self.clock, keep_for=keep_for, locks=locks)
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
@@ -189,6 +192,9 @@ class Engine:
             waiting=self.backlog.waiting,
             paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if queue.holds_any],
             timed_out=timed_out,
+            interrupted=self._stopping and not self._finished(),
+            bytes_read=intake.bytes_read,
+            bytes_seen=intake.bytes_seen,
             trouble=self.committer.trouble,
         )
 

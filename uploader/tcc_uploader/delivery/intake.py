@@ -16,6 +16,7 @@ from tcc_uploader.spool import reader, removal
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as
 from tcc_uploader.spool.segment import Found, Segment
+from tcc_uploader.state import SpoolLocks, StateHeldError
 
 from .kept_segments import KeptSegments
 
@@ -25,8 +26,10 @@ _log = logging.getLogger(__name__)
 class Intake:
     """All sources of records: the files of spools, files given by path, and segments in archive sources."""
 
-    def __init__(self, ledger: Ledger, sources: Sources, clock: Clock, *, keep_for: float) -> None:
-        """``keep_for``: seconds for which delivered segments stay; 0: none, infinity: for ever."""
+    def __init__(
+        self, ledger: Ledger, sources: Sources, clock: Clock, *, keep_for: float, locks: SpoolLocks | None = None
+    ) -> None:
+        """``keep_for``: seconds for which delivered segments stay.  With ``locks`` a spool is locked to be read."""
         self.sources = sources
         self.removes = keep_for < inf
         self.unreadable: dict[Path, str] = {}
@@ -38,6 +41,7 @@ class Intake:
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
         self.bytes_read = 0
         self._ledger = ledger
+        self._locks = locks
         self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk; None when all were read."""
         self._handles = count(1)
@@ -101,8 +105,8 @@ class Intake:
         return bool(self._hinted or self._scanned)
 
     def hint(self, path: Path) -> None:
-        """Note that a file may have grown; it is read before the others."""
-        if path.suffix == SUFFIX:
+        """Note that a file may have grown; it is read first."""
+        if path.suffix == SUFFIX and path.parent not in self.unreadable:
             self._hinted.setdefault(str(path))
 
     def scan(self) -> None:
@@ -115,8 +119,10 @@ class Intake:
         for spool in self.sources.spools:
             self.unreadable.pop(spool, None)
             try:
+                if self._locks is not None:
+                    self._locks.take(spool)
                 self._scanned.extend(sorted(self._files_to_read(spool, gone)))
-            except OSError as error:
+            except (OSError, StateHeldError) as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # this spool was not listed
         for file in map(str, self.sources.files):
@@ -286,7 +292,8 @@ class Intake:
         self._by_path[segment.file] = segment
         self.add(segment)
 
-    def _note_unreadable(self, path: Path, error: OSError) -> None:
+    def _note_unreadable(self, path: Path, error: Exception) -> None:
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
         if path not in self.unreadable:
-            _log.warning("can't read %s: %s", path, error.strerror or error)
-        self.unreadable[path] = error.strerror or str(error)
+            _log.warning("can't read %s: %s", path, why)
+        self.unreadable[path] = why

@@ -28,6 +28,11 @@ class ReplayResult:
     paused: list[DestinationReport]
     """The destinations for which records still wait."""
     timed_out: bool
+    interrupted: bool
+    """Whether a signal ended the run before it was finished."""
+    bytes_read: int
+    """Of the ``bytes_seen`` in the files that were found."""
+    bytes_seen: int
     trouble: str
     """Why the state could not be written; empty if it could be."""
 

@@ -177,7 +177,7 @@ def row_of(segment: Segment, *, finished: bool, now: int) -> SegmentRow:
         finished=finished,
         counts=segment.counts,
         damaged=segment.damaged + segment.cut,
-        torn=segment.torn,
+        torn=segment.torn if segment.at_end else 0,
         refused=seal.refused if seal else 0,
         sealed=seal.records if seal else None,
         skipped=segment.skipped,

@@ -157,8 +157,11 @@ class Segment:
 
     @property
     def damage(self) -> int:
-        """The number of damaged lines, plus one for a torn tail, plus one for a seal that does not match."""
-        return self.damaged + self.cut + bool(self.torn)
+        """The number of damaged lines, plus one for a torn tail, plus one for a seal that does not match.
+
+        What follows the last complete line is a torn tail only at the end of the file.
+        """
+        return self.damaged + self.cut + bool(self.at_end and self.torn)
 
 
 def feed(segment: Segment, data: bytes) -> list[Found]:

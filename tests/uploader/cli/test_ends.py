@@ -1,0 +1,120 @@
+"""How commands end: by a signal, by a second one, beside another uploader, with other settings."""
+
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from support import children
+from support.faults import KEY, FaultServer, Reply, SegmentFile, always, hold
+from support.shell import COMMAND, Shell
+from support.worlds import PATIENCE, wait_until
+
+
+def started(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command."""
+    return children.start(
+        [COMMAND, *arguments],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("command", "code"), [("daemon", 0), ("replay", 75)])
+def test_a_server_that_hangs_does_not_keep_a_command_from_ending(
+    shell: Shell, server: FaultServer, command: str, code: int, number: int
+) -> None:
+    """It ends by itself; the record whose answer did not come stays pending, and is sent again."""
+    SegmentFile().run("r1").seal().write(shell.spool)
+    server.behaviour = always(hold())
+    process = started(shell, command)
+    server.wait_for(lambda: bool(server.requests))
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, printed
+    assert ("interrupted: " in printed) == (command == "replay")
+    assert shell.json("status")["counts"]["pending"] == 1  # type: ignore[index]
+    server.behaviour = always(Reply())
+    shell.run("replay")
+    shell.run("verify")
+
+
+def test_a_second_ctrl_c_ends_at_once(shell: Shell, server: FaultServer) -> None:
+    """Nobody has to reach for kill -9, and nothing is lost by it."""
+    SegmentFile().run("r1").seal().write(shell.spool)
+    server.behaviour = always(hold())
+    process = started(shell, "replay")
+    server.wait_for(lambda: bool(server.requests))
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=0.5)  # it waits for the answer
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=PATIENCE) == 75
+    server.behaviour = always(Reply())
+    shell.run("replay")
+    shell.run("verify")
+
+
+def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, server: FaultServer) -> None:
+    """What it has not read yet is not torn: a job that was cancelled can be run again, and goes on."""
+    segment = SegmentFile()
+    for number in range(300):
+        segment.run(f"r{number}", response="x" * 9_000)
+    segment.seal().write(shell.spool)
+    served = 0
+
+    def slow(_: object) -> object:
+        nonlocal served
+        served += 1
+        return Reply() if served < 20 else hold()
+
+    server.behaviour = slow  # type: ignore[assignment]
+    process = started(shell, "replay", "--in-flight", "1")
+    server.wait_for(lambda: len(server.requests) >= 20)
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 75, printed
+    assert "interrupted: " in printed
+    assert "damaged" not in printed
+    assert "run it again" in printed
+    shell.run("verify")
+    assert "damage" not in shell.run("status")
+    server.behaviour = always(Reply())
+    assert shell.json("replay")["delivered"] == 300
+
+
+def test_two_daemons_on_a_spool_that_comes_later_do_not_share_it(shell: Shell, server: FaultServer) -> None:
+    """Whichever locks the new spool delivers it; the other says who has it, and takes over when that one ends."""
+    with shell.daemon(TCC_TARGET="one") as first, shell.daemon(TCC_TARGET="two"):
+        for name in ("a", "b"):
+            SegmentFile(name).run(name).seal().write(shell.spool)
+        server.wait_for(lambda: len(server.requests) >= 2)
+        wait_until(lambda: not list(shell.spool.iterdir()), "the removals")
+        shutil.rmtree(shell.spool)
+        SegmentFile("c").run("c").seal().write(shell.spool)
+        server.wait_for(lambda: ["c"] in server.ids)
+        assert sorted(server.ids) == [["a"], ["b"], ["c"]]
+        assert first.poll() is None
+    assert "another uploader watches" in shell.printed
+
+
+def test_a_daemon_reads_its_keys_again_when_it_is_told(shell: Shell, server: FaultServer) -> None:
+    """SIGHUP: a new key in the key file is used, without a restart; a file that can't be used changes nothing."""
+    keys = shell.spool.parent / "keys"
+    keys.write_text("tcc_revoked")
+    server.behaviour = lambda request: Reply(200 if request.key == KEY else 401)
+    del shell.environment["TCC_API_KEY"]
+    SegmentFile().run("r1").seal().write(shell.spool)
+    with shell.daemon("--api-key-file", str(keys)) as process:
+        server.wait_for(lambda: bool(server.requests))
+        keys.write_bytes(b"\xff\xfe")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "stay as they were" in process.stdout.readline(), "the refusal")  # type: ignore[union-attr]
+        keys.write_text(KEY)
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not list(shell.spool.iterdir()), "the delivery")
+    assert server.requests[-1].key == KEY
