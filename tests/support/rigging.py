@@ -76,17 +76,17 @@ class Inbox:
 
 
 class Rig:
-    """Runs the engine on a spool and a server."""
+    """Runs the engine on a spool and a server; ``target`` is the name of the server's folder in the state directory."""
 
-    def __init__(self, folder: Path, server: FaultServer) -> None:
+    def __init__(self, folder: Path, server: FaultServer, target: str = "") -> None:
         self.server = server
         self.spool = folder / "spool"
-        self.state = folder / "state"
+        self.state = folder / "state" / target
         self.folder = LetterFolder(self.state)
         self.form = SqliteLedger
         """The form of the ledger."""
         self.time = Time()
-        self.spool.mkdir()
+        self.spool.mkdir(exist_ok=True)
         self.engine: Engine | None = None
 
     def settings(self, **members: Any) -> Settings:
