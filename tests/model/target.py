@@ -129,7 +129,7 @@ class Target:
             self.rig.folder.ask(LetterRequest(action="requeue", letter=letter.id))
 
     def check_requests(self, records: Iterable[Record]) -> None:
-        """Check that the server gets the bytes that were recorded, or those of one item of a run, with the right key."""
+        """Check that the server gets the bytes that were recorded, or those of one item of a run, under its key."""
         received = self.server.requests
         for request in received[self._checked :]:
             own = [record.body for record in records if KEY_OF[record.hint] == request.key]
