@@ -12,7 +12,6 @@ from tcc_uploader.dead.letters import Cause, letter_line
 from tcc_uploader.ledger.judge import judge_new, judge_one
 from tcc_uploader.model.fate import Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, hint_number, idempotency_token
-from tcc_uploader.model.letter import letter_id
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
@@ -166,7 +165,7 @@ class Backlog:
             return None
         token = idempotency_token(line.kind, line.id, line.body)
         known = Known(
-            self.settlement.digest_of(segment, line, token), Place(segment.number, line.number), hint_number(line.key)
+            self.settlement.digest_of(segment, token), Place(segment.number, line.number), hint_number(line.key)
         )
         return Record(queue.destination, segment, line, location, history, dedupe_key(line.kind, line.id), known, token)
 
@@ -178,7 +177,7 @@ class Backlog:
     def _read_again(self, segment: Segment, location: Location) -> Line | None:
         """Read a record again; None if its line is damaged.  Raises OSError; ValueError if its letter is no letter."""
         if segment.format is Format.LETTER:
-            return letter_line(self.settlement.letters.read(letter_id(segment.id, location.line)))
+            return letter_line(self.settlement.letters.read(segment.letter))
         return reader.fetch(segment, Span(location.line, location.offset, location.size))
 
     def _waits_for_run(self, record: Record) -> bool:

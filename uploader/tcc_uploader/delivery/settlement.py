@@ -21,7 +21,7 @@ from tcc_uploader.model.keys import (
     invalid_token,
 )
 from tcc_uploader.model.ledger import Ledger
-from tcc_uploader.model.letter import Letter, letter_id
+from tcc_uploader.model.letter import Letter
 from tcc_uploader.model.letter_store import LetterStore
 from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
 from tcc_uploader.spool.format import Format
@@ -74,7 +74,7 @@ class Settlement:
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
-        elif row := self.ledger.letter(letter_id(segment.id, number)):
+        elif row := self.ledger.letter(segment.letter):
             self.settle_letter(row, "delivered")
 
     def delivered(self, key: bytes, known: Known) -> None:
@@ -98,14 +98,13 @@ class Settlement:
         self._add_letter(segment, invalid.line, cause, invalid_key(invalid.raw), invalid_token(invalid.raw))
 
     def _add_letter(self, segment: Segment, line: Line, cause: Cause, key: bytes, token: bytes) -> None:
-        letter = letter_of(segment, line, cause, self.digest_of(segment, line, token))
+        letter = letter_of(segment, line, cause, self.digest_of(segment, token))
         row = letter_row(letter, key, Place(segment.number, line.number), "dead")
         self.unwritten_letters.append((segment, letter, row))
 
-    def digest_of(self, segment: Segment, line: Line, token: bytes) -> int:
+    def digest_of(self, segment: Segment, token: bytes) -> int:
         """Return the digest of a record; for a letter, which may hold a part only, that of its original record."""
-        is_letter = segment.format is Format.LETTER
-        row = self.ledger.letter(letter_id(segment.id, line.number)) if is_letter else None
+        row = self.ledger.letter(segment.letter) if segment.letter else None
         return row.digest if row else digest_of(token)
 
     def write_letters(self) -> None:

@@ -1,0 +1,29 @@
+"""Copies of a segment in which a record has other bytes: what is known of the one must not hide or harm the other."""
+
+from pathlib import Path
+
+from support.faults import FaultServer, Reply, SegmentFile, always
+from support.rigging import Rig
+from tcc_uploader.model.letter import LetterRequest
+
+
+def altered(folder: Path, *, response: str = "b") -> Path:
+    """Write a segment with one run; segments with other responses are copies of it with other bytes."""
+    SegmentFile("same").run("r1", response=response).seal().write(folder, "20260131t120000z-0.jsonl")
+    return folder
+
+
+def test_two_dead_records_on_one_line_are_two_letters(rig: Rig, server: FaultServer, tmp_path: Path) -> None:
+    """The letter of a conflict does not take the place of the letter of the record that died first."""
+    altered(rig.spool, response="a")
+    server.behaviour = lambda request: Reply(422) if request.ids == ["r1"] else Reply()
+    SegmentFile().run("r2").write(rig.spool)
+    rig.once()
+    rig.once(spools=(altered(tmp_path / "copy", response="bb"),))
+    assert {letter.reason for letter in rig.letters()} == {"refused", "conflict"}
+    server.behaviour = always(Reply())
+    for letter in rig.letters():
+        rig.folder.ask(LetterRequest(action="requeue", letter=letter.id))
+    server.clear()
+    rig.once()
+    assert {request.json["response"] for request in server.requests} == {"a", "bb"}
