@@ -27,3 +27,11 @@ def test_two_dead_records_on_one_line_are_two_letters(rig: Rig, server: FaultSer
     server.clear()
     rig.once()
     assert {request.json["response"] for request in server.requests} == {"a", "bb"}
+
+
+def test_a_copy_of_the_same_size_is_read_although_its_segment_is_finished(rig: Rig, tmp_path: Path) -> None:
+    """Segment, size and place are equal, and yet its bytes may be others: here they are a conflict."""
+    altered(rig.spool, response="a")
+    rig.once()
+    assert rig.once(spools=(altered(tmp_path / "copy"),)).counts.dead == 1
+    assert [letter.reason for letter in rig.letters()] == ["conflict"]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 
+from tcc_uploader.files import file_name
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
@@ -254,7 +255,8 @@ class Intake:
             return None
         row = self._ledger.segment(segment.id)
         stays = segment.format is Format.PLAIN or not self.removes or (row is not None and row.damaged)
-        if row is not None and row.finished and not row.counts.pending and stays and row.size == seen.size:
+        is_known = row is not None and row.finished and row.counts_file(file_name(path), seen.size)
+        if row is not None and is_known and stays and not row.counts.pending:
             self._finished += row.counts
             self._finished_damage += row.damaged + bool(row.torn)
             self._done.add(seen, sealed=row.sealed is not None)

@@ -96,7 +96,9 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
         row = ledger.segment(segment.id)
-        known = trust_ledger and row is not None and row.size == segment.path.stat().st_size
+        known = (
+            trust_ledger and row is not None and row.counts_file(file_name(segment.path), segment.path.stat().st_size)
+        )
         if row and known and (row.counts.pending == 0 or result.oldest_pending is not None):
             result.counts += row.counts
             result.damage += row.damaged + bool(row.torn)
