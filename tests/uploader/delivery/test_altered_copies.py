@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import orjson
+
 from support.faults import FaultServer, Reply, SegmentFile, always
 from support.rigging import Rig
 from tcc_uploader.model.letter import LetterRequest
@@ -35,3 +37,20 @@ def test_a_copy_of_the_same_size_is_read_although_its_segment_is_finished(rig: R
     rig.once()
     assert rig.once(spools=(altered(tmp_path / "copy"),)).counts.dead == 1
     assert [letter.reason for letter in rig.letters()] == ["conflict"]
+
+
+def test_a_lost_ledger_does_not_let_one_record_take_the_letter_of_another(
+    rig: Rig, server: FaultServer, tmp_path: Path
+) -> None:
+    """The letter stays, though the copy with other bytes on its line is delivered, and its own file is gone."""
+    server.behaviour = lambda request: Reply(422) if request.ids == ["r1"] else Reply()
+    SegmentFile().run("r2").write(altered(rig.spool, response="a"))
+    rig.once()
+    for path in (rig.state / "ledger.sqlite3", *rig.spool.iterdir()):
+        path.unlink()
+    server.behaviour = always(Reply())
+    copy = altered(tmp_path / "copy")
+    for _ in range(2):
+        assert rig.once(spools=(copy,)).counts.delivered == 1
+        (letter,) = rig.letters()
+        assert orjson.loads(letter.body_bytes)["response"] == "a"

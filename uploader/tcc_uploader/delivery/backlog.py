@@ -196,7 +196,7 @@ class Backlog:
             detail = f"other bytes were delivered, or are in flight, for {line.kind} {line.id[:100]}"
             self.dead_letter(segment, line, Cause("conflict", detail, line.body))
             return
-        self.settlement.settle(segment, line.number, decision)
+        self.settlement.settle_line(segment, line, decision)
         self.release_feedback(_run_of(segment, line))
 
 

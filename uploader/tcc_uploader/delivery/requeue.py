@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tcc_schemas.faults import fault_text
 from tcc_uploader.dead.letters import letter_line, segment_of
-from tcc_uploader.model.fate import Counts, Place
+from tcc_uploader.model.fate import Counts, Decision, Place
 from tcc_uploader.model.keys import dedupe_key, invalid_key
 from tcc_uploader.model.letter import Letter, LetterRequest
 from tcc_uploader.model.rows import SegmentRow
@@ -45,7 +45,7 @@ class Requeue:
                 except (OSError, ValueError) as error:
                     _log.warning("letter %s can't be read: %s", ident, fault_text(error))
                 else:
-                    settlement.orphans[letter.segment, letter.line] = letter
+                    settlement.orphans[ident] = letter
         for row in (*settlement.ledger.letters_with("dead"), *settlement.ledger.letters_with("requeued")):
             if row.id not in stored:
                 _log.warning("letter %s has no file any more: it counts as dropped", row.id)
@@ -59,19 +59,23 @@ class Requeue:
         """
         present = {segment.id for segment in self.backlog.intake.live} if self.settlement.orphans else ()
         for letter in [letter for letter in self.settlement.orphans.values() if letter.segment not in present]:
-            del self.settlement.orphans[letter.segment, letter.line]
+            del self.settlement.orphans[letter.id]
             self._adopt(letter)
 
     def _adopt(self, letter: Letter) -> None:
         ledger, changes = self.settlement.ledger, self.settlement.changes
         row = ledger.segment(letter.segment)
-        if row is not None and row.finished and not row.counts.pending:  # its record was delivered meanwhile
+        place = Place(ledger.begin(letter.segment)[0], letter.line)
+        key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
+        new = letter_row(letter, key, place, "dead")
+        delivered = ledger.delivered([key]).get(key, ())
+        if self.backlog.judge_now(key, new.known, delivered) in (Decision.DELIVERED, Decision.DUPLICATE):
             self.settlement.answered.append(letter.id)
             return
         _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
-        place = Place(ledger.begin(letter.segment)[0], letter.line)
-        key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
-        changes.letters.append(letter_row(letter, key, place, "dead"))
+        changes.letters.append(new)
+        if row is not None and not row.counts.pending:
+            return  # a copy with another record on this line was counted
         if row is not None:
             changes.adjustments.append((row.number, Counts(dead=1)))
             return

@@ -21,7 +21,7 @@ from tcc_uploader.model.keys import (
     invalid_token,
 )
 from tcc_uploader.model.ledger import Ledger
-from tcc_uploader.model.letter import Letter
+from tcc_uploader.model.letter import Letter, letter_id
 from tcc_uploader.model.letter_store import LetterStore
 from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
 from tcc_uploader.spool.format import Format
@@ -55,8 +55,8 @@ class Settlement:
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[str] = field(default_factory=list)
     """The ids of letters that were delivered or dropped; they are removed after the commit."""
-    orphans: dict[tuple[str, int], Letter] = field(default_factory=dict)
-    """The letters that the ledger does not know, by segment id and line: their records are judged anew."""
+    orphans: dict[str, Letter] = field(default_factory=dict)
+    """The letters that the ledger does not know, by id: their records are judged anew."""
     adopted: dict[int, SegmentRow] = field(default_factory=dict)
     """The rows that the next commit writes for segments of which only letters are left, by number."""
 
@@ -67,15 +67,21 @@ class Settlement:
             self.total.add(decision)
         self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
-            orphan = self.orphans.pop((segment.id, number), None)
-            if orphan is not None and decision is not Decision.DEAD:  # if it is dead, the letter was written anew
-                self.answered.append(orphan.id)
             segment.counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
         elif row := self.ledger.letter(segment.letter):
             self.settle_letter(row, "delivered")
+
+    def settle_line(self, segment: Segment, line: Line, decision: Decision, *, newly: bool = False) -> None:
+        """Settle a record as :meth:`settle` does; if it has a letter that the ledger does not know, remove that."""
+        if self.orphans and segment.format is not Format.LETTER:
+            digest = digest_of(idempotency_token(line.kind, line.id, line.body))
+            orphan = self.orphans.pop(letter_id(segment.id, line.number, digest), None)
+            if orphan is not None:
+                self.answered.append(orphan.id)
+        self.settle(segment, line.number, decision, newly=newly)
 
     def delivered(self, key: bytes, known: Known) -> None:
         """Note that the server has these bytes under this key.  A key keeps the place of its first delivery."""
@@ -113,6 +119,7 @@ class Settlement:
             segment, letter, row = self.unwritten_letters[0]
             self.letters.write(letter)
             self.unwritten_letters.popleft()
+            self.orphans.pop(letter.id, None)  # it was written anew
             self.changes.letters.append(row)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
             where = f"{segment.path} line {letter.line}"
