@@ -1,12 +1,15 @@
 """Copies of a segment in which a record has other bytes: what is known of the one must not hide or harm the other."""
 
+import shutil
 from pathlib import Path
 
 import orjson
 
 from support.faults import FaultServer, Reply, SegmentFile, always
 from support.rigging import Rig
+from tcc_uploader.inspect.verify import verify_spools
 from tcc_uploader.model.letter import LetterRequest
+from tcc_uploader.sources.given import Sources
 
 
 def altered(folder: Path, *, response: str = "b") -> Path:
@@ -54,3 +57,17 @@ def test_a_lost_ledger_does_not_let_one_record_take_the_letter_of_another(
         assert rig.once(spools=(copy,)).counts.delivered == 1
         (letter,) = rig.letters()
         assert orjson.loads(letter.body_bytes)["response"] == "a"
+
+
+def test_the_counts_of_a_segment_may_be_those_of_its_copy(rig: Rig, tmp_path: Path) -> None:
+    """Only the record with two bodies may be counted otherwise; that is told, and breaks nothing."""
+    altered(rig.spool, response="a")
+    rig.once()
+    rig.once(spools=(altered(tmp_path / "copy"),))
+    for present in (True, False):
+        with rig.ledger() as ledger:
+            result = verify_spools(Sources([rig.spool]), ledger, whole=True)
+        (check,) = result.segments
+        assert (check.present, check.broken, len(check.damage)) == (present, [], 1)
+        rig.once()
+        shutil.rmtree(rig.spool, ignore_errors=True)
