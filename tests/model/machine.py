@@ -100,7 +100,8 @@ class Machine(RuleBasedStateMachine):
     @rule(who=WHO, which=WHICH, hint=st.sampled_from(HINTS), note=NOTES)
     def record_otherwise(self, who: int, which: int, hint: str | None, note: int) -> None:
         """A record is written again with another key or another body."""
-        self._record(who, self._any_record(which)._replace(hint=hint).changed(note))
+        record = self._any_record(which)
+        self._record(who, record._replace(hint=hint).changed(note))
 
     @precondition(lambda self: self._writers)
     @rule(who=WHO)
