@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from model.records import KEY_OF, KEYS, Record, matches, parts_of
 from support.faults import FaultServer, Misdeed, Reply, Request, ok, reset
 from support.rigging import Rig
-from tcc_schemas.endpoints import FEEDBACK_PATH
+from tcc_schemas.endpoints import FEEDBACK_PATH, key_hint
 from tcc_uploader.inspect.verify import SegmentCheck
 from tcc_uploader.inspect.verify import verify_spools as verify
 from tcc_uploader.ledger.quarantine import quarantine_ledger
@@ -143,7 +143,10 @@ class Target:
         times = Counter((it.headers["idempotency-key"], it.key) for it in self.taken)
         assert all(count == 1 for count in times.values()), times
         taken = {(it.body, it.key) for it in self.taken}
-        whole = [it for it in records if (it.body, KEY_OF[it.hint]) in taken and it[:2] not in self.requeued]
+        known = set(records)
+        whole = [it for it in known if (it.body, KEY_OF[it.hint]) in taken and it[:2] not in self.requeued]
+        # without a hint, a record may be a duplicate of the one with the hint of the key that it would be sent with
+        whole = [it for it in whole if it.hint or it._replace(hint=key_hint(KEY_OF[None])) not in known]
         for record in whole:
             rivals = [other for other in whole if record.conflicts_with(other)]
             assert not rivals, f"{self.name}: {record} and {rivals} were both delivered"
