@@ -141,7 +141,8 @@ class Target:
     def check_taken(self, records: Iterable[Record]) -> None:
         """Check that what the server said yes to is never sent again, nor with another body."""
         times = Counter((it.headers["idempotency-key"], it.key) for it in self.taken)
-        assert all(count == 1 for count in times.values()), times
+        twice = [it for it in self.taken if times[it.headers["idempotency-key"], it.key] > 1]
+        assert not twice, f"{self.name}: {twice} were taken twice"
         taken = {(it.body, it.key) for it in self.taken}
         known = set(records)
         whole = [it for it in known if (it.body, KEY_OF[it.hint]) in taken and it[:2] not in self.requeued]
