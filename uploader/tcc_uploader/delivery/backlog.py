@@ -131,7 +131,17 @@ class Backlog:
         """Judge a record by what is delivered, dead or in flight under its key.  Raises :class:`LedgerError`."""
         in_flight = [record.known for record in self.in_flight.by_key.under(key)]
         in_flight += self.settlement.changes.delivered.under(key)
-        return judge_one(self.settlement.ledger, key, known, delivered, in_flight)
+        letters = self.settlement.uncommitted_letters(key, known.digest)
+        return judge_one(self.settlement.ledger, key, known, delivered, in_flight, letters)
+
+    def dies(self, record: Record, cause: Cause) -> None:
+        """Make a dead letter of a refused record, unless another record with these bytes was delivered or is dead."""
+        delivered = self.settlement.ledger.delivered([record.key]).get(record.key, ())
+        decision = self.judge_now(record.key, record.known, delivered)
+        if decision is Decision.DUPLICATE and record.segment.format is not Format.LETTER:
+            self._settle_known(record.segment, record.line, decision)
+        else:
+            self.dead_letter(record.segment, record.line, cause)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record; if it is a run, release the feedback that waited for it."""

@@ -192,7 +192,7 @@ class Dispatcher:
         batch = record.history.batch
         body = join_items(batch.refused) if batch else record.line.body
         cause = Cause("refused", answer.reason, body, answer, record.destination.url)
-        self.backlog.dead_letter(record.segment, record.line, cause)
+        self.backlog.dies(record, cause)
 
     def _delivered(self, record: Record) -> None:
         record.on(RecordEvent.ACCEPTED)

@@ -113,6 +113,14 @@ class Settlement:
         row = self.ledger.letter(segment.letter) if segment.letter else None
         return row.digest if row else digest_of(token)
 
+    def uncommitted_letters(self, key: bytes, digest: int) -> list[LetterRow]:
+        """Return the letters of equal records that the next commit writes, in their order.
+
+        Other bytes are no conflict yet: the letter may be that of a conflict itself, and its rival another project's.
+        """
+        unwritten = (row for _, _, row in self.unwritten_letters)
+        return [row for row in (*self.changes.letters, *unwritten) if (row.key, row.digest) == (key, digest)]
+
     def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
         while self.unwritten_letters:
