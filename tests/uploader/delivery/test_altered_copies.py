@@ -71,3 +71,11 @@ def test_the_counts_of_a_segment_may_be_those_of_its_copy(rig: Rig, tmp_path: Pa
         assert (check.present, check.broken, len(check.damage)) == (present, [], 1)
         rig.once()
         shutil.rmtree(rig.spool, ignore_errors=True)
+
+
+def test_a_conflict_that_is_read_twice_at_once_is_one_letter(rig: Rig) -> None:
+    """The second copy of its bytes is a duplicate, also before the first one's letter is committed."""
+    altered(rig.spool, response="a")
+    rig.once()
+    SegmentFile().run("r1", response="b").run("r1", response="b").seal().write(rig.spool)
+    assert (rig.once().counts.dead, len(rig.letters())) == (1, 1)

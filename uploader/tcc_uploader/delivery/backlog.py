@@ -9,7 +9,7 @@ from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.letters import Cause, letter_line
-from tcc_uploader.ledger.judge import judge_new, judge_one
+from tcc_uploader.ledger.judge import judge_new, judge_one, known_of
 from tcc_uploader.model.fate import Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, hint_number, idempotency_token
 from tcc_uploader.spool import reader
@@ -202,6 +202,9 @@ class Backlog:
 
     def _settle_known(self, segment: Segment, line: Line, decision: Decision) -> None:
         """Settle a record without sending it."""
+        if decision is Decision.CONFLICT:
+            now = self.judge_now(dedupe_key(line.kind, line.id), known_of(line, segment.number), ())
+            decision = now if now is Decision.DUPLICATE else decision  # an equal record's letter is not committed yet
         if decision is Decision.CONFLICT:
             detail = f"other bytes were delivered, or are in flight, for {line.kind} {line.id[:100]}"
             self.dead_letter(segment, line, Cause("conflict", detail, line.body))
