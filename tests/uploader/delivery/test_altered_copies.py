@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import orjson
+import pytest
 
 from support.faults import FaultServer, Reply, SegmentFile, always
 from support.rigging import Rig
@@ -59,17 +60,20 @@ def test_a_lost_ledger_does_not_let_one_record_take_the_letter_of_another(
         assert orjson.loads(letter.body_bytes)["response"] == "a"
 
 
-def test_the_counts_of_a_segment_may_be_those_of_its_copy(rig: Rig, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sources", [["spool", "copy"], ["copy"]], ids=["both read", "only the copy read"])
+def test_the_counts_of_a_segment_may_be_those_of_its_copy(rig: Rig, tmp_path: Path, sources: list[str]) -> None:
     """Only the record with two bodies may be counted otherwise; that is told, and breaks nothing."""
     altered(rig.spool, response="a")
-    rig.once()
-    rig.once(spools=(altered(tmp_path / "copy"),))
+    altered(tmp_path / "copy")
+    for source in sources:
+        rig.once(spools=(tmp_path / source,))
     for present in (True, False):
         with rig.ledger() as ledger:
             result = verify_spools(Sources([rig.spool]), ledger, whole=True)
         (check,) = result.segments
         assert (check.present, check.broken, len(check.damage)) == (present, [], 1)
         rig.once()
+        rig.once(spools=(tmp_path / sources[0],))  # counts the record as delivered, in spite of the letter
         shutil.rmtree(rig.spool, ignore_errors=True)
 
 

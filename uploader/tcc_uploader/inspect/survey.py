@@ -61,6 +61,8 @@ class Survey(FileReport):
     counts: Counts = field(default_factory=Counts)
     damage: int = 0
     """Damaged places; what is wrong with archives is counted, too."""
+    conflicts: int = 0
+    """Records of which only other bytes are known: a delivery makes dead letters of them."""
     oldest_pending: str | None = None
     segment_ids: set[str] = field(default_factory=set)
     pending: Counter[Wish] = field(default_factory=Counter)
@@ -129,6 +131,7 @@ def examine(segment: Segment, ledger: Ledger, seen: ByKey[Known], result: Survey
         for line, key, record, judged in judge_all(ledger, segment.number, lines, seen):
             if judged is not Decision.SEND:
                 segment.counts.add(judged)
+                result.conflicts += judged is Decision.CONFLICT
             elif not can_be_path(line.path or ""):
                 segment.counts.add(Decision.DEAD)
             else:

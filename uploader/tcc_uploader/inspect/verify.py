@@ -104,7 +104,8 @@ def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known], contested:
     """Read a segment, and compare it with its seal and with its row.  Raises OSError."""
     row = ledger.segment(segment.id)
     segment.number = row.number if row else 0
-    lines = examine(segment, ledger, seen, Survey())
+    survey = Survey()
+    lines = examine(segment, ledger, seen, survey)
     # where a newline was hit, two lines are one, which hides a record more
     hidden = segment.damaged + sum(max(0, line.raw.count(LINE_START) - 1) for line in lines)
     check = _check(row_of(segment, finished=False, now=0), present=True)
@@ -123,7 +124,7 @@ def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known], contested:
         else:
             check.broken.append(text)  # lines were taken out, added or changed
     if row is not None:
-        _compare_with_row(check, segment, row, hidden, contested.get(row.number, 0))
+        _compare_with_row(check, segment, row, hidden, contested.get(row.number, 0) + survey.conflicts)
     return check
 
 
