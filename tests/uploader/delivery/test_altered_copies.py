@@ -8,6 +8,7 @@ import pytest
 
 from support.faults import FaultServer, Reply, SegmentFile, always
 from support.rigging import Rig
+from tcc_schemas.endpoints import key_hint
 from tcc_uploader.inspect.verify import verify_spools
 from tcc_uploader.model.letter import LetterRequest
 from tcc_uploader.sources.given import Sources
@@ -83,3 +84,14 @@ def test_a_conflict_that_is_read_twice_at_once_is_one_letter(rig: Rig) -> None:
     rig.once()
     SegmentFile().run("r1", response="b").run("r1", response="b").seal().write(rig.spool)
     assert (rig.once().counts.dead, len(rig.letters())) == (1, 1)
+
+
+def test_two_projects_records_on_one_line_are_two_letters(rig: Rig, tmp_path: Path) -> None:
+    """A damaged line end moves a record of another key, but with equal bytes, to the line of the first."""
+    keys = "tcc_ours", "tcc_theirs"
+    SegmentFile().run("r1", key_hint=key_hint(keys[0])).run("r1", key_hint=key_hint(keys[1])).write(rig.spool)
+    rig.once(api_keys=keys)
+    for key in keys:
+        SegmentFile("same").run("r1", response="b", key_hint=key_hint(key)).write(tmp_path / key)
+        rig.once(api_keys=keys, spools=(tmp_path / key,))
+    assert {letter.key for letter in rig.letters()} == set(map(key_hint, keys))

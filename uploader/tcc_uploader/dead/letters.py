@@ -30,7 +30,7 @@ class Cause(NamedTuple):
 def letter_of(segment: Segment, line: Line, cause: Cause, digest: int) -> Letter:
     """Return the letter for a record that can't be delivered, or for a line that is no record."""
     return Letter(
-        id=letter_id(segment.id, line.number, digest),
+        id=letter_id(segment.id, line.number, digest, line.key),
         reason=cause.reason,
         detail=shown(cause.detail),
         status=cause.answer.status if cause.answer else None,

@@ -78,7 +78,7 @@ class Settlement:
         """Settle a record as :meth:`settle` does; if it has a letter that the ledger does not know, remove that."""
         if self.orphans and segment.format is not Format.LETTER:
             digest = digest_of(idempotency_token(line.kind, line.id, line.body))
-            orphan = self.orphans.pop(letter_id(segment.id, line.number, digest), None)
+            orphan = self.orphans.pop(letter_id(segment.id, line.number, digest, line.key), None)
             if orphan is not None:
                 self.answered.append(orphan.id)
         self.settle(segment, line.number, decision, newly=newly)
