@@ -25,6 +25,7 @@ from tcc_uploader.sources.carried import ArchiveSource
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
+from tcc_uploader.state import SpoolLocks
 
 
 class Time:
@@ -77,17 +78,17 @@ class Inbox:
 
 
 class Rig:
-    """Runs the engine on a spool and a server."""
+    """Runs the engine on a spool and a server; ``target`` is the name of the server's folder in the state directory."""
 
-    def __init__(self, folder: Path, server: FaultServer) -> None:
+    def __init__(self, folder: Path, server: FaultServer, target: str = "") -> None:
         self.server = server
         self.spool = folder / "spool"
-        self.state = folder / "state"
+        self.state = folder / "state" / target
         self.folder = LetterFolder(self.state)
         self.form = SqliteLedger
         """The form of the ledger."""
         self.time = Time()
-        self.spool.mkdir()
+        self.spool.mkdir(exist_ok=True)
         self.engine: Engine | None = None
 
     def settings(self, **members: Any) -> Settings:
@@ -128,6 +129,7 @@ class Rig:
         *,
         removes: bool = True,
         keep_for: float | None = None,
+        locks: SpoolLocks | None = None,
         real: bool = False,
         limit: float = 20_000.0,
         limits: Limits | None = None,
@@ -153,7 +155,9 @@ class Rig:
 
         with (
             self.ledger() as ledger,
-            self._engine(settings, ledger, keep_for=keep_for, real=real, limits=limits, on_step=tell) as engine,
+            self._engine(
+                settings, ledger, keep_for=keep_for, locks=locks, real=real, limits=limits, on_step=tell
+            ) as engine,
         ):
             engine.run_for_ever()
         assert not in_vain, f"waited in vain; {engine.intake.counts}"

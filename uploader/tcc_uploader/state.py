@@ -84,8 +84,12 @@ class SpoolLocks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for descriptor in self._held.values():
-            os.close(descriptor)
+        self.release()
+
+    def release(self) -> None:
+        """End all locks."""
+        while self._held:
+            os.close(self._held.popitem()[1])
 
     def take(self, spool: Path) -> None:
         """Lock the spool that has this name now; do nothing if it is missing, or locked here.

@@ -125,8 +125,8 @@ def test_the_run_of_a_killed_agent_is_dropped_but_not_one_that_is_being_recorded
 def drop(rig: Rig, run_id: str) -> None:
     """Ask the engine to drop the pending records of a run."""
     with SqliteLedger.reading(rig.state) as ledger:
-        for _, record in find_pending([rig.spool], ledger, {run_id}).records:
-            ident = letter_id(record.segment, record.line)
+        for line, record in find_pending([rig.spool], ledger, {run_id}).records:
+            ident = letter_id(record.segment, record.line, record.digest, line.key)
             rig.folder.ask(LetterRequest(action="drop", letter=ident, pending=record))
 
 

@@ -8,8 +8,11 @@ import pytest
 
 from support import children
 from support.faults import KEY, FaultServer, Reply, SegmentFile, always, hold
+from support.rigging import Rig
 from support.shell import COMMAND, Shell
 from support.worlds import PATIENCE, wait_until
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.state import SpoolLocks
 
 
 def started(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
@@ -88,7 +91,7 @@ def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, s
 
 
 def test_two_daemons_on_a_spool_that_comes_later_do_not_share_it(shell: Shell, server: FaultServer) -> None:
-    """Whichever locks the new spool delivers it; the other says who has it, and takes over when that one ends."""
+    """Whichever locks the new spool delivers it, and nothing is sent twice; so it is if it is removed and made again."""
     with shell.daemon(TCC_TARGET="one") as first, shell.daemon(TCC_TARGET="two"):
         for name in ("a", "b"):
             SegmentFile(name).run(name).seal().write(shell.spool)
@@ -99,7 +102,22 @@ def test_two_daemons_on_a_spool_that_comes_later_do_not_share_it(shell: Shell, s
         server.wait_for(lambda: ["c"] in server.ids)
         assert sorted(server.ids) == [["a"], ["b"], ["c"]]
         assert first.poll() is None
-    assert "another uploader watches" in shell.printed
+
+
+def test_a_spool_that_another_uploader_holds_is_read_when_it_is_free(rig: Rig, server: FaultServer) -> None:
+    """Until then the daemon says who has it, and takes nothing from it, whatever the watcher sees."""
+    SegmentFile().run("r1").seal().write(rig.spool)
+    with SpoolLocks() as mine, SpoolLocks() as theirs:
+        theirs.take(rig.spool)
+
+        def tell(engine: Engine) -> bool:
+            if rig.time.now > 1_100 and rig.spool in engine.intake.unreadable:
+                assert "another uploader watches" in engine.intake.unreadable[rig.spool]
+                assert not server.requests
+                theirs.release()
+            return bool(server.requests)
+
+        rig.daemon(tell, locks=mine)
 
 
 def test_a_daemon_reads_its_keys_again_when_it_is_told(shell: Shell, server: FaultServer) -> None:

@@ -285,3 +285,12 @@ def test_a_dead_letter_is_not_tried_again_by_the_next_run(rig: Rig, server: Faul
     outcome = rig.once()
     assert (outcome.counts.delivered, outcome.counts.dead) == (2, 1)
     assert not server.requests
+
+
+def test_two_refused_copies_of_one_record_are_one_letter(rig: Rig, server: FaultServer) -> None:
+    """Both were sent, because the first refusal decided nothing yet; the second to die is a duplicate."""
+    runs(1).run("r0").run("r1").seal().write(rig.spool)
+    server.behaviour = refusing("r0")
+    outcome = rig.once()
+    assert (outcome.counts.delivered, outcome.counts.dead, outcome.counts.duplicate) == (1, 1, 1)
+    assert len(rig.letters()) == 1

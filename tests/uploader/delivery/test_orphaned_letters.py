@@ -10,6 +10,7 @@ import pytest
 from support.faults import FaultServer, Reply, Request, SegmentFile, always, step_item
 from support.rigging import Rig
 from support.shell import Shell
+from tcc_schemas.endpoints import key_hint
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.model.letter import LetterRequest
 
@@ -114,11 +115,19 @@ def test_a_requeued_part_of_a_run_keeps_the_digest_of_its_record(
 def test_another_project_s_run_of_the_same_name_is_sent_too(rig: Rig, server: FaultServer, tmp_path: Path) -> None:
     """Two key hints are two records; without a hint, the bytes are compared with both."""
     ours, theirs = "tcc_ours", "tcc_theirs"
-    from tcc_schemas.endpoints import key_hint  # noqa: PLC0415 -- here alone
-
     segment = SegmentFile().run("r1", key_hint=key_hint(ours)).run("r1", key_hint=key_hint(theirs), response="other")
     segment.run("r1", response="third").run("r1").seal().write(rig.spool)
     outcome = rig.once(api_keys=(ours, theirs))
     assert (outcome.counts.delivered, outcome.counts.duplicate, outcome.counts.dead) == (2, 1, 1)
     assert [request.key for request in server.requests] == [ours, theirs]
     assert [letter.reason for letter in rig.letters()] == ["conflict"]
+
+
+def test_a_divided_run_of_another_project_is_sent_with_all_its_items(rig: Rig, server: FaultServer) -> None:
+    """The items that one key has delivered are not those of the other key."""
+    keys = "tcc_ours", "tcc_theirs"
+    server.behaviour = lambda request: Reply(413) if len(request.ids) > 1 else Reply()
+    for key in keys:
+        SegmentFile().run("r1", step_item("r1", "s1"), key_hint=key_hint(key)).seal().write(rig.spool)
+        rig.once(api_keys=keys)
+        assert [request.ids for request in server.requests if request.key == key] == [["r1", "s1"], ["s1"], ["r1"]]

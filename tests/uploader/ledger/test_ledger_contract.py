@@ -201,3 +201,20 @@ def test_any_text_comes_back_as_it_went_in(reopen: Reopen) -> None:
     assert row is not None
     assert letter is not None
     assert (row.id, row.path, letter.reason) == (odd, odd, odd)
+
+
+def test_a_record_that_is_known_with_two_bodies_makes_its_lines_contested(reopen: Reopen) -> None:
+    """Another key hint makes another record, whatever its bytes; equal bytes are no contest."""
+    ledger = reopen()
+    made = changes({KEY: HERE, b"e" * 16: HERE})
+    made.letters += [
+        LETTER._replace(id="a", key=KEY, digest=8),
+        LETTER._replace(id="b", key=KEY, digest=8, place=Place(2, 1)),
+        LETTER._replace(id="of a third body", key=KEY, digest=9, place=Place(2, 1)),
+        LETTER._replace(id="c", key=b"e" * 16, digest=7, place=Place(3, 1)),
+        LETTER._replace(id="d", key=b"f" * 16, hint=5, place=Place(4, 1)),
+        LETTER._replace(id="e", key=b"f" * 16, hint=6, digest=8, place=Place(4, 2)),
+    ]
+    ledger.commit(made)
+    assert ledger.contested_lines() == {1: 2, 2: 1}
+    assert ledger.settled_lines()[2] == Counts(dead=1)

@@ -55,8 +55,9 @@ def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
     if not yes:
         confirm(f"Drop {plural(len(found.records), 'record')}, so that nothing of this is sent to {target}?")
     folder = LetterFolder(settings.state_dir)
-    for _, record in found.records:
-        folder.ask(LetterRequest(action="drop", letter=letter_id(record.segment, record.line), pending=record))
+    for line, record in found.records:
+        ident = letter_id(record.segment, record.line, record.digest, line.key)
+        folder.ask(LetterRequest(action="drop", letter=ident, pending=record))
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: `tcc-upload status` counts it as dropped in a moment")
     else:

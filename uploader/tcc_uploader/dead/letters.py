@@ -30,7 +30,7 @@ class Cause(NamedTuple):
 def letter_of(segment: Segment, line: Line, cause: Cause, digest: int) -> Letter:
     """Return the letter for a record that can't be delivered, or for a line that is no record."""
     return Letter(
-        id=letter_id(segment.id, line.number),
+        id=letter_id(segment.id, line.number, digest, line.key),
         reason=cause.reason,
         detail=shown(cause.detail),
         status=cause.answer.status if cause.answer else None,
@@ -58,7 +58,7 @@ def segment_of(letter: Letter, number: int) -> Segment:
 
     Its ``file`` is the file that held the record.
     """
-    return Segment(letter.source, 0, Format.LETTER, letter.segment, number=number)
+    return Segment(letter.source, 0, Format.LETTER, letter.segment, number=number, letter=letter.id)
 
 
 def letter_line(letter: Letter) -> Line:

@@ -9,10 +9,9 @@ from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.letters import Cause, letter_line
-from tcc_uploader.ledger.judge import judge_new, judge_one
+from tcc_uploader.ledger.judge import judge_new, judge_one, known_of
 from tcc_uploader.model.fate import Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, hint_number, idempotency_token
-from tcc_uploader.model.letter import letter_id
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
@@ -132,7 +131,17 @@ class Backlog:
         """Judge a record by what is delivered, dead or in flight under its key.  Raises :class:`LedgerError`."""
         in_flight = [record.known for record in self.in_flight.by_key.under(key)]
         in_flight += self.settlement.changes.delivered.under(key)
-        return judge_one(self.settlement.ledger, key, known, delivered, in_flight)
+        letters = self.settlement.uncommitted_letters(key, known.digest)
+        return judge_one(self.settlement.ledger, key, known, delivered, in_flight, letters)
+
+    def dies(self, record: Record, cause: Cause) -> None:
+        """Make a dead letter of a refused record, unless another record with these bytes was delivered or is dead."""
+        delivered = self.settlement.ledger.delivered([record.key]).get(record.key, ())
+        decision = self.judge_now(record.key, record.known, delivered)
+        if decision is Decision.DUPLICATE and record.segment.format is not Format.LETTER:
+            self._settle_known(record.segment, record.line, decision)
+        else:
+            self.dead_letter(record.segment, record.line, cause)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
         """Make a dead letter of a record; if it is a run, release the feedback that waited for it."""
@@ -175,7 +184,7 @@ class Backlog:
             return None
         token = idempotency_token(line.kind, line.id, line.body)
         known = Known(
-            self.settlement.digest_of(segment, line, token), Place(segment.number, line.number), hint_number(line.key)
+            self.settlement.digest_of(segment, token), Place(segment.number, line.number), hint_number(line.key)
         )
         return Record(queue.destination, segment, line, location, history, dedupe_key(line.kind, line.id), known, token)
 
@@ -187,7 +196,7 @@ class Backlog:
     def _read_again(self, segment: Segment, location: Location) -> Line | None:
         """Read a record again; None if its line is damaged.  Raises OSError; ValueError if its letter is no letter."""
         if segment.format is Format.LETTER:
-            return letter_line(self.settlement.letters.read(letter_id(segment.id, location.line)))
+            return letter_line(self.settlement.letters.read(segment.letter))
         return reader.fetch(segment, Span(location.line, location.offset, location.size))
 
     def _waits_for_run(self, record: Record) -> bool:
@@ -203,10 +212,13 @@ class Backlog:
     def _settle_known(self, segment: Segment, line: Line, decision: Decision) -> None:
         """Settle a record without sending it."""
         if decision is Decision.CONFLICT:
+            now = self.judge_now(dedupe_key(line.kind, line.id), known_of(line, segment.number), ())
+            decision = now if now is Decision.DUPLICATE else decision  # an equal record's letter is not committed yet
+        if decision is Decision.CONFLICT:
             detail = f"other bytes were delivered, or are in flight, for {line.kind} {line.id[:100]}"
             self.dead_letter(segment, line, Cause("conflict", detail, line.body))
             return
-        self.settlement.settle(segment, line.number, decision)
+        self.settlement.settle_line(segment, line, decision)
         self.release_feedback(_run_of(segment, line))
 
 

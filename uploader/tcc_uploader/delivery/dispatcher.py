@@ -7,6 +7,7 @@ from typing import Final
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.letters import Cause
+from tcc_uploader.ledger.judge import decide
 from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
@@ -179,8 +180,8 @@ class Dispatcher:
         keys = [(_item_key(item, record), dedupe_key(item.kind, item.id)) for item in items]
         known = self.settlement.ledger.delivered(key for pair in keys for key in pair)
         for pair, item in zip(keys, items, strict=True):
-            digest = _known(item, record).digest
-            if not any(other.digest == digest for key in pair for other in known.get(key, ())):
+            there = [other for key in pair for other in known.get(key, ())]
+            if decide(_known(item, record), delivered=there) in (Decision.SEND, Decision.CONFLICT):
                 yield item
 
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
@@ -235,12 +236,12 @@ class Dispatcher:
         batch = record.history.batch
         body = join_items(batch.refused) if batch else record.line.body
         cause = Cause("refused", answer.reason, body, answer, record.destination.url)
-        self.backlog.dead_letter(record.segment, record.line, cause)
+        self.backlog.dies(record, cause)
 
     def _delivered(self, record: Record) -> None:
         record.on(RecordEvent.ACCEPTED)
         self.settlement.delivered(record.key, record.known)
-        self.settlement.settle(record.segment, record.line.number, Decision.DELIVERED, newly=True)
+        self.settlement.settle_line(record.segment, record.line, Decision.DELIVERED, newly=True)
         self.backlog.release_feedback(record.location.run)
 
 

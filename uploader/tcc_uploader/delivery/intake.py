@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 
 from tcc_uploader.clock import Clock
+from tcc_uploader.files import file_name
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
@@ -166,7 +167,7 @@ class Intake:
 
     def forget(self, segment: Segment) -> None:
         """Stop tracking a file that was removed or replaced; its counts are kept."""
-        if self.by_handle.pop(segment.handle, None) is None:
+        if not self.by_handle.pop(segment.handle, None):
             return
         if self._by_path.get(segment.file) is segment:  # a letter has the path of the file that held its record
             del self._by_path[segment.file]
@@ -203,7 +204,7 @@ class Intake:
 
     def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
-        size = 0  # in bytes, of all files
+        size = 0
         for entry in listed_in(spool):
             if self._done.holds_sealed(entry):
                 gone.discard(entry.path)
@@ -275,14 +276,12 @@ class Intake:
             self._done.add(seen, sealed=False)
             return None
         row = self._ledger.segment(segment.id)
-        is_finished = row is not None and row.finished and not row.counts.pending and row.size == seen.size
-        stays = segment.format is Format.PLAIN or not self.removes or (row is not None and row.damaged)
-        if row is not None and is_finished and stays:
-            self._finished += row.counts
-            self._finished_damage += row.damaged + bool(row.torn)
-            self._done.add(seen, sealed=row.sealed is not None)
-            return None
-        if row is not None and is_finished:
+        if row is not None and row.finished and not row.counts.pending and row.counts_file(file_name(path), seen.size):
+            if segment.format is Format.PLAIN or row.damaged or not self.removes:
+                self._finished += row.counts
+                self._finished_damage += row.damaged + bool(row.torn)
+                self._done.add(seen, sealed=row.sealed is not None)
+                return None
             segment.finished_at = row.last_commit
         self._take_up(segment)
         return segment

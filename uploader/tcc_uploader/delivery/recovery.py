@@ -74,7 +74,7 @@ def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
         backlog.enqueue(segment, line)
         _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
     else:
-        settlement.settle(segment, line.number, decision)
+        settlement.settle_line(segment, line, decision)
     settlement.touched.add(segment)
 
 

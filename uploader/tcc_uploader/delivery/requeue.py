@@ -45,7 +45,7 @@ class Requeue:
                 except (OSError, ValueError) as error:
                     _log.warning("letter %s can't be read: %s", ident, fault_text(error))
                 else:
-                    settlement.orphans[letter.segment, letter.line] = letter
+                    settlement.orphans[ident] = letter
         for row in (*settlement.ledger.letters_with("dead"), *settlement.ledger.letters_with("requeued")):
             if row.id not in stored:
                 _log.warning("letter %s has no file any more: it counts as dropped", row.id)
@@ -59,20 +59,23 @@ class Requeue:
         """
         present = {segment.id for segment in self.backlog.intake.live} if self.settlement.orphans else ()
         for letter in [letter for letter in self.settlement.orphans.values() if letter.segment not in present]:
-            del self.settlement.orphans[letter.segment, letter.line]
+            del self.settlement.orphans[letter.id]
             self._adopt(letter)
 
     def _adopt(self, letter: Letter) -> None:
         ledger, changes = self.settlement.ledger, self.settlement.changes
         row = ledger.segment(letter.segment)
-        if row is not None and row.finished and not row.counts.pending:  # its record was delivered meanwhile
+        place = Place(ledger.begin(letter.segment)[0], letter.line)
+        key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
+        new = letter_row(letter, key, place, "dead")
+        delivered = ledger.delivered([key]).get(key, ())
+        if self.backlog.judge_now(key, new.known, delivered) in (Decision.DELIVERED, Decision.DUPLICATE):
             self.settlement.answered.append(letter.id)
             return
         _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
-        place = Place(ledger.begin(letter.segment)[0], letter.line)
-        key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
-        changes.letters.append(letter_row(letter, key, place, "dead"))
-        self._count(letter.segment, letter.source, place.segment, Counts(dead=1))
+        changes.letters.append(new)
+        if row is None or row.counts.pending:  # else a copy with another record on this line was counted
+            self._count(letter.segment, letter.source, place.segment, Counts(dead=1))
 
     def _count(self, segment_id: str, source: str, number: int, fate: Counts) -> None:
         """Count one record of a segment whose file is not open here."""

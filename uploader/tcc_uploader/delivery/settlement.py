@@ -55,8 +55,8 @@ class Settlement:
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[str] = field(default_factory=list)
     """The ids of letters that were delivered or dropped; they are removed after the commit."""
-    orphans: dict[tuple[str, int], Letter] = field(default_factory=dict)
-    """The letters that the ledger does not know, by segment id and line: their records are judged anew."""
+    orphans: dict[str, Letter] = field(default_factory=dict)
+    """The letters that the ledger does not know, by id: their records are judged anew."""
     adopted: dict[int, SegmentRow] = field(default_factory=dict)
     """The rows that the next commit writes for segments of which only letters are left, by number."""
 
@@ -67,15 +67,21 @@ class Settlement:
             self.total.add(decision)
         self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
-            orphan = self.orphans.pop((segment.id, number), None)
-            if orphan is not None and decision is not Decision.DEAD:  # if it is dead, the letter was written anew
-                self.answered.append(orphan.id)
             segment.counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
-        elif row := self.ledger.letter(letter_id(segment.id, number)):
+        elif row := self.ledger.letter(segment.letter):
             self.settle_letter(row, "delivered")
+
+    def settle_line(self, segment: Segment, line: Line, decision: Decision, *, newly: bool = False) -> None:
+        """Settle a record as :meth:`settle` does; if it has a letter that the ledger does not know, remove that."""
+        if self.orphans and segment.format is not Format.LETTER:
+            digest = digest_of(idempotency_token(line.kind, line.id, line.body))
+            orphan = self.orphans.pop(letter_id(segment.id, line.number, digest, line.key), None)
+            if orphan is not None:
+                self.answered.append(orphan.id)
+        self.settle(segment, line.number, decision, newly=newly)
 
     def delivered(self, key: bytes, known: Known) -> None:
         """Note that the server has these bytes under this key.  A key keeps the place of its first delivery."""
@@ -98,15 +104,22 @@ class Settlement:
         self._add_letter(segment, invalid.line, cause, invalid_key(invalid.raw), invalid_token(invalid.raw))
 
     def _add_letter(self, segment: Segment, line: Line, cause: Cause, key: bytes, token: bytes) -> None:
-        letter = letter_of(segment, line, cause, self.digest_of(segment, line, token))
+        letter = letter_of(segment, line, cause, self.digest_of(segment, token))
         row = letter_row(letter, key, Place(segment.number, line.number), "dead")
         self.unwritten_letters.append((segment, letter, row))
 
-    def digest_of(self, segment: Segment, line: Line, token: bytes) -> int:
+    def digest_of(self, segment: Segment, token: bytes) -> int:
         """Return the digest of a record; for a letter, which may hold a part only, that of its original record."""
-        is_letter = segment.format is Format.LETTER
-        row = self.ledger.letter(letter_id(segment.id, line.number)) if is_letter else None
+        row = self.ledger.letter(segment.letter) if segment.letter else None
         return row.digest if row else digest_of(token)
+
+    def uncommitted_letters(self, key: bytes, digest: int) -> list[LetterRow]:
+        """Return the letters of equal records that the next commit writes, in their order.
+
+        Other bytes are no conflict yet: the letter may be that of a conflict itself, and its rival another project's.
+        """
+        unwritten = (row for _, _, row in self.unwritten_letters)
+        return [row for row in (*self.changes.letters, *unwritten) if (row.key, row.digest) == (key, digest)]
 
     def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
@@ -114,6 +127,7 @@ class Settlement:
             segment, letter, row = self.unwritten_letters[0]
             self.letters.write(letter)
             self.unwritten_letters.popleft()
+            self.orphans.pop(letter.id, None)  # it was written anew
             self.changes.letters.append(row)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
             where = f"{segment.path} line {letter.line}"

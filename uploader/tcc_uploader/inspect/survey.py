@@ -102,7 +102,9 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
     def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
         row = ledger.segment(segment.id)
-        known = trust_ledger and row is not None and row.size == segment.path.stat().st_size
+        known = (
+            trust_ledger and row is not None and row.counts_file(file_name(segment.path), segment.path.stat().st_size)
+        )
         if row and known and (row.counts.pending == 0 or result.oldest_pending is not None):
             result.counts += row.counts
             result.damage += row.damaged + bool(row.torn)
@@ -119,12 +121,15 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
 
 def examine(
     segment: Segment, ledger: Ledger, seen: ByKey[Known], note_pending: Callable[[Judged], object]
-) -> list[Damage]:
-    """Read a file to its end and count on ``segment`` how its records are settled; return its damaged lines.
+) -> tuple[list[Damage], int]:
+    """Read a file to its end and count on ``segment`` how its records are settled.
+
+    Return its damaged lines, and the number of conflicts: of these records only other bytes are known.
 
     ``seen`` are the keys of pending records met so far; ``note_pending`` is called with each.  Raises OSError.
     """
     damage: list[Damage] = []
+    conflicts = 0
     while not segment.at_end:
         found = reader.read_on(segment)
         damage += [other for other in found if isinstance(other, Damage)]
@@ -135,6 +140,7 @@ def examine(
         for judged in judge_all(ledger, segment.number, lines, seen):
             if judged.decision is not Decision.SEND:
                 segment.counts.add(judged.decision)
+                conflicts += judged.decision is Decision.CONFLICT
             elif not can_be_path(judged.line.path or ""):
                 segment.counts.add(Decision.DEAD)
             else:
@@ -142,7 +148,7 @@ def examine(
                 note_pending(judged)
     for run_id, run in segment.journal.open.items() if not segment.seal else ():
         _count_recovered(segment, run_id, Place(segment.number, run.place.number), ledger)
-    return damage
+    return damage, conflicts
 
 
 def _count_recovered(segment: Segment, run_id: str, place: Place, ledger: Ledger) -> None:

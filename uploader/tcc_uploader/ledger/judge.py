@@ -8,6 +8,7 @@ from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import NO_HINT, Decision, Known, Place
 from tcc_uploader.model.keys import ByKey, dedupe_key, digest_of, hint_number, idempotency_token, invalid_key
 from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.model.rows import LetterRow
 
 
 class Judged(NamedTuple):
@@ -50,10 +51,19 @@ def judge_all(ledger: Ledger, segment: int, lines: Sequence[Line], seen: ByKey[K
 
 
 def judge_one(
-    ledger: Ledger, key: bytes, record: Known, delivered: Iterable[Known], in_flight: Iterable[Known]
+    ledger: Ledger,
+    key: bytes,
+    record: Known,
+    delivered: Iterable[Known],
+    in_flight: Iterable[Known],
+    uncommitted: Iterable[LetterRow] = (),
 ) -> Decision:
-    """Judge one record; ``delivered`` and ``in_flight`` are known about its key.  Raises :class:`LedgerError`."""
-    letters = [(row.known, row.fate) for row in ledger.letters(key)]
+    """Judge one record; ``delivered`` and ``in_flight`` are known about its key.  Raises :class:`LedgerError`.
+
+    ``uncommitted`` are the letters under its key that the ledger does not know yet, or knows with an earlier fate.
+    """
+    rows = {row.id: row for row in (*ledger.letters(key), *uncommitted)}
+    letters = [(row.known, row.fate) for row in rows.values()]
     return decide(record, delivered=delivered, in_flight=in_flight, letters=letters)
 
 

@@ -50,6 +50,14 @@ _SELECT_LETTERS: Final = "SELECT id, key, digest, segment, line, fate, reason, h
 _INSERT_LETTER: Final = (
     "INSERT OR REPLACE INTO letters (id, key, digest, segment, line, fate, reason, hint) VALUES (?,?,?,?,?,?,?,?)"
 )
+_OTHER: Final = "k.key = l.key AND k.digest <> l.digest AND (k.hint = l.hint OR -1 IN (k.hint, l.hint))"
+_COUNT_CONTESTED: Final = (
+    "WITH contested (key) AS MATERIALIZED (SELECT key FROM letters AS l "  # noqa: S608 -- our own text
+    f"WHERE EXISTS (SELECT 1 FROM delivered AS k WHERE {_OTHER}) "
+    f"OR EXISTS (SELECT 1 FROM letters AS k WHERE {_OTHER})) "
+    "SELECT segment, count(*) FROM (SELECT segment, line FROM delivered WHERE key IN contested "
+    "UNION SELECT segment, line FROM letters WHERE key IN contested) GROUP BY segment"
+)
 
 
 @contextlib.contextmanager
@@ -190,12 +198,16 @@ class SqliteLedger:
         rows = self._database.execute(
             "SELECT segment, 'delivered' AS fate, count(DISTINCT line) AS lines FROM delivered AS d WHERE NOT EXISTS "
             "(SELECT 1 FROM letters AS l WHERE l.segment = d.segment AND l.line = d.line) GROUP BY segment UNION ALL "
-            "SELECT segment, fate, count(*) FROM letters WHERE fate IN ('delivered', 'dead', 'dropped') "
+            "SELECT segment, fate, count(DISTINCT line) FROM letters WHERE fate IN ('delivered', 'dead', 'dropped') "
             "GROUP BY segment, fate"
         )
         for row in rows:
             found[row["segment"]] += Counts(**{row["fate"]: row["lines"]})
         return found
+
+    @_translated()
+    def contested_lines(self) -> dict[int, int]:
+        return dict(map(tuple, self._database.execute(_COUNT_CONTESTED)))
 
     def segments(self) -> Iterator[SegmentRow]:
         with _translated():

@@ -85,6 +85,12 @@ class Ledger(Protocol):
     def settled_lines(self) -> dict[int, Counts]:
         """Return how many records of each segment were delivered, are dead, or were dropped; count keys and letters."""
 
+    def contested_lines(self) -> dict[int, int]:
+        """Return on how many lines of each segment there is a record that is known with other bytes, too.
+
+        One of the two has a letter.  If both were on one line, of two copies, counts tell of one copy or the other.
+        """
+
     def segments(self) -> Iterator[SegmentRow]:
         """Yield the row of every segment, oldest first."""
 

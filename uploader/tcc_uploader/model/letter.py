@@ -101,9 +101,15 @@ class LetterRequest(BaseModel):
         return text
 
 
-def letter_id(segment_id: str, line: int) -> str:
-    """Return the id of the letter for a line of a segment: 32 hex digits, the same whatever the target."""
-    return hashlib.sha256(f"{segment_id}\0{line}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+def letter_id(segment_id: str, line: int, digest: int, hint: str | None) -> str:
+    """Return the id of the letter for a record with this digest and key hint: 32 hex digits, whatever the target.
+
+    Two copies of a segment may have different records on one line, if one is damaged or was changed: each has a letter
+    of its own.
+    """
+    return hashlib.sha256(f"{segment_id}\0{line}\0{digest}\0{hint or ''}".encode("utf-8", "surrogatepass")).hexdigest()[
+        :32
+    ]
 
 
 def body_text(body: bytes) -> str:

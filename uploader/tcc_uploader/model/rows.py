@@ -30,6 +30,10 @@ class SegmentRow(NamedTuple):
     skipped: int = 0
     last_commit: int = 0
 
+    def counts_file(self, path: str, size: int) -> bool:
+        """Whether it counts this file, as it is now.  A copy of the same size elsewhere may have other bytes."""
+        return (self.path, self.size) == (path, size)
+
 
 LetterFate = Literal["dead", "requeued", "delivered", "dropped"]
 

@@ -81,6 +81,8 @@ class Segment:
     """The ledger's number for ``id``."""
     counted_here: bool = True
     """Whether this uploader writes its counts and removes its file; another one does, if it reads the segment now."""
+    letter: str = ""
+    """The id of the letter that this is, if it is one."""
     handle: int = 0
     """A number for this file in this process: two copies of a segment have the same id and number, but two handles."""
     counts: Counts = field(default_factory=Counts)
