@@ -91,7 +91,7 @@ def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, s
 
 
 def test_two_daemons_on_a_spool_that_comes_later_do_not_share_it(shell: Shell, server: FaultServer) -> None:
-    """Whichever locks the new spool delivers it, and nothing is sent twice; so it is if it is removed and made again."""
+    """Whichever locks the new spool delivers it, and nothing is sent twice; also if it is removed and made again."""
     with shell.daemon(TCC_TARGET="one") as first, shell.daemon(TCC_TARGET="two"):
         for name in ("a", "b"):
             SegmentFile(name).run(name).seal().write(shell.spool)
