@@ -24,7 +24,7 @@ def test_a_pending_run_is_not_sent_and_counts_as_dropped(shell: Shell, server: F
     path = SegmentFile().run("r1", response=SECRET).run("r2").seal().write(shell.spool)
     for attempt in range(2):
         said = shell.run("drop", "r1", "--yes", code=66 if attempt else 0)
-        assert attempt or f"{path}: when 1 other record of it are settled" in said
+        assert attempt or f"{path}: when its other pending records (1) are settled" in said
     shell.run("verify")
     server.behaviour = always(Reply(503))
     shell.run("replay", "--timeout", "0", code=75)

@@ -71,5 +71,5 @@ def _until_when(found: PendingRuns, path: str) -> str:
     """Return how long a file stays in the spool."""
     if path in found.stays:
         return "no uploader removes this file: it is damaged, or not a recorder's; remove it yourself"
-    others = f"when {plural(found.others[path], 'other record')} of it are settled, " if found.others[path] else ""
+    others = f"when its other pending records ({found.others[path]:,}) are settled, " if found.others[path] else ""
     return f"{others}the daemon (or `replay --remove`) removes it, if its writer has ended or sealed it"

@@ -66,7 +66,7 @@ def _verification_text(report: Verification) -> str:
     sealed = sum(check.sealed for check in report.segments)
     word = "does NOT add up" if report.broken else "adds up"
     lines += told(
-        f"{total['records']:,} records = {' + '.join(fates)}",
+        f"{plural(total['records'], 'record')} = {' + '.join(fates)}",
         (total["recovered"], f"{total['recovered']:,} of them were recovered from processes that died"),
         (total["refused"], f"{total['refused']:,} more were refused by recorders: no room"),
         (total["skipped"], f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"),
