@@ -37,6 +37,7 @@ def daemon_command(**options: Any) -> None:
     stay_on_one_processor()
     settings = settings_from(options)
     reload = Reload()
+    reload.on_hangup(lambda: None)  # it would end the process
     with ending(settings, LedgerError):
         while True:
             try:
