@@ -244,6 +244,9 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
+_MAX_NUMBER: Final = 2**63 - 1
+
+
 def _header(segment_id: str, durability: str, max_bytes: int, inode: int) -> bytes:
     name, numbers = _process(os.getpid())
     return orjson.dumps(
@@ -257,7 +260,7 @@ def _header(segment_id: str, durability: str, max_bytes: int, inode: int) -> byt
             "inode": inode,
             "sdk_version": __version__,
             "durability": durability,
-            "max_bytes": max_bytes,
+            "max_bytes": min(max_bytes, _MAX_NUMBER),
         }
     )
 

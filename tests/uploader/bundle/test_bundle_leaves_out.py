@@ -118,6 +118,16 @@ def open_segment(shell: Shell) -> Iterator[tuple[subprocess.Popen[str], Callable
         children.kill(agent)
 
 
+def test_a_copy_elsewhere_with_other_bytes_is_bundled(shell: Shell, server: FaultServer) -> None:
+    """A restored copy of a delivered segment, of the same id and size, may hold records that nobody has."""
+    SegmentFile("s").run("r1").seal().write(shell.spool)
+    shell.run("replay")
+    elsewhere = shell.spool.parent / "restored"
+    SegmentFile("s").run("r2").seal().write(elsewhere)
+    shell.run("bundle", elsewhere, "-o", shell.spool.parent / "b.zip", "--remove")
+    assert "b.zip: 1 segment, 1 record" in shell.printed
+
+
 def test_a_replay_removes_only_if_told_and_only_what_is_finished(shell: Shell, server: FaultServer) -> None:
     """Delivered segments go, also those whose writer died; what is pending, damaged or foreign stays."""
     SegmentFile("sealed").run("r1").seal().write(shell.spool)

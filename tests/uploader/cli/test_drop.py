@@ -122,6 +122,31 @@ def test_the_run_of_a_killed_agent_is_dropped_but_not_one_that_is_being_recorded
     shell.run("verify")
 
 
+def test_a_run_that_is_not_recovered_yet_is_dropped_beside_a_record_that_waits(rig: Rig, server: FaultServer) -> None:
+    """The file stays until its other record is delivered, and both are counted."""
+    segment = SegmentFile()
+    segment.record("journal", "j1", {"type": "run", "run_id": "j1"}, run_id="j1", path=None)
+    segment.run("r1").write(rig.spool)
+    server.behaviour = always(Reply(503))
+    asked = False
+
+    def tell(_: Engine) -> bool:
+        nonlocal asked
+        if rig.time.now > 1_100 and not asked:
+            asked = True
+            drop(rig, "j1")
+        if rig.time.now > 1_400:
+            assert list(rig.spool.iterdir()) or not asked or server.behaviour is not behaviour
+            server.behaviour = always(Reply())
+        return not list(rig.spool.iterdir())
+
+    behaviour = server.behaviour
+    rig.daemon(tell)
+    assert ["j1"] not in server.ids
+    assert server.ids[-1] == ["r1"]
+    assert (rig.counts().records, rig.counts().delivered, rig.counts().dropped) == (2, 1, 1)
+
+
 def drop(rig: Rig, run_id: str) -> None:
     """Ask the engine to drop the pending records of a run."""
     with SqliteLedger.reading(rig.state) as ledger:

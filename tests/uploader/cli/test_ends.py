@@ -120,6 +120,19 @@ def test_a_spool_that_another_uploader_holds_is_read_when_it_is_free(rig: Rig, s
         rig.daemon(tell, locks=mine)
 
 
+def test_a_daemon_that_is_told_to_end_and_to_reload_ends(shell: Shell, server: FaultServer) -> None:
+    """A closing terminal and systemd send both."""
+    shell.spool.mkdir()
+    for signals in ((signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM)):
+        process = started(shell, "daemon")
+        assert process.stdout is not None
+        process.stdout.readline()
+        for number in signals:
+            process.send_signal(number)
+        printed, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode in (0, 75), printed
+
+
 def test_a_daemon_reads_its_keys_again_when_it_is_told(shell: Shell, server: FaultServer) -> None:
     """SIGHUP: a new key in the key file is used, without a restart; a file that can't be used changes nothing."""
     keys = shell.spool.parent / "keys"

@@ -1,7 +1,10 @@
 """Dead letters and the requests to send or drop them: files that can't be removed, requests that are none."""
 
 import logging
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +92,39 @@ def test_a_request_that_can_t_be_removed_keeps_no_later_one_from_being_carried_o
     rig.daemon(act, removes=False)
     assert server.ids.count(["z"]) == 2
     assert rig.counts().dropped == 1
+
+
+def test_a_folder_of_letters_that_can_t_be_read_drops_none(
+    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not to see a letter is not to know that it is gone: the uploader says so, and starts when it may look again."""
+    refused_record(rig, server)
+    listed = os.listdir
+
+    def refuse(path: Any = ".") -> list[str]:
+        if Path(path).name == "dead":
+            raise PermissionError(13, "denied", str(path))
+        return listed(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refuse)
+        with pytest.raises(PermissionError):
+            rig.once()
+    rig.once()
+    assert len(rig.letters()) == 1
+    assert rig.counts().dropped == 0
+
+
+def test_a_letter_whose_body_is_damaged_ends_nobody(rig: Rig, server: FaultServer) -> None:
+    """A flipped bit in a requeued letter is told, and the rest is delivered."""
+    ident = refused_record(rig, server)
+    LetterFolder(rig.state).ask(LetterRequest(action="requeue", letter=ident))
+    rig.once(timeout=0.0, api_keys=())
+    file = rig.state / "dead" / f"{ident}.json"
+    file.write_text(re.sub('("body": *").', r"\1", file.read_text()))
+    SegmentFile("b").run("good").write(rig.spool)
+    assert rig.once().counts.delivered >= 1
+    assert ["good"] in server.ids
 
 
 def test_a_letter_that_is_refused_again_tells_of_the_file_it_came_from(rig: Rig, server: FaultServer) -> None:

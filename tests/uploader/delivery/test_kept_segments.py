@@ -1,5 +1,7 @@
 """``--after "keep 24h"``: delivered segments stay for a day, and are never in a recorder's way."""
 
+from pathlib import Path
+
 import pytest
 
 from support.faults import FaultServer, Reply, SegmentFile, always
@@ -9,6 +11,7 @@ from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.lines import encode
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.retention import DEFAULT_BUDGET, MIN_FREE, MOST_BYTES, Retention
+from tcc_uploader.spool import removal
 from tcc_uploader.spool.scan import Seen
 
 HOUR, DAY, MIB = 3600.0, 86_400.0, 1024 * 1024
@@ -44,7 +47,7 @@ def test_the_oldest_go_first_and_no_more_than_must(
     retention: Retention, now: float, in_spool: int, free: int, due: list[str]
 ) -> None:
     """After a day, over 256 MiB or a quarter of the budget, in a spool three quarters full, or on a full disk."""
-    assert [seen.file for seen in retention.take_due(now, in_spool, free)] == due
+    assert [seen.file for seen, _ in retention.take_due(now, in_spool, free)] == due
 
 
 def test_the_least_budget_of_the_segments_counts_as_long_as_they_stay() -> None:
@@ -53,7 +56,7 @@ def test_the_least_budget_of_the_segments_counts_as_long_as_they_stay() -> None:
     assert retention.budget == DEFAULT_BUDGET
     retention.keep(Seen("small", 0, 1), -1, MIB)
     assert retention.budget == MIB
-    assert [seen.file for seen in retention.take_due(DAY - 1, 3, PLENTY)] == ["small"]
+    assert [seen.file for seen, _ in retention.take_due(DAY - 1, 3, PLENTY)] == ["small"]
     assert (retention.budget, retention.bytes, len(retention)) == (DEFAULT_BUDGET, 2, 2)
 
 
@@ -127,6 +130,24 @@ def test_a_kept_file_that_was_replaced_is_read_and_not_removed(rig: Rig, server:
 
     rig.daemon(replace, keep_for=DAY, limit=2 * DAY)
     assert server.ids == [["r1"], ["r2"]]
+
+
+def test_a_file_that_can_t_be_removed_now_is_removed_later(
+    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is read-only for a while leaves nothing behind."""
+    SegmentFile("s").run("r1").seal().write(rig.spool)
+    remove = removal.remove
+
+    def refuse(path: Path) -> None:
+        if rig.time.now < 2_000:
+            raise PermissionError(1, "not permitted", str(path))
+        remove(path)
+
+    monkeypatch.setattr(removal, "remove", refuse)
+    rig.daemon(lambda _: not names(rig), keep_for=0.0, limit=2_000.0)
+    assert rig.time.now >= 2_000
+    assert server.ids == [["r1"]]
 
 
 def test_kept_segments_make_room_for_pending_ones(rig: Rig, server: FaultServer) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+import orjson
 import pytest
 
-from support.faults import FaultServer, Reply, Request, SegmentFile, always, step_item
+from support.faults import FaultServer, Reply, Request, SegmentFile, always, ids_of, step_item
 from support.rigging import Rig
 from support.shell import Shell
 from tcc_uploader.delivery.engine import Engine
@@ -180,3 +181,34 @@ def test_a_strike_counts_once_between_two_successes() -> None:
     assert not strikes.struck(6, 3_599).are_enough(REFUSALS, 3_599)
     assert strikes.struck(6, 3_600).are_enough(REFUSALS, 3_600)
     assert not strikes.are_enough(REFUSALS, 9_000)
+
+
+def test_a_divided_run_that_dies_takes_what_was_not_sent_of_it_along(rig: Rig, server: FaultServer) -> None:
+    """Its letter holds every item that the server does not have, also those whose turn did not come."""
+    SegmentFile().run("r1", step_item("r1", "s1"), step_item("r1", "s2")).run("r2").seal().write(rig.spool)
+    server.behaviour = lambda request: Reply(413 if len(request.ids) > 1 else 404 if request.ids == ["s2"] else 200)
+    assert rig.once(give_up=True).counts.dead == 1
+    (letter,) = rig.letters()
+    assert sorted(ids_of(orjson.loads(letter.body_bytes))) == ["r1", "s2"]
+
+
+def test_a_probe_that_is_a_divided_run_is_one_probe(rig: Rig, server: FaultServer) -> None:
+    """While everything is refused, a paused destination is not asked for one item after the other of all runs."""
+    segment = SegmentFile()
+    for number in range(60):
+        segment.run(f"r{number}", step_item(f"r{number}", f"s{number}"))
+    segment.seal().write(rig.spool)
+    server.behaviour = always(Reply(422))
+    rig.daemon(lambda _: rig.time.now > 1_250, in_flight=1)
+    assert len(server.requests) <= 3 * 41
+
+
+def test_an_equal_record_that_was_just_accepted_makes_a_refused_one_a_duplicate(rig: Rig, server: FaultServer) -> None:
+    """It is no dead letter: the server has its bytes."""
+    SegmentFile("a").run("r1").seal().write(rig.spool, "20260131t000000z-a.jsonl")
+    SegmentFile("b").run("r1").seal().write(rig.spool, "20260131t000000z-b.jsonl")
+    answers = iter([Reply(422)])
+    server.behaviour = lambda _: next(answers, Reply())
+    outcome = rig.once(in_flight=1)
+    assert (outcome.counts.delivered, outcome.counts.duplicate, outcome.counts.dead) == (1, 1, 0)
+    assert not rig.letters()

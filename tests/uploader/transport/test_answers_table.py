@@ -170,6 +170,7 @@ def test_a_certificate_that_does_not_verify_is_found_in_the_chain(link: str) -> 
         ("1e400", 3600),
         ("nan", None),
         ("soon", None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
         (format_datetime(NOW + timedelta(minutes=2), usegmt=True), 120),
         (format_datetime(NOW - timedelta(days=2), usegmt=True), 0),
         (format_datetime(NOW + timedelta(days=2), usegmt=True), 3600),

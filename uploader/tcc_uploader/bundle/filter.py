@@ -1,7 +1,7 @@
 """Choose records for a bundle, and make segments of them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -40,10 +40,13 @@ class Filter(Selection):
         runs = self.runs(snapshots)
         return lambda line: line.run_id in runs and self._is_recent(line)
 
-    def runs(self, snapshots: Iterable[Snapshot]) -> set[str]:
-        """Return the ids of the runs with one of the sessions and one of the statuses.  Raises OSError."""
+    def runs(self, snapshots: Iterable[Snapshot], kinds: Sequence[str] = ("run",)) -> set[str]:
+        """Return the ids of the runs with one of the sessions and one of the statuses.  Raises OSError.
+
+        With ``journal`` among the ``kinds``, runs without an end are among them.
+        """
         lines = (line for snapshot in snapshots for _, line in _lines(snapshot))
-        return {line.id for line in lines if line.kind == "run" and self._chooses_run_in(line)}
+        return {line.run_id or line.id for line in lines if line.kind in kinds and self._chooses_run_in(line)}
 
     def _chooses_run_in(self, line: Line) -> bool:
         try:

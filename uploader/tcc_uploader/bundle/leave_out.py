@@ -17,6 +17,8 @@ from .snapshot import PlannedMember, Snapshot
 class BundledSegment(BaseModel):
     """An unsealed segment that a bundle took away, but not its file, because its writer may add records."""
 
+    file: str
+    """The path of the file that stays; a copy elsewhere may have other bytes."""
     size: int
     """Its bytes then."""
     place: str
@@ -41,11 +43,11 @@ class LeaveOut(NamedTuple):
         """
         with closing(snapshot.chunks()) as chunks:
             _, ident = sniff(next(chunks))
-        row = self.ledger.segment(ident)
-        if row is not None and row.finished and not row.counts.pending and row.size == snapshot.size:
+        row, this = self.ledger.segment(ident), (file_name(snapshot.path), snapshot.size)
+        if row is not None and row.finished and not row.counts.pending and row.counts_file(*this):
             return ""
         earlier = self.bundled.get(ident)
-        return earlier.place if earlier is not None and earlier.size == snapshot.size else None
+        return earlier.place if earlier is not None and (earlier.file, earlier.size) == this else None
 
 
 def read_bundled(state: Path) -> dict[str, BundledSegment]:
@@ -59,8 +61,10 @@ def read_bundled(state: Path) -> dict[str, BundledSegment]:
 def note_bundled(state: Path, members: list[PlannedMember], bundle: Path, earlier: dict[str, BundledSegment]) -> None:
     """Remember which unsealed segments a bundle took away whole, beside the ``earlier`` ones.  Raises OSError."""
     fresh = {
-        entry.id: BundledSegment(size=entry.bytes + entry.torn, place=f"{file_name(bundle)}/{entry.name}")
-        for _, entry, _ in members
+        entry.id: BundledSegment(
+            file=file_name(path), size=entry.bytes + entry.torn, place=f"{file_name(bundle)}/{entry.name}"
+        )
+        for path, entry, _ in members
         if not entry.sealed
     }
     if fresh:

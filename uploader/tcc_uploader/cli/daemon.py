@@ -38,7 +38,7 @@ def daemon_command(**options: Any) -> None:
     settings = settings_from(options)
     reload = Reload()
     reload.on_hangup(lambda: None)  # it would end the process
-    with ending(settings, LedgerError):
+    with ending(settings, LedgerError, OSError):
         while True:
             try:
                 _watch(settings, reload)
@@ -48,17 +48,29 @@ def daemon_command(**options: Any) -> None:
                 _log.error("the ledger is damaged: %s", error)
                 quarantine_ledger(settings.state_dir)
             else:
-                if not reload.is_wanted:
+                if reload.ends or not reload.is_wanted:
                     return
                 reload.is_wanted = False
                 settings = _reloaded(options, settings)
 
 
 class Reload:
-    """Whether SIGHUP came."""
+    """Whether SIGHUP came, and whether a signal came that ends the daemon: this one counts."""
 
     def __init__(self) -> None:
         self.is_wanted = False
+        self.ends = False
+
+    def on_end(self, stop: Callable[[], object]) -> None:
+        """Call ``stop`` when SIGTERM or SIGINT comes."""
+
+        def ended() -> None:
+            self.ends = True
+            stop()
+
+        on_signals(ended)
+        if self.ends:
+            stop()
 
     def on_hangup(self, stop: Callable[[], object]) -> None:
         """Call ``stop`` when SIGHUP comes."""
@@ -94,6 +106,6 @@ def _watch(settings: Settings, reload: Reload) -> None:
             settings, ledger, letters, sources, keep_for=settings.keep_for, locks=locks, on_step=status.update
         ) as engine:
             reload.on_hangup(engine.stop)
-            on_signals(engine.stop)
+            reload.on_end(engine.stop)
             engine.run_for_ever()
             status.write(engine)

@@ -37,7 +37,7 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
     wanted = set(run_ids)
     if sessions:
         with Snapshots(settings.spools) as snapshots:
-            wanted |= Filter(sessions=list(sessions)).runs(snapshots.all)
+            wanted |= Filter(sessions=list(sessions)).runs(snapshots.all, ("run", "journal"))
     with reading(settings) as ledger:
         found = find_pending(list(settings.spools), ledger, wanted)
     note(*unreadable_lines(found.unreadable))

@@ -114,7 +114,7 @@ def deliver_once(
     ``give_up`` and ``locks``: see the engine.
     """
     stay_on_one_processor()
-    with ending(settings, LedgerError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
+    with ending(settings, LedgerError, OSError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
         status, letters = StatusFile(settings.state_dir), LetterFolder(settings.state_dir)
 
         def update(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """A folder of dead letters, one JSON file each, and beside it one of requests: what operators ask of the uploader."""
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,8 +25,12 @@ class LetterFolder:
     state: Path
 
     def ids(self) -> set[str]:
-        """Return the ids of all letters."""
-        return {path.stem for path in (self.state / LETTERS).glob(f"*{_ENDING}")}
+        """Return the ids of all letters.  Raises OSError if the folder can't be read: that is not the same as none."""
+        try:
+            names = os.listdir(self.state / LETTERS)  # noqa: PTH208 -- glob() hides errors
+        except FileNotFoundError:
+            return set()
+        return {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)}
 
     def read(self, ident: str) -> Letter:
         """Return the letter with this id.  Raises OSError; ValueError if the file is not a letter."""

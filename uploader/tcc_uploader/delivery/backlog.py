@@ -149,13 +149,22 @@ class Backlog:
         self.release_feedback(_run_of(segment, line))
 
     def withdraw(self, segment: Segment, number: int) -> None:
-        """Settle a pending record of ``segment`` as dropped, wherever it waits; ``number`` is its line's."""
+        """Settle a pending record of ``segment`` as dropped, wherever it waits; ``number`` is its line's.
+
+        One that waits nowhere (its run may be recovered later, or it waits in a copy of its file) is settled when it
+        is judged.
+        """
+        held = 0
         for waiting in self.waiting_for_run.values():
-            waiting[:] = [it for it in waiting if it[1][:2] != (segment.handle, number)]
+            kept = [it for it in waiting if it[1][:2] != (segment.handle, number)]
+            held += len(waiting) - len(kept)
+            waiting[:] = kept
         for queue in self.queues.values():
             if (location := queue.withdraw(segment.handle, number)) is not None:
+                held += 1
                 self.release_feedback(location.run)
-        self.settlement.settle(segment, number, Decision.DROPPED)
+        if held:
+            self.settlement.settle(segment, number, Decision.DROPPED)
 
     def release_feedback(self, fingerprint: int) -> None:
         """Queue the feedback that waited for the run with this fingerprint (0: no run)."""

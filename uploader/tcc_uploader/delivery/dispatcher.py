@@ -62,10 +62,10 @@ class Dispatcher:
         verdict, wait, remedy, divisible = classify(answer, datetime.fromtimestamp(wall, UTC))
         if verdict is Verdict.DELIVERED:
             health.succeeded(now=now, wall=wall)
+            self._accepted(record)  # before it is decided about others, of which one may have the same bytes
             self._decide(queue)
             if before is not None and health.pause is None:
                 queue.retry_now()
-            self._accepted(record)
         elif verdict is Verdict.RETRY:
             health.failed(answer.reason, wait, now=now, wall=wall, chance=self.clock.chance())
             self._failed(record, answer)
@@ -187,7 +187,8 @@ class Dispatcher:
     def _go_on(self, record: Record, batch: BatchProgress) -> None:
         """Send the next item of a run that is sent item by item; settle the run after its last item."""
         queue = self.backlog.queues[record.destination]
-        if batch.left and queue.health.pause is not None:
+        pause = queue.health.pause
+        if batch.left and pause and (queue.in_flight or pause.is_before_probe(self.clock.monotonic())):
             self.backlog.postpone(record, RecordEvent.TAKEN_BACK, self.clock.monotonic())
         elif batch.left:
             record.on(RecordEvent.NEXT_ITEM)
@@ -234,7 +235,7 @@ class Dispatcher:
     def _dead(self, record: Record, answer: Answer) -> None:
         record.on(RecordEvent.DEAD)
         batch = record.history.batch
-        body = join_items(batch.refused) if batch else record.line.body
+        body = join_items([*batch.refused, *batch.left]) if batch else record.line.body
         cause = Cause("refused", answer.reason, body, answer, record.destination.url)
         self.backlog.dies(record, cause)
 

@@ -201,6 +201,7 @@ class Intake:
                 self._note_unreadable(Path(seen.file), error)
             else:  # if another file has this name now, the next scan reads it
                 self._done.files.pop(seen.file, None)
+                self.unreadable.pop(Path(seen.file), None)
 
     def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""

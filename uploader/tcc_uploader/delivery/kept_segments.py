@@ -40,16 +40,25 @@ class KeptSegments:
     def remove_due(self) -> Iterator[tuple[Seen, OSError | None]]:
         """Remove the segments that must go now; yield each, with the error if it can't be removed."""
         for spool, retention in self._spools.items():
-            for seen in retention.take_due(self._clock.wall(), self.bytes_in[spool], _free(spool)) if retention else ():
-                self.bytes_in[spool] -= seen.size
-                try:
-                    removal.remove_unchanged(seen)
-                except FileNotFoundError:
-                    yield seen, None
-                except OSError as error:
-                    yield seen, error
+            due = retention.take_due(self._clock.wall(), self.bytes_in[spool], _free(spool)) if retention else []
+            for seen, budget in due:
+                error = _removed(seen)
+                if error is None:
+                    self.bytes_in[spool] -= seen.size
                 else:
-                    yield seen, None
+                    retention.keep(seen, -inf, budget)  # the next look tries it again
+                yield seen, error
+
+
+def _removed(seen: Seen) -> OSError | None:
+    """Remove a file; return why that is not possible."""
+    try:
+        removal.remove_unchanged(seen)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 def _free(spool: str) -> int:

@@ -75,16 +75,16 @@ class Requeue:
         _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
         changes.letters.append(new)
         if row is None or row.counts.pending:  # else a copy with another record on this line was counted
-            self._count(letter.segment, letter.source, place.segment, Counts(dead=1))
+            self._count(letter.segment, letter.source, place.segment, Counts(records=row is None, dead=1))
 
     def _count(self, segment_id: str, source: str, number: int, fate: Counts) -> None:
-        """Count one record of a segment whose file is not open here."""
+        """Count a record of a segment whose file is not open here; without a row, the segment gets one."""
         row = self.settlement.ledger.segment(segment_id)
         if row is not None:
             self.settlement.changes.adjustments.append((number, fate))
             return
         earlier = self.settlement.adopted.get(number)
-        counts = (earlier.counts if earlier else Counts()) + Counts(records=1) + fate
+        counts = (earlier.counts if earlier else Counts()) + fate
         self.settlement.adopted[number] = SegmentRow(
             number=number,
             id=segment_id,
@@ -124,13 +124,14 @@ class Requeue:
                 continue
             try:
                 letter = self.settlement.letters.read(row.id)
+                line = letter_line(letter)
             except (OSError, ValueError) as error:
                 _log.error("letter %s can't be sent again, because it can't be read: %s", row.id, fault_text(error))
                 continue
             self.queued.add(row.id)
             segment = segment_of(letter, row.place.segment)
             self.backlog.intake.add(segment)
-            self.backlog.enqueue(segment, letter_line(letter))
+            self.backlog.enqueue(segment, line)
 
     def _take(self, request: LetterRequest) -> bool:
         """Carry out a request; return False if it must wait, because the server was asked to take the record."""
@@ -175,7 +176,8 @@ class Requeue:
         if segment is not None:
             if record.line <= segment.lines:  # else it is counted when it is read
                 backlog.withdraw(segment, record.line)
-        elif before is None or before.size >= record.end:
-            self._count(record.segment, record.source, number, Counts(dropped=1))
+        elif before is None or (before.size >= record.end and not record.recovered):
+            fate = Counts() if record.recovered else Counts(records=before is None, dropped=1)
+            self._count(record.segment, record.source, number, fate)
         _log.info("line %d of %s is dropped: it is not sent", record.line, record.source)
         return True

@@ -51,8 +51,11 @@ class Retention:
         self._budgets[budget] += 1
         self.bytes += seen.size
 
-    def take_due(self, now: float, in_spool: int, free: int) -> list[Seen]:
-        """Take the files that must go ``now``, of a spool with ``in_spool`` bytes on a disk with ``free`` ones."""
+    def take_due(self, now: float, in_spool: int, free: int) -> list[tuple[Seen, int]]:
+        """Take the files that must go ``now``, each with its budget.
+
+        The spool holds ``in_spool`` bytes, and ``free`` bytes of its disk are free.
+        """
         due = []
         while self._kept and self._is_due(self._kept[0], now, in_spool, free):
             _, seen, budget = heapq.heappop(self._kept)
@@ -61,7 +64,7 @@ class Retention:
             self.bytes -= seen.size
             in_spool -= seen.size
             free += seen.size
-            due.append(seen)
+            due.append((seen, budget))
         return due
 
     def _is_due(self, oldest: _Kept, now: float, in_spool: int, free: int) -> bool:

@@ -47,17 +47,17 @@ def find_pending(spools: list[Path], ledger: Ledger, run_ids: AbstractSet[str]) 
                 wanted.append(judged)
 
         examine(segment, ledger, seen, note)
-        recoverable = 0
+        made: list[Judged] = []
         for run_id in run_ids & segment.journal.open.keys() if not segment.seal else ():
             if not writer_is_gone(segment):
                 result.unended.add(run_id)
             elif (judged := _recovered(segment, run_id, ledger)) is not None:
-                recoverable += 1
+                made.append(judged)
                 wanted.append(judged)
         if wanted:
             source = file_name(segment.path)
-            result.records += [(judged.line, _pending(segment, judged)) for judged in wanted]
-            result.others[source] = segment.counts.pending + recoverable - len(wanted)
+            result.records += [(judged.line, _pending(segment, judged, judged in made)) for judged in wanted]
+            result.others[source] = segment.counts.pending + len(made) - len(wanted)
             result.stays |= set() if segment.removable or segment.journal.undecided else {source}
 
     result.look(Sources(spools), take)
@@ -74,13 +74,14 @@ def _recovered(segment: Segment, run_id: str, ledger: Ledger) -> Judged | None:
     return Judged(line, key, known, decision) if decision is Decision.SEND else None
 
 
-def _pending(segment: Segment, judged: Judged) -> PendingRecord:
+def _pending(segment: Segment, judged: Judged, recovered: bool) -> PendingRecord:
     line, key, known, _ = judged
     return PendingRecord(
         segment=segment.id,
         source=file_name(segment.path),
         line=line.number,
         end=line.offset + line.size,
+        recovered=recovered,
         key=key,
         hint=known.hint,
         digest=known.digest,

@@ -3,10 +3,10 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.faults import fault_text
@@ -36,7 +36,7 @@ class Letter(BaseModel):
     run_id: str = ""
     path: str = ""
     record_url: str | None = None
-    key: str | None = None
+    key: Annotated[str, Field(pattern="^[0-9a-f]{8}$")] | None = None
     """The hint of the API key that the record was made with."""
     type: str | None = None
     """The body's content type; None: JSON."""
@@ -46,6 +46,12 @@ class Letter(BaseModel):
     """The digest of the whole record, of which ``body`` may be a part: see :func:`.keys.digest_of`."""
     died_at: str
     body: str
+
+    @field_validator("body")
+    @classmethod
+    def _is_base64(cls, text: str) -> str:
+        base64.b64decode(text)  # raises ValueError
+        return text
 
     @property
     def is_record(self) -> bool:
@@ -72,6 +78,8 @@ class PendingRecord(BaseModel):
     line: int
     end: int
     """Where its line ends in the file, in bytes."""
+    recovered: bool
+    """Whether it will be made of the journal of a process that died: it is not counted yet."""
     key: bytes
     hint: int
     digest: int
