@@ -131,3 +131,23 @@ def test_a_divided_run_of_another_project_is_sent_with_all_its_items(rig: Rig, s
         SegmentFile().run("r1", step_item("r1", "s1"), key_hint=key_hint(key)).seal().write(rig.spool)
         rig.once(api_keys=keys)
         assert [request.ids for request in server.requests if request.key == key] == [["r1", "s1"], ["s1"], ["r1"]]
+
+
+def test_a_letter_of_a_line_that_is_damaged_since_settles_no_other_record_of_the_file(
+    rig: Rig, server: FaultServer
+) -> None:
+    """Its record is delivered from the letter; the record beside it in the file stays pending until it is delivered."""
+    segment = SegmentFile().run("bad")
+    path = segment.write(rig.spool)
+    server.behaviour = always(Reply(422))
+    rig.once(give_up=True)
+    (letter,) = rig.letters()
+    damaged = segment.data.replace(b'"bad"', b'"bax"', 1)
+    path.write_bytes(damaged + segment.run("r2").lines[-1])
+    LetterFolder(rig.state).ask(LetterRequest(action="requeue", letter=letter.id))
+    server.behaviour = lambda request: Reply() if request.ids == ["bad"] else Reply(503)
+    rig.once(timeout=5.0)
+    assert rig.counts().pending == 1
+    server.behaviour = always(Reply())
+    rig.once()
+    assert ["r2"] in server.ids

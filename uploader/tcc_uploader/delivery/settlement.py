@@ -57,6 +57,12 @@ class Settlement:
     """The ids of letters that were delivered or dropped; they are removed after the commit."""
     orphans: dict[str, Letter] = field(default_factory=dict)
     """The letters that the ledger does not know, by id: their records are judged anew."""
+    counted_letters: set[tuple[int, str]] = field(default_factory=set)
+    """Handles of open files, each with the id of a letter that was found when the record on its line was counted.
+
+    Not every letter of a segment is that of a line of this file: a copy may have had another record there, and a line
+    may be damaged since.
+    """
     adopted: dict[int, SegmentRow] = field(default_factory=dict)
     """The rows that the next commit writes for segments of which only letters are left, by number."""
 
@@ -70,17 +76,20 @@ class Settlement:
             segment.counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
-            self._adjust(Place(segment.number, number), Counts(dead=1))  # a requeued letter that is dead again
+            self._adjust(segment.letter, segment.number, Counts(dead=1))  # a requeued letter that is dead again
         elif row := self.ledger.letter(segment.letter):
             self.settle_letter(row, "delivered")
 
     def settle_line(self, segment: Segment, line: Line, decision: Decision, *, newly: bool = False) -> None:
         """Settle a record as :meth:`settle` does; if it has a letter that the ledger does not know, remove that."""
-        if self.orphans and segment.format is not Format.LETTER:
+        has_letter = decision in (Decision.DEAD, Decision.REQUEUED)
+        if (self.orphans or has_letter) and segment.format is not Format.LETTER:
             digest = digest_of(idempotency_token(line.kind, line.id, line.body))
-            orphan = self.orphans.pop(letter_id(segment.id, line.number, digest, line.key), None)
-            if orphan is not None:
-                self.answered.append(orphan.id)
+            ident = letter_id(segment.id, line.number, digest, line.key)
+            if self.orphans.pop(ident, None) is not None:
+                self.answered.append(ident)
+            if has_letter:
+                self.counted_letters.add((segment.handle, ident))
         self.settle(segment, line.number, decision, newly=newly)
 
     def delivered(self, key: bytes, known: Known) -> None:
@@ -98,6 +107,8 @@ class Settlement:
         """Make a dead letter of a plain line that is no record, unless it has one.  Raises :class:`LedgerError`."""
         decision = judge_invalid(self.ledger, segment.number, invalid)
         if decision is not Decision.SEND:
+            ident = letter_id(segment.id, invalid.number, digest_of(invalid_token(invalid.raw)), None)
+            self.counted_letters.add((segment.handle, ident))
             self.settle(segment, invalid.number, decision)
             return
         cause = Cause("invalid", invalid.detail, invalid.raw)
@@ -129,6 +140,7 @@ class Settlement:
             self.unwritten_letters.popleft()
             self.orphans.pop(letter.id, None)  # it was written anew
             self.changes.letters.append(row)
+            self.counted_letters.add((segment.handle, letter.id))
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
             where = f"{segment.path} line {letter.line}"
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
@@ -161,17 +173,17 @@ class Settlement:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
         self.changes.letters.append(row._replace(fate=fate))
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
-        self._adjust(row.place, counts)
+        self._adjust(row.id, row.place.segment, counts)
         if fate != "requeued":
             self.answered.append(row.id)
 
-    def _adjust(self, place: Place, by: Counts) -> None:
-        """Add to a segment's counts in the ledger, and in its open file if the file was read as far as this line."""
-        self.changes.adjustments.append((place.segment, by))
-        segment = self.intake.counted(place.segment)
+    def _adjust(self, letter: str, number: int, by: Counts) -> None:
+        """Add to a segment's counts in the ledger, and in its open file if the letter's record was counted there."""
+        self.changes.adjustments.append((number, by))
+        segment = self.intake.counted(number)
         if segment is not None:
             self.touched.add(segment)
-            if place.line <= segment.lines:  # an unread line is counted when it is read
+            if (segment.handle, letter) in self.counted_letters:
                 segment.counts += by
 
 
