@@ -12,7 +12,10 @@ from support.rigging import Rig
 from support.shell import Shell
 from tcc_schemas.endpoints import key_hint
 from tcc_uploader.dead.store import LetterFolder
+from tcc_uploader.inspect.verify import verify_spools
+from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.letter import LetterRequest
+from tcc_uploader.sources.given import Sources
 
 KILLED = """
 import os, signal
@@ -151,3 +154,23 @@ def test_a_letter_of_a_line_that_is_damaged_since_settles_no_other_record_of_the
     server.behaviour = always(Reply())
     rig.once()
     assert ["r2"] in server.ids
+
+
+def test_a_requeued_copy_with_other_bytes_makes_nobody_forget_the_first_ones(
+    rig: Rig, server: FaultServer, tmp_path: Path
+) -> None:
+    """Both were delivered: whichever file is read again, nothing is sent once more, and the counts add up."""
+    SegmentFile("s").run("r1", response="one").seal().write(rig.spool)
+    copy = SegmentFile("s").run("r1", response="two").write(tmp_path / "copy")
+    rig.once()
+    rig.once(files=[copy], spools=())
+    (letter,) = rig.letters()
+    assert letter.reason == "conflict"
+    LetterFolder(rig.state).ask(LetterRequest(action="requeue", letter=letter.id))
+    for _ in range(2):
+        rig.once(files=[copy], spools=())
+        rig.once()
+    assert server.ids == [["r1"], ["r1"]]
+    assert not rig.letters()
+    with SqliteLedger.reading(rig.state) as ledger:
+        assert not verify_spools(Sources([rig.spool]), ledger, whole=True).broken

@@ -93,9 +93,8 @@ class Settlement:
         self.settle(segment, line.number, decision, newly=newly)
 
     def delivered(self, key: bytes, known: Known) -> None:
-        """Note that the server has these bytes under this key.  A key keeps the place of its first delivery."""
-        before = self.changes.delivered.get(key, known.hint)
-        if before is None or before.place == known.place:
+        """Note that the server has these bytes under this key.  A key keeps what was delivered first."""
+        if self.changes.delivered.get(key, known.hint) is None:
             self.changes.delivered.put(key, known.hint, known)
 
     def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:

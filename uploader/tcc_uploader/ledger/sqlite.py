@@ -28,8 +28,7 @@ _LOOKUP_AT_ONCE: Final = 100
 
 _INSERT_DELIVERED: Final = (
     "INSERT INTO delivered (key, hint, digest, segment, line) VALUES (?,?,?,?,?) "
-    "ON CONFLICT (key, hint) DO UPDATE SET digest=excluded.digest "
-    "WHERE segment=excluded.segment AND line=excluded.line"  # a key keeps the place of its first delivery
+    "ON CONFLICT (key, hint) DO NOTHING"  # what else was delivered under this key has the row of a letter
 )
 _SEGMENT_COLUMNS: Final = (
     *("number", "id", "path", "size", "finished"),
@@ -53,7 +52,7 @@ _INSERT_LETTER: Final = (
 _OTHER: Final = "k.key = l.key AND k.digest <> l.digest AND (k.hint = l.hint OR -1 IN (k.hint, l.hint))"
 _COUNT_CONTESTED: Final = (
     "WITH contested (key) AS MATERIALIZED (SELECT key FROM letters AS l "  # noqa: S608 -- our own text
-    f"WHERE EXISTS (SELECT 1 FROM delivered AS k WHERE {_OTHER}) "
+    f"WHERE reason = 'conflict' OR EXISTS (SELECT 1 FROM delivered AS k WHERE {_OTHER}) "
     f"OR EXISTS (SELECT 1 FROM letters AS k WHERE {_OTHER})) "
     "SELECT segment, count(*) FROM (SELECT segment, line FROM delivered WHERE key IN contested "
     "UNION SELECT segment, line FROM letters WHERE key IN contested) GROUP BY segment"
