@@ -29,7 +29,7 @@ def dawdling(call):
     return slow
 
 seams._write, seams._lock = dawdling(seams._write), dawdling(seams._lock)
-seams._NAMES = 10_000  # a scanner that takes empty files at once, as no real one does, may win many times in a row
+seams._NAME_TRIES = 10_000  # a scanner that takes empty files at once, as no real one does, may win many times in a row
 for number in range(int(sys.argv[2])):
     segment = Segment(sys.argv[1], 0o600, "process", 1 << 30)
     segment.append(encode("run", f"{segment.id}", b"{}", at="2026-01-31T12:00:00.123Z", path="/v1/custom"))

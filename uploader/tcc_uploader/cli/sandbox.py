@@ -29,10 +29,10 @@ def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
     except OSError as error:
         fail(f"can't start the sandbox: {error}", Exit.USAGE)
     with server:
-        say(server.url)
-        sys.stdout.flush()
         # shutdown() waits for serve_forever(), which runs in this thread: called here it would wait for ever
         on_signals(lambda: threading.Thread(target=server.shutdown).start())
+        say(server.url)  # who reads it may send a signal
+        sys.stdout.flush()
         server.serve_forever()
         say(receipts.table())
     receipts.close()
