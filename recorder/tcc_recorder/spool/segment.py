@@ -245,6 +245,7 @@ def _lock(descriptor: int) -> bool:
 
 
 _MAX_NUMBER: Final = 2**63 - 1
+"""The largest number in a header: JSON of other programs holds no larger one."""
 
 
 def _header(segment_id: str, durability: str, max_bytes: int, inode: int) -> bytes:

@@ -63,6 +63,25 @@ def test_a_record_that_is_refused_again_and_again_beside_others_is_dead(
     assert server.ids.count(["r0"]) >= 5
 
 
+def test_a_login_page_of_the_network_is_no_fault_of_the_record(rig: Rig, server: FaultServer) -> None:
+    """511 at each of its turns for two days, with others accepted between: it stays pending."""
+    server.behaviour = against("r0", status=511)
+    SegmentFile("unlucky").run("r0").seal().write(rig.spool)
+    began, number = rig.time.now, 0
+
+    def tell(_: Engine) -> bool:
+        nonlocal number
+        if rig.time.now > began + 600 * number:
+            number += 1
+            SegmentFile(f"n{number}").run(f"other{number}").seal().write(rig.spool)
+        return rig.time.now > began + 48 * HOUR
+
+    rig.daemon(tell, limit=50 * HOUR)
+    assert server.ids.count(["r0"]) > 10
+    assert not rig.letters()
+    assert rig.counts().pending == 1
+
+
 def test_a_lone_record_is_never_dead_however_often_it_is_refused(rig: Rig, server: FaultServer) -> None:
     """Without a success of another record the server may be at fault: a day of 404 loses and pauses nothing."""
     runs(rig, 1)

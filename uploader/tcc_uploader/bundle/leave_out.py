@@ -44,7 +44,7 @@ class LeaveOut(NamedTuple):
         with closing(snapshot.chunks()) as chunks:
             _, ident = sniff(next(chunks))
         row, this = self.ledger.segment(ident), (file_name(snapshot.path), snapshot.size)
-        if row is not None and row.finished and not row.counts.pending and row.counts_file(*this):
+        if row is not None and row.has_finished(*this):
             return ""
         earlier = self.bundled.get(ident)
         return earlier.place if earlier is not None and (earlier.file, earlier.size) == this else None

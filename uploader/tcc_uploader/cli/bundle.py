@@ -100,7 +100,7 @@ def bundle_command(
         with ending(settings), SpoolLocks() as locks:
             for spool in settings.spools if remove else ():
                 locks.take(spool)
-            bundled = {} if every else read_bundled(settings.state_dir)
+            bundled = read_bundled(settings.state_dir)
             made = _make(settings, wanted, output, suffix, None if every else bundled)
             if remove:
                 _remove(settings, made, output.resolve(), bundled)

@@ -52,7 +52,7 @@ def replay_command(
     remove: bool,
     give_up: bool,
     summary: Path | None,
-    **more: Any,
+    **options: Any,
 ) -> None:
     """Deliver the records in the default spool, or in PATHS; then end.
 
@@ -63,7 +63,7 @@ def replay_command(
     """
     if dry_run and (summary or remove or give_up or fail_on != "pending"):
         raise click.UsageError("a --dry-run has no result: leave out --summary, --fail-on, --give-up and --remove")
-    settings = settings_from(more)
+    settings = settings_from(options)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     if dry_run:
         sys.exit(_dry_run(settings, sources, as_json=as_json))
@@ -71,9 +71,16 @@ def replay_command(
     with ending(settings), SpoolLocks() as locks:
         for spool in sources.spools if remove else ():
             locks.take(spool)
-        options: dict[str, Any] = {"is_gone": is_gone, "keep_for": 0.0 if remove else inf, "give_up": give_up}
-        options["locks"] = locks if remove else None
-        result = deliver_once(settings, sources, timeout=timeout, bar=not as_json, **options)
+        result = deliver_once(
+            settings,
+            sources,
+            timeout=timeout,
+            bar=not as_json,
+            is_gone=is_gone,
+            keep_for=0.0 if remove else inf,
+            give_up=give_up,
+            locks=locks if remove else None,
+        )
     if as_json:
         say_json(_result_json(result))
     else:

@@ -71,7 +71,7 @@ class Dispatcher:
             self._failed(record, answer)
         elif verdict is Verdict.PAUSE:
             health.needs_operator(answer.reason, remedy, now=now, wall=wall)
-            self._failed(record, answer)
+            self._failed(record)
         elif verdict is Verdict.REFUSED_CONTENT:
             self._refused_content(record, answer, divisible=divisible)
         else:
@@ -101,8 +101,10 @@ class Dispatcher:
             elif queue.health.successes:
                 self._decide(queue)
             elif queue.undecided and queue.health.pause is None:
-                reason, remedy = queue.undecided[-1].answer.reason, "this server refused everything: wrong key or URL?"
-                queue.health.needs_operator(reason, remedy, now=self.clock.monotonic(), wall=self.clock.wall())
+                remedy = "this server refused everything: wrong key or URL?"
+                queue.health.needs_operator(
+                    queue.last_refusal, remedy, now=self.clock.monotonic(), wall=self.clock.wall()
+                )
 
     def _send(self, record: Record) -> None:
         """Pass a record, or the next item of its batch, to a sending thread."""
@@ -126,10 +128,11 @@ class Dispatcher:
             self.in_flight.remove(record, queue)
             self.backlog.postpone(record, RecordEvent.TAKEN_BACK, now)
 
-    def _failed(self, record: Record, answer: Answer) -> None:
+    def _failed(self, record: Record, answer: Answer | None = None) -> None:
+        """Try a record again later; ``answer`` is that of a server in trouble, and counts against a record alone."""
         now, history = self.clock.monotonic(), record.history
         failures, errors = history.failures + 1, history.errors
-        if answer.status is not None and answer.status >= _SERVER_ERROR:
+        if answer is not None and (answer.status or 0) >= _SERVER_ERROR:
             errors = errors.struck(self.backlog.queues[record.destination].health.successes, now)
             if errors.are_enough(ERRORS, now):
                 self._dead(record, answer)

@@ -167,7 +167,7 @@ class Intake:
 
     def forget(self, segment: Segment) -> None:
         """Stop tracking a file that was removed or replaced; its counts are kept."""
-        if not self.by_handle.pop(segment.handle, None):
+        if self.by_handle.pop(segment.handle, None) is None:
             return
         if self._by_path.get(segment.file) is segment:  # a letter has the path of the file that held its record
             del self._by_path[segment.file]
@@ -277,7 +277,7 @@ class Intake:
             self._done.add(seen, sealed=False)
             return None
         row = self._ledger.segment(segment.id)
-        if row is not None and row.finished and not row.counts.pending and row.counts_file(file_name(path), seen.size):
+        if row is not None and row.has_finished(file_name(path), seen.size):
             if segment.format is Format.PLAIN or row.damaged or not self.removes:
                 self._finished += row.counts
                 self._finished_damage += row.damaged + bool(row.torn)

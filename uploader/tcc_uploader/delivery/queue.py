@@ -4,7 +4,7 @@ import heapq
 import logging
 from functools import lru_cache
 from math import inf
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel
 
@@ -88,6 +88,11 @@ class DestinationQueue:
         """Whether records wait here, also undecided ones."""
         return bool(len(self) or self.undecided)
 
+    @property
+    def last_refusal(self) -> str:
+        """Why the server refused the undecided record that it refused last.  Raises ValueError if there is none."""
+        return max(self.undecided, key=lambda refused: refused.order).answer.reason
+
     def postpone(self, location: Location, history: History, due: float) -> None:
         """Queue a record to be sent again, but not before ``due``."""
         self._order += 1
@@ -125,27 +130,29 @@ class DestinationQueue:
         most = min(most, 1 if pause else _AT_ONCE)
         taken: list[tuple[Location, History]] = []
         while len(taken) < most and size > 0:
-            retry = self._due_retry(now, any_undecided=pause is not None)
-            if self.queued and (pause is not None or retry is None):
+            if self.queued and pause is not None:
                 newest = self.health.quick_probes > 0
                 taken.append((self.queued.pop() if newest else self.queued.popleft(), History()))
-            elif retry is not None:
-                found = heapq.heappop(retry)
-                taken.append((found.location, found.history))
+            elif (retry := self._take_retry(now, any_undecided=pause is not None)) is not None:
+                taken.append(retry)
+            elif self.queued:
+                taken.append((self.queued.popleft(), History()))
             else:
                 break
             size -= taken[-1][0].size
         return taken
 
-    def _due_retry(self, now: float, *, any_undecided: bool) -> "list[Any] | None":
-        """Return the heap whose first record may be tried again now; None if there is none.
+    def _take_retry(self, now: float, *, any_undecided: bool) -> tuple[Location, History] | None:
+        """Take a record that is to be tried again now; None if there is none.
 
         With ``any_undecided``, an undecided record need not be due.
         """
         if self.postponed and self.postponed[0].due <= now:
-            return self.postponed
+            retry = heapq.heappop(self.postponed)
+            return retry.location, retry.history
         if self.undecided and (self.undecided[0].due <= now or (any_undecided and self.undecided[0].due < inf)):
-            return self.undecided
+            refused = heapq.heappop(self.undecided)
+            return refused.location, refused.history
         return None
 
     def withdraw(self, handle: int, line: int) -> Location | None:
@@ -198,8 +205,7 @@ class DestinationQueue:
         pause = self.health.pause
         refusals = ""
         if self.undecided:
-            last = max(self.undecided, key=lambda refused: refused.order)
-            refusals = f"{len(self.undecided)} refused, by their fault or the server's: {last.answer.reason}"
+            refusals = f"{len(self.undecided)} refused, by their fault or the server's: {self.last_refusal}"
         return DestinationReport(
             url=self.destination.url,
             key=self.destination.hint,

@@ -63,7 +63,7 @@ class Requeue:
             self._adopt(letter)
 
     def _adopt(self, letter: Letter) -> None:
-        ledger, changes = self.settlement.ledger, self.settlement.changes
+        ledger = self.settlement.ledger
         row = ledger.segment(letter.segment)
         place = Place(ledger.begin(letter.segment)[0], letter.line)
         key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
@@ -73,7 +73,7 @@ class Requeue:
             self.settlement.answered.append(letter.id)
             return
         _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
-        changes.letters.append(new)
+        self.settlement.note_letter(new)
         if row is None or row.counts.pending:  # else a copy with another record on this line was counted
             self._count(letter.segment, letter.source, place.segment, Counts(records=row is None, dead=1))
 
@@ -171,7 +171,7 @@ class Requeue:
         row = LetterRow(
             ident, record.key, record.digest, known.place, "dropped", "dropped before it was sent", record.hint
         )
-        self.settlement.changes.letters.append(row)
+        self.settlement.note_letter(row)
         segment, before = backlog.intake.counted(number), ledger.segment(record.segment)
         if segment is not None:
             if record.line <= segment.lines:  # else it is counted when it is read

@@ -57,6 +57,8 @@ class Settlement:
     """The ids of letters that were delivered or dropped; they are removed after the commit."""
     orphans: dict[str, Letter] = field(default_factory=dict)
     """The letters that the ledger does not know, by id: their records are judged anew."""
+    uncommitted: dict[tuple[bytes, int], list[LetterRow]] = field(default_factory=dict)
+    """The rows of letters that the next commit writes, by key and digest: a copy may make very many conflicts."""
     counted_letters: set[tuple[int, str]] = field(default_factory=set)
     """Handles of open files, each with the id of a letter that was found when the record on its line was counted.
 
@@ -117,6 +119,7 @@ class Settlement:
         letter = letter_of(segment, line, cause, self.digest_of(segment, token))
         row = letter_row(letter, key, Place(segment.number, line.number), "dead")
         self.unwritten_letters.append((segment, letter, row))
+        self._index(row)
 
     def digest_of(self, segment: Segment, token: bytes) -> int:
         """Return the digest of a record; for a letter, which may hold a part only, that of its original record."""
@@ -128,8 +131,7 @@ class Settlement:
 
         Other bytes are no conflict yet: the letter may be that of a conflict itself, and its rival another project's.
         """
-        unwritten = (row for _, _, row in self.unwritten_letters)
-        return [row for row in (*self.changes.letters, *unwritten) if (row.key, row.digest) == (key, digest)]
+        return self.uncommitted.get((key, digest), [])
 
     def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
@@ -159,6 +161,7 @@ class Settlement:
         if self.changes:
             self.ledger.commit(self.changes)
             self.changes = Changes()
+            self.uncommitted.clear()
             self.touched.clear()
             self.adopted.clear()
         while self.answered:
@@ -168,9 +171,17 @@ class Settlement:
             except OSError as error:  # harmless: the ledger knows that the letter is settled
                 _log.warning("the letter %s is settled, but can't be removed: %s", ident, error)
 
+    def note_letter(self, row: LetterRow) -> None:
+        """Let the next commit write a letter's row."""
+        self.changes.letters.append(row)
+        self._index(row)
+
+    def _index(self, row: LetterRow) -> None:
+        self.uncommitted.setdefault((row.key, row.digest), []).append(row)
+
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
-        self.changes.letters.append(row._replace(fate=fate))
+        self.note_letter(row._replace(fate=fate))
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.id, row.place.segment, counts)
         if fate != "requeued":

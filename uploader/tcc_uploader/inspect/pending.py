@@ -40,24 +40,22 @@ def find_pending(spools: list[Path], ledger: Ledger, run_ids: AbstractSet[str]) 
     def take(segment: Segment) -> None:
         row = ledger.segment(segment.id)
         segment.number = row.number if row else 0
-        wanted: list[Judged] = []
+        wanted: list[PendingRecord] = []
 
-        def note(judged: Judged) -> None:
+        def note(judged: Judged, *, recovered: bool = False) -> None:
             if judged.line.run_id in run_ids or (judged.line.kind == "run" and judged.line.id in run_ids):
-                wanted.append(judged)
+                wanted.append(_pending(segment, judged, recovered=recovered))
+                result.records.append((judged.line, wanted[-1]))
 
         examine(segment, ledger, seen, note)
-        made: list[Judged] = []
         for run_id in run_ids & segment.journal.open.keys() if not segment.seal else ():
             if not writer_is_gone(segment):
                 result.unended.add(run_id)
             elif (judged := _recovered(segment, run_id, ledger)) is not None:
-                made.append(judged)
-                wanted.append(judged)
+                note(judged, recovered=True)
         if wanted:
             source = file_name(segment.path)
-            result.records += [(judged.line, _pending(segment, judged, judged in made)) for judged in wanted]
-            result.others[source] = segment.counts.pending + len(made) - len(wanted)
+            result.others[source] = segment.counts.pending - sum(not record.recovered for record in wanted)
             result.stays |= set() if segment.removable or segment.journal.undecided else {source}
 
     result.look(Sources(spools), take)
@@ -74,7 +72,7 @@ def _recovered(segment: Segment, run_id: str, ledger: Ledger) -> Judged | None:
     return Judged(line, key, known, decision) if decision is Decision.SEND else None
 
 
-def _pending(segment: Segment, judged: Judged, recovered: bool) -> PendingRecord:
+def _pending(segment: Segment, judged: Judged, *, recovered: bool) -> PendingRecord:
     line, key, known, _ = judged
     return PendingRecord(
         segment=segment.id,

@@ -3,8 +3,8 @@
 
 The lock of its folder keeps other uploaders out, so every claim is granted.  Only the engine's thread writes.
 
-The journal mode is DELETE, because SQLite before 3.51.3 can corrupt a WAL.  Every
-commit is synced, so it survives a power loss.
+The journal mode is DELETE, because SQLite before 3.51.3 can corrupt a WAL.  Every commit is synced, so it survives a
+power loss.
 """
 
 import contextlib

@@ -115,9 +115,8 @@ def letter_id(segment_id: str, line: int, digest: int, hint: str | None) -> str:
     Two copies of a segment may have different records on one line, if one is damaged or was changed: each has a letter
     of its own.
     """
-    return hashlib.sha256(f"{segment_id}\0{line}\0{digest}\0{hint or ''}".encode("utf-8", "surrogatepass")).hexdigest()[
-        :32
-    ]
+    text = f"{segment_id}\0{line}\0{digest}\0{hint or ''}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def body_text(body: bytes) -> str:

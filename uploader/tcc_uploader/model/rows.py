@@ -34,6 +34,10 @@ class SegmentRow(NamedTuple):
         """Whether it counts this file, as it is now.  A copy of the same size elsewhere may have other bytes."""
         return (self.path, self.size) == (path, size)
 
+    def has_finished(self, path: str, size: int) -> bool:
+        """Whether it counts this file, as it is now, and nothing of it is to be done."""
+        return self.finished and not self.counts.pending and self.counts_file(path, size)
+
 
 LetterFate = Literal["dead", "requeued", "delivered", "dropped"]
 

@@ -38,16 +38,14 @@ def writer_is_gone(segment: Segment) -> bool:
         return bool(gone)
 
 
-def remove_unchanged(seen: Seen) -> bool:
-    """Remove a file that could not grow any more when it was seen; return False if it is another one now.
+def remove_unchanged(seen: Seen) -> None:
+    """Remove a file that could not grow any more when it was seen, unless it has another size now.
 
-    Raises OSError.
+    Raises OSError; FileNotFoundError if it is another file now.
     """
     with opened(seen.file, seen.identity) as (_, status):
         if status.st_size == seen.size:
             remove(Path(seen.file))
-            return True
-    return False
 
 
 def remove_if_abandoned(path: Path) -> None:

@@ -34,8 +34,8 @@ MAX_RETRY_AFTER: Final = 3600.0
 
 _REMEDIES: Final = {
     401: "the server does not know this key: check TCC_API_KEY (or TCC_API_KEYS, --api-key-file)",
-    403: "the server forbids this key: check that it may write to this project",
     402: "the server asks for a payment: look at the account",
+    403: "the server forbids this key: check that it may write to this project",
     404: "nothing answers at this URL: check TCC_BASE_URL, TCC_URL and TCC_FEEDBACK_URL",
     405: "this URL takes no POST: check TCC_BASE_URL, TCC_URL and TCC_FEEDBACK_URL",
     407: "the proxy wants credentials: put them into HTTPS_PROXY",
