@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.model.selection import Choice
 
 T = TypeVar("T")
 MAX_LIST: Final = 20
@@ -52,6 +53,20 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
             (result.trouble, f"the ledger in {state} can't be written: {result.trouble}"),
         ),
     ]
+
+
+def left_out_lines(choice: Choice, what_becomes: str) -> list[str]:
+    """Return what was left out because a command was to take only some runs, and ``what_becomes`` of that."""
+    selection = choice.selection
+    by = told(
+        (selection.statuses, "--status"),
+        (selection.sessions, "--session"),
+        (selection.since, "--since"),
+        (selection.until, "--until"),
+        (selection.limit, "-n"),
+    )
+    records = f"{plural(choice.records_left_out, 'record')} of {plural(choice.runs_left_out, 'run')}"
+    return told((choice.records_left_out, f"{records} left out by {', '.join(by)}: they {what_becomes}"))
 
 
 def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:
