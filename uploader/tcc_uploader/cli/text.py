@@ -40,14 +40,15 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
     )
     interrupted = (
         f"interrupted: {result.bytes_read:,} of {result.bytes_seen:,} bytes read, of the files found so far; "
-        "run it again, and it goes on"
+        f"{plural(len(result.unread_files), 'file')} not read to the end; run it again, and it goes on"
     )
     return [
         *(line for report in result.paused for line in destination_lines(report)),
         *unreadable_lines(result.unreadable),
         *capped(result.problems, str),
+        *told((result.interrupted, interrupted)),
+        *capped(result.unread_files, lambda file: f"not read to the end: {file}"),
         *told(
-            (result.interrupted, interrupted),
             (result.unended, unended),
             (result.counts.dead, "dead letters: `tcc-upload dead list` says why"),
             (result.trouble, f"the ledger in {state} can't be written: {result.trouble}"),
@@ -66,7 +67,10 @@ def left_out_lines(choice: Choice, what_becomes: str) -> list[str]:
         (selection.limit, "-n"),
     )
     records = f"{plural(choice.records_left_out, 'record')} of {plural(choice.runs_left_out, 'run')}"
-    return told((choice.records_left_out, f"{records} left out by {', '.join(by)}: they {what_becomes}"))
+    return told(
+        (choice.records_left_out, f"{records} left out by {', '.join(by)}: they {what_becomes}"),
+        (choice.is_empty, f"nothing here is chosen by {', '.join(by)}"),
+    )
 
 
 def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:

@@ -32,6 +32,21 @@ class Sources:
     choice: Choice = field(default_factory=Choice)
     """Which of their records are meant; the others stay pending."""
 
+    @property
+    def problems(self) -> list[str]:
+        """What was found so far to be wrong with archives."""
+        return [text for archive in self.archives for text in archive.problems]
+
+    @property
+    def unread_archives(self) -> list[Path]:
+        """The archives that were not read to their end yet."""
+        return [archive.path for archive in self.archives if not archive.at_end]
+
+    @property
+    def newer(self) -> list[Path]:
+        """The members of archives, found so far, that only a newer version can read."""
+        return [path for archive in self.archives for path in archive.newer]
+
     def __str__(self) -> str:
         return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))
 
