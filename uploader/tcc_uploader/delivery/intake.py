@@ -74,9 +74,7 @@ class Intake:
     @property
     def damage(self) -> int:
         """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
-        return sum((segment.damage for segment in self._by_path.values()), self._finished_damage) + len(
-            self.sources.problems
-        )
+        return sum((segment.damage for segment in self.live), self._finished_damage) + len(self.sources.problems)
 
     @property
     def unended(self) -> int:
