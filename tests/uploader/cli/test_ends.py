@@ -40,6 +40,8 @@ def test_a_server_that_hangs_does_not_keep_a_command_from_ending(
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, printed
     assert ("interrupted: " in printed) == (command == "replay")
+    assert "not read to the end" not in printed
+    assert "no answer yet for 1 of the records that were sent: they are sent again, and are there twice" in printed
     assert shell.json("status")["counts"]["pending"] == 1  # type: ignore[index]
     server.behaviour = always(Reply())
     shell.run("replay")
@@ -67,7 +69,8 @@ def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, s
     segment = SegmentFile()
     for number in range(300):
         segment.run(f"r{number}", response="x" * 9_000)
-    segment.seal().write(shell.spool)
+    segment.seal().write(shell.spool, "1.jsonl")
+    second = segment.write(shell.spool, "2.jsonl")
     served = 0
 
     def slow(_: object) -> object:
@@ -83,11 +86,13 @@ def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, s
     assert process.returncode == 75, printed
     assert "interrupted: " in printed
     assert "damaged" not in printed
-    assert "run it again" in printed
+    assert " not read to the end; run it again" in printed
+    assert f"not read to the end: {second}\n" in printed
     shell.run("verify")
     assert "damage" not in shell.run("status")
     server.behaviour = always(Reply())
-    assert shell.json("replay")["delivered"] == 300
+    told = shell.json("replay")
+    assert (told["records"], told["pending"]) == (600, 0)
 
 
 def test_two_daemons_on_a_spool_that_comes_later_do_not_share_it(shell: Shell, server: FaultServer) -> None:
