@@ -6,13 +6,12 @@ from functools import lru_cache
 from math import inf
 from typing import Final, NamedTuple
 
-from pydantic import BaseModel
-
 from tcc_uploader.transport.answers import Answer
 
 from .compact_queue import CompactQueue, Location
 from .health import Health, Pause
 from .record import History, Record, RecordEvent
+from .result import DestinationReport
 from .routing import Route
 
 _AT_ONCE: Final = 64
@@ -26,20 +25,6 @@ _log = logging.getLogger(__name__)
 def _one_of(answer: Answer) -> Answer:
     """Return the same object for equal answers, to save memory."""
     return answer
-
-
-class DestinationReport(BaseModel):
-    """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
-
-    url: str
-    key: str | None
-    state: str
-    waiting: int
-    reason: str = ""
-    since: float | None = None
-    next_probe: float | None = None
-    remedy: str = ""
-    last_success: float | None = None
 
 
 class _Postponed(NamedTuple):

@@ -1,10 +1,24 @@
-"""The result of a one-shot run."""
+"""What a run reports: the state of a destination, and the result of a one-shot run."""
 
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from tcc_uploader.model.fate import Counts
 
-from .queue import DestinationReport
+
+class DestinationReport(BaseModel):
+    """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
+
+    url: str
+    key: str | None
+    state: str
+    waiting: int
+    reason: str = ""
+    since: float | None = None
+    next_probe: float | None = None
+    remedy: str = ""
+    last_success: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
