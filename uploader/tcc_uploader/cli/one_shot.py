@@ -8,7 +8,7 @@ from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError
-from tcc_uploader.ops.process import stay_on_one_processor
+from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -41,6 +41,7 @@ def deliver_once(
     ``give_up`` and ``locks``: see the engine.
     """
     stay_on_one_processor()
+    collect_garbage_seldom()
     with ending(settings, LedgerError, OSError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
         status, letters = StatusFile(settings.state_dir), LetterFolder(settings.state_dir)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from tcc_uploader.model.fate import Counts
 
 
-class DestinationReport(BaseModel):
+class DestinationReport(BaseModel, defer_build=True):
     """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
 
     url: str

@@ -21,7 +21,7 @@ _EVERY: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Activity(BaseModel):
+class Activity(BaseModel, defer_build=True):
     """What an uploader tells of its work.  Times are wall-clock seconds since 1970."""
 
     watcher: str = "none"

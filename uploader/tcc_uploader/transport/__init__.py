@@ -6,8 +6,8 @@ Imports nothing of the uploader.  Only this package imports ``httpx``.  Begin wi
 import sys
 
 if "httpx" not in sys.modules:
-    # httpx would import its own command, with rich and pygments, if it can: half of the time that it takes
-    sys.modules["httpx._main"] = None  # type: ignore[assignment] -- None: it can't be imported
+    # httpx imports its own command, with rich and pygments, unless it can't (None): half of the time that it takes
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]
     import httpx  # noqa: F401
 
     del sys.modules["httpx._main"]
