@@ -42,7 +42,7 @@ class SettingsError(ValueError):
 class TomlFile(BaseModel):
     """The content of the settings file.  API keys can't be set there."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     spools: list[str] = []
     state_dir: str | None = None

@@ -12,7 +12,7 @@ from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError, Lost
-from tcc_uploader.ops.process import stay_on_one_processor
+from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -35,6 +35,7 @@ def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.  SIGHUP reads keys and settings again."""
     on_signals(sys.exit)  # nothing is in flight yet
     stay_on_one_processor()
+    collect_garbage_seldom()
     settings = settings_from(options)
     reload = Reload()
     reload.on_hangup(lambda: None)  # it would end the process

@@ -15,8 +15,9 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit
+from .one_shot import deliver_once
 from .options import SPOOLS, STATE_OPTIONS, settings_from, with_options
-from .session import deliver_once, reading
+from .session import reading
 from .terminal import confirm, fail, note, say
 from .text import capped, plural, unreadable_lines
 

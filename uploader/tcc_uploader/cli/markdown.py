@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from tcc_uploader.delivery.queue import DestinationReport
-from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.delivery.result import DestinationReport, ReplayResult
 from tcc_uploader.sinks import shown
 
 from .text import T, capped, plural, told

@@ -24,8 +24,9 @@ from tcc_uploader.state import SpoolLocks
 
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
+from .one_shot import deliver_once
 from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
-from .session import deliver_once, ending, on_signals, reading
+from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
 from .text import capped, left_out_lines, plural, result_hints, told, unreadable_lines
 

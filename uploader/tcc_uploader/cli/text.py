@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from tcc_uploader.delivery.queue import DestinationReport
-from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.delivery.result import DestinationReport, ReplayResult
 from tcc_uploader.model.selection import Choice
 
 T = TypeVar("T")

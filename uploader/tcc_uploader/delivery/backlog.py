@@ -22,8 +22,9 @@ from .health import backoff
 from .in_flight import InFlight
 from .intake import Intake
 from .line_cache import LineCache
-from .queue import DestinationQueue, DestinationReport
+from .queue import DestinationQueue
 from .record import History, Record, RecordEvent
+from .result import DestinationReport
 from .routing import Destination, Router, wish_of
 from .settlement import Settlement
 

@@ -6,14 +6,13 @@ from functools import lru_cache
 from math import inf
 from typing import Final, NamedTuple
 
-from pydantic import BaseModel
-
 from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.otlp import PartlyRefused
 
 from .compact_queue import CompactQueue, Location
 from .health import Health, Pause
 from .record import History, Record, RecordEvent
+from .result import DestinationReport
 from .routing import Route
 
 _AT_ONCE: Final = 64
@@ -27,37 +26,6 @@ _log = logging.getLogger(__name__)
 def _one_of(answer: Answer) -> Answer:
     """Return the same object for equal answers, to save memory."""
     return answer
-
-
-class DestinationReport(BaseModel):
-    """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
-
-    url: str
-    key: str | None
-    state: str
-    waiting: int
-    reason: str = ""
-    since: float | None = None
-    next_probe: float | None = None
-    remedy: str = ""
-    last_success: float | None = None
-    partly_refused: int = 0
-    """How many records were delivered, but not whole: the server said that it refused some of their spans."""
-    spans_refused: int = 0
-    """How many spans these are."""
-    refusal: str = ""
-    """Why, in the server's words, the last time."""
-
-    @property
-    def refusal_line(self) -> str:
-        """What was partly refused, in one line; empty if nothing was."""
-        if not self.partly_refused:
-            return ""
-        why = f"; it says: {self.refusal}" if self.refusal else ""
-        return (
-            f"{self.url} took records without some of their spans: {self.partly_refused:,} partly refused, "
-            f"{self.spans_refused:,} spans in all{why}"
-        )
 
 
 class _Postponed(NamedTuple):

@@ -1,10 +1,41 @@
-"""The result of a one-shot run."""
+"""What a run reports: the state of a destination, and the result of a one-shot run."""
 
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from tcc_uploader.model.fate import Counts
 
-from .queue import DestinationReport
+
+class DestinationReport(BaseModel, defer_build=True):
+    """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
+
+    url: str
+    key: str | None
+    state: str
+    waiting: int
+    reason: str = ""
+    since: float | None = None
+    next_probe: float | None = None
+    remedy: str = ""
+    last_success: float | None = None
+    partly_refused: int = 0
+    """How many records were delivered, but not whole: the server said that it refused some of their spans."""
+    spans_refused: int = 0
+    """How many spans these are."""
+    refusal: str = ""
+    """Why, in the server's words, the last time."""
+
+    @property
+    def refusal_line(self) -> str:
+        """What was partly refused, in one line; empty if nothing was."""
+        if not self.partly_refused:
+            return ""
+        why = f"; it says: {self.refusal}" if self.refusal else ""
+        return (
+            f"{self.url} took records without some of their spans: {self.partly_refused:,} partly refused, "
+            f"{self.spans_refused:,} spans in all{why}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

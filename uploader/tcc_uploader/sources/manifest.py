@@ -14,7 +14,7 @@ MAX_MANIFEST: Final = 64 * 1024 * 1024
 """Bytes that a manifest may have: enough for some 300,000 segments."""
 
 
-@dataclass(frozen=True, slots=True)  # a model of its own would take four times the memory
+@dataclass(frozen=True, slots=True, config={"defer_build": True})  # a model of its own would take four times the memory
 class ManifestEntry:
     """One segment of a bundle.  Sizes in bytes.
 
@@ -31,7 +31,7 @@ class ManifestEntry:
     torn: Count
 
 
-class Manifest(BaseModel):
+class Manifest(BaseModel, defer_build=True):
     """What a bundle holds.  ``records`` is the number in all segments."""
 
     format: Literal[1] = 1
