@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tcc_recorder.spool import segment
+from tcc_recorder.spool.system import SYSTEM
 from tcc_uploader import files
 from tcc_uploader.ledger import sqlite
 
@@ -28,15 +28,15 @@ class Seam(NamedTuple):
 
 
 # the recorder writes a segment
-RECORDER_OPEN = Seam(segment, "_open")
-RECORDER_LOCK = Seam(segment, "_lock")
-RECORDER_WRITE = Seam(segment, "_write")
-RECORDER_CLOSE = Seam(segment, "_close")
-RECORDER_FSTAT = Seam(segment, "_fstat")
-RECORDER_TRUNCATE = Seam(segment, "_ftruncate")
-RECORDER_FDATASYNC = Seam(segment, "_fdatasync")
-RECORDER_FSYNC = Seam(segment, "_fsync")
-RECORDER_UNLINK = Seam(segment, "_unlink")
+RECORDER_OPEN = Seam(SYSTEM, "open")
+RECORDER_LOCK = Seam(SYSTEM, "lock")
+RECORDER_WRITE = Seam(SYSTEM, "write")
+RECORDER_CLOSE = Seam(SYSTEM, "close")
+RECORDER_FSTAT = Seam(SYSTEM, "fstat")
+RECORDER_TRUNCATE = Seam(SYSTEM, "ftruncate")
+RECORDER_FDATASYNC = Seam(SYSTEM, "fdatasync")
+RECORDER_FSYNC = Seam(SYSTEM, "fsync")
+RECORDER_UNLINK = Seam(SYSTEM, "unlink")
 
 # the uploader writes letters, requests and bundles
 FILE_FSYNC = Seam(files, "_fsync")

@@ -46,6 +46,7 @@ from support.faults import AT, KEY, batch_of, run_item, step_item
 from tcc_recorder import ids
 from tcc_recorder.config import writer_config
 from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.system import SYSTEM
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
@@ -335,7 +336,7 @@ class Stage:
         return self.trace
 
     def _install(self, patch: pytest.MonkeyPatch) -> None:
-        lock, commit = segment_file._lock, SqliteLedger.commit
+        lock, commit = SYSTEM.lock, SqliteLedger.commit
 
         def at_seam(call: Callable[..., Any]) -> Callable[..., Any]:
             def seam(*args: Any) -> Any:

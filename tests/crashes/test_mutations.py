@@ -14,6 +14,7 @@ import pytest
 from crashes import campaign, scenarios
 from crashes.reopening import Violation
 from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.system import SYSTEM, System
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_uploader import files, state
 from tcc_uploader.dead import store
@@ -39,17 +40,17 @@ Patch = pytest.MonkeyPatch
 
 def writers_do_not_lock(patch: Patch) -> None:
     """The recorder does not lock its segment, so the uploader can't see that the writer lives."""
-    patch.setattr(segment_file, "_lock", lambda _: True)
+    patch.setattr(SYSTEM, "lock", lambda _: True)
 
 
 def locked_is_not_looked_at_again(patch: Patch) -> None:
     """The recorder does not check if a new file was removed between its creation and its lock."""
 
-    def create(directory: str, mode: int) -> tuple[str, int]:
+    def create(directory: str, mode: int, system: System) -> tuple[str, int]:
         while True:
             path = os.path.join(directory, f"{os.urandom(8).hex()}.jsonl")  # noqa: PTH118 -- as the original
-            descriptor = segment_file._open(path, segment_file._FLAGS, mode)
-            if segment_file._lock(descriptor):
+            descriptor = system.open(path, segment_file._FLAGS, mode)
+            if system.lock(descriptor):
                 return path, descriptor
             os.close(descriptor)
 
@@ -64,17 +65,17 @@ def written_is_not_looked_at_again(patch: Patch) -> None:
 
 def records_are_not_synced(patch: Patch) -> None:
     """With ``power`` durability, the recorder makes no fdatasync."""
-    patch.setattr(segment_file, "sync", lambda _: None)
+    patch.setattr(segment_file, "sync", lambda *_: None)
 
 
 def names_are_not_synced(patch: Patch) -> None:
     """With ``power`` durability, the recorder makes no fsync of the spool's directory."""
-    patch.setattr(segment_file, "sync_directory", lambda _: None)
+    patch.setattr(segment_file, "sync_directory", lambda *_: None)
 
 
 def short_writes_stay(patch: Patch) -> None:
     """The recorder does not truncate the file after a short write."""
-    patch.setattr(segment_file, "_ftruncate", lambda *_: None)
+    patch.setattr(SYSTEM, "ftruncate", lambda *_: None)
 
 
 def failed_syncs_are_tried_again(patch: Patch) -> None:

@@ -21,6 +21,7 @@ from tcc_uploader.spool import removal
 WRITER = """
 import os, sys, time
 import tcc_recorder.spool.segment as seams
+from tcc_recorder.spool.system import SYSTEM
 from tcc_recorder.spool.segment import Segment
 from tcc_schemas.lines import encode
 
@@ -30,7 +31,7 @@ def dawdling(call):
         return call(*args)
     return slow
 
-seams._write, seams._lock = dawdling(seams._write), dawdling(seams._lock)
+SYSTEM.write, SYSTEM.lock = dawdling(SYSTEM.write), dawdling(SYSTEM.lock)
 seams._NAME_TRIES = 10_000  # a scanner that takes empty files at once, as no real one does, may win many times in a row
 for number in range(int(sys.argv[2])):
     segment = Segment(sys.argv[1], 0o600, "process", 1 << 30)
