@@ -174,7 +174,7 @@ class Segment:
     def duplicate(self) -> int | None:
         """Return a new descriptor of this file, for a sync; None if the file is gone, because it was delivered."""
         if self._links(self._descriptor) is not None:
-            return os.dup(self._descriptor)
+            return self._system.dup(self._descriptor)
         try:
             return self._system.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
         except FileNotFoundError:

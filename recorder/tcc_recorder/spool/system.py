@@ -20,6 +20,7 @@ class System:
 
     open = staticmethod(os.open)
     write = staticmethod(os.write)
+    dup = staticmethod(os.dup)
     close = staticmethod(os.close)
     fstat = staticmethod(os.fstat)
     fsync = staticmethod(os.fsync)
