@@ -11,6 +11,7 @@ from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.health import OPERATOR_PROBE, Health
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.line_cache import LineCache
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.letter import LetterRequest
@@ -51,7 +52,8 @@ def test_no_key_is_committed_before_its_letter_is_written(
     SegmentFile("b").run("r1", step_item("r1", "s1"), step_item("r1", "s2")).write(rig.spool)
     server.behaviour = lambda request: Reply(413) if len(request.ids) > 1 or request.ids == ["s1"] else Reply()
     sources = Sources([rig.spool])
-    with rig.ledger() as ledger, Engine(rig.settings(), ledger, rig.folder, sources, clock=rig.time.clock) as engine:
+    host = Host(clock=rig.time.clock)
+    with rig.ledger() as ledger, Engine(rig.settings(), ledger, rig.folder, sources, host=host) as engine:
         commit = SqliteLedger.commit
         missing: list[str] = []
 

@@ -1,6 +1,6 @@
 """``--after "keep 24h"``: delivered segments stay for a day, and are never in a recorder's way."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +11,7 @@ from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.lines import encode
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.retention import DEFAULT_BUDGET, MIN_FREE, MOST_BYTES, Retention
-from tcc_uploader.spool import removal
+from tcc_uploader.files import DISK
 from tcc_uploader.spool.scan import Seen
 
 HOUR, DAY, MIB = 3600.0, 86_400.0, 1024 * 1024
@@ -132,19 +132,16 @@ def test_a_kept_file_that_was_replaced_is_read_and_not_removed(rig: Rig, server:
     assert server.ids == [["r1"], ["r2"]]
 
 
-def test_a_file_that_can_t_be_removed_now_is_removed_later(
-    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_can_t_be_removed_now_is_removed_later(rig: Rig, server: FaultServer) -> None:
     """A disk that is read-only for a while leaves nothing behind."""
     SegmentFile("s").run("r1").seal().write(rig.spool)
-    remove = removal.remove
 
-    def refuse(path: Path) -> None:
+    def refuse(path: str) -> None:
         if rig.time.now < 2_000:
-            raise PermissionError(1, "not permitted", str(path))
-        remove(path)
+            raise PermissionError(1, "not permitted", path)
+        DISK.remove(path)
 
-    monkeypatch.setattr(removal, "remove", refuse)
+    rig.disk = replace(DISK, remove=refuse)
     rig.daemon(lambda _: not names(rig), keep_for=0.0, limit=2_000.0)
     assert rig.time.now >= 2_000
     assert server.ids == [["r1"]]

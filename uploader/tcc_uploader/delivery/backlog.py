@@ -214,7 +214,7 @@ class Backlog:
         """Read a record again; None if its line is damaged.  Raises OSError; ValueError if its letter is no letter."""
         if segment.format is Format.LETTER:
             return letter_line(self.settlement.letters.read(segment.letter))
-        return reader.fetch(segment, Span(location.line, location.offset, location.size))
+        return reader.fetch(segment, Span(location.line, location.offset, location.size), self.intake.host.disk)
 
     def _waits_for_run(self, record: Record) -> bool:
         """If the run of this feedback is pending in the same segment, keep the feedback back and return True."""

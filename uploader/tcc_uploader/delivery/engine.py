@@ -1,15 +1,13 @@
 """The engine: read, send, commit, remove, repeat.  It runs in one thread; other threads put calls into ``inbox``."""
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Final, Self
 
-from tcc_uploader.clock import Clock
 from tcc_uploader.files import file_name
 from tcc_uploader.model.ledger import Ledger, Unavailable
 from tcc_uploader.model.letter_store import LetterStore
@@ -20,11 +18,11 @@ from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.state import SpoolLocks
 from tcc_uploader.transport.answers import Answer
-from tcc_uploader.transport.pool import Pool
 
 from .backlog import Backlog
 from .committer import Committer
 from .dispatcher import Dispatcher
+from .host import Host
 from .in_flight import InFlight
 from .intake import Intake
 from .line_cache import LineCache
@@ -68,35 +66,36 @@ class Engine:
         letters: LetterStore,
         sources: Sources,
         *,
-        clock: Clock | None = None,
+        host: Host | None = None,
         limits: Limits | None = None,
         keep_for: float = inf,
         locks: SpoolLocks | None = None,
-        is_gone: Callable[[Segment], bool] = writer_is_gone,
+        is_gone: Callable[[Segment], bool] | None = None,
         on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
         """Make an engine.
 
         ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each
-        spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone; ``on_step`` is called
-        in each turn.
+        spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone, by default from its
+        seal or lock; ``on_step`` is called in each turn.
         """
         self.settings = settings
-        self.clock = clock or Clock()
-        self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._host = host = host or Host()
+        self.clock = host.clock
+        self.inbox = host.inbox()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
         self.watcher: Watcher | None = None
-        self.intake = Intake(ledger, sources, self.clock, keep_for=keep_for, locks=locks)
+        self.intake = Intake(ledger, sources, host, keep_for=keep_for, locks=locks)
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
-        self._pool = Pool[Record](settings.in_flight, self._put_answer)
+        self._pool = host.pool(settings.in_flight, self._put_answer)
         self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
         self.committer = Committer(self.settlement, self.intake, self.clock)
         self._requeue = Requeue(self.settlement, self.backlog)
         self._limits = limits or Limits()
-        self._is_gone = is_gone
+        self._is_gone = is_gone or partial(writer_is_gone, disk=host.disk)
         self._on_step = on_step or (lambda _: None)
         self._stopping = False
         self._rescan = 0.0
@@ -120,7 +119,8 @@ class Engine:
 
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
-        self.watcher = Watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
+        hint = self.intake.hint
+        self.watcher = self._host.watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(hint, path)))
         tick = self.clock.monotonic()
         self._requeue.reconcile()
         self._requeue.send_requeued()
@@ -260,7 +260,7 @@ class Engine:
             call = self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait()
             call()
             if len(self.in_flight) > self.settings.in_flight // 2:
-                time.sleep(_GATHER)
+                self.clock.sleep(_GATHER)
             while True:
                 self.inbox.get_nowait()()
         except Empty:

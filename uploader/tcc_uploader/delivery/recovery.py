@@ -55,7 +55,7 @@ def _recover_all(backlog: Backlog, segment: Segment, others: Sequence[Segment]) 
 
 def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
     try:
-        line = reader.recover(segment, run_id)
+        line = reader.recover(segment, run_id, backlog.intake.host.disk)
     except (OSError, ValueError) as error:
         _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
         return
