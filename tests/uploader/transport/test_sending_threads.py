@@ -48,7 +48,7 @@ def test_a_request_that_hangs_keeps_no_other_from_being_sent(monkeypatch: pytest
             pool.submit([tag], Attempt(server.url, "key", tag.encode(), bytes(16)))
 
         def told() -> bool:
-            pool.nudge()
+            pool.give_up_failed()
             return "2 200" in answered
 
         wait_until(told, "the third answer")
