@@ -54,7 +54,7 @@ class TomlFile(BaseModel):
     allow_paths: list[str] = []
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
     after: str = KEEP_A_DAY
-    limit_rate: str | None = None
+    limit_rate: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_TARGET": file.target,
         "TCC_BASE_URL": file.base_url,
         "TCC_IN_FLIGHT": str(file.in_flight),
-        "TCC_LIMIT_RATE": file.limit_rate,
+        "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
     if not spools and not environment.get("TCC_SPOOL_DIR"):
         spools = [Path(spool).expanduser() for spool in file.spools]
