@@ -107,6 +107,14 @@ class _Sender:
         """Return nothing: every request was answered."""
         return []
 
+    def give_up_failed(self) -> list[Any]:
+        """Return nothing, see take_back."""
+        return []
+
+    def last_progress(self) -> float:
+        """When a request last came on: never, see take_back."""
+        return -inf
+
     def close(self) -> None:
         """Do nothing: there are no threads."""
 
@@ -153,7 +161,7 @@ class Uploader:
         self._held = held(root / STATE)
         self._held.__enter__()
         self.ledger = SqliteLedger.open(root / STATE)
-        host = Host(clock, disk, lambda: Inbox(self._moment), lambda _, done: _Sender(server, done))
+        host = Host(clock, disk, lambda: Inbox(self._moment), lambda _, done, **more: _Sender(server, done))
         letters, sources = LetterFolder(root / STATE), Sources(list(settings.spools))
         self.engine = Engine(settings, self.ledger, letters, sources, host=host, keep_for=0.0 if removes else inf)
         self.engine._requeue.send_requeued()

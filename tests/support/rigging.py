@@ -121,13 +121,14 @@ class Rig:
         give_up: bool = False,
         is_gone: Callable[[Segment], bool] = writer_is_gone,
         selection: Selection | None = None,
+        limits: Limits | None = None,
         **more: Any,
     ) -> ReplayResult:
         """Deliver the present records, then end, as ``replay`` does."""
         settings = self.settings(**more)
         keep_for = 0.0 if removes else inf
         options = {"files": files, "archives": archives, "keep_for": keep_for, "is_gone": is_gone}
-        options["selection"] = selection
+        options |= {"selection": selection, "limits": limits}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
             return engine.run_once(timeout, give_up=give_up)
 

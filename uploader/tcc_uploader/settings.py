@@ -27,6 +27,8 @@ from .clock import seconds_in
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
+_LEAST_RATE: Final = 1024
+"""Bytes per second: with less, the heads of requests alone would take minutes."""
 
 BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
@@ -52,6 +54,7 @@ class TomlFile(BaseModel):
     allow_paths: list[str] = []
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
     after: str = KEEP_A_DAY
+    limit_rate: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class Settings:
     in_flight: int = DEFAULT_IN_FLIGHT
     keep_for: float = 24 * 3600.0
     """Seconds for which a daemon keeps delivered segments; 0: it removes them at once, infinity: never."""
+    limit_rate: int | None = None
+    """Bytes per second that all requests together may send; None: as many as the network takes."""
 
     @property
     def default_key(self) -> str | None:
@@ -87,7 +92,7 @@ class Settings:
         return self.base_url or base_url(api_key, {})
 
 
-def load(
+def load(  # noqa: PLR0913 -- one for each option of a command
     environment: Mapping[str, str],
     *,
     config: Path | None = None,
@@ -99,6 +104,7 @@ def load(
     allow_paths: Sequence[str] = (),
     in_flight: int | None = None,
     after: str | None = None,
+    limit_rate: str | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
     file = _settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
@@ -107,6 +113,7 @@ def load(
         "TCC_TARGET": file.target,
         "TCC_BASE_URL": file.base_url,
         "TCC_IN_FLIGHT": str(file.in_flight),
+        "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
     if not spools and not environment.get("TCC_SPOOL_DIR"):
         spools = [Path(spool).expanduser() for spool in file.spools]
@@ -135,6 +142,7 @@ def load(
         allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
         in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
         keep_for=_keep_for(after or file.after),
+        limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
     )
 
 
@@ -193,6 +201,17 @@ def _in_flight(argument: int | None, named: str) -> int:
     if not 1 <= number <= MAX_IN_FLIGHT:
         raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
     return number
+
+
+def _limit_rate(text: str | None) -> int | None:
+    """Return bytes per second.  Raises :class:`SettingsError`."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})([kM]?)", text)
+    rate = int(found[1]) * {"": 1, "k": 1024, "M": 1024 * 1024}[found[2]] if found else 0
+    if rate < _LEAST_RATE:
+        raise SettingsError(f"the rate limit must be bytes per second, at least 1k, like 64k or 2M, not {text!r}")
+    return rate
 
 
 def _keep_for(after: str) -> float:

@@ -42,10 +42,19 @@ SENDING_OPTIONS = (
         help="Send records for /v1/NAME, which this version does not know [env: TCC_ALLOW_PATHS].",
     ),
     click.option("--in-flight", type=int, help="Requests in flight at once [env: TCC_IN_FLIGHT; default: 32]."),
+    click.option(
+        "--limit-rate",
+        metavar="BYTES[k|M]",
+        help="Send at most so many bytes per second, like 64k [env: TCC_LIMIT_RATE; default: no limit].",
+    ),
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 TIMEOUT = click.option(
-    "--timeout", type=click.FloatRange(min=0), default=60.0, help="Seconds without progress to give up after."
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    help="Seconds to give up after in which no byte moved, nothing was delivered and nothing was read [default: 60].  "
+    "A request that was sent whole is waited for up to 600 s.",
 )
 PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
 SPOOLS = click.option(

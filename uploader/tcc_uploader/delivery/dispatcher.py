@@ -13,7 +13,7 @@ from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import Request
-from tcc_uploader.transport.pool import OVERDUE, Pool
+from tcc_uploader.transport.pool import Pool
 
 from .backlog import Backlog
 from .batch import BatchProgress, Item, join_items, split_batch
@@ -58,6 +58,7 @@ class Dispatcher:
             return  # the request was given up; the record may have been sent again
         queue = self.backlog.queues[record.destination]
         self.in_flight.remove(record, queue)
+        queue.answered(answer)
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
         is_otlp = record.line.path in OTLP_PATHS
@@ -84,14 +85,13 @@ class Dispatcher:
             self.take_back()
         queue.log_change(before)
 
-    def give_up_overdue(self) -> None:
-        """Give up requests without a complete answer after :data:`OVERDUE` seconds: their threads may hang for ever."""
-        now = self.clock.monotonic()
-        for record in [record for _, _, record in self.in_flight.by_key if record.sent_at < now - OVERDUE]:
-            # abandon() is False if no thread has begun the request; an earlier failure may have taken others back
-            if record in self.in_flight and self.pool.abandon(record):
-                self.take_answer(record, Answer(error=TimeoutError(f"no complete answer within {OVERDUE:.0f} s")))
-        self.pool.nudge()
+    def give_up_failed(self) -> None:
+        """Give up requests that move nothing, or are not answered: their threads may hang for ever."""
+        failed = self.pool.give_up_failed()
+        for destination in {record.destination for record, _ in failed}:
+            self.backlog.queues[destination].timed_out()
+        for record, why in failed:
+            self.take_answer(record, Answer(error=TimeoutError(why)))
 
     def give_up_undecided(self, *, all_of_them: bool = False) -> None:
         """At the end of a one-shot run: decide about the records that were refused for their content.
@@ -113,7 +113,6 @@ class Dispatcher:
     def _send(self, record: Record) -> None:
         """Pass a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
-        record.sent_at = self.clock.monotonic()
         queue, line, batch = self.backlog.queues[record.destination], record.line, record.history.batch
         self.in_flight.add(record, queue)
         url, api_key = queue.destination.url, queue.api_key or ""

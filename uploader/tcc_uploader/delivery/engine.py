@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from queue import Empty
@@ -25,6 +24,7 @@ from .dispatcher import Dispatcher
 from .host import Host
 from .in_flight import InFlight
 from .intake import Intake
+from .limits import Limits
 from .line_cache import LineCache
 from .record import Record
 from .recovery import recover
@@ -36,24 +36,8 @@ from .settlement import Settlement
 _log = logging.getLogger(__name__)
 _GATHER: Final = 0.002
 """Seconds to wait for more answers while many are in flight: to wake for each one costs more than to handle it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The engine's limits and intervals."""
-
-    rescan: float = 30.0
-    """Seconds between scans, which find files that no event reported."""
-    tick: float = 1.0
-    """Seconds between checks of the watcher, the ledger's file, the operator's requests and overdue answers."""
-    drain: float = 6.0
-    """Seconds to wait for answers at the end: containers get 10 to stop.  What is not answered then is sent again."""
-    read_ahead: int = 256
-    """Reading pauses while this many records wait for destinations that are up."""
-    uncommitted: int = 4096
-    """Reading pauses while this many segments have uncommitted changes, which take memory and time to write."""
-    waiting: int = 2_000_000
-    """Reading pauses while this many records wait for any destination; each takes 40 bytes."""
+_SHORTEST_TICK: Final = 0.05
+"""Seconds between looks at the progress of a one-shot run whose time-out is shorter."""
 
 
 class Engine:
@@ -90,11 +74,17 @@ class Engine:
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
-        self._pool = host.pool(settings.in_flight, self._put_answer)
+        self._limits = limits or Limits()
+        self._pool = host.pool(
+            settings.in_flight,
+            self._put_answer,
+            clock=self.clock.monotonic,
+            patience=self._limits.patience,
+            rate=settings.limit_rate,
+        )
         self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
         self.committer = Committer(self.settlement, self.intake, self.clock)
         self._requeue = Requeue(self.settlement, self.backlog)
-        self._limits = limits or Limits()
         self._is_gone = is_gone or partial(writer_is_gone, disk=host.disk)
         self._on_step = on_step or (lambda _: None)
         self._stopping = False
@@ -132,7 +122,7 @@ class Engine:
                     self._rescan = now
                 self.settlement.ledger.keep()
                 self._take_requests()
-                self.dispatcher.give_up_overdue()
+                self.dispatcher.give_up_failed()
                 if self.intake.idle and self.intake.scans:
                     self._requeue.adopt_orphans()
                 if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
@@ -151,6 +141,8 @@ class Engine:
     def run_once(self, timeout: float, *, give_up: bool = False) -> ReplayResult:
         """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`.
 
+        A byte that moves is progress, and so is a request that was sent whole and waits for its answer.
+
         With ``give_up``, records of which is undecided whether they or the server are at fault become dead letters.
         """
         self._requeue.reconcile()
@@ -158,6 +150,8 @@ class Engine:
         self._take_requests()
         self.intake.scan()
         progress, since = self.settlement.settled, self.clock.monotonic()
+        every = min(self._limits.tick, max(timeout, _SHORTEST_TICK))
+        tick = since + every
         timed_out = False
         while not self._stopping and not timed_out:
             self._step()
@@ -169,11 +163,15 @@ class Engine:
                 elif self._finished():
                     break
                 continue
-            self._wait(since + timeout)
+            self._wait(tick)
+            now = self.clock.monotonic()
             reads_on = self._reads_on() and not self.committer.trouble
             if self.settlement.settled != progress or reads_on:
-                progress, since = self.settlement.settled, self.clock.monotonic()
-            timed_out = not reads_on and self.clock.monotonic() - since >= timeout
+                progress, since = self.settlement.settled, now
+            if now >= tick:
+                tick = now + every
+                self.dispatcher.give_up_failed()
+                timed_out = now - max(since, self._pool.last_progress()) >= timeout
         self._drain()
         self.dispatcher.give_up_undecided(all_of_them=give_up)
         self._requeue.adopt_orphans()

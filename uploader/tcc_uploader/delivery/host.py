@@ -8,7 +8,6 @@ from queue import SimpleQueue
 from tcc_uploader.clock import Clock
 from tcc_uploader.files import DISK, Disk
 from tcc_uploader.spool.watch import Watcher
-from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.pool import Pool
 
 from .record import Record
@@ -24,7 +23,7 @@ class Host:
     disk: Disk = DISK
     inbox: Callable[[], SimpleQueue[Call]] = SimpleQueue
     """Makes the queue of the calls for the engine's thread.  Waiting there is the only waiting of an engine."""
-    pool: Callable[[int, Callable[[Record, Answer], None]], Pool[Record]] = Pool
-    """Makes the sending threads, from their greatest number and what takes each answer."""
+    pool: type[Pool[Record]] = Pool
+    """Makes the sending threads."""
     watcher: Callable[[Sequence[Path], Callable[[Path], None]], Watcher] = Watcher
     """Makes the watcher, from the spools and what takes each path that may have changed."""

@@ -67,6 +67,8 @@ class DestinationQueue:
         """A heap, by due time.  At the next success those refused for their content become dead letters."""
         self.in_flight = 0
         """How many records are in flight to this destination."""
+        self.window = inf
+        """How many may be: halved when requests time out, one more with each answer.  It begins without a limit."""
         self._order = 0
         self.log_change(None)
 
@@ -108,6 +110,14 @@ class DestinationQueue:
         self.postponed = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self.postponed]
         heapq.heapify(self.postponed)
 
+    def timed_out(self) -> None:
+        """Note that some of the requests in flight, which still count, have timed out: send fewer at once."""
+        self.window = max(1, min(self.window, self.in_flight) // 2)
+
+    def answered(self, answer: Answer) -> None:
+        """Note an answer, if it is one of the server."""
+        self.window += answer.status is not None
+
     def take(self, now: float, most: int, size: int) -> list[tuple[Location, History]]:
         """Take up to ``most`` records that may be sent, but no more once they have ``size`` bytes together.
 
@@ -117,9 +127,9 @@ class DestinationQueue:
         pause = self.health.pause
         if pause is not None and (self.in_flight or pause.is_before_probe(now)):
             return []
-        most = min(most, 1 if pause else _AT_ONCE)
+        room = min(most, 1 if pause else _AT_ONCE, self.window - self.in_flight)
         taken: list[tuple[Location, History]] = []
-        while len(taken) < most and size > 0:
+        while len(taken) < room and size > 0:
             if self.queued and pause is not None:
                 newest = self.health.quick_probes > 0
                 taken.append((self.queued.pop() if newest else self.queued.popleft(), History()))
@@ -164,6 +174,8 @@ class DestinationQueue:
     def next_due(self) -> float | None:
         """When :meth:`take` may return a record, if nothing else happens before; None: not until something happens."""
         pause = self.health.pause
+        if self.in_flight >= self.window:
+            return None
         retries = [heap[0].due for heap in (self.postponed, self.undecided) if heap and heap[0].due < inf]
         if pause is None:
             return min(retries, default=None)

@@ -37,6 +37,8 @@ _MIN_FREE: Final = 256 * 1024 * 1024  # bytes
 _MIN_INOTIFY: Final = 128
 _INOTIFY: Final = Path("/proc/sys/fs/inotify")
 _EVENT_WITHIN: Final = 3.0  # seconds
+_PATIENCE: Final = 30.0
+"""Seconds without a byte after which a server counts as one that does not answer."""
 _MAX_CLOCK_SKEW: Final = 60.0  # seconds
 _EMPTY_BATCH: Final = b'{"type":"batch","items":[]}'
 """A body that no server stores: the answer tells whether the key is accepted."""
@@ -198,7 +200,7 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
             return
         yield Finding("ok", f"name {host}", "resolves")
     with closing(Client()) as client:
-        answer = client.post(Request(url, api_key or "", _EMPTY_BATCH, bytes(16)))
+        answer = client.post(Request(url, api_key or "", _EMPTY_BATCH, bytes(16)), patience=_PATIENCE)
     yield _judge_answer(url, api_key, answer)
     with suppress(ValueError):  # a server without a clock
         yield _compare_clocks(parsedate_to_datetime(answer.date or ""))

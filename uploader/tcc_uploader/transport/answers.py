@@ -27,6 +27,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Final, NamedTuple
 
+import httpcore
 import httpx
 
 from .otlp import PartlyRefused, partly_refused
@@ -50,6 +51,12 @@ _UNUSABLE: Final = (
 )
 _MOST_EXPANSION: Final = 16
 """How many bytes each byte of an answer may become."""
+_UNASKABLE: Final = (
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    httpcore.UnsupportedProtocol,
+    httpcore.LocalProtocolError,
+)
 _RETRIED: Final = frozenset({408, 425, 429})
 _DIVISIBLE: Final = frozenset({400, 413, 422})
 _CONTENT: Final = _DIVISIBLE | {415}
@@ -143,7 +150,7 @@ def classify(answer: Answer, now: datetime, *, is_otlp: bool = False) -> Classif
 def _of_error(error: BaseException | None) -> Classified:
     if any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)):
         return Classified(Verdict.PAUSE, remedy=_UNTRUSTED)
-    if isinstance(error, httpx.UnsupportedProtocol | httpx.LocalProtocolError | httpx.InvalidURL):
+    if isinstance(error, _UNASKABLE):
         return Classified(Verdict.PAUSE, remedy=_UNUSABLE)
     return Classified(Verdict.RETRY)
 
