@@ -27,6 +27,21 @@ def started(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def test_what_was_not_begun_is_not_sent_when_a_command_ends(shell: Shell, server: FaultServer) -> None:
+    """As many records as were sent may arrive twice, and that number is told."""
+    segment = SegmentFile()
+    for number in range(30):
+        segment.run(f"r{number}")
+    segment.seal().write(shell.spool)
+    server.behaviour = always(hold())
+    process = started(shell, "replay")
+    server.wait_for(lambda: bool(server.requests))
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert f"no answer yet for {len(server.requests)} of the records that were sent" in printed
+    assert len(server.requests) < 30
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize(("command", "code"), [("daemon", 0), ("replay", 75)])
 def test_a_server_that_hangs_does_not_keep_a_command_from_ending(
