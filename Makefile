@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit wheel torture load bench bench-quick clean
+.PHONY: install demo test lint unit wheel torture load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -46,6 +46,10 @@ torture: install
 load: install
 	@for loop in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; trap "kill $$loops" EXIT; \
 	for run in 1 2 3 4 5 6 7 8 9 10; do echo "run $$run"; $(BIN)/pytest -q -n 3 || exit; done
+
+# real links between network namespaces, as root: docs/links.md is written; five minutes
+links: install
+	$(BIN)/python tests/links/measure.py
 
 # what it all costs, as ratios to the least that it could, and beside others: docs/performance.md is written; half an hour
 bench: install

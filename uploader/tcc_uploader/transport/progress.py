@@ -74,7 +74,7 @@ def last_moves(requests: Iterable[Progress], answered: Mapping[str, float]) -> d
 class Rate:
     """A token bucket: at most ``limit`` bytes a second, shared by all sending threads (who hold a lock)."""
 
-    _CREDIT: Final = 0.1
+    _CREDIT: Final = 0.5
     """Seconds whose bytes a thread that was late may make up for: without it the rate stays below the limit."""
 
     def __init__(self, limit: float) -> None:
