@@ -1,23 +1,16 @@
-"""The paths that a command is given: spools, files, archives, folders of these, and standard input."""
+"""What a command is given to read: spools, files and archives."""
 
-import os
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
-from tcc_uploader import files
 from tcc_uploader.spool import reader
-from tcc_uploader.spool.scan import SUFFIX, list_files
+from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
-from .carried import ArchiveSource
-from .walk import START, kind_of
-
-STDIN: Final = Path("-")
-_ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
+if TYPE_CHECKING:  # few commands read archives
+    from .carried import ArchiveSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +19,10 @@ class Sources:
 
     spools: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    archives: list[ArchiveSource] = field(default_factory=list)
+    archives: "list[ArchiveSource]" = field(default_factory=list)
 
     def __str__(self) -> str:
         return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))
-
-
-def sources_of(paths: Iterable[Path]) -> Sources:
-    """Sort paths by what lies there.  A folder stands for all spools and archives in it and in its subfolders."""
-    found = Sources()
-    for path in paths:
-        if path == STDIN:
-            found.archives.append(ArchiveSource(Path("stdin"), sys.stdin.buffer))
-        elif path.is_dir():
-            _add_folder(path.resolve(), found)
-        elif _is_archive(path.resolve()):
-            found.archives.append(ArchiveSource(path.resolve()))
-        else:
-            found.files.append(path.resolve())
-    return found
 
 
 def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segment]:
@@ -58,21 +36,3 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
             unreadable[path] = error.strerror or str(error)
     for archive in sources.archives:
         yield from archive.segments()
-
-
-def _add_folder(folder: Path, found: Sources) -> None:
-    found.spools.append(folder)
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        if Path(root) != folder and any(name.endswith(SUFFIX) for name in names):
-            found.spools.append(Path(root))
-        for name in sorted(names):
-            if name.endswith(_ENDINGS):
-                found.archives.append(ArchiveSource(Path(root, name)))
-
-
-def _is_archive(path: Path) -> bool:
-    with suppress(OSError), files.opened(path) as (file, _):  # reading it will fail, too, and say why
-        if kind_of(file.read(START) or b""):
-            return True
-    return path.name.endswith(_ENDINGS)
