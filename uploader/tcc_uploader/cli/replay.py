@@ -16,7 +16,8 @@ from tcc_uploader.inspect.survey import take_survey
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources, choose, sources_of
+from tcc_uploader.sources.given import Sources, choose
+from tcc_uploader.sources.paths import sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over

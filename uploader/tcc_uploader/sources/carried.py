@@ -41,6 +41,10 @@ class ArchiveSource:
     _expected: dict[str, ManifestEntry] = field(default_factory=dict)
     """Segments that manifests list and that were not read yet, by name."""
 
+    def unread(self) -> "ArchiveSource":
+        """Return a source of the same file of which nothing was read yet."""
+        return ArchiveSource(self.path)
+
     def segments(self) -> Iterator[Segment]:
         """Yield each segment; read it to its end before you ask for the next.  Raises nothing."""
         allowance = Allowance(_MAX_JOURNAL)

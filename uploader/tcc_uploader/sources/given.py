@@ -1,25 +1,19 @@
-"""The paths that a command is given: spools, files, archives, folders of these, and standard input."""
+"""What a command is given to read: spools, files and archives."""
 
-import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
 from tcc_schemas.lines import Line
-from tcc_uploader import files
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.spool import reader
-from tcc_uploader.spool.scan import SUFFIX, list_files
+from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
-from .carried import ArchiveSource
-from .walk import START, kind_of
-
-STDIN: Final = Path("-")
-_ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
+if TYPE_CHECKING:  # few commands read archives
+    from .carried import ArchiveSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +22,7 @@ class Sources:
 
     spools: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    archives: list[ArchiveSource] = field(default_factory=list)
+    archives: "list[ArchiveSource]" = field(default_factory=list)
     choice: Choice = field(default_factory=Choice)
     """Which of their records are meant; the others stay pending."""
 
@@ -56,21 +50,6 @@ class Sources:
         return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))
 
 
-def sources_of(paths: Iterable[Path]) -> Sources:
-    """Sort paths by what lies there.  A folder stands for all spools and archives in it and in its subfolders."""
-    found = Sources()
-    for path in paths:
-        if path == STDIN:
-            found.archives.append(ArchiveSource(Path("stdin"), sys.stdin.buffer))
-        elif path.is_dir():
-            _add_folder(path.resolve(), found)
-        elif _is_archive(path.resolve()):
-            found.archives.append(ArchiveSource(path.resolve()))
-        else:
-            found.files.append(path.resolve())
-    return found
-
-
 def choose(sources: Sources, selection: Selection, is_gone: Callable[[Segment], bool]) -> Sources:
     """Return ``sources`` with the choice that ``selection`` makes among their records.
 
@@ -82,7 +61,7 @@ def choose(sources: Sources, selection: Selection, is_gone: Callable[[Segment], 
 
 def _records(sources: Sources, is_gone: Callable[[Segment], bool]) -> Iterator[Line]:
     """Yield all records, also those that can be recovered.  What can't be read is told when it is read again."""
-    own = replace(sources, archives=[ArchiveSource(archive.path) for archive in sources.archives])
+    own = replace(sources, archives=[archive.unread() for archive in sources.archives])
     for segment in each_segment(own, {}):
         with suppress(OSError, ValueError):
             while segment.id and not segment.at_end:
@@ -102,21 +81,3 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
             unreadable[path] = error.strerror or str(error)
     for archive in sources.archives:
         yield from archive.segments()
-
-
-def _add_folder(folder: Path, found: Sources) -> None:
-    found.spools.append(folder)
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        if Path(root) != folder and any(name.endswith(SUFFIX) for name in names):
-            found.spools.append(Path(root))
-        for name in sorted(names):
-            if name.endswith(_ENDINGS):
-                found.archives.append(ArchiveSource(Path(root, name)))
-
-
-def _is_archive(path: Path) -> bool:
-    with suppress(OSError), files.opened(path) as (file, _):  # reading it will fail, too, and say why
-        if kind_of(file.read(START) or b""):
-            return True
-    return path.name.endswith(_ENDINGS)
