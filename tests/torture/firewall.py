@@ -1,7 +1,7 @@
 """A firewall before the server: it refuses records for ever, by their content, and lets all others through."""
 
 import hashlib
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from torture.items import Item, Key
@@ -14,7 +14,7 @@ def refusal(ident: str) -> int | None:
     """Return the status with which an item of this id is refused; None if it is let through."""
     first, second = hashlib.sha256(ident.encode()).digest()[:2]
     if first == 0:  # alone such a record makes the whole server look ill: few suffice
-        return 500 if second < 64 else None  # noqa: PLR2004 -- see above
+        return 500 if second < 64 else None
     return {1: 400, 2: 400, 3: 400, 4: 403, 5: 451}.get(first)
 
 
@@ -35,9 +35,13 @@ class Firewall:
         self._held.update(refused if alone else (key for key, _ in items))
         return next(iter(refused.values()))
 
-    def explains(self, missing: Set[Key]) -> bool:
+    def holds(self, key: Key) -> bool:
+        """Whether an item was refused for ever, or with others of its run."""
+        return key in self._held
+
+    def explains(self, missing: AbstractSet[Key]) -> bool:
         """Whether it is the firewall's fault that these did not arrive.  Feedback waits for its run."""
-        return all(key in self._held or (key[0] == "feedback" and ("run", key[1]) in self._held) for key in missing)
+        return all(self.holds(key) or (key[0] == "feedback" and self.holds(("run", key[1]))) for key in missing)
 
 
 def is_poison(key: Key) -> bool:

@@ -3,13 +3,11 @@
 import base64
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -90,24 +88,27 @@ class KillWorld:
         """Where the recorders write."""
         return self.folder / "spool"
 
-    def run(self, recorder_kills: int, killers: int = 2, pause: float = 0.1) -> KillFigures:
-        """Kill so many recorders, and uploaders meanwhile; deliver the rest; compare.  Raises AssertionError."""
+    def run(self, recorder_kills: int, rounds: int, *, killers: int = 2, pause: float = 0.1) -> KillFigures:
+        """Kill so many recorders, and uploaders meanwhile; deliver the rest; compare.  Raises AssertionError.
+
+        ``rounds``: how many uploaders work beside them at least.
+        """
         self.folder.mkdir(parents=True)
-        with FaultServer() as elsewhere, ExitStack() as servers:
+        with FaultServer() as elsewhere:
             self.here = Target("here", self.folder, self._seed, self._modes, elsewhere.url)
             self.here.firewall.is_on = self.kind == "firewall"
-            servers.enter_context(self.here.serving())
             self.there = Target("there", self.folder, self._seed + 3, self._modes, elsewhere.url)
-            servers.enter_context(self.there.serving())
-            try:
-                self._start_killers(recorder_kills, killers, pause)
-                while any(killer.poll() is None for killer in self._killers):
-                    self._kill_uploaders()
-                self.figures.daemon_kills = self.here.kills
-                self._check(self._deliver_the_rest())
-            finally:
-                for killer in self._killers:
-                    children.kill(killer)
+            with self.here.serving(), self.there.serving():
+                try:
+                    self._start_killers(recorder_kills, killers, pause)
+                    while rounds > 0 or any(killer.poll() is None for killer in self._killers):
+                        self._kill_uploaders()
+                        rounds -= 1
+                    self.figures.daemon_kills = self.here.kills
+                    self._check(self._deliver_the_rest())
+                finally:
+                    for killer in self._killers:
+                        children.kill(killer)
             assert elsewhere.connections == 0, "a redirect was followed"
         return self.figures
 
@@ -161,7 +162,7 @@ class KillWorld:
         return told
 
     def _account_for(self, told: set[Key]) -> None:
-        """What the firewall holds back is a dead letter, or pending; and it holds back nothing else."""
+        """Check that all that did not arrive is a dead letter, or pending, and for the firewall's reason."""
         self.here.stop(self.here.deliver(told, after="delete"))
         held_back = told - self.here.books.receipts.keys()
         letters = [json.loads(file.read_bytes()) for file in self.here.state.glob("dead/*.json")]

@@ -14,10 +14,12 @@ from torture.acts import MODES
 from torture.kill_world import KINDS, KillFigures, KillWorld, Kind
 
 
-def run_world(folder: Path, seed: int, kind: Kind, recorder_kills: int, modes: Sequence[str] = MODES) -> KillFigures:
+def run_world(
+    folder: Path, seed: int, kind: Kind, recorder_kills: int, *, rounds: int = 1, modes: Sequence[str] = MODES
+) -> KillFigures:
     """Run one world; its folder is removed, unless it failed: then it stays, to be looked at."""
     began = time.monotonic()
-    figures = KillWorld(folder, seed, modes, kind).run(recorder_kills)
+    figures = KillWorld(folder, seed, modes, kind).run(recorder_kills, rounds)
     shutil.rmtree(folder)
     figures.seconds = time.monotonic() - began
     return figures
@@ -38,6 +40,8 @@ def run_kills(kills: int, folder: Path, *, at_once: int = 250, seed: int = 1, jo
                 figures = done.result()
                 total.add(figures)
                 total.seconds = time.monotonic() - began
-                said = f"{figures.kills} kills in {figures.seconds:.0f} s; {total.kills:,} kills in {total.seconds:,.0f} s"
+                said = (
+                    f"{figures.kills} kills in {figures.seconds:.0f} s; {total.kills:,} kills in {total.seconds:,.0f} s"
+                )
                 print(f"{running.pop(done)}: {said}, {total.lost} lost", flush=True)  # noqa: T201
     return total

@@ -59,6 +59,10 @@ class Target:
         """Where this target's ledger and letters are."""
         return self.folder / "state" / self.name
 
+    @property
+    def _log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
     def environment(self, url: str = NOWHERE) -> dict[str, str]:
         """Return the environment variables of every process that knows this target by this URL."""
         return {
@@ -77,7 +81,7 @@ class Target:
         mode = mode or self.modes[(self._seed + self._generation) % len(self.modes)]
         self.books.expect(self._generation, mode)
         url = NOWHERE if mode == "down" else f"{self.url}/g{self._generation}"
-        with (self.folder / f"{self.name}.log").open("ab") as log:
+        with self._log.open("ab") as log:
             program = [sys.executable, "-c", DAEMON, *command]
             process = children.start(program, env=self.environment(url), stdout=log, stderr=log)
         uploader = Uploader(process, self._generation)
@@ -120,7 +124,9 @@ class Target:
 
     def deliver(self, keys: set[tuple[str, str]], after: str) -> Uploader:
         """Start a daemon whom nobody hinders, and wait until all of these have been stored, or held back."""
+        said = self._log.stat().st_size
         daemon = self.start("daemon", "--after", after, mode="ok")
+        wait_until(lambda: self._log.stat().st_size > said, "a daemon's first line: now it handles signals")
         receipts = self.books.receipts
         wait_until(
             lambda: self.firewall.explains(keys - receipts.keys()),
