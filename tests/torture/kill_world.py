@@ -88,7 +88,7 @@ class KillWorld:
         """Where the recorders write."""
         return self.folder / "spool"
 
-    def run(self, recorder_kills: int, rounds: int, *, killers: int = 2, pause: float = 0.1) -> KillFigures:
+    def run(self, recorder_kills: int, rounds: int, *, killers: int = 2, pause: float = 0.2) -> KillFigures:
         """Kill so many recorders, and uploaders meanwhile; deliver the rest; compare.  Raises AssertionError.
 
         ``rounds``: how many uploaders work beside them at least.
