@@ -125,9 +125,10 @@ class KillWorld:
         replay = self.there.start("replay") if keeps else None
         daemon = self.here.start("daemon", "--after", "keep" if keeps else "delete")
         if self.chance.random() < 0.8:  # the others die somewhere in their start
-            self.here.wait_for(daemon)
+            self.here.wait_for_first_line(daemon)
+            self.here.wait_for(daemon, 1.0)
         if replay and self.chance.random() < 0.8:
-            self.there.wait_for(replay)
+            self.there.wait_for(replay, 5.0)
         time.sleep(self.chance.uniform(0.0, 0.9))  # not a wait for anything: the moment of the kill is what varies
         self.here.kill(daemon)
         if replay:

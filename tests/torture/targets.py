@@ -22,10 +22,11 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 class Uploader(NamedTuple):
-    """A process that sends, and the number by which its target knows it."""
+    """A process that sends, the number by which its target knows it, and the log's size when it was started."""
 
     process: subprocess.Popen[bytes]
     generation: int
+    log_size: int
 
 
 class Target:
@@ -82,13 +83,18 @@ class Target:
         self.books.expect(self._generation, mode)
         url = NOWHERE if mode == "down" else f"{self.url}/g{self._generation}"
         with self._log.open("ab") as log:
+            log_size = log.tell()
             program = [sys.executable, "-c", DAEMON, *command]
             process = children.start(program, env=self.environment(url), stdout=log, stderr=log)
-        uploader = Uploader(process, self._generation)
+        uploader = Uploader(process, self._generation, log_size)
         self._uploaders.append(uploader)
         return uploader
 
-    def wait_for(self, uploader: Uploader, seconds: float = 2.0) -> None:
+    def wait_for_first_line(self, daemon: Uploader) -> None:
+        """Wait until a daemon has said something: now it handles signals, and begins to read."""
+        wait_until(lambda: self._log.stat().st_size > daemon.log_size, "a daemon's first line")
+
+    def wait_for(self, uploader: Uploader, seconds: float) -> None:
         """Wait until an uploader has sent something, or has ended; but not for long: there may be nothing to send."""
         deadline = time.monotonic() + seconds
         while self.books.latest < uploader.generation and uploader.process.poll() is None:
@@ -124,9 +130,8 @@ class Target:
 
     def deliver(self, keys: set[tuple[str, str]], after: str) -> Uploader:
         """Start a daemon whom nobody hinders, and wait until all of these have been stored, or held back."""
-        said = self._log.stat().st_size
         daemon = self.start("daemon", "--after", after, mode="ok")
-        wait_until(lambda: self._log.stat().st_size > said, "a daemon's first line: now it handles signals")
+        self.wait_for_first_line(daemon)
         receipts = self.books.receipts
         wait_until(
             lambda: self.firewall.explains(keys - receipts.keys()),

@@ -20,7 +20,7 @@ def run(folder: Path, kind: Kind, *modes: str) -> KillFigures:
 
 def test_killed_recorders_and_daemons_beside_a_bad_server_lose_nothing(tmp_path: Path) -> None:
     """What was recorded arrives; a second receipt follows a kill, a body half sent, or a lost answer."""
-    figures = run(tmp_path, "one target", "truncated", "slow link", "mixed", "dead link", "reset", "stalling link")
+    figures = run(tmp_path, "one target", "truncated", "slow link", "down", "dead link", "mixed")
     assert figures.links
 
 
