@@ -24,10 +24,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 
 def kills(options: argparse.Namespace, folder: Path) -> Any:
-    """Kill recorders and daemons beside a server that misbehaves."""
+    """Kill recorders and uploaders beside servers that misbehave."""
     from torture.kills import run_kills  # noqa: PLC0415 -- a campaign needs only its own modules
 
-    return run_kills(options.kills, folder, seed=options.seed)
+    return run_kills(options.kills, folder, seed=options.seed, jobs=options.jobs)
 
 
 def flips(options: argparse.Namespace, folder: Path) -> Any:
@@ -58,7 +58,7 @@ CAMPAIGNS: dict[str, Callable[[argparse.Namespace, Path], Any]] = {
     "burst": burst,
 }
 
-MUST_BE_ZERO = ("lost", "missing", "altered", "unexplained", "unreported", "denied", "left")
+MUST_BE_ZERO = ("lost", "missing", "altered", "unexplained", "unreported", "denied", "left", "leaks")
 """And ``repeated`` where nothing is killed."""
 
 
@@ -76,6 +76,7 @@ def main() -> None:
     """Run the campaigns, keep their figures, write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=10_000, help="processes to kill [10000]")
+    parser.add_argument("--jobs", type=int, default=1, help="how many worlds of the kill campaign run at once [1]")
     parser.add_argument("--copies", type=int, default=3_000, help="copies of living spools to make [3000]")
     parser.add_argument("--burst", type=int, default=60_000, help="segments to write at once [60000]")
     parser.add_argument("--stride", type=int, default=1, help="flip every bit, or only every so many [1]")

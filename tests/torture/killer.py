@@ -21,6 +21,8 @@ from tcc_recorder.spool import writer
 
 LIFE = 0.012
 """Seconds, at most."""
+LARGE = 100_000
+"""Characters of a few prompts: more than buffers on the way take, so that a kill may meet a body half sent."""
 
 
 def say(pipe: int, *keys: str) -> None:
@@ -31,7 +33,7 @@ def say(pipe: int, *keys: str) -> None:
 def record_one(pipe: int, chance: random.Random, *, journal: bool) -> None:
     """Record a run with two children, a late step and feedback; tell of each when it can't be lost any more."""
     step, call, late = (str(uuid4()) for _ in range(3))
-    run = tcc.run().prompt("x" * chance.randrange(1500))
+    run = tcc.run().prompt("x" * (chance.randrange(1500) if chance.random() < 0.97 else LARGE))
     if journal:
         say(pipe, f"run:{run.run_id}")
     run.step(step).prompt("p").response("r").end()

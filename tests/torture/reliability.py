@@ -122,7 +122,8 @@ def _campaign(title: str, about: Mapping[str, Any], text: str) -> str:
 def _kills(figures: Mapping[str, Any]) -> str:
     acts = ", ".join(f"{name} {times:,}" for name, times in sorted(figures["acts"].items(), key=lambda it: -it[1]))
     exits = ", ".join(f"{code}: {times} times" for code, times in sorted(figures["exits"].items()))
-    kills = figures["recorder_kills"] + figures["daemon_kills"]
+    links = ", ".join(f"{name} {times:,}" for name, times in sorted(figures["links"].items()))
+    kills = figures["recorder_kills"] + figures["daemon_kills"] + figures["command_kills"]
     return _table(
         ("processes killed with SIGKILL", f"{kills:,}"),
         (
@@ -130,13 +131,19 @@ def _kills(figures: Mapping[str, Any]) -> str:
             f"{figures['recorder_kills']:,}",
         ),
         ("… daemons (at work, and in their start)", f"{figures['daemon_kills']:,}"),
+        ("… replays to a second target, and requeues", f"{figures['command_kills']:,}"),
         ("records whose call had returned", f"{figures['recorded']:,}"),
-        ("… that did not arrive", f"**{figures['lost']:,}**"),
+        ("… for two targets", f"{figures['recorded_for_two']:,}"),
+        ("… that a firewall held back until it let all through", f"{figures['held_back']:,}"),
+        ("… that did not arrive, at either target", f"**{figures['lost']:,}**"),
+        ("dead letters for which the firewall was the reason, sent again", f"{figures['letters']:,}"),
+        ("files in which a quoted key stood", f"**{figures['leaks']:,}**"),
         ("items received", f"{figures['receipts']:,}"),
         ("… again, after a kill or a lost answer", f"{figures['repeated']:,}"),
         ("… again, without either", f"**{figures['unexplained']:,}**"),
         ("receipts of the item that came most often", f"{figures['most']:,}"),
         ("what the server did to requests", acts),
+        ("bodies that came over a bad link", links),
         ("exit codes of `tcc-upload verify`", exits),
         ("minutes", f"{figures['seconds'] / 60:.0f}"),
     )

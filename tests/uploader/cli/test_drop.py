@@ -132,7 +132,7 @@ def test_a_run_that_is_not_recovered_yet_is_dropped_beside_a_record_that_waits(r
 
     def tell(_: Engine) -> bool:
         nonlocal asked
-        if rig.time.now > 1_100 and not asked:
+        if not asked:
             asked = True
             drop(rig, "j1")
         if rig.time.now > 1_400:

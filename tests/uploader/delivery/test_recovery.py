@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,26 @@ def test_a_killed_run_arrives_with_what_had_ended(world: World) -> None:
     assert "2 records = 2 delivered" in report.stdout
     assert "1 of them were recovered" in report.stdout
     assert "1 of them recovered" in world.upload("status").stdout
+
+
+def test_a_recovered_run_that_is_still_pending_adds_up(world: World, server: FaultServer) -> None:
+    """A run that was recovered, and that the server did not take, counts as pending; ``verify`` adds up."""
+    killed(world)
+    server.behaviour = lambda request: Reply(403 if "open" in request.ids else 200)
+    elsewhere = replace(world, url=server.url)
+    assert elsewhere.upload("replay").returncode == 75
+    report = elsewhere.upload("verify")
+    assert report.returncode == 0, report.stdout
+    assert "2 records = 1 delivered + 1 pending" in report.stdout
+    assert "1 of them were recovered" in report.stdout
+
+
+def test_a_record_that_is_refused_holds_up_no_recovery_of_its_segment(world: World, server: FaultServer) -> None:
+    """Beside a record of which nobody knows yet whether it or the server is at fault, a killed run arrives."""
+    killed(world)
+    server.behaviour = lambda request: Reply(403 if "ended" in request.ids else 200)
+    assert replace(world, url=server.url).upload("replay").returncode == 75
+    assert ["open", "s1", "t1"] in server.ids
 
 
 def test_nothing_is_recovered_that_its_process_recorded(world: World) -> None:

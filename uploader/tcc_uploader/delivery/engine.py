@@ -157,11 +157,12 @@ class Engine:
             self._step()
             self._on_step(self)
             if self._finished():
-                self.dispatcher.give_up_undecided()  # this releases feedback that waited for such a run
                 if recover(self.backlog, self.intake.live, self._is_gone) and self.intake.idle:
                     self.intake.scan()
                 elif self._finished():
-                    break
+                    self.dispatcher.give_up_undecided()  # this releases feedback that waited for such a run
+                    if self._finished():
+                        break
                 continue
             self._wait(tick)
             now = self.clock.monotonic()

@@ -20,10 +20,10 @@ def recover(backlog: Backlog, candidates: Iterable[Segment], is_gone: Callable[[
 
     ``is_gone`` tells whether a segment's writer is gone.  A run's end may be in a later segment of the same process,
     and this segment may be newer than the last scan.  So a run is recovered only after a scan that began after the
-    process was found to be gone.  A segment's own records must be settled first.  Raises :class:`LedgerError`.
+    process was found to be gone.  Raises :class:`LedgerError`.
     """
     intake = backlog.intake
-    undecided = [s for s in candidates if s.journal.undecided and s.settled and not s.seal]
+    undecided = [s for s in candidates if s.journal.undecided and s.at_end and not s.seal]
     if not undecided or not intake.idle:
         return undecided
     by_process: dict[str, list[Segment]] = defaultdict(list)

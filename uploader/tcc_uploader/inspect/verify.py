@@ -105,6 +105,8 @@ def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known], contested:
     row = ledger.segment(segment.id)
     segment.number = row.number if row else 0
     lines, conflicts = examine(segment, ledger, seen, lambda _: None)
+    if row is not None and not segment.seal:
+        _count_pending_recovered(segment, row.counts.recovered)
     # where a newline was hit, two lines are one, which hides a record more
     hidden = segment.damaged + sum(max(0, line.raw.count(LINE_START) - 1) for line in lines)
     check = _check(row_of(segment, finished=False, now=0), present=True)
@@ -125,6 +127,14 @@ def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known], contested:
     if row is not None:
         _compare_with_row(check, segment, row, hidden, contested.get(row.number, 0) + conflicts)
     return check
+
+
+def _count_pending_recovered(segment: Segment, recovered: int) -> None:
+    """Count the runs without an end that were recovered, and that are pending: the row alone tells of them."""
+    pending = min(recovered, len(segment.journal.open)) - segment.counts.recovered
+    if pending > 0:
+        segment.counts.records += pending
+        segment.counts.recovered += pending
 
 
 def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hidden: int, contested: int) -> None:
