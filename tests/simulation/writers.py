@@ -45,8 +45,6 @@ class Writer:
         """Record until the script is over."""
         chance = self.world.chance
         try:
-            if self._spool._segment is not None:
-                self._spool.reset_after_fork()
             for _ in range(self._steps):
                 self.world.turns.seam()
                 self._step(chance.random())
@@ -59,6 +57,14 @@ class Writer:
         except Killed:
             self.system.release()
 
+    def close_the_history(self) -> None:
+        """Record a run and feedback, and end: what was refused is dead after the next success at its URL, not before."""
+        ident = f"r{self.world.new_number()}"
+        self._run(ident)
+        self._record("feedback", f"{ident}-", {"runId": ident, "score": "thumbs_up"}, FEEDBACK_PATH, ident)
+        self._spool.close()
+        self.system.release()
+
     def _step(self, which: float) -> None:
         world, ident = self.world, f"r{self.world.new_number()}"
         if which < 0.45:
@@ -68,7 +74,9 @@ class Writer:
             self._record("step", ident, step_item(run_id, ident), CUSTOM_PATH, run_id)
         elif which < 0.7 and self._lines:
             run_id = world.chance.choice(self._lines)[1]
-            self._record("feedback", ident, {"runId": run_id, "score": "thumbs_up", "text": ident}, FEEDBACK_PATH, run_id)
+            self._record(
+                "feedback", ident, {"runId": run_id, "score": "thumbs_up", "text": ident}, FEEDBACK_PATH, run_id
+            )
         elif which < 0.78 and self._lines:
             self._append(*world.chance.choice(self._lines))  # the same record again
         elif which < 0.86:
@@ -112,9 +120,8 @@ class Writer:
             segment._descriptor = self.system.dup(segment._descriptor)
             self.system.open_files = {segment._descriptor: segment.path}
             segment.tally, segment.unsynced = copy.copy(segment.tally), segment.unsynced.copy()
-        else:
-            spool._begin()
         spool._segment = segment
+        spool.reset_after_fork()
         return spool
 
 
