@@ -1,11 +1,10 @@
-"""Simulated histories from seeds: ``python tests/simulation/run.py 12345`` repeats one, ``--seeds N`` runs N fresh ones."""
+"""Simulated histories: ``tests/simulation/run.py 12345`` repeats that of a seed, ``--seeds N`` runs N fresh ones."""
 
 import argparse
 import multiprocessing
 import random
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -33,7 +32,7 @@ def main() -> int:
     starts = range(first, first + options.seeds, _AT_ONCE)
     with multiprocessing.get_context("spawn").Pool(options.jobs, maxtasksperchild=1) as pool:
         sizes = [min(_AT_ONCE, first + options.seeds - start) for start in starts]
-        for told in pool.imap_unordered(partial(_unpacked), zip(starts, sizes, strict=True)):
+        for told in pool.imap_unordered(_unpacked, zip(starts, sizes, strict=True)):
             found += len(told)
             for each in told:
                 print(each, flush=True)  # noqa: T201 -- a command

@@ -39,7 +39,7 @@ class Stored:
 
 
 class Server:
-    """Stores requests, and checks each: it must be one of ``world.written``, and nothing comes twice without a reason."""
+    """Stores requests.  Each must be one of ``world.written``, and none may come twice without a reason."""
 
     def __init__(self, world: "World") -> None:
         self._world = world

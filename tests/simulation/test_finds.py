@@ -7,11 +7,10 @@ import pytest
 
 from crashes import test_mutations as crashing
 from simulation.world import broken_in
-from tcc_uploader.delivery import kept_segments
 from tcc_uploader.delivery.dispatcher import Dispatcher
 from tcc_uploader.delivery.intake import Intake
 from tcc_uploader.delivery.settlement import Settlement
-from tcc_uploader.files import Disk, opened
+from tcc_uploader.files import DISK, Disk, opened
 from tcc_uploader.model.ledger import Unavailable
 from tcc_uploader.model.rows import Changes
 from tcc_uploader.spool import reader
@@ -29,7 +28,7 @@ def a_file_s_size_is_taken_after_its_first_bytes(patch: Patch) -> None:
     """A file is read while it is empty, and what is written before the stat that follows is taken for read."""
     identify = reader.identify
 
-    def late(path: Path, disk: Disk) -> tuple[Segment, Seen]:
+    def late(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
         segment, seen = identify(path, disk)
         with opened(path, disk=disk) as (_, status):
             return segment, seen._replace(size=status.st_size)
@@ -58,12 +57,6 @@ def only_events_tell_of_growth(patch: Patch) -> None:
     )
 
 
-def a_failed_removal_is_forgotten(patch: Patch) -> None:
-    """A file that can't be removed once is not tried again."""
-    removed = kept_segments._removed
-    patch.setattr(kept_segments, "_removed", lambda *given: removed(*given) and None)
-
-
 def a_failed_commit_is_forgotten(patch: Patch) -> None:
     """What a failed commit should have written is not written later."""
     commit = Settlement.commit
@@ -77,17 +70,6 @@ def a_failed_commit_is_forgotten(patch: Patch) -> None:
             raise
 
     patch.setattr(Settlement, "commit", once)
-
-
-def what_is_taken_back_counts_as_sent(patch: Patch) -> None:
-    """A request that no thread had begun when its destination paused is settled as delivered."""
-
-    def take_back(dispatcher: Dispatcher) -> None:
-        for record in dispatcher.pool.take_back():
-            dispatcher.in_flight.remove(record, dispatcher.backlog.queues[record.destination])
-            dispatcher._delivered(record)
-
-    patch.setattr(Dispatcher, "_take_back", take_back)
 
 
 def what_is_given_up_is_not_sent_again(patch: Patch) -> None:
@@ -108,15 +90,10 @@ def what_is_given_up_is_not_sent_again(patch: Patch) -> None:
         a_file_s_size_is_taken_after_its_first_bytes,
         what_can_t_be_read_is_done,
         only_events_tell_of_growth,
-        a_failed_removal_is_forgotten,
         a_failed_commit_is_forgotten,
-        what_is_taken_back_counts_as_sent,
         what_is_given_up_is_not_sent_again,
         crashing.freezes_without_a_look_at_the_size,
-        crashing.removes_before_the_commit,
-        crashing.sweeps_what_is_not_empty,
         crashing.anybody_gets_the_lock,
-        crashing.letters_come_after_the_commit,
     ],
     ids=lambda it: it.__name__,
 )

@@ -26,10 +26,13 @@ def test_a_seed_is_one_history() -> None:
     program = f"import sys; sys.path[:0] = {sys.path!r}; from simulation.world import play\n"
     program += "for seed in range(20): print(*play(seed).trace)"
     there = [
-        subprocess.run([sys.executable, "-c", program], env=os.environ | {"PYTHONHASHSEED": value}, **OPTIONS).stdout
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=os.environ | {"PYTHONHASHSEED": value},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         for value in ("1", "2")
     ]
     assert there[0] == there[1] == "".join(f"{' '.join(play(seed).trace)}\n" for seed in range(20))
-
-
-OPTIONS = {"capture_output": True, "text": True, "check": True}

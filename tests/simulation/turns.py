@@ -42,7 +42,7 @@ class Turns:
             self.give_way()
 
     def give_way(self) -> None:
-        """Let another actor go on, if there is one.  Raises what an actor raised, and Over in all actors but the first."""
+        """Let another actor go on, if there is one.  Raises what an actor raised; Over in all actors but the first."""
         actors = [actor for actor in (self._first, *self.others) if actor is not self._acting]
         if actors:
             self._pass_to(self._chance.choice(actors))

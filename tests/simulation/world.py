@@ -231,9 +231,7 @@ class World:
         alive = {path for writer in self.writers for path in writer.system.open_files.values()}
         staying = {str(path) for path in self.spool.glob("*.jsonl") if not self._may_stay(path)} - alive
         if staying:
-            return (
-                f"files stay, though their writers are gone: {sorted(staying)}; unreadable: {engine.intake.unreadable}"
-            )
+            return f"files stay, their writers are gone: {sorted(staying)}; unreadable: {engine.intake.unreadable}"
         letters = Letters(self)
         dead = {part for ident in letters.ids() for part in parts_of(letters.read(ident).body_bytes)}
         lost = self.promised - self.server.parts - dead - self.dropped
