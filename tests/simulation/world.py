@@ -109,7 +109,7 @@ class World:
     def seam(self, name: str) -> None:
         """Let another actor go on, perhaps; if this is the uploader, it may be killed or told to stop."""
         self.trace.append(name)
-        self.turns.seam()
+        self.turns.seam(narrow=name.startswith("was "))
         if not name.startswith(("record ", "was ")) and self.faults.hit("uploader dies"):
             raise Killed
 
