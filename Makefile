@@ -39,6 +39,7 @@ wheel: install
 # long campaigns, well over half an hour; docs/reliability.md is written by the second
 torture: install
 	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
+	$(BIN)/python tests/simulation/run.py --seeds 100000 --jobs $$(getconf _NPROCESSORS_ONLN)
 	$(BIN)/python tests/torture/campaign.py --kills 10000
 	$(PYTHON) tests/recorder/openai_agents/matrix.py 0.10 0.14
 

@@ -39,15 +39,15 @@ class Stored:
 
 
 class Server:
-    """Stores requests, and checks each: it must be one of ``world.written``, and nothing comes twice without a reason."""
+    """Stores requests.  Each must be one of ``world.written``, and none may come twice without a reason."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
         self.parts: set[bytes] = set()
         """The bodies of the items that were stored."""
         self.stored: list[Stored] = []
-        self.sent = 0
-        """How many requests were sent."""
+        self.sent: list[bytes] = []
+        """The bodies of all requests."""
 
     def answer(self, request: Request) -> tuple[Answer, Stored | None]:
         """Refuse a request, or store it."""
@@ -63,7 +63,7 @@ class Server:
 
     def expect(self, request: Request) -> None:
         """Check a request that is about to be sent; it may arrive when its sender knows more."""
-        self.sent += 1
+        self.sent.append(request.body)
         world = self._world
         world.check(parts_of(request.body) <= world.written, f"posted, but never recorded: {request.body[:300]!r}")
         for before in self.stored:

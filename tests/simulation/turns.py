@@ -36,13 +36,13 @@ class Turns:
         self.others.append(actor)
         threading.Thread(target=self._act, args=(actor, act), daemon=True).start()
 
-    def seam(self) -> None:
-        """Perhaps let another actor go on."""
-        if self.others and self._chance.random() < self._share:
+    def seam(self, *, narrow: bool = False) -> None:
+        """Perhaps let another actor go on; more often in a ``narrow`` gap, which must not be missed."""
+        if self.others and self._chance.random() < (max(self._share, 0.4) if narrow else self._share):
             self.give_way()
 
     def give_way(self) -> None:
-        """Let another actor go on, if there is one.  Raises what an actor raised, and Over in all actors but the first."""
+        """Let another actor go on, if there is one.  Raises what an actor raised; Over in all actors but the first."""
         actors = [actor for actor in (self._first, *self.others) if actor is not self._acting]
         if actors:
             self._pass_to(self._chance.choice(actors))

@@ -9,7 +9,8 @@ rounds* follow: the uploader that lives then must deliver everything within ten 
 import heapq
 import logging
 import random
-import shutil
+import tempfile
+import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
@@ -18,10 +19,10 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, Final
 
-from simulation.disks import Killed, RecordingSystem, disk_of
+from simulation.disks import Killed, disk_of
+from simulation.faults import Faults
 from simulation.server import Pool, Server, parts_of
 from simulation.turns import Turns
-from simulation.faults import Faults
 from simulation.writers import Writer, operate
 from support.faults import KEY
 from tcc_recorder.spool import segment as segment_file
@@ -32,7 +33,6 @@ from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.inspect.verify import verify_spools
 from tcc_uploader.ledger.sqlite import SqliteLedger
-from tcc_uploader.model.keys import digest_of
 from tcc_uploader.model.ledger import Unavailable
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -80,7 +80,7 @@ class World:
         self._tell: Callable[[Path], None] | None = None
         self._linger = self.chance.randint(0, 6)
         self._rounds = 0
-        self._leapt = False
+        self._leapt = self._kept_all = self._closed = False
         self.engine: Engine
 
     def run(self) -> None:
@@ -92,9 +92,10 @@ class World:
             self.turns.start(lambda: operate(self))
             while not self._upload():
                 self.now += 5.0  # whatever restarts the daemon waits a moment
-            sent, self._rounds = self.server.sent, 0
+            sent, self._rounds = len(self.server.sent), 0
             self.check(self._upload(), "the next uploader ended early")
-            self.check(self.server.sent == sent, "the next uploader sent something again")
+            again = self.server.sent[sent:]
+            self.check(not again, f"the next uploader sent again: {again[:3]}")
         finally:
             self.turns.finish()
             for writer in self.writers:
@@ -108,7 +109,7 @@ class World:
     def seam(self, name: str) -> None:
         """Let another actor go on, perhaps; if this is the uploader, it may be killed or told to stop."""
         self.trace.append(name)
-        self.turns.seam()
+        self.turns.seam(narrow=name.startswith("was "))
         if not name.startswith(("record ", "was ")) and self.faults.hit("uploader dies"):
             raise Killed
 
@@ -142,7 +143,7 @@ class World:
 
     def scanned(self) -> None:
         """Note that the spool was listed."""
-        self._rounds += self.quiet
+        self._rounds += self._closed
         self._leapt = False
 
     def wait(self, inbox: "Inbox", seconds: float) -> Callable[[], None]:
@@ -150,9 +151,13 @@ class World:
         until = self.now + seconds
         if not self.quiet:
             self._let_others_act()
+        elif not self._closed and not self._late:
+            self._closed = True
+            Writer(self).close_the_history()
         elif self._is_over():
+            self._kept_all = True
             self.engine.stop()
-        elif not self._leapt and seconds > 0.5 and not self.engine.in_flight:  # noqa: PLR2004 -- no commit is due soon
+        elif not self._leapt and seconds > 0.5 and not self.engine.in_flight:
             self._leapt = True
             until += PATIENCE
         while not inbox.calls:
@@ -165,7 +170,7 @@ class World:
         return inbox.calls.popleft()
 
     def _let_others_act(self) -> None:
-        while self.turns.others and self.chance.random() < 0.6:  # noqa: PLR2004 -- so that time passes, too
+        while self.turns.others and self.chance.random() < 0.6:
             self.turns.give_way()
         if not self.turns.others:
             self._linger -= 1
@@ -174,8 +179,9 @@ class World:
                 self.quiet = True
 
     def _upload(self) -> bool:
-        """Run an uploader; return whether it lived to the end of the history."""
+        """Run an uploader; return whether it lived until all promises were kept."""
         self.uploaders += 1
+        self._kept_all = False
         settings = Settings(
             spools=(self.spool,),
             state_dir=self.state,
@@ -195,7 +201,7 @@ class World:
                     engine.run_for_ever()
             except (Killed, Unavailable, OSError) as error:
                 self.check(not self.quiet, f"the uploader ended with {error!r} though nothing failed")
-        return self.quiet
+        return self._kept_all
 
     def _watcher(self, _: object, tell: Callable[[Path], None]) -> "Watcher":
         self._tell = tell
@@ -207,7 +213,7 @@ class World:
 
     def _is_over(self) -> bool:
         """Whether the uploader has kept all promises.  Raises Violation if it did not within the quiet rounds."""
-        if self._rounds < 2:  # noqa: PLR2004 -- the next uploader must look twice, too
+        if self._rounds < 2:
             return False
         why = self._what_is_left()
         if why:
@@ -225,9 +231,7 @@ class World:
         alive = {path for writer in self.writers for path in writer.system.open_files.values()}
         staying = {str(path) for path in self.spool.glob("*.jsonl") if not self._may_stay(path)} - alive
         if staying:
-            return (
-                f"files stay, though their writers are gone: {sorted(staying)}; unreadable: {engine.intake.unreadable}"
-            )
+            return f"files stay, their writers are gone: {sorted(staying)}; unreadable: {engine.intake.unreadable}"
         letters = Letters(self)
         dead = {part for ident in letters.ids() for part in parts_of(letters.read(ident).body_bytes)}
         lost = self.promised - self.server.parts - dead - self.dropped
@@ -334,14 +338,24 @@ def ledger_of(world: World) -> SqliteLedger:
     return ledger
 
 
-def play(seed: int, folder: Path) -> World:
-    """Run the history of a seed in a folder, which is emptied.  Raises Violation."""
+def play(seed: int) -> World:
+    """Run the history of a seed.  Raises Violation."""
     logging.disable(logging.CRITICAL)  # thousands of faults would be logged
+    memory = Path("/dev/shm")  # noqa: S108 -- a folder in memory, for speed
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        world = World(seed, folder)
-        world.run()
+        with tempfile.TemporaryDirectory(prefix="tcc-simulation-", dir=memory if memory.is_dir() else None) as folder:
+            world = World(seed, Path(folder))
+            world.run()
     finally:
         logging.disable(logging.NOTSET)
     return world
+
+
+def broken_in(seed: int) -> str:
+    """Run the history of a seed; return what broke in it, and the command that repeats it; empty if nothing did."""
+    try:
+        play(seed)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it must be repeatable
+        told = str(error) if isinstance(error, Violation) else "".join(traceback.format_exception(error))
+        return f"{told}\nrepeat it: .venv/bin/python tests/simulation/run.py {seed}\n"
+    return ""

@@ -45,19 +45,28 @@ class Writer:
         """Record until the script is over."""
         chance = self.world.chance
         try:
-            if self._spool._segment is not None:
-                self._spool.reset_after_fork()
             for _ in range(self._steps):
                 self.world.turns.seam()
                 self._step(chance.random())
             end = chance.random()
             if end < 0.5:
                 self._spool.close()
-                self.system.release()
-            elif end < 0.8:
-                raise Killed
+            if end < 0.8:
+                self._die()
         except Killed:
-            self.system.release()
+            self._die()
+
+    def _die(self) -> None:
+        self._steps = 0
+        self.system.release()
+
+    def close_the_history(self) -> None:
+        """Record a run and feedback, and end: what was refused is dead only after the next success at its URL."""
+        ident = f"r{self.world.new_number()}"
+        self._run(ident)
+        self._record("feedback", f"{ident}-", {"runId": ident, "score": "thumbs_up"}, FEEDBACK_PATH, ident)
+        self._spool.close()
+        self._die()
 
     def _step(self, which: float) -> None:
         world, ident = self.world, f"r{self.world.new_number()}"
@@ -68,9 +77,8 @@ class Writer:
             self._record("step", ident, step_item(run_id, ident), CUSTOM_PATH, run_id)
         elif which < 0.7 and self._lines:
             run_id = world.chance.choice(self._lines)[1]
-            self._record(
-                "feedback", ident, {"runId": run_id, "score": "thumbs_up", "text": ident}, FEEDBACK_PATH, run_id
-            )
+            feedback = {"runId": run_id, "score": "thumbs_up", "text": ident}
+            self._record("feedback", ident, feedback, FEEDBACK_PATH, run_id)
         elif which < 0.78 and self._lines:
             self._append(*world.chance.choice(self._lines))  # the same record again
         elif which < 0.86:
@@ -114,9 +122,11 @@ class Writer:
             segment._descriptor = self.system.dup(segment._descriptor)
             self.system.open_files = {segment._descriptor: segment.path}
             segment.tally, segment.unsynced = copy.copy(segment.tally), segment.unsynced.copy()
-        else:
-            spool._begin()
         spool._segment = segment
+        try:
+            spool.reset_after_fork()
+        except Killed:
+            self._die()
         return spool
 
 

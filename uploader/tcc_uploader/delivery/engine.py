@@ -19,7 +19,7 @@ from tcc_uploader.state import SpoolLocks
 from tcc_uploader.transport.answers import Answer
 
 from .backlog import Backlog
-from .committer import Committer
+from .committer import Committer, in_order
 from .dispatcher import Dispatcher
 from .host import Host
 from .in_flight import InFlight
@@ -126,7 +126,7 @@ class Engine:
                 if self.intake.idle and self.intake.scans:
                     self._requeue.adopt_orphans()
                 if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
-                    self._recover_and_remove(list(self.committer.changed_unsealed))
+                    self._recover_and_remove(in_order(self.committer.changed_unsealed))
             if now >= self._rescan:
                 self._rescan = now + self._limits.rescan
                 self.intake.scan()
