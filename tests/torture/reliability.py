@@ -63,6 +63,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
             "tests/torture/test_damage_campaign.py",
             "tests/torture/test_poison.py",
             "tests/torture/test_planted_files.py",
+            "tests/torture/test_kill_campaign.py",
         ),
     ),
     6: Holding(
@@ -74,6 +75,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
             "tests/torture/test_full_state.py",
             "tests/torture/test_lying_watcher.py",
             "tests/torture/test_keys_revoked.py",
+            "tests/torture/test_kill_campaign.py",
         ),
     ),
     7: Holding(
