@@ -3,12 +3,14 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
 from tcc_uploader.delivery.batch import split_batch
 from tcc_uploader.model.keys import digest_of
 from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.client import Request
+from tcc_uploader.transport.progress import Patience, Progress, last_moves
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -75,12 +77,26 @@ class Server:
 class Pool:
     """The threads that send, without threads."""
 
-    def __init__(self, world: "World", threads: int, done: Callable[[Any, Answer], None]) -> None:
+    def __init__(
+        self,
+        world: "World",
+        threads: int,
+        done: Callable[[Any, Answer], None],
+        *,
+        clock: Callable[[], float],
+        patience: Patience,
+        rate: float | None,
+    ) -> None:
         self._world = world
+        self._clock = clock
+        self._patience = patience
         self._threads = threads
         self._done = done
         self._queued: deque[tuple[Any, Request]] = deque()
-        self._at_work: set[int] = set()
+        self._at_work: dict[int, tuple[Any, Progress]] = {}
+        """By ``id(tag)``: the requests that are being sent, or wait for their answers."""
+        self._answered: dict[str, float] = {}
+        """By URL: when a request was last answered."""
         self._uploader = world.uploaders
 
     def submit(self, tag: Any, request: Request) -> None:
@@ -96,18 +112,28 @@ class Pool:
         self._queued.clear()
         return waiting
 
-    def abandon(self, tag: Any) -> bool:
-        """Ignore the answer to a request, if a thread has begun it."""
-        begun = id(tag) in self._at_work
-        self._at_work.discard(id(tag))
+    def give_up_failed(self) -> list[tuple[Any, str]]:
+        """Give up the requests that have failed by the product's own rule; they may arrive at the server yet."""
+        now = self._clock()
+        moves = last_moves([progress for _, progress in self._at_work.values()], self._answered)
+        failed = []
+        for tag, progress in list(self._at_work.values()):
+            if why := progress.failure(moves.get(progress.url, -inf), self._patience, now):
+                failed.append((tag, why))
+                del self._at_work[id(tag)]
         self.nudge()
-        return begun
+        return failed
+
+    def last_progress(self) -> float:
+        """When a request last came on."""
+        now = self._clock()
+        return max((progress.last_progress(now) for _, progress in self._at_work.values()), default=-inf)
 
     def nudge(self) -> None:
         """Begin as many requests as there are free threads."""
         while self._queued and len(self._at_work) < self._threads:
             tag, request = self._queued.popleft()
-            self._at_work.add(id(tag))
+            self._at_work[id(tag)] = tag, Progress(request.url, self._clock())
             if self._world.faults.hit("slow"):
                 there, back = (self._world.chance.choice((0.0, 0.04, 2.0, 20.0, 100.0)) for _ in range(2))
                 self._world.later(there, lambda tag=tag, request=request, back=back: self._arrive(tag, request, back))
@@ -121,10 +147,15 @@ class Pool:
 
     def _arrive(self, tag: Any, request: Request, back: float) -> None:
         answer, stored = self._world.server.answer(request)
+        if id(tag) in self._at_work:
+            progress = self._at_work[id(tag)][1]
+            progress.moved = progress.sent = self._clock()
 
         def told() -> None:
             if id(tag) in self._at_work:
-                self._at_work.discard(id(tag))
+                progress = self._at_work.pop(id(tag))[1]
+                if answer.status is not None:
+                    self._answered[progress.url] = self._clock()
                 if stored is not None:
                     stored.heard_by = self._uploader
                 self._done(tag, answer)

@@ -14,6 +14,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from itertools import count
 from pathlib import Path
 from queue import Empty
@@ -191,7 +192,7 @@ class World:
             in_flight=4,
         )
         clock = Clock(lambda: self.now, self.wall, self.chance.random, lambda _: None)
-        host = Host(clock, disk_of(self), lambda: Inbox(self), lambda *given, **more: Pool(self, *given), self._watcher)
+        host = Host(clock, disk_of(self), lambda: Inbox(self), partial(Pool, self), self._watcher)
         letters, sources = Letters(self), Sources([self.spool])
         self.state.mkdir(parents=True, exist_ok=True)
         with closing(ledger_of(self)) as ledger:

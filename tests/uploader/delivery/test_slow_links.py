@@ -142,4 +142,5 @@ def test_a_rate_limit_is_never_exceeded(rig: Rig, server: FaultServer) -> None:
     needed = large(rig, 20, 20_000)
     began = time.monotonic()
     rig.daemon(lambda engine: engine.settlement.total.delivered == 20, real=True, limit_rate=200_000, in_flight=8)
-    assert time.monotonic() - began >= 0.9 * needed / 200_000
+    # the last piece is on its way when it is written, and a tenth of a second may be made up for
+    assert time.monotonic() - began >= (needed - 16 * 1024) / 200_000 - 0.1
