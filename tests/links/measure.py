@@ -26,6 +26,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from emulator import carry, open_tun  # noqa: E402 -- this is a script
 
+from support import children  # noqa: E402
 from support.faults import SegmentFile  # noqa: E402
 
 PAGE = ROOT / "docs" / "links.md"
@@ -183,20 +184,19 @@ def replay(folder: Path, link: Link) -> "subprocess.CompletedProcess[str]":
 def sandbox(database: Path) -> Iterator[None]:
     """Run ``tcc-upload sandbox`` at the far end, where a process passes on to it: it listens on loopback alone."""
     inside = ("ip", "netns", "exec", FAR)
-    server = subprocess.Popen(
+    server = children.start(
         [*inside, COMMAND, "sandbox", "--port", str(PORT), "--db", database], stdout=subprocess.PIPE, text=True
     )
     assert server.stdout is not None
     server.stdout.readline()
-    relay = subprocess.Popen([*inside, sys.executable, __file__, "relay"], stdout=subprocess.PIPE, text=True)
+    relay = children.start([*inside, sys.executable, __file__, "relay"], stdout=subprocess.PIPE, text=True)
     assert relay.stdout is not None
     relay.stdout.readline()
     try:
         yield
     finally:
         for process in (relay, server):
-            process.terminate()
-            process.wait()
+            children.kill(process)
 
 
 def run_relay() -> None:

@@ -33,6 +33,37 @@ def test_one_slow_request_among_fast_ones_wakes_no_more_threads() -> None:
     assert pace.threads == 1
 
 
+def test_with_each_answer_one_more_request_may_be_under_way() -> None:
+    """It begins with few: thirty connections at once would fill a slow link with packets that are sent again."""
+    pace = Pace()
+    first = pace.most
+    assert first <= 4
+    for _ in range(30):
+        pace.note(0.05, 0.0005, 8)
+    assert pace.most == first + 30
+
+
+def test_fewer_requests_are_under_way_where_more_make_each_slower() -> None:
+    """Each takes as long as there are others on a slow link: few stay; on a faster one, as many as before come back."""
+    pace = Pace()
+    for _ in range(30):
+        pace.note(0.5, 0.0005, 8)
+    for _ in range(200):
+        pace.note(0.5 * pace.most, 0.0005, int(pace.most))
+    assert pace.most <= 8
+    for _ in range(30):
+        pace.note(0.5, 0.0005, 8)
+    assert pace.most >= 30
+
+
+def test_a_server_that_always_takes_seconds_gets_as_many_requests_as_a_fast_one() -> None:
+    """More at once make none of them slower."""
+    pace = Pace()
+    for number in range(30):
+        pace.note(5.0 + number % 3, 0.0005, 8)
+    assert pace.most >= 30
+
+
 def test_a_request_that_hangs_keeps_no_other_from_being_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one thread at work, and that one at a server that never answers, another takes the next request."""
     monkeypatch.setattr(module, "_HANGS_AFTER", 0.05)

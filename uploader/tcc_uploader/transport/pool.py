@@ -25,22 +25,52 @@ _HANGS_AFTER: Final = 0.5
 """Seconds after which a request is seen as hanging, and its thread is no longer counted."""
 _LEAST_PROCESSOR: Final = 1e-5
 """Seconds: the least processor time of a request.  Some clocks are too coarse and measure zero."""
+_STUCK_AFTER: Final = 10.0
+"""Seconds; more if requests are slow."""
+_SLOW: Final = 1.0
+"""Seconds: requests that take less are never slow."""
+_LEAST_AT_ONCE: Final = 2
+"""Requests that may be under way in any case: while one waits for its answer, another uses the link."""
 Tag = TypeVar("Tag")
 
 
 class Pace:
-    """Computes how many threads are useful, from the durations of the latest requests."""
+    """Computes how many threads are useful, from the durations of the latest requests.
+
+    On a slow link many requests at once are of no use: each takes as much longer as there are more, and what lies in
+    the queues on the way is sent again by TCP for want of an answer.  It is a slow link, or a server at its limits, if
+    even the fastest of the latest requests took seconds, and twice as long as the fastest of all did.
+    """
 
     def __init__(self) -> None:
         self.threads = 1
+        """How many threads may be busy."""
+        self.most = _LEAST_AT_ONCE
+        """How many requests may be under way: halved when they are slow, else one more with each answer."""
+        self.stuck_after = _STUCK_AFTER
+        """Seconds without a byte after which a request does not count among :attr:`most`: it may hang for ever."""
         self._walls: deque[float] = deque(maxlen=_LEARNED_FROM)
         self._processors: deque[float] = deque(maxlen=_LEARNED_FROM)
+        self._latest: deque[float] = deque(maxlen=3)
+        self._shortest = inf
+        self._unjudged = 0
+        """How many answers are still to come to requests that were begun before :attr:`most` was halved."""
 
-    def note(self, wall: float, processor: float) -> None:
-        """Note how many seconds a request took, and how many seconds of processor time."""
+    def note(self, wall: float, processor: float, under_way: int = 1) -> None:
+        """Note how many seconds a request took, how many of processor time, and how many requests were under way."""
         self._walls.append(wall)
         self._processors.append(processor)  # its minimum is used, too: a first request also connects
         self.threads = max(1, int(min(self._walls) / max(min(self._processors), _LEAST_PROCESSOR)))
+        self._latest.append(wall)
+        self._shortest = min(self._shortest, wall)
+        fastest = min(self._latest)
+        self._unjudged -= 1
+        if fastest < max(_SLOW, 2 * self._shortest):
+            self.most += 1
+        elif self._unjudged <= 0:
+            self.most = max(_LEAST_AT_ONCE, min(self.most, under_way) // 2)
+            self.stuck_after = max(_STUCK_AFTER, 4 * max(self._latest))
+            self._unjudged = under_way
 
 
 @dataclass(slots=True, eq=False)
@@ -178,9 +208,15 @@ class Pool(Generic[Tag]):
         """Whether a thread may begin a request now."""
         if not self._queued or len(self._at_work) >= self._threads:
             return False
-        now = time.monotonic()
-        hanging = takewhile(lambda work: now - work.since >= _HANGS_AFTER, self._at_work.values())
-        return len(self._at_work) - sum(1 for _ in hanging) < self._pace.threads
+        now, works = time.monotonic(), self._at_work.values()
+        hanging = sum(1 for _ in takewhile(lambda work: now - work.since >= _HANGS_AFTER, works))  # oldest first
+        if len(works) - hanging >= self._pace.threads:
+            return False
+        if len(works) < self._pace.most:
+            return True
+        since = self._clock() - self._pace.stuck_after
+        stuck = sum(1 for work in works if max(work.progress.began, work.progress.moved) <= since)
+        return len(works) - stuck < self._pace.most
 
     def _next(self, sender: _Sender[Tag]) -> _Work[Tag]:
         """Return the next request, as begun by this thread."""
@@ -200,7 +236,7 @@ class Pool(Generic[Tag]):
                     if client.wire.is_cut.is_set():
                         break
                     self._note(work, answer)
-                    self._pace.note(time.perf_counter() - wall, time.thread_time() - processor)
+                    self._pace.note(time.perf_counter() - wall, time.thread_time() - processor, len(self._at_work) + 1)
                     following = self._next(sender) if self._may_begin() else None
                     if following is None:
                         self._idle.append(sender)

@@ -79,7 +79,7 @@ class Rate:
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
-        self._free = -inf
+        self._free: float | None = None
         """When all bytes that were taken will have been sent at the limit."""
 
     @property
@@ -89,6 +89,6 @@ class Rate:
 
     def take(self, size: int, now: float) -> float:
         """Take ``size`` bytes.  Return how many seconds to wait before they are sent."""
-        start = max(self._free, now - self._CREDIT)
+        start = now if self._free is None else max(self._free, now - self._CREDIT)
         self._free = start + size / self._limit
         return max(0.0, start - now)
