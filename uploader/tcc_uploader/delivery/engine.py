@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 from queue import Empty, SimpleQueue
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.files import file_name
@@ -16,7 +16,6 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.state import SpoolLocks
 from tcc_uploader.transport.answers import Answer
 from tcc_uploader.transport.pool import Pool
@@ -33,6 +32,9 @@ from .requeue import Requeue
 from .result import ReplayResult
 from .routing import Router
 from .settlement import Settlement
+
+if TYPE_CHECKING:
+    from tcc_uploader.spool.watch import Watcher
 
 _GATHER: Final = 0.002
 """Seconds to wait for more answers while many are in flight: to wake for each one costs more than to handle it."""
@@ -118,6 +120,8 @@ class Engine:
 
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
+        from tcc_uploader.spool.watch import Watcher  # noqa: PLC0415 -- a one-shot run needs no watchdog
+
         self.watcher = Watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
         tick = self.clock.monotonic()
         self._requeue.reconcile()
