@@ -27,7 +27,10 @@ run()
 BECOME = """
 import os, sys
 import httpx, tcc_recorder
+import tcc_uploader.spool.watch
 from tcc_uploader.cli import daemon, dead, main, replay, status, verify
+from tcc_uploader.settings import TomlFile
+TomlFile()  # the first model that is built loads more of pydantic
 import watchdog.observers.inotify, watchdog.observers.polling
 import encodings.ascii, encodings.idna, encodings.latin_1
 httpx.Client().close()  # what is loaded late may lie where nobody else may read

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from queue import Empty
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from tcc_uploader.files import file_name
 from tcc_uploader.model.ledger import Ledger, Unavailable
@@ -14,7 +14,6 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
-from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.state import SpoolLocks
 from tcc_uploader.transport.answers import Answer
 
@@ -32,6 +31,9 @@ from .requeue import Requeue
 from .result import ReplayResult
 from .routing import Router
 from .settlement import Settlement
+
+if TYPE_CHECKING:
+    from tcc_uploader.spool.watch import Watcher
 
 _log = logging.getLogger(__name__)
 _GATHER: Final = 0.002
@@ -68,7 +70,7 @@ class Engine:
         self.clock = host.clock
         self.inbox = host.inbox()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
-        self.watcher: Watcher | None = None
+        self.watcher: "Watcher | None" = None
         self.intake = Intake(ledger, sources, host, keep_for=keep_for, locks=locks)
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
