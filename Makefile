@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit wheel torture load bench bench-quick clean
+.PHONY: install demo test lint unit wheel torture load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -39,6 +39,7 @@ wheel: install
 # long campaigns, well over half an hour; docs/reliability.md is written by the second
 torture: install
 	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
+	$(BIN)/python tests/simulation/run.py --seeds 100000 --jobs $$(getconf _NPROCESSORS_ONLN)
 	$(BIN)/python tests/torture/campaign.py --kills 10000
 	$(PYTHON) tests/recorder/openai_agents/matrix.py 0.10 0.14
 
@@ -46,6 +47,10 @@ torture: install
 load: install
 	@for loop in 1 2 3 4; do (while :; do :; done) & loops="$$loops $$!"; done; trap "kill $$loops" EXIT; \
 	for run in 1 2 3 4 5 6 7 8 9 10; do echo "run $$run"; $(BIN)/pytest -q -n 3 || exit; done
+
+# real links between network namespaces, as root: docs/links.md is written; five minutes
+links: install
+	$(BIN)/python tests/links/measure.py
 
 # what it all costs, as ratios to the least that it could, and beside others: docs/performance.md is written; half an hour
 bench: install

@@ -5,12 +5,13 @@
 
 import argparse
 import importlib
+import os
 from pathlib import Path
 
 from benchmarks import harness
 
 NAMES = ("recording", "power", "redaction", "agents_view", "imports", "memory", "agents_sdk", "peers")
-NAMES += ("sending", "latency", "idle", "backlog", "ledger_size", "reading")
+NAMES += ("starting", "sending", "latency", "idle", "turns", "backlog", "ledger_size", "reading")
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - set(NAMES):
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start compiles our modules anew
     machine = harness.machine()
     print(machine)
     for name in options.names or NAMES:

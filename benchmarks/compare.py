@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=15)
     options = parser.parse_args()
     other = options.other.resolve()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each start compiles our modules anew
     for benchmark in (sending, reading, backlog, recording):
         if options.names and benchmark.__name__ not in options.names:
             continue

@@ -1,9 +1,16 @@
-"""What holds for every test file."""
+"""What holds for every test file, and for every model of the product."""
 
+import importlib
+import pkgutil
 import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel, TypeAdapter
+from pydantic.dataclasses import is_pydantic_dataclass, rebuild_dataclass
+
+import tcc_schemas
+import tcc_uploader
 
 TESTS = Path(__file__).parent
 PRIVATE = r"(?<!\w)_(?!_)\w+"
@@ -52,3 +59,19 @@ def test_what_counts_as_reaching_through(code: str, *, reaches: bool) -> None:
 def test_every_process_that_a_test_starts_is_one_that_ends_with_it() -> None:
     """Processes that run beside a test are started by ``support.children``, which ends them when the test ends."""
     assert found(re.compile(r"\bPopen\("), but=TESTS / "support" / "children.py") == ""
+
+
+def test_every_model_can_be_built() -> None:
+    """Models are built when they are first used, so that a command starts fast: a wrong one must be noticed here."""
+    for package in (tcc_schemas, tcc_uploader):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.endswith("__main__"):  # it runs the command
+                continue
+            for value in vars(importlib.import_module(module.name)).values():
+                if isinstance(value, TypeAdapter):
+                    assert value.rebuild(force=True)
+                elif isinstance(value, type) and value.__module__ == module.name:
+                    if issubclass(value, BaseModel):
+                        assert value.model_rebuild(force=True)
+                    elif is_pydantic_dataclass(value):
+                        assert rebuild_dataclass(value, force=True)

@@ -52,7 +52,7 @@ Status = Annotated[int, Field(description="0 success, 1 partial success, 2 error
 
 
 class _Item(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     start_time: Timestamp
     end_time: Timestamp
@@ -67,7 +67,7 @@ class _Item(BaseModel):
 class Prompt(BaseModel):
     """What a run was asked."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     user_prompt: str
     system_prompt: str | None = None
@@ -125,7 +125,7 @@ Item = Annotated[RunItem | StepItem | ToolCallItem, Field(discriminator="type")]
 class Batch(BaseModel):
     """A run with its children in one request: the run, then its steps, then its tool calls.  One run per batch."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     type: Literal["batch"] = "batch"
     items: Annotated[list[Item], Field(min_length=1)]
@@ -143,7 +143,7 @@ class Batch(BaseModel):
 class Feedback(BaseModel):
     """A user's feedback on a run.  ``runId`` is in camel case, unlike all other members."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     runId: Identifier  # noqa: N815 -- the wire's own spelling
     score: Literal["thumbs_up", "thumbs_down"] | None = None

@@ -14,7 +14,7 @@ from tcc_schemas.splitter import RawLine
 
 BOM: Final = b"\xef\xbb\xbf"
 _SHAPE: Final = 'a line is an object with "type": "run", "step", "tool_call" or "batch"; or, for feedback, with "runId"'
-_ITEM: Final[TypeAdapter[Item]] = TypeAdapter(Item)
+_ITEM: Final[TypeAdapter[Item]] = TypeAdapter(Item, config={"defer_build": True})
 
 
 class _NotAnItemError(ValueError):

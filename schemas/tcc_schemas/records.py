@@ -18,7 +18,7 @@ Base64Text = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$")]
 class SegmentHeader(BaseModel):
     """The body of a segment's first line: who writes it."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     segment_id: Identifier
     host: str
@@ -35,7 +35,7 @@ class SegmentHeader(BaseModel):
 class Seal(BaseModel):
     """The body of a finished segment's last line."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     records: Count
     refused: Count
@@ -43,7 +43,7 @@ class Seal(BaseModel):
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", defer_build=True)
 
     v: Literal[1] = 1
     crc: Crc

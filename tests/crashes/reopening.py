@@ -44,7 +44,6 @@ class Reopening:
         seams.LEDGER_CONNECT.replace(patch, unsynced)
         seams.FILE_FSYNC.replace(patch, lambda _: None)
         seams.FILE_REPLACE.replace(patch, os.replace)
-        seams.REMOVAL_UNLINK.replace(patch, os.unlink)
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
 
     def check(self, state: State) -> None:

@@ -1,7 +1,8 @@
 """The seams that a crash test may replace: names under which the product makes a system call, or commits.
 
-A test replaces a seam to trace the call, to make it fail, or to let another actor run.  Besides seams, crash tests
-replace only what depends on time, chance, threads or inodes.  (The mutations in ``test_mutations.py`` break rules of
+A test replaces a seam to trace the call, to make it fail, or to let another actor run.  What an engine asks of the
+disk, of time and of threads is no seam: it is an argument, ``tcc_uploader.delivery.host.Host``.  Besides seams, crash
+tests replace only what depends on time, chance or inodes.  (The mutations in ``test_mutations.py`` break rules of
 the product, to show that the tests find this.)
 """
 
@@ -10,10 +11,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tcc_recorder.spool import segment
+from tcc_recorder.spool.system import SYSTEM
 from tcc_uploader import files
 from tcc_uploader.ledger import sqlite
-from tcc_uploader.spool import removal
 
 
 class Seam(NamedTuple):
@@ -28,19 +28,15 @@ class Seam(NamedTuple):
 
 
 # the recorder writes a segment
-RECORDER_OPEN = Seam(segment, "_open")
-RECORDER_LOCK = Seam(segment, "_lock")
-RECORDER_WRITE = Seam(segment, "_write")
-RECORDER_CLOSE = Seam(segment, "_close")
-RECORDER_FSTAT = Seam(segment, "_fstat")
-RECORDER_TRUNCATE = Seam(segment, "_ftruncate")
-RECORDER_FDATASYNC = Seam(segment, "_fdatasync")
-RECORDER_FSYNC = Seam(segment, "_fsync")
-RECORDER_UNLINK = Seam(segment, "_unlink")
-
-# the uploader removes a file of a spool
-REMOVAL_LOCK = Seam(removal, "try_lock")
-REMOVAL_UNLINK = Seam(removal, "remove")
+RECORDER_OPEN = Seam(SYSTEM, "open")
+RECORDER_LOCK = Seam(SYSTEM, "lock")
+RECORDER_WRITE = Seam(SYSTEM, "write")
+RECORDER_CLOSE = Seam(SYSTEM, "close")
+RECORDER_FSTAT = Seam(SYSTEM, "fstat")
+RECORDER_TRUNCATE = Seam(SYSTEM, "ftruncate")
+RECORDER_FDATASYNC = Seam(SYSTEM, "fdatasync")
+RECORDER_FSYNC = Seam(SYSTEM, "fsync")
+RECORDER_UNLINK = Seam(SYSTEM, "unlink")
 
 # the uploader writes letters, requests and bundles
 FILE_FSYNC = Seam(files, "_fsync")

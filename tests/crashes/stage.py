@@ -14,12 +14,14 @@ import hashlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import orjson
 import pytest
@@ -44,15 +46,16 @@ from support.faults import AT, KEY, batch_of, run_item, step_item
 from tcc_recorder import ids
 from tcc_recorder.config import writer_config
 from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.system import SYSTEM
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
-from tcc_uploader import files
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.store import LetterFolder
-from tcc_uploader.delivery import engine as engine_module
 from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.files import DISK, Disk
 from tcc_uploader.ledger.sqlite import FILE_NAME, SqliteLedger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -92,12 +95,8 @@ class Server:
 class _Sender:
     """Replaces the pool of sending threads."""
 
-    server: ClassVar[Server]
-
-    def __class_getitem__(cls, _: object) -> type[Self]:
-        return cls
-
-    def __init__(self, threads: int, done: Callable[[Any, Answer], None]) -> None:
+    def __init__(self, server: Server, done: Callable[[Any, Answer], None]) -> None:
+        self.server = server
         self._done = done
 
     def submit(self, tag: Any, request: Request) -> None:
@@ -107,6 +106,14 @@ class _Sender:
     def take_back(self) -> list[Any]:
         """Return nothing: every request was answered."""
         return []
+
+    def give_up_failed(self) -> list[Any]:
+        """Return nothing, see take_back."""
+        return []
+
+    def last_progress(self) -> float:
+        """When a request last came on: never, see take_back."""
+        return -inf
 
     def close(self) -> None:
         """Do nothing: there are no threads."""
@@ -139,10 +146,10 @@ class Inbox:
 class Uploader:
     """An engine on a spool and a state, as the daemon runs it."""
 
-    def __init__(self, root: Path, server: Server, *, removes: bool = True) -> None:
+    def __init__(self, root: Path, server: Server, disk: Disk = DISK, *, removes: bool = True) -> None:
         self._moment = [1_000.0]
         self._dead = False
-        clock = Clock(lambda: self._moment[0], lambda: 1_790_000_000.0 + self._moment[0], lambda: 0.5)
+        clock = Clock(lambda: self._moment[0], lambda: time.time() + self._moment[0], lambda: 0.5)
         settings = Settings(
             spools=(root / SPOOL,),
             state_dir=root / STATE,
@@ -154,12 +161,9 @@ class Uploader:
         self._held = held(root / STATE)
         self._held.__enter__()
         self.ledger = SqliteLedger.open(root / STATE)
-        sender = type("BoundSender", (_Sender,), {"server": server})
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(engine_module, "Pool", sender)
-            letters, sources = LetterFolder(root / STATE), Sources(list(settings.spools))
-            self.engine = Engine(settings, self.ledger, letters, sources, clock=clock, keep_for=0.0 if removes else inf)
-        self.engine.inbox = Inbox(self._moment)  # type: ignore[assignment]
+        host = Host(clock, disk, lambda: Inbox(self._moment), lambda _, done, **more: _Sender(server, done))
+        letters, sources = LetterFolder(root / STATE), Sources(list(settings.spools))
+        self.engine = Engine(settings, self.ledger, letters, sources, host=host, keep_for=0.0 if removes else inf)
         self.engine._requeue.send_requeued()
 
     def __enter__(self) -> Self:
@@ -307,7 +311,7 @@ class Stage:
 
     def uploader(self, *, removes: bool = True) -> Uploader:
         """Start an uploader."""
-        uploader = Uploader(self.root, self.server, removes=removes)
+        uploader = Uploader(self.root, self.server, self._disk, removes=removes)
         self._log_ledger(uploader.ledger)
         self._uploaders.append(uploader)
         return uploader
@@ -340,7 +344,7 @@ class Stage:
         return self.trace
 
     def _install(self, patch: pytest.MonkeyPatch) -> None:
-        lock, try_lock, commit = segment_file._lock, removal.try_lock, SqliteLedger.commit
+        lock, commit = SYSTEM.lock, SqliteLedger.commit
 
         def at_seam(call: Callable[..., Any]) -> Callable[..., Any]:
             def seam(*args: Any) -> Any:
@@ -364,13 +368,12 @@ class Stage:
         header = segment_file._header
         # a state is checked on copied files, which have other inodes than the headers say
         patch.setattr(segment_file, "_header", lambda *args: orjson.dumps(orjson.loads(header(*args)) | {"inode": 0}))
-        seams.REMOVAL_UNLINK.replace(patch, at_seam(self._unlink))
-        seams.REMOVAL_LOCK.replace(patch, at_seam(try_lock))
+        self._disk = replace(DISK, lock=at_seam(DISK.lock), remove=at_seam(self._unlink))
         patch.setattr(removal, "ABANDONED_AFTER", 0.0)
         seams.FILE_FSYNC.replace(patch, at_seam(self._fsync))
         seams.FILE_REPLACE.replace(patch, at_seam(self._replace))
         seams.LEDGER_COMMIT.replace(patch, committed)
-        patch.setattr(files.os, "urandom", self._urandom)
+        patch.setattr(os, "urandom", self._urandom)
         patch.setattr(ids, "_tails", [])  # random bytes left from an earlier run
 
     def _open(self, path: str, flags: int, mode: int = 0o777) -> int:

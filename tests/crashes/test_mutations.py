@@ -5,6 +5,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ import pytest
 from crashes import campaign, scenarios
 from crashes.reopening import Violation
 from tcc_recorder.spool import segment as segment_file
+from tcc_recorder.spool.system import SYSTEM, System
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_uploader import files, state
 from tcc_uploader.dead import store
@@ -20,7 +22,7 @@ from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.committer import Committer
 from tcc_uploader.delivery.requeue import Requeue
 from tcc_uploader.delivery.settlement import Settlement
-from tcc_uploader.files import identity_of, opened
+from tcc_uploader.files import Disk, identity_of, opened
 from tcc_uploader.ledger import sqlite as ledger_module
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.letter import Letter
@@ -38,17 +40,17 @@ Patch = pytest.MonkeyPatch
 
 def writers_do_not_lock(patch: Patch) -> None:
     """The recorder does not lock its segment, so the uploader can't see that the writer lives."""
-    patch.setattr(segment_file, "_lock", lambda _: True)
+    patch.setattr(SYSTEM, "lock", lambda _: True)
 
 
 def locked_is_not_looked_at_again(patch: Patch) -> None:
     """The recorder does not check if a new file was removed between its creation and its lock."""
 
-    def create(directory: str, mode: int) -> tuple[str, int]:
+    def create(directory: str, mode: int, system: System) -> tuple[str, int]:
         while True:
             path = os.path.join(directory, f"{os.urandom(8).hex()}.jsonl")  # noqa: PTH118 -- as the original
-            descriptor = segment_file._open(path, segment_file._FLAGS, mode)
-            if segment_file._lock(descriptor):
+            descriptor = system.open(path, segment_file._FLAGS, mode)
+            if system.lock(descriptor):
                 return path, descriptor
             os.close(descriptor)
 
@@ -63,17 +65,17 @@ def written_is_not_looked_at_again(patch: Patch) -> None:
 
 def records_are_not_synced(patch: Patch) -> None:
     """With ``power`` durability, the recorder makes no fdatasync."""
-    patch.setattr(segment_file, "sync", lambda _: None)
+    patch.setattr(segment_file, "sync", lambda *_: None)
 
 
 def names_are_not_synced(patch: Patch) -> None:
     """With ``power`` durability, the recorder makes no fsync of the spool's directory."""
-    patch.setattr(segment_file, "sync_directory", lambda _: None)
+    patch.setattr(segment_file, "sync_directory", lambda *_: None)
 
 
 def short_writes_stay(patch: Patch) -> None:
     """The recorder does not truncate the file after a short write."""
-    patch.setattr(segment_file, "_ftruncate", lambda *_: None)
+    patch.setattr(SYSTEM, "ftruncate", lambda *_: None)
 
 
 def failed_syncs_are_tried_again(patch: Patch) -> None:
@@ -98,20 +100,26 @@ def children_unlock(patch: Patch) -> None:
 
 def anybody_gets_the_lock(patch: Patch) -> None:
     """The uploader freezes unsealed segments and removes empty files although a writer holds the lock."""
-    patch.setattr(removal, "try_lock", lambda _: True)
+    freeze, remove = removal._freeze, removal.remove_if_abandoned
+
+    def unlocked(disk: Disk) -> Disk:
+        return replace(disk, lock=lambda _: True)
+
+    patch.setattr(removal, "_freeze", lambda segment, held, disk: freeze(segment, held, unlocked(disk)))
+    patch.setattr(removal, "remove_if_abandoned", lambda path, now, disk: remove(path, now, unlocked(disk)))
 
 
 def freezes_without(patch: Patch, *, size: bool = True, identity: bool = True) -> None:
     """Freeze as :mod:`tcc_uploader.spool.removal` does, but without one of its checks."""
 
-    def freeze(segment: Segment, held: ExitStack) -> bool:
+    def freeze(segment: Segment, held: ExitStack, disk: Disk) -> bool:
         file, status = held.enter_context(opened(segment.path))
         same = not identity or identity_of(status) == segment.identity
-        free = same and (segment.seal is not None or removal.try_lock(file.fileno()))
+        free = same and (segment.seal is not None or disk.lock(file.fileno()))
         return free and (not size or os.fstat(file.fileno()).st_size == segment.size)
 
     patch.setattr(removal, "_freeze", freeze)
-    patch.setattr(removal, "remove_unchanged", lambda seen: removal.remove(seen.file))
+    patch.setattr(removal, "remove_unchanged", lambda seen, disk: disk.remove(seen.file))
 
 
 def freezes_without_a_look_at_the_size(patch: Patch) -> None:
@@ -127,11 +135,11 @@ def freezes_without_a_look_at_the_inode(patch: Patch) -> None:
 def sweeps_what_is_not_empty(patch: Patch) -> None:
     """The uploader removes a file that was empty at the last scan, although it may hold lines now."""
 
-    def remove(path: Path) -> None:
+    def remove(path: Path, now: float, disk: Disk) -> None:
         try:
             with opened(path) as (file, _):
-                if removal.try_lock(file.fileno()):
-                    removal.remove(path)
+                if disk.lock(file.fileno()):
+                    disk.remove(str(path))
         except OSError:
             return
 
@@ -145,7 +153,7 @@ def removes_before_the_commit(patch: Patch) -> None:
         going = [s for s in committer.intake.live if s.settled and s.removable and s.seal]
         with removal.frozen(going) as frozen:
             for segment in frozen:
-                removal.remove(segment.path)
+                committer.intake.host.disk.remove(segment.file)
         original(committer, *args, **more)
         for segment in frozen:
             committer.intake.forget(segment)

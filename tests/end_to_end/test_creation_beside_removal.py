@@ -2,14 +2,16 @@
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from support import children
 from tcc_schemas.lines import Line
-from tcc_uploader.clock import Clock
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.intake import Intake
+from tcc_uploader.files import DISK
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import removal
@@ -19,6 +21,7 @@ from tcc_uploader.spool import removal
 WRITER = """
 import os, sys, time
 import tcc_recorder.spool.segment as seams
+from tcc_recorder.spool.system import SYSTEM
 from tcc_recorder.spool.segment import Segment
 from tcc_schemas.lines import encode
 
@@ -28,7 +31,7 @@ def dawdling(call):
         return call(*args)
     return slow
 
-seams._write, seams._lock = dawdling(seams._write), dawdling(seams._lock)
+SYSTEM.write, SYSTEM.lock = dawdling(SYSTEM.write), dawdling(SYSTEM.lock)
 seams._NAME_TRIES = 10_000  # a scanner that takes empty files at once, as no real one does, may win many times in a row
 for number in range(int(sys.argv[2])):
     segment = Segment(sys.argv[1], 0o600, "process", 1 << 30)
@@ -40,16 +43,15 @@ CREATIONS = 10_000
 WRITERS = 2
 
 
-def slow_unlink(path: Path) -> None:
+def slow_unlink(path: str) -> None:
     """Dawdle between the last look at a file and its removal."""
     time.sleep(0.0002)
-    path.unlink()
+    DISK.remove(path)
 
 
 def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In 10,000 creations beside a scanner that removes whatever it can lock, no record goes with an unlinked file."""
     monkeypatch.setattr(removal, "ABANDONED_AFTER", 0.0)
-    monkeypatch.setattr(removal, "remove", slow_unlink)
     spool = tmp_path / "spool"
     spool.mkdir()
     command = [sys.executable, "-c", WRITER, str(spool), str(CREATIONS // WRITERS)]
@@ -59,7 +61,7 @@ def test_nothing_written_is_lost_to_a_removal(tmp_path: Path, monkeypatch: pytes
         with output.open("w") as file:
             writers.append(children.start(command, stdout=file))
     ledger = SqliteLedger.open(tmp_path)
-    intake = Intake(ledger, Sources([spool]), Clock(), keep_for=0.0)
+    intake = Intake(ledger, Sources([spool]), Host(disk=replace(DISK, remove=slow_unlink)), keep_for=0.0)
     read: set[str] = set()
     while any(writer.poll() is None for writer in writers) or list(spool.iterdir()):
         intake.scan()

@@ -22,8 +22,11 @@ SOURCES = [path for part in ("schemas", "recorder", "uploader") for path in (ROO
 
 def test_every_command_and_option_is_in_the_readme() -> None:
     """A command that nobody can find does not exist."""
-    commands = {**tcc_upload.commands, **{f"dead {name}": command for name, command in dead_command.commands.items()}}
+    context = click.Context(tcc_upload)
+    commands = {name: tcc_upload.get_command(context, name) for name in tcc_upload.list_commands(context)}
+    commands |= {f"dead {name}": command for name, command in dead_command.commands.items()}
     for name, command in commands.items():
+        assert command is not None, name
         assert f"tcc-upload {name}" in README or f"`{name}" in README, name
         for parameter in command.params:
             if isinstance(parameter, click.Option):

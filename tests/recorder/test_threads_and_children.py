@@ -10,7 +10,7 @@ import pytest
 import tcc_recorder as tcc
 from tcc_recorder import sink
 from tcc_recorder.items import RunChildren
-from tcc_recorder.spool import segment
+from tcc_recorder.spool.system import SYSTEM
 from tcc_recorder.testing import capture
 from tcc_schemas.lines import Line
 
@@ -108,8 +108,8 @@ def test_a_signal_handler_may_record_in_the_midst_of_a_write(
     tcc.run("first").prompt("p").end()
     inner = tcc.run("inner").prompt("p")
 
-    def interrupted(descriptor: int, line: bytes, real: Callable[..., int] = segment._write) -> int:
-        monkeypatch.setattr(segment, "_write", real)
+    def interrupted(descriptor: int, line: bytes, real: Callable[..., int] = SYSTEM.write) -> int:
+        monkeypatch.setattr(SYSTEM, "write", real)
         signal.raise_signal(signal.SIGUSR1)
         return real(descriptor, line)
 
@@ -119,7 +119,7 @@ def test_a_signal_handler_may_record_in_the_midst_of_a_write(
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        monkeypatch.setattr(segment, "_write", interrupted)
+        monkeypatch.setattr(SYSTEM, "write", interrupted)
         tcc.run("outer").prompt("p").end()
     finally:
         signal.signal(signal.SIGUSR1, before)
@@ -135,13 +135,13 @@ def test_a_handler_that_raises_leaves_a_spool_that_works(
 ) -> None:
     """Ctrl-C in the midst of a write costs at most that record; the next one, and other threads, go on."""
 
-    def interrupted(descriptor: int, line: bytes, real: Callable[..., int] = segment._write) -> int:
-        monkeypatch.setattr(segment, "_write", real)
+    def interrupted(descriptor: int, line: bytes, real: Callable[..., int] = SYSTEM.write) -> int:
+        monkeypatch.setattr(SYSTEM, "write", real)
         real(descriptor, line)
         raise KeyboardInterrupt
 
     tcc.run("a").prompt("p").end()
-    monkeypatch.setattr(segment, "_write", interrupted)
+    monkeypatch.setattr(SYSTEM, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tcc.run("b").prompt("p").end()
     in_threads(2, lambda number: tcc.run(f"c{number}").prompt("p").end())

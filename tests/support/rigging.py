@@ -15,14 +15,17 @@ from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.files import DISK
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.model.rows import SegmentRow
+from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.carried import ArchiveSource
-from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.given import Sources, choose
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.state import SpoolLocks
@@ -50,10 +53,11 @@ class Inbox:
     slow the machine is.  (A test that needs an answer which never arrives must move the clock itself.)
     """
 
-    def __init__(self, moment: Time, engine: Engine) -> None:
+    engine: Engine
+
+    def __init__(self, moment: Time) -> None:
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._time = moment
-        self._engine = engine
 
     def put(self, message: object) -> None:
         """Add a message."""
@@ -68,7 +72,7 @@ class Inbox:
 
         Raises Empty if no message came; after 0.05 real seconds if a request is in flight.
         """
-        if self._engine.in_flight:
+        if self.engine.in_flight:
             return self._queue.get(timeout=0.05)
         try:
             return self._queue.get_nowait()
@@ -88,6 +92,8 @@ class Rig:
         self.form = SqliteLedger
         """The form of the ledger."""
         self.time = Time()
+        self.disk = DISK
+        """What the engine asks of the disk; a test may set another."""
         self.spool.mkdir(exist_ok=True)
         self.engine: Engine | None = None
 
@@ -114,12 +120,15 @@ class Rig:
         removes: bool = False,
         give_up: bool = False,
         is_gone: Callable[[Segment], bool] = writer_is_gone,
+        selection: Selection | None = None,
+        limits: Limits | None = None,
         **more: Any,
     ) -> ReplayResult:
         """Deliver the present records, then end, as ``replay`` does."""
         settings = self.settings(**more)
         keep_for = 0.0 if removes else inf
         options = {"files": files, "archives": archives, "keep_for": keep_for, "is_gone": is_gone}
+        options |= {"selection": selection, "limits": limits}
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
             return engine.run_once(timeout, give_up=give_up)
 
@@ -181,11 +190,14 @@ class Rig:
         return sorted(map(self.folder.read, self.folder.ids()), key=lambda letter: letter.line)
 
     def _engine(self, settings: Settings, ledger: SqliteLedger, *, real: bool = False, **more: Any) -> Engine:
-        clock = Clock() if real else self.time.clock
+        inbox = SimpleQueue() if real else Inbox(self.time)
+        host = Host(clock=Clock() if real else self.time.clock, disk=self.disk, inbox=lambda: inbox)
         sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("archives", ())))
-        self.engine = Engine(settings, ledger, self.folder, sources, clock=clock, **more)
+        if selection := more.pop("selection", None):
+            sources = choose(sources, selection, more["is_gone"])
+        self.engine = Engine(settings, ledger, self.folder, sources, host=host, **more)
         if not real:
-            self.engine.inbox = Inbox(self.time, self.engine)
+            inbox.engine = self.engine
         return self.engine
 
 

@@ -26,7 +26,8 @@ run()
 
 BECOME = """
 import os, sys
-import httpx, tcc_recorder, tcc_uploader.cli.main
+import httpx, tcc_recorder
+from tcc_uploader.cli import daemon, dead, main, replay, status, verify
 import watchdog.observers.inotify, watchdog.observers.polling
 import encodings.ascii, encodings.idna, encodings.latin_1
 httpx.Client().close()  # what is loaded late may lie where nobody else may read

@@ -33,6 +33,13 @@ BASES = ["http://localhost:1", "http://localhost:2"]
             ["/v1/t", "/v1/e", "/v1/a"],
         ),
         ("in_flight", "in_flight = 3", {"TCC_IN_FLIGHT": "4"}, {"in_flight": 5}, [3, 4, 5]),
+        (
+            "limit_rate",
+            'limit_rate = "2k"',
+            {"TCC_LIMIT_RATE": "3M"},
+            {"limit_rate": "4000"},
+            [2048, 3 * 1024 * 1024, 4000],
+        ),
         ("keep_for", 'after = "keep"', {}, {"after": "delete"}, [inf, inf, 0.0]),
         ("base_url", f"base_url = '{BASES[0]}'", {"TCC_BASE_URL": BASES[1]}, {}, [*BASES, BASES[1]]),
         (
@@ -104,6 +111,8 @@ def test_the_file_is_found_by_name_or_in_its_usual_place(tmp_path: Path) -> None
     "content",
     [
         b"in_flight = 0",
+        b"limit_rate = 1023",
+        b"limit_rate = '64kB'",
         b'in_flight = "3"',
         b"api_key = 'x'",
         b"= nonsense",
@@ -186,3 +195,10 @@ def test_the_reserved_names_are_those_of_a_target_s_files() -> None:
 def test_what_is_not_for_tcc_url_goes_beside_it() -> None:
     """Feedback and other packages' posts go to the host that the user named, never to another."""
     assert load({"TCC_URL": "http://localhost:1/x/v1/custom"}).base_url_for("dev_key") == "http://localhost:1/x"
+
+
+@pytest.mark.parametrize("text", ["1023", "0k", "64kB", "64K", "-1", "1.5M", "9999999999", "fast"])
+def test_a_rate_that_is_none_is_refused(text: str) -> None:
+    """A limit below 1k would be taken for a link that stalls."""
+    with pytest.raises(SettingsError, match="bytes per second"):
+        load({"TCC_LIMIT_RATE": text})

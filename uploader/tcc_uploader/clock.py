@@ -13,11 +13,15 @@ _UNITS: Final = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """``monotonic`` returns seconds for waiting, ``wall`` seconds since 1970, ``chance`` a random number in [0, 1)."""
+    """``monotonic`` returns seconds for waiting, ``wall`` seconds since 1970, ``chance`` a random number in [0, 1).
+
+    ``sleep`` lets some seconds pass.
+    """
 
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     chance: Callable[[], float] = random.random
+    sleep: Callable[[float], None] = time.sleep
 
 
 def seconds_in(text: str) -> float:

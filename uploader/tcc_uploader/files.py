@@ -5,8 +5,9 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -127,21 +128,38 @@ def file_name(path: Path) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
+def open_plainly(path: str, flags: int) -> int:
+    """Return a descriptor; follow no link, and don't wait for a named pipe's writer.  Raises OSError."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What is asked of the disk about files of others.  Like a clock, it is passed as an argument: tests pass another.
+
+    Each call raises OSError.
+    """
+
+    file: type[FileIO] = FileIO
+    status: Callable[[int], os.stat_result] = os.fstat
+    listed: Callable[[str], "os._ScandirIterator[str]"] = os.scandir
+    lock: Callable[[int], bool] = try_lock
+    remove: Callable[[str], None] = os.unlink
+
+
+DISK: Final = Disk()
+
+
 @contextmanager
-def opened(path: Path | str, identity: int | None = None) -> Iterator[tuple[FileIO, os.stat_result]]:
+def opened(path: Path | str, identity: int | None = None, disk: Disk = DISK) -> Iterator[tuple[FileIO, os.stat_result]]:
     """Open a regular file for reading, but not through a link; yield the file and its status.
 
     Raises OSError; FileNotFoundError if another file than the one with ``identity`` has this name.
     """
-    with FileIO(path, "rb", opener=open_plainly) as file:
-        status = os.fstat(file.fileno())
+    with disk.file(path, "rb", opener=open_plainly) as file:
+        status = disk.status(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if identity not in (None, identity_of(status)):
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(path))
         yield file, status
-
-
-def open_plainly(path: str, flags: int) -> int:
-    """Return a descriptor; follow no link, and don't wait for a named pipe's writer.  Raises OSError."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))

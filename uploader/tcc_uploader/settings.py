@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -27,12 +28,15 @@ from .clock import seconds_in
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
+_LEAST_RATE: Final = 1024
+"""Bytes per second: with less, the heads of requests alone would take minutes."""
 
 BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
 
-KEEP_A_DAY: Final = "keep 24h"
+KEEP_FOR: Final = 24 * 3600.0
+"""Seconds for which a daemon keeps delivered segments by default."""
 
 
 class SettingsError(ValueError):
@@ -42,7 +46,7 @@ class SettingsError(ValueError):
 class TomlFile(BaseModel):
     """The content of the settings file.  API keys can't be set there."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
     spools: list[str] = []
     state_dir: str | None = None
@@ -51,7 +55,8 @@ class TomlFile(BaseModel):
     allow_origins: list[str] = []
     allow_paths: list[str] = []
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
-    after: str = KEEP_A_DAY
+    after: str | None = None
+    limit_rate: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +79,10 @@ class Settings:
     allowed_origins: frozenset[str] = frozenset()
     allowed_paths: frozenset[str] = PATHS
     in_flight: int = DEFAULT_IN_FLIGHT
-    keep_for: float = 24 * 3600.0
+    keep_for: float = KEEP_FOR
     """Seconds for which a daemon keeps delivered segments; 0: it removes them at once, infinity: never."""
+    limit_rate: int | None = None
+    """Bytes per second that all requests together may send; None: as many as the network takes."""
 
     @property
     def default_key(self) -> str | None:
@@ -87,7 +94,7 @@ class Settings:
         return self.base_url or base_url(api_key, {})
 
 
-def load(
+def load(  # noqa: PLR0913 -- one for each option of a command
     environment: Mapping[str, str],
     *,
     config: Path | None = None,
@@ -99,6 +106,7 @@ def load(
     allow_paths: Sequence[str] = (),
     in_flight: int | None = None,
     after: str | None = None,
+    limit_rate: str | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
     file = _settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
@@ -107,6 +115,7 @@ def load(
         "TCC_TARGET": file.target,
         "TCC_BASE_URL": file.base_url,
         "TCC_IN_FLIGHT": str(file.in_flight),
+        "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
     if not spools and not environment.get("TCC_SPOOL_DIR"):
         spools = [Path(spool).expanduser() for spool in file.spools]
@@ -135,6 +144,7 @@ def load(
         allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
         in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
         keep_for=_keep_for(after or file.after),
+        limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
     )
 
 
@@ -195,14 +205,28 @@ def _in_flight(argument: int | None, named: str) -> int:
     return number
 
 
-def _keep_for(after: str) -> float:
+def _limit_rate(text: str | None) -> int | None:
+    """Return bytes per second.  Raises :class:`SettingsError`."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9})([kM]?)", text)
+    rate = int(found[1]) * {"": 1, "k": 1024, "M": 1024 * 1024}[found[2]] if found else 0
+    if rate < _LEAST_RATE:
+        raise SettingsError(f"the rate limit must be bytes per second, at least 1k, like 64k or 2M, not {text!r}")
+    return rate
+
+
+def _keep_for(after: str | None) -> float:
     """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`."""
+    if after is None:
+        return KEEP_FOR
     if after in ("delete", "keep"):
         return 0.0 if after == "delete" else inf
-    try:
-        return seconds_in(after.removeprefix("keep ")) if after.startswith("keep ") else seconds_in("")
-    except ValueError as error:
-        raise SettingsError(f"--after {after!r} must be 'delete', 'keep' or 'keep' with a time: {error}") from error
+    if after.startswith("keep "):
+        with suppress(ValueError):
+            return seconds_in(after.removeprefix("keep "))
+    advice = "'delete', 'keep', or 'keep' with a number of minutes, hours, days or weeks, as 'keep 24h' (m, h, d, w)"
+    raise SettingsError(f"--after {after!r} must be {advice}")
 
 
 def _paths(names: Iterable[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from . import segment as files
 from .segment import Segment
+from .system import System
 
 
 class Durability:
@@ -17,9 +18,12 @@ class Durability:
     others can write meanwhile.  ``report`` takes the errors of syncs; none is raised.
     """
 
-    def __init__(self, mutex: threading.RLock, report: Callable[[OSError], None], *, power: bool) -> None:
+    def __init__(
+        self, mutex: threading.RLock, report: Callable[[OSError], None], system: System, *, power: bool
+    ) -> None:
         self._mutex = mutex
         self._report = report
+        self._system = system
         self._power = power
         self.sync_lock = threading.RLock()
         """Held by the caller that syncs.  Taken before ``mutex``, never after it."""
@@ -58,10 +62,10 @@ class Durability:
                     self._syncing.add(descriptor)
             if descriptor is not None:
                 try:
-                    files.sync(descriptor)
+                    files.sync(descriptor, self._system)
                 finally:
                     self._syncing.discard(descriptor)
-                    files.close_quietly(descriptor)
+                    files.close_quietly(descriptor, self._system)
         except OSError as error:
             self._report(error)
             return False
@@ -73,7 +77,7 @@ class Durability:
 
     def sync_directories(self) -> bool:
         """Make new directory entries durable; return whether that worked."""
-        errors = files.sync_directories(self._directories)
+        errors = files.sync_directories(self._directories, self._system)
         for error in errors:
             self._report(error)
         return not errors
@@ -81,4 +85,4 @@ class Durability:
     def close_descriptors(self) -> None:
         """Close, in a forked child, the descriptors that the parent was syncing."""
         for descriptor in self._syncing:
-            files.close_quietly(descriptor)
+            files.close_quietly(descriptor, self._system)

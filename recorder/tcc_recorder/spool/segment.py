@@ -18,17 +18,7 @@ from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
 from tcc_schemas.version import __version__
 
-if sys.platform != "win32":
-    import fcntl
-
-# Tests replace these to inject faults.
-_open = os.open
-_write = os.write
-_close = os.close
-_fstat = os.fstat
-_fsync = os.fsync
-_ftruncate = os.ftruncate
-_unlink = os.unlink
+from .system import SYSTEM, System
 
 _FLAGS: Final = (
     os.O_WRONLY
@@ -41,17 +31,6 @@ _FLAGS: Final = (
 )
 _NAME_TRIES: Final = 16
 """How many names are tried if another process locks each new file first."""
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
-"""Errors of a file system without locks: the uploader delivers such a segment but does not remove it."""
-
-
-def _fdatasync(descriptor: int) -> None:
-    if sys.platform == "darwin":
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # on macOS, fsync does not empty the drive's cache
-    elif hasattr(os, "fdatasync"):
-        os.fdatasync(descriptor)
-    else:
-        os.fsync(descriptor)
 
 
 class SegmentLostError(OSError):
@@ -87,48 +66,51 @@ def prepare_directory(path: str) -> Directory:
     return Directory(0o660 if shared else 0o600, made_in)
 
 
-def sync(descriptor: int) -> None:
+def sync(descriptor: int, system: System) -> None:
     """Make a file's bytes durable.  Raises OSError."""
-    _fdatasync(descriptor)
+    system.fdatasync(descriptor)
 
 
-def sync_directory(path: str) -> None:
+def sync_directory(path: str, system: System) -> None:
     """Make the directory's entries durable; do nothing if it was removed.  Raises OSError."""
     if sys.platform == "win32":
         return  # a directory can't be opened on Windows
     try:
-        descriptor = _open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = system.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return
     try:
-        _fsync(descriptor)
+        system.fsync(descriptor)
     finally:
-        _close(descriptor)
+        system.close(descriptor)
 
 
-def sync_directories(paths: set[str]) -> list[OSError]:
+def sync_directories(paths: set[str], system: System) -> list[OSError]:
     """Make the entries of these directories durable, and empty the set; return the errors."""
     errors = []
     while paths:
         try:
-            sync_directory(paths.pop())
+            sync_directory(paths.pop(), system)
         except OSError as error:
             errors.append(error)
     return errors
 
 
-def close_quietly(descriptor: int) -> None:
+def close_quietly(descriptor: int, system: System) -> None:
     """Close a descriptor that other code may have closed already."""
     with suppress(OSError):
-        _close(descriptor)
+        system.close(descriptor)
 
 
 class Segment:
     """A segment that this process writes.  Its methods may raise OSError.  The caller holds the writer's mutex."""
 
-    def __init__(self, directory: str, file_mode: int, durability: str, max_bytes: int) -> None:
+    def __init__(
+        self, directory: str, file_mode: int, durability: str, max_bytes: int, system: System = SYSTEM
+    ) -> None:
         """Create the file, lock it and write its header line; ``max_bytes`` is the most that the spool may hold."""
-        self.id = new_id().replace("-", "")
+        self._system = system
+        self.id = system.new_id().replace("-", "")
         self.tally = Tally()
         self.size = 0
         """In bytes, up to the end of the last whole line."""
@@ -138,15 +120,15 @@ class Segment:
         """How many of its records are known to be durable."""
         self.unsynced: list[bytes] = []
         """The records after those; used only if the durability is ``power``."""
-        self.path, self._descriptor = _create(directory, file_mode)
-        status = _fstat(self._descriptor)
+        self.path, self._descriptor = _create(directory, file_mode, system)
+        status = system.fstat(self._descriptor)
         self._identity = (status.st_ino, status.st_dev)
         try:
-            header = _header(self.id, durability, max_bytes, status.st_ino)
+            header = _header(self.id, durability, max_bytes, status.st_ino, system)
             self.append(encode("segment", self.id, header, at=now()), is_record=False)
         except OSError:
             with suppress(OSError):
-                _unlink(self.path)  # it holds no record; leave no empty files on a full disk
+                system.unlink(self.path)  # it holds no record; leave no empty files on a full disk
             self.close()
             raise
 
@@ -165,11 +147,11 @@ class Segment:
             raise SegmentLostError(errno.EBADF, "other code closed the segment's descriptor")
         self.intact = False  # until file and counts match again: a signal handler may raise in between
         try:
-            if _write(descriptor, line) != len(line):  # no second write: other bytes may follow these
+            if self._system.write(descriptor, line) != len(line):  # no second write: other bytes may follow these
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 -- handled as an error of the call is
         except OSError:
             if self._links(descriptor) is not None:
-                _ftruncate(descriptor, self.size)
+                self._system.ftruncate(descriptor, self.size)
                 self.intact = True
             raise
         if not self._links(descriptor):
@@ -187,14 +169,14 @@ class Segment:
         """Close the file.  This also releases its lock, unless a forked process has the file open too."""
         descriptor, self._descriptor = self._descriptor, -1
         if self._links(descriptor) is not None:
-            close_quietly(descriptor)
+            close_quietly(descriptor, self._system)
 
     def duplicate(self) -> int | None:
         """Return a new descriptor of this file, for a sync; None if the file is gone, because it was delivered."""
         if self._links(self._descriptor) is not None:
-            return os.dup(self._descriptor)
+            return self._system.dup(self._descriptor)
         try:
-            return _open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
+            return self._system.open(self.path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0))
         except FileNotFoundError:
             return None
 
@@ -207,55 +189,43 @@ class Segment:
     def _links(self, descriptor: int) -> int | None:
         """Return how many names (hard links) our file has; None if the descriptor is not that of our file any more."""
         try:
-            status = _fstat(descriptor)
+            status = self._system.fstat(descriptor)
         except OSError:
             return None
         return status.st_nlink if (status.st_ino, status.st_dev) == self._identity else None
 
 
-def _create(directory: str, file_mode: int) -> tuple[str, int]:
+def _create(directory: str, file_mode: int, system: System) -> tuple[str, int]:
     """Return path and descriptor of a new file that is locked and still has its name."""
     for _ in range(_NAME_TRIES):
-        name = f"{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime())}-{os.urandom(8).hex()}.jsonl"
+        name = f"{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime(system.wall()))}-{system.urandom(8).hex()}.jsonl"
         path = os.path.join(directory, name)  # noqa: PTH118 -- see prepare_directory
-        descriptor = _open(path, _FLAGS, file_mode)
+        descriptor = system.open(path, _FLAGS, file_mode)
         try:
-            if _lock(descriptor) and _fstat(descriptor).st_nlink:
+            if system.lock(descriptor) and system.fstat(descriptor).st_nlink:
                 if hasattr(os, "fchmod"):
                     os.fchmod(descriptor, file_mode)  # whatever the umask says
                 return path, descriptor
         except OSError:
-            _close(descriptor)
+            system.close(descriptor)
             raise
-        _close(descriptor)  # an uploader locked the empty file first, and removes it
+        system.close(descriptor)  # an uploader locked the empty file first, and removes it
     raise OSError(errno.EAGAIN, "another process locks every new segment")
-
-
-def _lock(descriptor: int) -> bool:
-    """Take the lock that tells uploaders that the writer is alive; return False if another process has it."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                raise
-    return True
 
 
 _MAX_NUMBER: Final = 2**63 - 1
 """The largest number in a header: JSON of other programs holds no larger one."""
 
 
-def _header(segment_id: str, durability: str, max_bytes: int, inode: int) -> bytes:
-    name, numbers = _process(os.getpid())
+def _header(segment_id: str, durability: str, max_bytes: int, inode: int, system: System) -> bytes:
+    pid = system.getpid()
+    name, numbers = _process(pid)
     return orjson.dumps(
         {
             "segment_id": segment_id,
             "host": _host(),
             "boot_id": _boot_id(),
-            "pid": os.getpid(),
+            "pid": pid,
             "process": name,
             "sequence": next(numbers),
             "inode": inode,

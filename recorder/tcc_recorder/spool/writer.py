@@ -7,7 +7,6 @@ segment of its own.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -18,6 +17,7 @@ from . import segment as files
 from .budget import Budget
 from .durability import Durability
 from .segment import Segment, SegmentLostError
+from .system import SYSTEM, System
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 """A segment that reaches this size is sealed."""
@@ -32,17 +32,16 @@ Position = tuple[Segment, int]
 class SpoolWriter:
     """Writes records to ``config.spool_dir``.  Failures are logged and counted, never raised.
 
-    ``unended_journal`` returns the journal lines of every run that has not ended; ``clock`` monotonic seconds.
+    ``unended_journal`` returns the journal lines of every run that has not ended.
     """
 
     def __init__(
         self,
         config: WriterConfig,
         unended_journal: Callable[[], list[bytes]] = list,
-        clock: Callable[[], float] = time.monotonic,
+        system: System = SYSTEM,
     ) -> None:
-        self._config = config
-        self._clock = clock
+        self._config, self._system = config, system
         self._directory = config.spool_dir
         self._power = config.durability == "power"
         self._segment_bytes = min(SEGMENT_BYTES, max(_LEAST_BYTES, config.max_bytes // _PART_OF_BUDGET))
@@ -58,7 +57,7 @@ class SpoolWriter:
         self._segment: Segment | None = None
         self._started = 0.0
         """When the current segment was started, in seconds on the monotonic clock."""
-        self._durability = Durability(self._mutex, self._not_synced, power=self._power)
+        self._durability = Durability(self._mutex, self._not_synced, self._system, power=self._power)
         # Segments without a seal that stay open: their locks tell the uploader that this process, with runs that have
         # not ended, is alive.
         self._unsealed: list[Segment] = []
@@ -186,13 +185,14 @@ class SpoolWriter:
         directory = files.prepare_directory(self._directory)
         self._budget.expire()
         self._budget.take(size)
-        segment = Segment(self._directory, directory.file_mode, self._config.durability, self._config.max_bytes)
+        config = self._config
+        segment = Segment(self._directory, directory.file_mode, config.durability, config.max_bytes, self._system)
         self._durability.changed((*directory.made_in, self._directory))
         return segment
 
     def _segment_for(self, size: int) -> Segment:
         """Return the current segment, or a new one if it is too old, if there is room for ``size`` bytes more."""
-        if self._segment is not None and self._clock() - self._started >= self._config.segment_seconds:
+        if self._segment is not None and self._system.monotonic() - self._started >= self._config.segment_seconds:
             self._rotate(self._segment)
         if self._segment is None:
             return self._start(size)
@@ -202,7 +202,7 @@ class SpoolWriter:
     def _start(self, size: int) -> Segment:
         """Start a new current segment; it begins with the journal of every open run."""
         segment = self._segment = self._create(size)
-        self._started = self._clock()
+        self._started = self._system.monotonic()
         if self.keeps_journal:
             for line in self._unended_journal():
                 segment.append(line, is_record=False)

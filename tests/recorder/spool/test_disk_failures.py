@@ -1,4 +1,5 @@
 import errno
+import fcntl
 import os
 import shutil
 import socket
@@ -12,7 +13,7 @@ import pytest
 
 import tcc_recorder as tcc
 from support.recorded import descriptor_of
-from tcc_recorder.spool import segment
+from tcc_recorder.spool.system import SYSTEM
 from tcc_recorder.spool.writer import SEGMENT_BYTES
 from tcc_schemas.lines import Line
 
@@ -44,8 +45,8 @@ def failing_write(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
             raise OSError(errno.EIO, "injected")
         real(descriptor, size)
 
-    monkeypatch.setattr(segment, "_write", write)
-    monkeypatch.setattr(segment, "_ftruncate", truncate)
+    monkeypatch.setattr(SYSTEM, "write", write)
+    monkeypatch.setattr(SYSTEM, "ftruncate", truncate)
     yield switch
     monkeypatch.undo()
 
@@ -142,12 +143,12 @@ def test_a_removed_file_is_noticed_even_after_the_write(
     record("a", size)
 
     def write(descriptor: int, line: bytes, real: Callable[..., int] = os.write) -> int:
-        monkeypatch.setattr(segment, "_write", real)
+        monkeypatch.setattr(SYSTEM, "write", real)
         for path in spool.iterdir():
             path.unlink()
         return real(descriptor, line)
 
-    monkeypatch.setattr(segment, "_write", write)
+    monkeypatch.setattr(SYSTEM, "write", write)
     record("b", 1000)
     assert [line.id for line in records(spool)] == ["b"]
 
@@ -202,12 +203,12 @@ def test_an_empty_file_that_somebody_locked_or_removed_is_left(
             Path(path).unlink()
         elif what == "locked":
             other = real(path, os.O_RDONLY)
-            segment.fcntl.flock(other, segment.fcntl.LOCK_EX)
+            fcntl.flock(other, fcntl.LOCK_EX)
             held.append((other, path))
         return descriptor
 
     held: list[tuple[int, str]] = []
-    monkeypatch.setattr(segment, "_open", opened)
+    monkeypatch.setattr(SYSTEM, "open", opened)
     record("r")
     ((other, path),) = held
     assert Path(path).read_bytes() == b""
@@ -224,7 +225,7 @@ def test_a_file_system_without_locks_is_written_all_the_same(
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(segment.fcntl, "flock", no_locks)
+    monkeypatch.setattr(fcntl, "flock", no_locks)
     record("r")
     assert [line.id for line in records(spool)] == ["r"]
 
@@ -265,7 +266,7 @@ def test_a_seal_that_can_t_be_written_loses_no_run_and_the_log_says_so(
             raise OSError(errno.ENOSPC, "injected")
         return real(descriptor, line)
 
-    monkeypatch.setattr(segment, "_write", write)
+    monkeypatch.setattr(SYSTEM, "write", write)
     tcc.configure()
     assert [line.id for one in read(spool) for line in one.records] == ["r1"]
     assert "can't be sealed (its records are kept)" in caplog.text

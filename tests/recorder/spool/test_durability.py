@@ -11,8 +11,9 @@ import pytest
 
 import tcc_recorder as tcc
 from support.recorded import descriptor_of
-from tcc_recorder.spool import segment, writer
+from tcc_recorder.spool import writer
 from tcc_recorder.spool.segment import Segment
+from tcc_recorder.spool.system import SYSTEM
 from tcc_schemas.lines import Line
 
 Read = Callable[[Path], list[Any]]
@@ -27,8 +28,8 @@ class Disk:
         self.directories: list[int] = []
         self.failures = 0
         self.before: Callable[[], object] = lambda: None
-        monkeypatch.setattr(segment, "_fdatasync", self._fdatasync)
-        monkeypatch.setattr(segment, "_fsync", self._fsync)
+        monkeypatch.setattr(SYSTEM, "fdatasync", self._fdatasync)
+        monkeypatch.setattr(SYSTEM, "fsync", self._fsync)
 
     def _fdatasync(self, descriptor: int) -> None:
         self.before()
@@ -78,7 +79,7 @@ def test_concurrent_records_share_a_sync(spool: Path, disk: Disk, records: Recor
     disk.files.clear()
     first_sync_began, all_written = threading.Event(), threading.Event()
     written: list[bytes] = []
-    real = segment._write
+    real = SYSTEM.write
 
     def write(descriptor: int, line: bytes) -> int:
         count = real(descriptor, line)
@@ -91,7 +92,7 @@ def test_concurrent_records_share_a_sync(spool: Path, disk: Disk, records: Recor
         first_sync_began.set()
         assert all_written.wait(30), "a sync must not keep others from writing"
 
-    segment._write, disk.before = write, before
+    SYSTEM.write, disk.before = write, before
     try:
         threads = [threading.Thread(target=record, args=(str(number),)) for number in range(8)]
         for thread in threads:
@@ -99,7 +100,7 @@ def test_concurrent_records_share_a_sync(spool: Path, disk: Disk, records: Recor
         for thread in threads:
             thread.join()
     finally:
-        segment._write = real
+        SYSTEM.write = real
     assert 1 <= len(disk.files) <= 2
     assert len(records(spool)) == 9
     synced = len(disk.files)

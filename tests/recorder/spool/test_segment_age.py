@@ -9,6 +9,7 @@ import pytest
 import tcc_recorder as tcc
 from support.clocks import Clock
 from tcc_recorder.config import writer_config
+from tcc_recorder.spool.system import System
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.lines import encode
 
@@ -22,8 +23,9 @@ def record(writer: SpoolWriter, ident: str) -> None:
 
 def test_a_segment_that_is_too_old_is_sealed_at_the_next_write(spool: Path, read: Callable[[Path], list[Any]]) -> None:
     """What was recorded in the hour before lies in a sealed segment, and the next record in a new one."""
-    clock = Clock()
-    writer = SpoolWriter(writer_config({}, {"TCC_SPOOL_DIR": str(spool), "TCC_SEGMENT_SECONDS": "3600"}), list, clock)
+    clock, system = Clock(), System()
+    system.monotonic = clock
+    writer = SpoolWriter(writer_config({}, {"TCC_SPOOL_DIR": str(spool), "TCC_SEGMENT_SECONDS": "3600"}), list, system)
     record(writer, "r1")
     clock.now = 3599.0
     record(writer, "r2")

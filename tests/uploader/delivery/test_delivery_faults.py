@@ -11,14 +11,12 @@ from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
 from tcc_uploader.delivery.health import OPERATOR_PROBE, Health
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.line_cache import LineCache
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.letter import LetterRequest
 from tcc_uploader.model.rows import Changes
 from tcc_uploader.sources.given import Sources
-from tcc_uploader.transport.answers import Answer
-from tcc_uploader.transport.client import Request as Attempt
-from tcc_uploader.transport.pool import Pool
 
 
 def test_a_recovered_run_is_sent_whole_again_after_an_outage(rig: Rig, server: FaultServer) -> None:
@@ -51,7 +49,8 @@ def test_no_key_is_committed_before_its_letter_is_written(
     SegmentFile("b").run("r1", step_item("r1", "s1"), step_item("r1", "s2")).write(rig.spool)
     server.behaviour = lambda request: Reply(413) if len(request.ids) > 1 or request.ids == ["s1"] else Reply()
     sources = Sources([rig.spool])
-    with rig.ledger() as ledger, Engine(rig.settings(), ledger, rig.folder, sources, clock=rig.time.clock) as engine:
+    host = Host(clock=rig.time.clock)
+    with rig.ledger() as ledger, Engine(rig.settings(), ledger, rig.folder, sources, host=host) as engine:
         commit = SqliteLedger.commit
         missing: list[str] = []
 
@@ -176,24 +175,6 @@ def test_the_items_of_a_run_are_committed_while_others_of_it_are_sent(
     assert rig.once().counts.delivered == 1
     assert max(commits) <= 6
     assert sum(commits) == 14  # twelve steps, the run's own item, and the record
-
-
-def test_a_request_that_no_thread_has_begun_can_t_be_abandoned() -> None:
-    """Its answer is not lost when it is sent later, nor that of another request."""
-    answers: list[object] = []
-    arrived = threading.Event()
-
-    def done(tag: object, _: Answer) -> None:
-        answers.append(tag)
-        arrived.set()
-
-    pool: Pool[str] = Pool(1, done)
-    tag = "a request"
-    assert not pool.abandon(tag)
-    pool.submit(tag, Attempt("http://127.0.0.1:9/", "key", b"", b"0" * 16))
-    assert arrived.wait(60)
-    pool.close()
-    assert answers == [tag]
 
 
 def test_a_record_that_can_t_be_read_again_is_logged_once_and_tried_less_often(

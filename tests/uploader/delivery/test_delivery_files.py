@@ -2,6 +2,8 @@
 
 import json
 import os
+from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,8 @@ from support.rigging import Rig
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.files import DISK
 from tcc_uploader.ledger.sqlite import SqliteLedger
-from tcc_uploader.spool import reader
-from tcc_uploader.spool.scan import Seen
-from tcc_uploader.spool.segment import Segment
 
 
 def plain(*values: object, end: bytes = b"\n") -> bytes:
@@ -268,19 +268,17 @@ def test_the_header_may_be_damaged(rig: Rig, server: FaultServer) -> None:
     assert (outcome.counts.delivered, outcome.damage) == (2, 1)
 
 
-def test_what_is_written_while_a_file_is_identified_is_read_later(
-    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_written_while_a_file_is_identified_is_read_later(rig: Rig, server: FaultServer) -> None:
     """A file may be found before its first byte is there, and filled a moment later: a living daemon delivers it."""
-    identify = reader.identify
 
-    def beaten(path: Path) -> tuple[Segment, Seen]:
-        found = identify(path)
-        if not path.stat().st_size:
-            path.write_bytes(b"".join(SegmentFile("s").run("r1").seal().lines))
-        return found
+    class Beaten(FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            if not file.stat().st_size:
+                file.write_bytes(b"".join(SegmentFile("s").run("r1").seal().lines))
+            return data
 
-    monkeypatch.setattr(reader, "identify", beaten)
+    rig.disk = replace(DISK, file=Beaten)
     file = rig.spool / "s.jsonl"
 
     def tell(engine: Engine) -> bool:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from support.faults import FaultServer, Reply, SegmentFile, always, run_item
 from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.files import DISK
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.ledger import Unavailable
-from tcc_uploader.spool import removal
 
 
 def gone(path: Path, after: float = 0.0) -> object:
@@ -51,21 +52,19 @@ def test_a_kill_between_answer_and_commit_costs_one_receipt(
     assert (first.body, first.headers["idempotency-key"]) == (second.body, second.headers["idempotency-key"])
 
 
-def test_a_sealed_segment_is_removed_only_after_the_commit(
-    rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sealed_segment_is_removed_only_after_the_commit(rig: Rig, server: FaultServer) -> None:
     """At the moment of the removal the ledger on disk says that all of the segment's records are delivered."""
     path = SegmentFile().run("r1").run("r2").seal().write(rig.spool)
     seen: list[tuple[int, ...]] = []
 
-    def unlink(target: Path) -> None:
+    def unlink(target: str) -> None:
         with sqlite3.connect(f"file:{rig.state}/ledger.sqlite3?mode=ro", uri=True) as other:
             seen.append(other.execute("SELECT records, delivered, finished FROM segments").fetchone())
             seen.append(other.execute("SELECT count(*) FROM delivered").fetchone())
         other.close()
         os.unlink(target)  # noqa: PTH108 -- the seam's own shape
 
-    monkeypatch.setattr(removal, "remove", unlink)
+    rig.disk = replace(DISK, remove=unlink)
     rig.daemon(gone(path))
     assert seen == [(2, 2, 1), (2,)]
     assert rig.counts().delivered == 2

@@ -11,7 +11,9 @@ import pytest
 
 from support.faults import FaultServer, SegmentFile
 from support.rigging import Rig
-from tcc_uploader.delivery.engine import Engine
+from support.worlds import PATIENCE
+from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.delivery.intake import Intake
 from tcc_uploader.spool import watch
 from tcc_uploader.spool.scan import Done, listed_in, seen_as
 from tcc_uploader.spool.watch import Watcher
@@ -46,6 +48,42 @@ def test_an_event_brings_a_record_long_before_the_next_scan(rig: Rig, server: Fa
     server.wait_for(lambda: ["late"] in server.ids)
     assert time.monotonic() - began < 10
     thread.join()
+
+
+@pytest.mark.parametrize("moment", ["before the watch", "before the scan", "after the scan"])
+def test_no_record_is_missed_between_the_watch_and_the_first_scan(
+    moment: str, rig: Rig, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch comes first, then a scan: what is written at any moment is found without a second scan."""
+    check, scan, scans = Watcher.check, Intake.scan, 0
+
+    def write(at: str) -> None:
+        if at == moment and not any(rig.spool.iterdir()):
+            SegmentFile().run("r1").write(rig.spool)
+
+    def checked(watcher: Watcher) -> bool:
+        write("before the watch")
+        return check(watcher)
+
+    def scanned(intake: Intake) -> None:
+        nonlocal scans
+        scans += 1
+        write("before the scan")
+        scan(intake)
+        write("after the scan")
+
+    monkeypatch.setattr(Watcher, "check", checked)
+    monkeypatch.setattr(Intake, "scan", scanned)
+    ends = time.monotonic() + PATIENCE
+
+    def until(engine: Engine) -> object:
+        assert engine.watcher is not None
+        assert engine.watcher.mode == "native"
+        return engine.settlement.total.delivered or time.monotonic() > ends
+
+    rig.daemon(until, removes=False, real=True, limits=Limits(rescan=1e6))
+    assert server.ids == [["r1"]]
+    assert scans == 1
 
 
 def test_a_folder_that_is_deleted_and_made_again_is_watched_again(tmp_path: Path) -> None:

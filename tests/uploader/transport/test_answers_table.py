@@ -6,6 +6,7 @@ import zlib
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
+import httpcore
 import httpx
 import pytest
 from hypothesis import given
@@ -42,6 +43,8 @@ PAGES = {
     "comment": b"<!-- portal -->",
     "head": b"<head><meta http-equiv=refresh content='0;url=/login'>",
     "script": b"<script>location='/login'</script>",
+    "frames": b"<frameset rows='100%'><frame src='/login'>",
+    "SVG": b"\n<svg onload=\"location='/login'\">",
 }
 
 
@@ -119,16 +122,15 @@ def test_a_409_is_a_delivery_only_if_it_says_so(text: bytes, verdict: Verdict) -
 @pytest.mark.parametrize(
     "error",
     [
-        httpx.ConnectError("refused"),
-        httpx.ConnectTimeout("t"),
-        httpx.ReadTimeout("t"),
-        httpx.WriteTimeout("t"),
-        httpx.PoolTimeout("t"),
-        httpx.ReadError("reset"),
-        httpx.WriteError("reset"),
-        httpx.CloseError("x"),
-        httpx.RemoteProtocolError("x"),
-        httpx.ProxyError("x"),
+        httpcore.ConnectError("refused"),
+        httpcore.ConnectTimeout("t"),
+        httpcore.ReadTimeout("t"),
+        httpcore.WriteTimeout("t"),
+        httpcore.PoolTimeout("t"),
+        httpcore.ReadError("reset"),
+        httpcore.WriteError("reset"),
+        httpcore.RemoteProtocolError("x"),
+        httpcore.ProxyError("x"),
         OSError("x"),
         RuntimeError("x"),
     ],
@@ -139,7 +141,13 @@ def test_no_answer_is_an_outage(error: Exception) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [httpx.UnsupportedProtocol("x"), httpx.LocalProtocolError("x"), httpx.InvalidURL("x")]
+    "error",
+    [
+        httpx.UnsupportedProtocol("x"),
+        httpcore.UnsupportedProtocol("x"),
+        httpcore.LocalProtocolError("x"),
+        httpx.InvalidURL("x"),
+    ],
 )
 def test_what_cannot_even_be_asked_needs_an_operator(error: Exception) -> None:
     """A key or a URL that fits in no request won't fit the next time."""
@@ -148,9 +156,9 @@ def test_what_cannot_even_be_asked_needs_an_operator(error: Exception) -> None:
 
 @pytest.mark.parametrize("link", ["__cause__", "__context__"])
 def test_a_certificate_that_does_not_verify_is_found_in_the_chain(link: str) -> None:
-    """The verification error lies below what httpx raises; other TLS trouble is an outage."""
+    """The verification error lies below what httpcore raises; other TLS trouble is an outage."""
     for kind, verdict in ((ssl.SSLCertVerificationError, Verdict.PAUSE), (ssl.SSLError, Verdict.RETRY)):
-        outer, inner = httpx.ConnectError("x"), OSError("y")
+        outer, inner = httpcore.ConnectError("x"), OSError("y")
         setattr(outer, link, inner)
         setattr(inner, link, kind(1, "z"))
         assert classify(Answer(error=outer), NOW).verdict is verdict

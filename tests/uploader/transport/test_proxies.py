@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import httpcore
 import pytest
 
 from support.faults import FaultServer, SegmentFile
+from support.proxies import PASSWORD, USER, connect, proxy, socks
 from support.rigging import Rig
 from tcc_uploader.transport.client import proxy_for
 
@@ -44,6 +46,41 @@ def test_records_go_through_the_proxy(rig: Rig, server: FaultServer, monkeypatch
     assert outcome.counts.delivered == 2
     assert {request.path for request in server.requests} == {"http://observatory.invalid/v1/custom"}
     assert {request.headers["host"] for request in server.requests} == {"observatory.invalid"}
+
+
+@pytest.mark.parametrize(("scheme", "tls"), [("http", True), ("socks5", True), ("socks5", False)])
+def test_records_go_through_a_tunnel_that_wants_a_password(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, scheme: str, tls: bool
+) -> None:
+    """``CONNECT`` for https, SOCKS 5 for both: the certificate is verified through it, and one connection is made."""
+    SegmentFile().run("r1").run("r2").write(rig.spool)
+    with FaultServer(tls=tls) as server, proxy(socks if scheme == "socks5" else connect) as (port, asked):
+        monkeypatch.setenv("ALL_PROXY", f"{scheme}://{USER}:{PASSWORD}@127.0.0.1:{port}")
+        monkeypatch.setenv("NO_PROXY", "")
+        if server.authority is not None:
+            authority = tmp_path / "authority.pem"
+            server.authority.cert_pem.write_to_path(authority)
+            monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        outcome = rig.once(base_url=f"{'https' if tls else 'http'}://localhost:{server.port}")
+        assert outcome.counts.delivered == 2
+        assert server.ids == [["r1"], ["r2"]]
+        assert asked == [("localhost", server.port)]
+
+
+def test_a_socks_proxy_without_its_package_is_an_operators_matter(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason says which package is missing; the destination pauses, and the record stays pending."""
+
+    def missing(*_: object, **__: object) -> None:
+        raise RuntimeError("the `socksio` package is not installed")  # as httpcore's stand-in for the class does
+
+    monkeypatch.setattr(httpcore, "SOCKSProxy", missing)
+    SegmentFile().run("r1").write(rig.spool)
+    monkeypatch.setenv("ALL_PROXY", "socks5://p:1080")
+    outcome = rig.once(base_url="http://observatory.invalid")
+    (paused,) = outcome.paused
+    assert "socksio" in paused.reason
+    assert "proxy" in paused.remedy
+    assert outcome.counts.pending == 1
 
 
 def test_a_proxy_that_cannot_be_used_is_an_operators_matter(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

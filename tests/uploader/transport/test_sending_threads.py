@@ -2,13 +2,16 @@
 
 import threading
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from support.faults import FaultServer, Reply, Request, hold
-from support.worlds import wait_until
+from support.faults import Connection, FaultServer, Reply, Request, always, hold
+from support.worlds import PATIENCE, wait_until
 from tcc_uploader.transport import pool as module
 from tcc_uploader.transport.answers import Answer
+from tcc_uploader.transport.client import Client
 from tcc_uploader.transport.client import Request as Attempt
 from tcc_uploader.transport.pool import Pace, Pool
 
@@ -48,7 +51,7 @@ def test_a_request_that_hangs_keeps_no_other_from_being_sent(monkeypatch: pytest
             pool.submit([tag], Attempt(server.url, "key", tag.encode(), bytes(16)))
 
         def told() -> bool:
-            pool.nudge()
+            pool.give_up_failed()
             return "2 200" in answered
 
         wait_until(told, "the third answer")
@@ -83,3 +86,73 @@ def test_a_server_that_takes_its_time_gets_as_many_requests_at_once_as_allowed()
         pool.close()
     assert set(answered) == {200}
     assert most == 16
+
+
+def test_a_connection_that_the_server_closed_while_it_was_idle_costs_no_failure() -> None:
+    """It is seen before the next request, which goes out on a new connection, and arrives once."""
+    closed = threading.Event()
+
+    def answer_and_close(connection: Connection) -> None:
+        connection.send(Reply().head() + Reply().body)
+        connection.close()
+        closed.set()
+
+    with FaultServer(always(answer_and_close)) as server, closing(Client()) as client:
+        for number in range(5):
+            answer = client.post(Attempt(server.url, "key", b"{}", bytes([number] * 16)))
+            assert answer.status == 200
+            assert closed.wait(PATIENCE)
+            closed.clear()
+        assert len(server.requests) == server.connections == 5
+
+
+def test_a_connection_is_used_again() -> None:
+    """While the server keeps it."""
+    with FaultServer() as server, closing(Client()) as client:
+        for _ in range(5):
+            assert client.post(Attempt(server.url, "key", b"{}", bytes(16))).status == 200
+        assert (len(server.requests), server.connections) == (5, 1)
+
+
+def sending_threads() -> list[str]:
+    """Return the names of the threads that send."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("send-")]
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_request_that_failed_is_ignored_and_its_thread_ends(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, tls: bool
+) -> None:
+    """What waits behind it is not given up, is sent by another thread, and only its answer is told."""
+    now = 0.0
+    answers: list[list[str]] = []
+    with FaultServer(lambda request: hold() if request.body == b"hangs" else Reply(), tls=tls) as server:  # type: ignore[arg-type, return-value]
+        if server.authority is not None:
+            server.authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        pool = Pool[list[str]](1, lambda tag, _: answers.append(tag), clock=lambda: now)
+        tags = [["hangs"], ["waits"]]
+        for tag in tags:
+            pool.submit(tag, Attempt(server.url.replace("127.0.0.1", "localhost"), "key", tag[0].encode(), bytes(16)))
+        server.wait_for(lambda: server.requests)
+        wait_until(lambda: pool.last_progress() == now, "the wait for the answer")
+        assert pool.give_up_failed() == []
+        now = 600.0
+        ((failed, why),) = pool.give_up_failed()
+        assert failed is tags[0]
+        assert "sent whole" in why
+        wait_until(lambda: answers == [["waits"]], "the other")
+        wait_until(lambda: len(sending_threads()) == 1, "the end of its thread")
+        pool.close()
+    assert not sending_threads()
+    assert answers == [["waits"]]
+
+
+def test_closing_a_pool_ends_the_requests_that_are_under_way() -> None:
+    """No thread stays behind that would send or wait for something."""
+    with FaultServer(always(hold())) as server:
+        pool = Pool[list[str]](4, lambda *_: None)
+        pool.submit(["hangs"], Attempt(server.url, "key", b"{}", bytes(16)))
+        server.wait_for(lambda: server.requests)
+        pool.close()
+        wait_until(lambda: not sending_threads(), "the end of its thread")

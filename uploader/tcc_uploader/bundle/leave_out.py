@@ -14,7 +14,7 @@ from tcc_uploader.spool.format import sniff
 from .snapshot import PlannedMember, Snapshot
 
 
-class BundledSegment(BaseModel):
+class BundledSegment(BaseModel, defer_build=True):
     """An unsealed segment that a bundle took away, but not its file, because its writer may add records."""
 
     file: str
@@ -27,7 +27,7 @@ class BundledSegment(BaseModel):
 
 _MOST: Final = 10_000
 """Segments that are remembered; one that is forgotten is bundled once more."""
-_FILE: Final = TypeAdapter(dict[str, BundledSegment])
+_FILE: Final = TypeAdapter(dict[str, BundledSegment], config={"defer_build": True})
 
 
 class LeaveOut(NamedTuple):

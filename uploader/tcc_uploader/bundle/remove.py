@@ -55,7 +55,7 @@ def _remove(candidates: dict[Segment, str], ledger: Ledger | None) -> dict[Path,
             ledger.commit(Changes(segments=moved))
         for segment in frozen:
             try:
-                removal.remove(segment.path)
+                segment.path.unlink()
             except OSError as error:
                 staying[segment.path] = error.strerror or str(error)
     return staying

@@ -12,7 +12,7 @@ from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError, Lost
-from tcc_uploader.ops.process import stay_on_one_processor
+from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -35,6 +35,7 @@ def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.  SIGHUP reads keys and settings again."""
     on_signals(sys.exit)  # nothing is in flight yet
     stay_on_one_processor()
+    collect_garbage_seldom()
     settings = settings_from(options)
     reload = Reload()
     reload.on_hangup(lambda: None)  # it would end the process
@@ -96,9 +97,7 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
 
 def _watch(settings: Settings, reload: Reload) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with SpoolLocks() as locks, working(settings) as ledger:
-        for spool in settings.spools:
-            locks.take(spool)
+    with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
         letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))

@@ -14,8 +14,9 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
+from .one_shot import deliver_once
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import deliver_once, reading, targets_of
+from .session import reading, targets_of
 from .terminal import confirm, fail, note, say, say_in_full, say_json
 from .text import plural, result_hints, told, unreadable_lines
 

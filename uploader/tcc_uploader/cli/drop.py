@@ -4,18 +4,20 @@ from typing import Any
 
 import click
 
-from tcc_uploader.bundle.filter import Filter
+from tcc_uploader.bundle.filter import lines_of
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.inspect.pending import PendingRuns, find_pending
 from tcc_uploader.model.letter import LetterRequest, letter_id
+from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit
+from .one_shot import deliver_once
 from .options import SPOOLS, STATE_OPTIONS, settings_from, with_options
-from .session import deliver_once, reading
+from .session import reading
 from .terminal import confirm, fail, note, say
 from .text import capped, plural, unreadable_lines
 
@@ -37,7 +39,8 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
     wanted = set(run_ids)
     if sessions:
         with Snapshots(settings.spools) as snapshots:
-            wanted |= Filter(sessions=list(sessions)).runs(snapshots.all, ("run", "journal"))
+            lines = (line for snapshot in snapshots.all for _, line in lines_of(snapshot))
+            wanted |= Choice(Selection(sessions=list(sessions)), lines).runs
     with reading(settings) as ledger:
         found = find_pending(list(settings.spools), ledger, wanted)
     note(*unreadable_lines(found.unreadable))

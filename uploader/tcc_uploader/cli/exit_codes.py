@@ -1,13 +1,14 @@
 """Exit codes, as ``sysexits.h`` numbers them, and which report ends a command with which."""
 
 from enum import IntEnum
-from typing import Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
-from tcc_uploader.bundle.build import Plan
-from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.inspect.survey import Survey
-from tcc_uploader.inspect.verify import Verification
-from tcc_uploader.settings import Settings
+if TYPE_CHECKING:  # every command imports this module, and none needs all of these
+    from tcc_uploader.bundle.build import Plan
+    from tcc_uploader.delivery.result import ReplayResult
+    from tcc_uploader.inspect.survey import Survey
+    from tcc_uploader.inspect.verify import Verification
+    from tcc_uploader.settings import Settings
 
 FailOn = Literal["pending", "dead", "never"]
 """What ``--fail-on`` lets a replay fail for."""
@@ -33,30 +34,36 @@ class Exit(IntEnum):
     """Some records wait for a person: a wrong key, a wrong URL, a certificate."""
 
 
-def exit_of_replay(result: ReplayResult, fail_on: FailOn = "pending") -> Exit:
+def exit_of_replay(result: "ReplayResult", fail_on: FailOn = "pending") -> Exit:
     """Return the exit code of a one-shot run.
 
     ``fail_on`` says what of the records' results counts.  A ledger that can't be written is no record's result, and
-    fails always.
+    fails always.  What was left out on purpose does not count as pending.
     """
     if result.interrupted:
         return Exit.PENDING
-    pending = result.counts.pending or result.waiting or result.unread or result.newer or result.unreadable
+    pending = (
+        result.counts.pending > result.left_out or result.waiting or result.unread or result.newer or result.unreadable
+    )
     if result.trouble or (pending and fail_on == "pending"):
         return Exit.OPERATOR_NEEDED if result.needs_operator else Exit.PENDING
-    return Exit.DEAD_OR_DAMAGED if result.has_losses and fail_on != "never" else Exit.DELIVERED
+    if result.has_losses and fail_on != "never":
+        return Exit.DEAD_OR_DAMAGED
+    return Exit.NOTHING_FOUND if result.nothing_chosen and fail_on == "pending" else Exit.DELIVERED
 
 
-def exit_of_dry_run(found: Survey, settings: Settings) -> Exit:
+def exit_of_dry_run(found: "Survey", settings: "Settings") -> Exit:
     """Return the exit code of a dry run: what the replay would end with if the server accepted everything."""
     if found.blocked(settings) or found.unreadable:
         return Exit.OPERATOR_NEEDED
     if found.newer:
         return Exit.PENDING
-    return Exit.DEAD_OR_DAMAGED if found.counts.dead or found.damage else Exit.DELIVERED
+    if found.counts.dead or found.damage:
+        return Exit.DEAD_OR_DAMAGED
+    return Exit.NOTHING_FOUND if found.choice.is_empty else Exit.DELIVERED
 
 
-def exit_of_verify(report: Verification) -> Exit:
+def exit_of_verify(report: "Verification") -> Exit:
     """Return the exit code of ``verify``."""
     if report.broken:
         return Exit.BROKEN
@@ -65,7 +72,7 @@ def exit_of_verify(report: Verification) -> Exit:
     return Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED
 
 
-def exit_of_bundle(made: Plan) -> Exit:
+def exit_of_bundle(made: "Plan") -> Exit:
     """Return the exit code of ``bundle``."""
     if made.unreadable:
         return Exit.PENDING

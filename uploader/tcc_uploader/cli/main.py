@@ -3,30 +3,34 @@
 import logging
 import os
 import sys
+from importlib import import_module
+from typing import Final
 
 import click
 
+from tcc_schemas.version import __version__
 from tcc_uploader.sinks import ShownFormatter
 
-from . import bundle, daemon, dead, doctor, drop, replay, sandbox, status, verify
 from .terminal import note, show_usage
 
+_COMMANDS: Final = ("bundle", "daemon", "dead", "doctor", "drop", "replay", "sandbox", "status", "verify")
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    commands=[
-        daemon.daemon_command,
-        replay.replay_command,
-        bundle.bundle_command,
-        status.status_command,
-        verify.verify_command,
-        dead.dead_command,
-        drop.drop_command,
-        doctor.doctor_command,
-        sandbox.sandbox_command,
-    ],
-)
-@click.version_option(package_name="tcc-offline", prog_name="tcc-upload")
+
+class _Commands(click.Group):
+    """The commands, each in a module of its name that is imported when it is used: not all need all libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's own shape
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f".{cmd_name}", __package__), f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="tcc-offline", prog_name="tcc-upload")
 def tcc_upload() -> None:
     """Deliver recorded agent runs to Observatory, each once.
 

@@ -9,8 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from tcc_uploader.delivery.queue import DestinationReport
-from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.delivery.result import DestinationReport, ReplayResult
 from tcc_uploader.sinks import shown
 
 from .text import T, capped, plural, told
@@ -38,6 +37,11 @@ def summary(result: ReplayResult, letters: Mapping[str, int]) -> str:
         *told(
             (result.timed_out, "\nGiven up, because there was no progress: run it again."),
             (result.trouble, f"\nThe ledger can't be written: {_code(result.trouble)}"),
+            *(
+                f"\n{plural(it.partly_refused, 'record')} partly refused by {_code(it.url)}."
+                for it in result.partly_refused
+            ),
+            (result.left_out, f"\n{plural(result.left_out, 'record')} left out on purpose: they stay pending."),
             (result.newer, f"\n{plural(result.newer, 'file')} of a newer version: upgrade tcc-upload."),
         ),
         *_list("Files that can't be read", result.unreadable.items(), lambda it: f"{_code(it[0])}: {_code(it[1])}"),

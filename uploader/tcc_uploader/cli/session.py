@@ -1,28 +1,18 @@
-"""What several commands do: open the state and its ledger, deliver once, print notes, and end with an exit code."""
+"""What several commands do: open the state and its ledger, print notes, and end with an exit code."""
 
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from math import inf
 
-from tcc_uploader.dead.store import LetterFolder
-from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined_ledgers
+from tcc_uploader.ledger.quarantine import quarantined_ledgers
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.ledger import Damaged, LedgerError
-from tcc_uploader.ops.process import stay_on_one_processor
-from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources
-from tcc_uploader.spool.removal import writer_is_gone
-from tcc_uploader.spool.segment import Segment
-from tcc_uploader.state import OldLayoutError, SpoolLocks, StateHeldError, check_layout, held, last_change, targets_in
+from tcc_uploader.state import OldLayoutError, StateHeldError, check_layout, held, last_change, targets_in
 
 from .exit_codes import Exit
-from .progress import progress_bar
 from .terminal import fail, note
 
 
@@ -93,42 +83,3 @@ def on_signals(stop: Callable[[], object]) -> None:
 
     for number in signals:
         signal.signal(number, first)
-
-
-def deliver_once(
-    settings: Settings,
-    sources: Sources,
-    *,
-    timeout: float,
-    bar: bool,
-    is_gone: Callable[[Segment], bool] = writer_is_gone,
-    keep_for: float = inf,
-    give_up: bool = False,
-    locks: SpoolLocks | None = None,
-) -> ReplayResult:
-    """Deliver the records of ``sources``, and the letters that were requeued.
-
-    ``keep_for`` is the number of seconds for which finished segments stay: infinity by default.
-    ``timeout`` is the number of seconds without progress after which it gives up; ``is_gone`` decides whether the
-    process that wrote a segment has died: then its journaled runs are recovered.
-    ``give_up`` and ``locks``: see the engine.
-    """
-    stay_on_one_processor()
-    with ending(settings, LedgerError, OSError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
-        status, letters = StatusFile(settings.state_dir), LetterFolder(settings.state_dir)
-
-        def update(engine: Engine) -> None:
-            update_bar(engine)
-            status.update(engine)
-
-        try:
-            with Engine(
-                settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, locks=locks, on_step=update
-            ) as engine:
-                on_signals(engine.stop)
-                result = engine.run_once(timeout, give_up=give_up)
-                status.write(engine)
-        except Damaged as error:
-            quarantine_ledger(settings.state_dir)
-            fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
-    return result

@@ -2,11 +2,11 @@
 
 import io
 import sys
+from operator import methodcaller
 from typing import NoReturn
 
 import click
 import orjson
-from pydantic import BaseModel
 
 from tcc_schemas.display import HIDDEN
 from tcc_uploader.sinks import shown, without_held_keys
@@ -27,7 +27,7 @@ def say_in_full(text: str) -> None:
 
 def say_json(value: object) -> None:
     """Print a value as JSON, which machines read, and people can."""
-    text = orjson.dumps(value, default=BaseModel.model_dump, option=orjson.OPT_INDENT_2).decode()
+    text = orjson.dumps(value, default=methodcaller("model_dump"), option=orjson.OPT_INDENT_2).decode()
     # orjson escapes some of what a terminal obeys or hides, and writes the rest as it is
     click.echo(HIDDEN.sub(lambda found: _escaped(found[0]), without_held_keys(text)))
 

@@ -10,7 +10,8 @@ import click
 
 from tcc_uploader.inspect.survey import spools_read
 from tcc_uploader.inspect.verify import Verification, verify_spools
-from tcc_uploader.sources.given import Sources, sources_of
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.paths import sources_of
 from tcc_uploader.state import is_in_use
 
 from .exit_codes import Exit, exit_of_verify

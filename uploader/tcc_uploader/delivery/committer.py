@@ -1,9 +1,10 @@
 """Commits settled records; removes finished files only after the commit."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from math import inf
+from operator import attrgetter
 from typing import Final
 
 from tcc_uploader.clock import Clock
@@ -17,6 +18,11 @@ from .settlement import Settlement
 _COMMIT_DELAY: Final = 0.05
 """Seconds that a commit waits for more answers.  If the process is killed then, their records are sent again."""
 _log = logging.getLogger(__name__)
+
+
+def in_order(segments: Iterable[Segment]) -> list[Segment]:
+    """Return segments in the order in which they were found: that of a set is not the same in every run."""
+    return sorted(segments, key=attrgetter("handle"))
 
 
 @dataclass(slots=True, eq=False)
@@ -65,7 +71,8 @@ class Committer:
         self.settlement.write_letters()  # a dead record counts as settled from here on
         touched, removes = self.settlement.touched, self.intake.removes
         self.changed_unsealed |= {segment for segment in touched.difference(candidates or ()) if not segment.seal}
-        settled = [segment for segment in (touched if candidates is None else candidates) if segment.settled]
+        checked = in_order(touched) if candidates is None else candidates
+        settled = [segment for segment in checked if segment.settled]
         ours = [segment for segment in settled if segment.counted_here]
         staying = [s for s in ours if s.complete and not (removes and s.removable)]
         removable = [s for s in ours if removes and s.removable and (s.seal or candidates is not None)]

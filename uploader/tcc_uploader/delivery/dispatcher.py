@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from tcc_schemas.endpoints import OTLP_PATHS
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.letters import Cause
 from tcc_uploader.ledger.judge import decide
@@ -12,7 +13,7 @@ from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import dedupe_key, digest_of, idempotency_token
 from tcc_uploader.transport.answers import Answer, Verdict, classify
 from tcc_uploader.transport.client import Request
-from tcc_uploader.transport.pool import OVERDUE, Pool
+from tcc_uploader.transport.pool import Pool
 
 from .backlog import Backlog
 from .batch import BatchProgress, Item, join_items, split_batch
@@ -57,9 +58,13 @@ class Dispatcher:
             return  # the request was given up; the record may have been sent again
         queue = self.backlog.queues[record.destination]
         self.in_flight.remove(record, queue)
+        queue.answered(answer)
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
-        verdict, wait, remedy, divisible = classify(answer, datetime.fromtimestamp(wall, UTC))
+        is_otlp = record.line.path in OTLP_PATHS
+        verdict, wait, remedy, divisible, part = classify(answer, datetime.fromtimestamp(wall, UTC), is_otlp=is_otlp)
+        if part is not None:
+            queue.note_partly_refused(record, part)
         if verdict is Verdict.DELIVERED:
             health.succeeded(now=now, wall=wall)
             self._accepted(record)  # before it is decided about others, of which one may have the same bytes
@@ -77,17 +82,16 @@ class Dispatcher:
         else:
             self._refused(record, answer)
         if health.pause is not None and before is None:
-            self._take_back()
+            self.take_back()
         queue.log_change(before)
 
-    def give_up_overdue(self) -> None:
-        """Give up requests without a complete answer after :data:`OVERDUE` seconds: their threads may hang for ever."""
-        now = self.clock.monotonic()
-        for record in [record for _, _, record in self.in_flight.by_key if record.sent_at < now - OVERDUE]:
-            # abandon() is False if no thread has begun the request; an earlier failure may have taken others back
-            if record in self.in_flight and self.pool.abandon(record):
-                self.take_answer(record, Answer(error=TimeoutError(f"no complete answer within {OVERDUE:.0f} s")))
-        self.pool.nudge()
+    def give_up_failed(self) -> None:
+        """Give up requests that move nothing, or are not answered: their threads may hang for ever."""
+        failed = self.pool.give_up_failed()
+        for destination in {record.destination for record, _ in failed}:
+            self.backlog.queues[destination].timed_out()
+        for record, why in failed:
+            self.take_answer(record, Answer(error=TimeoutError(why)))
 
     def give_up_undecided(self, *, all_of_them: bool = False) -> None:
         """At the end of a one-shot run: decide about the records that were refused for their content.
@@ -109,7 +113,6 @@ class Dispatcher:
     def _send(self, record: Record) -> None:
         """Pass a record, or the next item of its batch, to a sending thread."""
         record.on(RecordEvent.SENT)
-        record.sent_at = self.clock.monotonic()
         queue, line, batch = self.backlog.queues[record.destination], record.line, record.history.batch
         self.in_flight.add(record, queue)
         url, api_key = queue.destination.url, queue.api_key or ""
@@ -120,8 +123,11 @@ class Dispatcher:
             request = Request(url, api_key, batch.left[0].body, idempotency_token(*batch.left[0]))
         self.pool.submit(record, request)
 
-    def _take_back(self) -> None:
-        """Queue again all requests, to any destination, that no thread has begun.  Called when a destination pauses."""
+    def take_back(self) -> None:
+        """Queue again all requests, to any destination, that no thread has begun.
+
+        Call this when a destination pauses, and at the end.
+        """
         now = self.clock.monotonic()
         for record in self.pool.take_back():
             queue = self.backlog.queues[record.destination]
@@ -245,7 +251,7 @@ class Dispatcher:
     def _delivered(self, record: Record) -> None:
         record.on(RecordEvent.ACCEPTED)
         self.settlement.delivered(record.key, record.known)
-        self.settlement.settle_line(record.segment, record.line, Decision.DELIVERED, newly=True)
+        self.settlement.settle_line(record.segment, record.line, record.known.digest, Decision.DELIVERED, newly=True)
         self.backlog.release_feedback(record.location.run)
 
 

@@ -1,14 +1,12 @@
 """The engine: read, send, commit, remove, repeat.  It runs in one thread; other threads put calls into ``inbox``."""
 
-import time
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import inf
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Final, Self
 
-from tcc_uploader.clock import Clock
 from tcc_uploader.files import file_name
 from tcc_uploader.model.ledger import Ledger, Unavailable
 from tcc_uploader.model.letter_store import LetterStore
@@ -19,13 +17,14 @@ from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.state import SpoolLocks
 from tcc_uploader.transport.answers import Answer
-from tcc_uploader.transport.pool import Pool
 
 from .backlog import Backlog
-from .committer import Committer
+from .committer import Committer, in_order
 from .dispatcher import Dispatcher
+from .host import Host
 from .in_flight import InFlight
 from .intake import Intake
+from .limits import Limits
 from .line_cache import LineCache
 from .record import Record
 from .recovery import recover
@@ -34,26 +33,11 @@ from .result import ReplayResult
 from .routing import Router
 from .settlement import Settlement
 
+_log = logging.getLogger(__name__)
 _GATHER: Final = 0.002
 """Seconds to wait for more answers while many are in flight: to wake for each one costs more than to handle it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The engine's limits and intervals."""
-
-    rescan: float = 30.0
-    """Seconds between scans, which find files that no event reported."""
-    tick: float = 1.0
-    """Seconds between checks of the watcher, the ledger's file, the operator's requests and overdue answers."""
-    drain: float = 6.0
-    """Seconds to wait for answers at the end: containers get 10 to stop.  What is not answered then is sent again."""
-    read_ahead: int = 256
-    """Reading pauses while this many records wait for destinations that are up."""
-    uncommitted: int = 4096
-    """Reading pauses while this many segments have uncommitted changes, which take memory and time to write."""
-    waiting: int = 2_000_000
-    """Reading pauses while this many records wait for any destination; each takes 40 bytes."""
+_SHORTEST_TICK: Final = 0.05
+"""Seconds between looks at the progress of a one-shot run whose time-out is shorter."""
 
 
 class Engine:
@@ -66,35 +50,42 @@ class Engine:
         letters: LetterStore,
         sources: Sources,
         *,
-        clock: Clock | None = None,
+        host: Host | None = None,
         limits: Limits | None = None,
         keep_for: float = inf,
         locks: SpoolLocks | None = None,
-        is_gone: Callable[[Segment], bool] = writer_is_gone,
+        is_gone: Callable[[Segment], bool] | None = None,
         on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
         """Make an engine.
 
         ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each
-        spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone; ``on_step`` is called
-        in each turn.
+        spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone, by default from its
+        seal or lock; ``on_step`` is called in each turn.
         """
         self.settings = settings
-        self.clock = clock or Clock()
-        self.inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._host = host = host or Host()
+        self.clock = host.clock
+        self.inbox = host.inbox()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
         self.watcher: Watcher | None = None
-        self.intake = Intake(ledger, sources, self.clock, keep_for=keep_for, locks=locks)
+        self.intake = Intake(ledger, sources, host, keep_for=keep_for, locks=locks)
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
-        self._pool = Pool[Record](settings.in_flight, self._put_answer)
+        self._limits = limits or Limits()
+        self._pool = host.pool(
+            settings.in_flight,
+            self._put_answer,
+            clock=self.clock.monotonic,
+            patience=self._limits.patience,
+            rate=settings.limit_rate,
+        )
         self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
         self.committer = Committer(self.settlement, self.intake, self.clock)
         self._requeue = Requeue(self.settlement, self.backlog)
-        self._limits = limits or Limits()
-        self._is_gone = is_gone
+        self._is_gone = is_gone or partial(writer_is_gone, disk=host.disk)
         self._on_step = on_step or (lambda _: None)
         self._stopping = False
         self._rescan = 0.0
@@ -118,7 +109,8 @@ class Engine:
 
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
-        self.watcher = Watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(self.intake.hint, path)))
+        hint = self.intake.hint
+        self.watcher = self._host.watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(hint, path)))
         tick = self.clock.monotonic()
         self._requeue.reconcile()
         self._requeue.send_requeued()
@@ -130,11 +122,11 @@ class Engine:
                     self._rescan = now
                 self.settlement.ledger.keep()
                 self._take_requests()
-                self.dispatcher.give_up_overdue()
+                self.dispatcher.give_up_failed()
                 if self.intake.idle and self.intake.scans:
                     self._requeue.adopt_orphans()
                 if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
-                    self._recover_and_remove(list(self.committer.changed_unsealed))
+                    self._recover_and_remove(in_order(self.committer.changed_unsealed))
             if now >= self._rescan:
                 self._rescan = now + self._limits.rescan
                 self.intake.scan()
@@ -149,6 +141,8 @@ class Engine:
     def run_once(self, timeout: float, *, give_up: bool = False) -> ReplayResult:
         """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`.
 
+        A byte that moves is progress, and so is a request that was sent whole and waits for its answer.
+
         With ``give_up``, records of which is undecided whether they or the server are at fault become dead letters.
         """
         self._requeue.reconcile()
@@ -156,6 +150,8 @@ class Engine:
         self._take_requests()
         self.intake.scan()
         progress, since = self.settlement.settled, self.clock.monotonic()
+        every = min(self._limits.tick, max(timeout, _SHORTEST_TICK))
+        tick = since + every
         timed_out = False
         while not self._stopping and not timed_out:
             self._step()
@@ -168,11 +164,15 @@ class Engine:
                     if self._finished():
                         break
                 continue
-            self._wait(since + timeout)
+            self._wait(tick)
+            now = self.clock.monotonic()
             reads_on = self._reads_on() and not self.committer.trouble
             if self.settlement.settled != progress or reads_on:
-                progress, since = self.settlement.settled, self.clock.monotonic()
-            timed_out = not reads_on and self.clock.monotonic() - since >= timeout
+                progress, since = self.settlement.settled, now
+            if now >= tick:
+                tick = now + every
+                self.dispatcher.give_up_failed()
+                timed_out = now - max(since, self._pool.last_progress()) >= timeout
         self._drain()
         self.dispatcher.give_up_undecided(all_of_them=give_up)
         self._requeue.adopt_orphans()
@@ -187,11 +187,15 @@ class Engine:
             damage=intake.damage,
             newer=len(intake.newer),
             unreadable={file_name(path): why for path, why in intake.unreadable.items()},
-            problems=intake.problems,
-            unread=not intake.idle,
+            problems=intake.sources.problems,
+            unread_files=[file_name(path) for path in intake.unread],
             unended=intake.unended,
+            left_out=intake.sources.choice.records_left_out,
+            runs_left_out=intake.sources.choice.runs_left_out,
+            nothing_chosen=intake.sources.choice.is_empty,
             waiting=self.backlog.waiting,
             paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if queue.holds_any],
+            partly_refused=[self.backlog.report(q) for q in self.backlog.queues.values() if q.partly_refused],
             timed_out=timed_out,
             interrupted=self._stopping and not self._finished(),
             bytes_read=intake.bytes_read,
@@ -255,20 +259,24 @@ class Engine:
             call = self.inbox.get(timeout=until - now) if until > now else self.inbox.get_nowait()
             call()
             if len(self.in_flight) > self.settings.in_flight // 2:
-                time.sleep(_GATHER)
+                self.clock.sleep(_GATHER)
             while True:
                 self.inbox.get_nowait()()
         except Empty:
             pass
 
     def _drain(self) -> None:
-        """Wait for the answers to requests in flight, and commit them."""
+        """Wait for the answers to the requests that were begun, and commit them."""
+        self.dispatcher.take_back()
         until = self.clock.monotonic() + self._limits.drain
         while self.in_flight and self.clock.monotonic() < until:
             self._listen(until)
             if self.clock.monotonic() >= self.committer.due_at():
                 self.committer.commit()
         self.committer.commit()
+        if self.in_flight:
+            cost = "they are sent again, and are there twice if the server took them now"
+            _log.warning("no answer yet for %d of the records that were sent: %s", len(self.in_flight), cost)
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""

@@ -8,7 +8,6 @@ from itertools import chain, count
 from math import inf
 from pathlib import Path
 
-from tcc_uploader.clock import Clock
 from tcc_uploader.files import file_name
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
@@ -19,6 +18,7 @@ from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as
 from tcc_uploader.spool.segment import Found, Segment
 from tcc_uploader.state import SpoolLocks, StateHeldError
 
+from .host import Host
 from .kept_segments import KeptSegments
 
 _log = logging.getLogger(__name__)
@@ -28,10 +28,11 @@ class Intake:
     """All sources of records: the files of spools, files given by path, and segments in archive sources."""
 
     def __init__(
-        self, ledger: Ledger, sources: Sources, clock: Clock, *, keep_for: float, locks: SpoolLocks | None = None
+        self, ledger: Ledger, sources: Sources, host: Host, *, keep_for: float, locks: SpoolLocks | None = None
     ) -> None:
         """``keep_for``: seconds for which delivered segments stay.  With ``locks`` a spool is locked to be read."""
         self.sources = sources
+        self.host = host
         self.removes = keep_for < inf
         self.unreadable: dict[Path, str] = {}
         """The files and spools that can't be read, each with the reason."""
@@ -41,8 +42,7 @@ class Intake:
         self.bytes_seen = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
         self.bytes_read = 0
-        self._ledger = ledger
-        self._locks = locks
+        self._ledger, self._locks = ledger, locks
         self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk; None when all were read."""
         self._handles = count(1)
@@ -52,7 +52,7 @@ class Intake:
         """The sum of the counts of all finished files, removed or kept."""
         self._finished_damage = 0
         self._done = Done()
-        self.kept = KeptSegments(keep_for, clock)
+        self.kept = KeptSegments(keep_for, host.clock, host.disk)
         self._newer: set[Path] = set()
         """Files that only a newer version can read."""
         self._empty: list[Path] = []
@@ -74,12 +74,7 @@ class Intake:
     @property
     def damage(self) -> int:
         """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
-        return sum((segment.damage for segment in self._by_path.values()), self._finished_damage) + len(self.problems)
-
-    @property
-    def problems(self) -> list[str]:
-        """The problems found so far in archive sources."""
-        return [text for archive in self.sources.archives for text in archive.problems]
+        return sum((segment.damage for segment in self.live), self._finished_damage) + len(self.sources.problems)
 
     @property
     def unended(self) -> int:
@@ -89,7 +84,12 @@ class Intake:
     @property
     def newer(self) -> list[Path]:
         """Files that only a newer version can read."""
-        return [*self._newer, *(path for archive in self.sources.archives for path in archive.newer)]
+        return [*self._newer, *self.sources.newer]
+
+    @property
+    def unread(self) -> list[Path]:
+        """The files and archives that were found, and not read to their end yet."""
+        return [*map(Path, dict.fromkeys((*self._hinted, *self._scanned))), *self.sources.unread_archives]
 
     @property
     def reads_stream(self) -> bool:
@@ -182,7 +182,7 @@ class Intake:
 
         Those that are kept go later.  The block must commit them as finished.
         """
-        with removal.frozen(candidates) as frozen:
+        with removal.frozen(candidates, self.host.disk) as frozen:
             yield frozen
             for segment in frozen:
                 self.finish(segment)
@@ -192,7 +192,7 @@ class Intake:
     def sweep(self) -> None:
         """Remove empty files that killed recorders left, and kept segments that must go."""
         for path in self._empty:
-            removal.remove_if_abandoned(path)
+            removal.remove_if_abandoned(path, self.host.clock.wall(), self.host.disk)
         self._remove_due()
 
     def _remove_due(self) -> None:
@@ -206,7 +206,7 @@ class Intake:
     def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
         size = 0
-        for entry in listed_in(spool):
+        for entry in listed_in(spool, self.host.disk):
             if self._done.holds_sealed(entry):
                 gone.discard(entry.path)
                 size += self._done.files[entry.path][1]
@@ -240,7 +240,7 @@ class Intake:
             if segment is None:
                 return None
             before = segment.size
-            found = reader.read_on(segment)
+            found = reader.read_on(segment, self.host.disk)
             self.bytes_read += segment.size - before
             self.kept.fresh += segment.size - before
         except FileNotFoundError:
@@ -265,7 +265,7 @@ class Intake:
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path = Path(file)
-        segment, seen = reader.identify(path)
+        segment, seen = reader.identify(path, self.host.disk)
         self.unreadable.pop(path, None)
         if self._done.holds(seen):
             return None  # both a scan and a hint named the file

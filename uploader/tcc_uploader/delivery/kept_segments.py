@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from math import inf
 
 from tcc_uploader.clock import Clock
-from tcc_uploader.files import free_bytes
+from tcc_uploader.files import Disk, free_bytes
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.scan import Seen
 from tcc_uploader.spool.segment import Segment
@@ -16,7 +16,7 @@ from .retention import Retention
 class KeptSegments:
     """The finished segments of all spools that are still there, and are to be removed."""
 
-    def __init__(self, seconds: float, clock: Clock) -> None:
+    def __init__(self, seconds: float, clock: Clock, disk: Disk) -> None:
         """``seconds`` is how long a segment stays."""
         self.bytes_in: Counter[str] = Counter()
         """By spool: what its files held at the last scan, without those that were removed since."""
@@ -24,6 +24,7 @@ class KeptSegments:
         """Bytes read since the last scan."""
         self._spools: defaultdict[str, Retention] = defaultdict(lambda: Retention(seconds))
         self._clock = clock
+        self._disk = disk
         self._stays = seconds > 0
 
     def keep(self, segment: Segment) -> None:
@@ -42,7 +43,7 @@ class KeptSegments:
         for spool, retention in self._spools.items():
             due = retention.take_due(self._clock.wall(), self.bytes_in[spool], _free(spool)) if retention else []
             for seen, budget in due:
-                error = _removed(seen)
+                error = _removed(seen, self._disk)
                 if error is None:
                     self.bytes_in[spool] -= seen.size
                 else:
@@ -50,10 +51,10 @@ class KeptSegments:
                 yield seen, error
 
 
-def _removed(seen: Seen) -> OSError | None:
+def _removed(seen: Seen, disk: Disk) -> OSError | None:
     """Remove a file; return why that is not possible."""
     try:
-        removal.remove_unchanged(seen)
+        removal.remove_unchanged(seen, disk)
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -6,13 +6,13 @@ from functools import lru_cache
 from math import inf
 from typing import Final, NamedTuple
 
-from pydantic import BaseModel
-
 from tcc_uploader.transport.answers import Answer
+from tcc_uploader.transport.otlp import PartlyRefused
 
 from .compact_queue import CompactQueue, Location
 from .health import Health, Pause
 from .record import History, Record, RecordEvent
+from .result import DestinationReport
 from .routing import Route
 
 _AT_ONCE: Final = 64
@@ -26,20 +26,6 @@ _log = logging.getLogger(__name__)
 def _one_of(answer: Answer) -> Answer:
     """Return the same object for equal answers, to save memory."""
     return answer
-
-
-class DestinationReport(BaseModel):
-    """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
-
-    url: str
-    key: str | None
-    state: str
-    waiting: int
-    reason: str = ""
-    since: float | None = None
-    next_probe: float | None = None
-    remedy: str = ""
-    last_success: float | None = None
 
 
 class _Postponed(NamedTuple):
@@ -70,6 +56,10 @@ class DestinationQueue:
         self.destination = route.destination
         self.api_key = route.api_key
         self.health = Health(Pause(route.blocked, wall, None, route.remedy) if route.blocked else None)
+        self.partly_refused = 0
+        self.spans_refused = 0
+        self.refusal = ""
+        """See :class:`DestinationReport`."""
         self.queued = CompactQueue()
         self.postponed: list[_Postponed] = []
         """A heap, by due time."""
@@ -77,6 +67,8 @@ class DestinationQueue:
         """A heap, by due time.  At the next success those refused for their content become dead letters."""
         self.in_flight = 0
         """How many records are in flight to this destination."""
+        self.window = inf
+        """How many may be: halved when requests time out, one more with each answer.  It begins without a limit."""
         self._order = 0
         self.log_change(None)
 
@@ -118,6 +110,14 @@ class DestinationQueue:
         self.postponed = [retry._replace(due=0.0) if retry.history.failures <= 1 else retry for retry in self.postponed]
         heapq.heapify(self.postponed)
 
+    def timed_out(self) -> None:
+        """Note that some of the requests in flight, which still count, have timed out: send fewer at once."""
+        self.window = max(1, min(self.window, self.in_flight) // 2)
+
+    def answered(self, answer: Answer) -> None:
+        """Note an answer, if it is one of the server."""
+        self.window += answer.status is not None
+
     def take(self, now: float, most: int, size: int) -> list[tuple[Location, History]]:
         """Take up to ``most`` records that may be sent, but no more once they have ``size`` bytes together.
 
@@ -127,9 +127,9 @@ class DestinationQueue:
         pause = self.health.pause
         if pause is not None and (self.in_flight or pause.is_before_probe(now)):
             return []
-        most = min(most, 1 if pause else _AT_ONCE)
+        room = min(most, 1 if pause else _AT_ONCE, self.window - self.in_flight)
         taken: list[tuple[Location, History]] = []
-        while len(taken) < most and size > 0:
+        while len(taken) < room and size > 0:
             if self.queued and pause is not None:
                 newest = self.health.quick_probes > 0
                 taken.append((self.queued.pop() if newest else self.queued.popleft(), History()))
@@ -174,6 +174,8 @@ class DestinationQueue:
     def next_due(self) -> float | None:
         """When :meth:`take` may return a record, if nothing else happens before; None: not until something happens."""
         pause = self.health.pause
+        if self.in_flight >= self.window:
+            return None
         retries = [heap[0].due for heap in (self.postponed, self.undecided) if heap and heap[0].due < inf]
         if pause is None:
             return min(retries, default=None)
@@ -190,6 +192,14 @@ class DestinationQueue:
             or any(retry.location.run == fingerprint for retry in self.postponed)
             or any(refused.location.run == fingerprint for refused in self.undecided)
         )
+
+    def note_partly_refused(self, record: Record, part: PartlyRefused) -> None:
+        """Count and log that the server took a record without some of its spans."""
+        self.partly_refused += 1
+        self.spans_refused += part.spans
+        self.refusal = part.why
+        what = f"{record.segment.path} line {record.line.number}"
+        _log.warning("%s was partly refused by %s: %d spans: %s", what, self.destination.url, *part)
 
     def log_change(self, before: Pause | None) -> None:
         """Log if the destination was paused for a new reason, or is up again; ``before`` is its earlier pause."""
@@ -216,4 +226,7 @@ class DestinationQueue:
             next_probe=pause.next_probe + epoch if pause and pause.next_probe is not None else None,
             remedy=pause.remedy if pause else "",
             last_success=self.health.last_success,
+            partly_refused=self.partly_refused,
+            spans_refused=self.spans_refused,
+            refusal=self.refusal,
         )

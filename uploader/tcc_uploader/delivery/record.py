@@ -113,8 +113,6 @@ class Record:
     """What other records with this key are compared with.  A requeued letter has the digest of its original record."""
     token: bytes
     state: State = field(default=State.IN_HAND, init=False)
-    sent_at: float = field(default=0.0, init=False)
-    """When it was last sent, in seconds on the monotonic clock."""
 
     def on(self, event: RecordEvent) -> None:
         """Change to the next state.  Raises KeyError if this event is impossible now: a bug in this program."""

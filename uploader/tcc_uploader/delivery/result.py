@@ -1,10 +1,41 @@
-"""The result of a one-shot run."""
+"""What a run reports: the state of a destination, and the result of a one-shot run."""
 
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from tcc_uploader.model.fate import Counts
 
-from .queue import DestinationReport
+
+class DestinationReport(BaseModel, defer_build=True):
+    """One destination: up, or paused and why.  Times are wall-clock seconds since 1970."""
+
+    url: str
+    key: str | None
+    state: str
+    waiting: int
+    reason: str = ""
+    since: float | None = None
+    next_probe: float | None = None
+    remedy: str = ""
+    last_success: float | None = None
+    partly_refused: int = 0
+    """How many records were delivered, but not whole: the server said that it refused some of their spans."""
+    spans_refused: int = 0
+    """How many spans these are."""
+    refusal: str = ""
+    """Why, in the server's words, the last time."""
+
+    @property
+    def refusal_line(self) -> str:
+        """What was partly refused, in one line; empty if nothing was."""
+        if not self.partly_refused:
+            return ""
+        why = f"; it says: {self.refusal}" if self.refusal else ""
+        return (
+            f"{self.url} took records without some of their spans: {self.partly_refused:,} partly refused, "
+            f"{self.spans_refused:,} spans in all{why}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +50,22 @@ class ReplayResult:
     """Files and spools that can't be read, and why."""
     problems: list[str]
     """The problems of archive sources; ``damage`` includes their number."""
-    unread: bool
-    """Whether the run ended before all files were read."""
+    unread_files: list[str]
+    """The files and archives that were not read to their end, because the run ended before."""
     unended: int
     """The number of open runs in journals, whose processes may still be running."""
+    left_out: int
+    """Records that stay pending because a choice of runs left them out; ``counts`` has them as pending, too."""
+    runs_left_out: int
+    """Of how many runs these are."""
+    nothing_chosen: bool
+    """Whether a choice of runs took nothing at all."""
     waiting: int
     """The number of records and requeued letters that are still to be sent."""
     paused: list[DestinationReport]
     """The destinations for which records still wait."""
+    partly_refused: list[DestinationReport]
+    """The destinations that took records without some of their spans."""
     timed_out: bool
     interrupted: bool
     """Whether a signal ended the run before it was finished."""
@@ -35,6 +74,11 @@ class ReplayResult:
     bytes_seen: int
     trouble: str
     """Why the state could not be written; empty if it could be."""
+
+    @property
+    def unread(self) -> bool:
+        """Whether the run ended before everything was read."""
+        return bool(self.unread_files)
 
     @property
     def has_losses(self) -> bool:

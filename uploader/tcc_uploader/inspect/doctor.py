@@ -37,6 +37,8 @@ _MIN_FREE: Final = 256 * 1024 * 1024  # bytes
 _MIN_INOTIFY: Final = 128
 _INOTIFY: Final = Path("/proc/sys/fs/inotify")
 _EVENT_WITHIN: Final = 3.0  # seconds
+_PATIENCE: Final = 30.0
+"""Seconds without a byte after which a server counts as one that does not answer."""
 _MAX_CLOCK_SKEW: Final = 60.0  # seconds
 _EMPTY_BATCH: Final = b'{"type":"batch","items":[]}'
 """A body that no server stores: the answer tells whether the key is accepted."""
@@ -198,18 +200,18 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
             return
         yield Finding("ok", f"name {host}", "resolves")
     with closing(Client()) as client:
-        answer = client.post(Request(url, api_key or "", _EMPTY_BATCH, bytes(16)))
+        answer = client.post(Request(url, api_key or "", _EMPTY_BATCH, bytes(16)), patience=_PATIENCE)
     yield _judge_answer(url, api_key, answer)
     with suppress(ValueError):  # a server without a clock
         yield _compare_clocks(parsedate_to_datetime(answer.date or ""))
 
 
 def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
-    verdict, _, remedy, _ = classify(answer, datetime.now(UTC))
-    if verdict is Verdict.RETRY:
+    found = classify(answer, datetime.now(UTC))
+    if found.verdict is Verdict.RETRY:
         return Finding("warn", f"server {url}", answer.reason, "records wait until it answers with success")
-    if remedy and (api_key is not None or answer.error is not None):
-        return Finding("fail", f"server {url}", answer.reason, remedy)
+    if found.remedy and (api_key is not None or answer.error is not None):
+        return Finding("fail", f"server {url}", answer.reason, found.remedy)
     # a server refuses an empty batch only after it has accepted the key
     return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
 

@@ -15,7 +15,7 @@ from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import RawLine
 
 
-class Letter(BaseModel):
+class Letter(BaseModel, defer_build=True):
     """A record that can't be delivered as it is, or a plain line that is no record.
 
     ``body`` is what could not be delivered, in base64: a record's body, or only those of its items that were refused.
@@ -84,10 +84,10 @@ class PendingRecord(BaseModel):
     hint: int
     digest: int
 
-    model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex")
+    model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex", defer_build=True)
 
 
-class LetterRequest(BaseModel):
+class LetterRequest(BaseModel, defer_build=True):
     """A request to send a letter again, or to drop it.  ``letter_json`` is the letter after the operator's edits.
 
     If ``pending`` is given, the record is to be dropped before it is sent, and there is no letter yet.

@@ -3,14 +3,16 @@
 import logging
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ValidationError
 
 from tcc_uploader import files
-from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.queue import DestinationReport
+from tcc_uploader.delivery.result import DestinationReport
 from tcc_uploader.sinks import shown
+
+if TYPE_CHECKING:  # who reads the file needs no engine
+    from tcc_uploader.delivery.engine import Engine
 
 FILE_NAME: Final = "status.json"
 _EVERY: Final = 5.0
@@ -19,7 +21,7 @@ _EVERY: Final = 5.0
 _log = logging.getLogger(__name__)
 
 
-class Activity(BaseModel):
+class Activity(BaseModel, defer_build=True):
     """What an uploader tells of its work.  Times are wall-clock seconds since 1970."""
 
     watcher: str = "none"
@@ -46,14 +48,14 @@ class StatusFile:
         before = read_report(state)
         self._earlier_success = before.last_success if before else None
 
-    def update(self, engine: Engine) -> None:
+    def update(self, engine: "Engine") -> None:
         """Write the file if it is time: every few seconds, and at the first success."""
         first_success = self._awaits_first_success and bool(engine.settlement.total.delivered)
         if first_success or engine.clock.monotonic() - self._last >= _EVERY:
             self._awaits_first_success = not engine.settlement.total.delivered
             self.write(engine)
 
-    def write(self, engine: Engine) -> None:
+    def write(self, engine: "Engine") -> None:
         """Write the file if anything but the time has changed.  A failure is logged: it must not stop the work."""
         self._last = engine.clock.monotonic()
         queues = engine.backlog.queues.values()
@@ -85,5 +87,5 @@ def read_report(state: Path) -> ProcessReport | None:
 
 
 def _shown(report: DestinationReport) -> DestinationReport:
-    texts = {name: shown(getattr(report, name)) for name in ("url", "reason", "remedy")}
+    texts = {name: shown(getattr(report, name)) for name in ("url", "reason", "remedy", "refusal")}
     return report.model_copy(update=texts)

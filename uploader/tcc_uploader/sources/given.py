@@ -1,23 +1,19 @@
-"""The paths that a command is given: spools, files, archives, folders of these, and standard input."""
+"""What a command is given to read: spools, files and archives."""
 
-import os
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
-from tcc_uploader import files
+from tcc_schemas.lines import Line
+from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.spool import reader
-from tcc_uploader.spool.scan import SUFFIX, list_files
+from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
-from .carried import ArchiveSource
-from .walk import START, kind_of
-
-STDIN: Final = Path("-")
-_ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
+if TYPE_CHECKING:  # few commands read archives
+    from .carried import ArchiveSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +22,52 @@ class Sources:
 
     spools: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    archives: list[ArchiveSource] = field(default_factory=list)
+    archives: "list[ArchiveSource]" = field(default_factory=list)
+    choice: Choice = field(default_factory=Choice)
+    """Which of their records are meant; the others stay pending."""
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders from which files may be removed: the spools, and those of files that were given by path."""
+        return list(dict.fromkeys([*self.spools, *(file.parent for file in self.files)]))
+
+    @property
+    def problems(self) -> list[str]:
+        """What was found so far to be wrong with archives."""
+        return [text for archive in self.archives for text in archive.problems]
+
+    @property
+    def unread_archives(self) -> list[Path]:
+        """The archives that were not read to their end yet."""
+        return [archive.path for archive in self.archives if not archive.at_end]
+
+    @property
+    def newer(self) -> list[Path]:
+        """The members of archives, found so far, that only a newer version can read."""
+        return [path for archive in self.archives for path in archive.newer]
 
     def __str__(self) -> str:
         return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))
 
 
-def sources_of(paths: Iterable[Path]) -> Sources:
-    """Sort paths by what lies there.  A folder stands for all spools and archives in it and in its subfolders."""
-    found = Sources()
-    for path in paths:
-        if path == STDIN:
-            found.archives.append(ArchiveSource(Path("stdin"), sys.stdin.buffer))
-        elif path.is_dir():
-            _add_folder(path.resolve(), found)
-        elif _is_archive(path.resolve()):
-            found.archives.append(ArchiveSource(path.resolve()))
-        else:
-            found.files.append(path.resolve())
-    return found
+def choose(sources: Sources, selection: Selection, is_gone: Callable[[Segment], bool]) -> Sources:
+    """Return ``sources`` with the choice that ``selection`` makes among their records.
+
+    For that everything is read, and will be read again: no archive may be a stream.  ``is_gone`` decides whether the
+    process that wrote a segment has died: then its journaled runs are among the runs.
+    """
+    return replace(sources, choice=Choice(selection, _records(sources, is_gone))) if selection else sources
+
+
+def _records(sources: Sources, is_gone: Callable[[Segment], bool]) -> Iterator[Line]:
+    """Yield all records, also those that can be recovered.  What can't be read is told when it is read again."""
+    own = replace(sources, archives=[archive.unread() for archive in sources.archives])
+    for segment in each_segment(own, {}):
+        with suppress(OSError, ValueError):
+            while segment.id and not segment.at_end:
+                yield from (line for line in reader.read_on(segment) if isinstance(line, Line))
+            if segment.journal.undecided and not segment.seal and is_gone(segment):
+                yield from filter(None, [reader.recover(segment, run_id) for run_id in segment.journal.open])
 
 
 def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segment]:
@@ -58,21 +81,3 @@ def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segm
             unreadable[path] = error.strerror or str(error)
     for archive in sources.archives:
         yield from archive.segments()
-
-
-def _add_folder(folder: Path, found: Sources) -> None:
-    found.spools.append(folder)
-    for root, folders, names in os.walk(folder):
-        folders.sort()
-        if Path(root) != folder and any(name.endswith(SUFFIX) for name in names):
-            found.spools.append(Path(root))
-        for name in sorted(names):
-            if name.endswith(_ENDINGS):
-                found.archives.append(ArchiveSource(Path(root, name)))
-
-
-def _is_archive(path: Path) -> bool:
-    with suppress(OSError), files.opened(path) as (file, _):  # reading it will fail, too, and say why
-        if kind_of(file.read(START) or b""):
-            return True
-    return path.name.endswith(_ENDINGS)

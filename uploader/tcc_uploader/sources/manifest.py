@@ -7,13 +7,14 @@ from pydantic.dataclasses import dataclass
 
 from tcc_schemas.faults import fault_text
 from tcc_schemas.records import Count
+from tcc_uploader.model.selection import Selection
 
 MANIFEST: Final = "manifest.json"
 MAX_MANIFEST: Final = 64 * 1024 * 1024
 """Bytes that a manifest may have: enough for some 300,000 segments."""
 
 
-@dataclass(frozen=True, slots=True)  # a model of its own would take four times the memory
+@dataclass(frozen=True, slots=True, config={"defer_build": True})  # a model of its own would take four times the memory
 class ManifestEntry:
     """One segment of a bundle.  Sizes in bytes.
 
@@ -30,15 +31,7 @@ class ManifestEntry:
     torn: Count
 
 
-class Selection(BaseModel):
-    """By what the records were chosen, if the bundle does not hold all."""
-
-    since: str | None = None
-    sessions: list[str] = []
-    statuses: list[str] = []
-
-
-class Manifest(BaseModel):
+class Manifest(BaseModel, defer_build=True):
     """What a bundle holds.  ``records`` is the number in all segments."""
 
     format: Literal[1] = 1
@@ -47,6 +40,7 @@ class Manifest(BaseModel):
     records: Count
     segments: list[ManifestEntry]
     selection: Selection | None = None
+    """By what the records were chosen, if the bundle does not hold all."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tcc_schemas.lines import Line, decode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import MAX_LINE, RawLine
-from tcc_uploader.files import CHUNK, ByteStream, identity_of, opened
+from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
 from .format import Format, sniff
 from .journal import LineRef, Span, recovered
@@ -16,12 +16,12 @@ from .scan import Seen
 from .segment import Found, Reader, Segment, feed
 
 
-def identify(path: Path) -> tuple[Segment, Seen]:
+def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
     """Return the segment in a file, and the file as it was then; no record is read yet.  Raises OSError.
 
     The size was taken before the first byte was read: what is written meanwhile is seen as growth later.
     """
-    with opened(path) as (file, status):
+    with opened(path, disk=disk) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
         kind, ident = sniff(start)
         limit = None
@@ -44,7 +44,7 @@ def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE)
     return b"".join(parts)
 
 
-def read_on(segment: Segment) -> list[Found]:
+def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
     """Read a segment's next chunk; return its records and damage.  Raises OSError; FileNotFoundError if it is gone."""
     if segment.at_end and segment.reader:
         segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
@@ -52,7 +52,7 @@ def read_on(segment: Segment) -> list[Found]:
         data, segment.whole = segment.whole, b""
         segment.at_end = True
     elif segment.stream is None:
-        data = _read_file_on(segment)
+        data = _read_file_on(segment, disk)
         if segment.reader is None and not data:
             return []  # sealed, and nothing was added after the seal
     else:
@@ -61,36 +61,36 @@ def read_on(segment: Segment) -> list[Found]:
     return feed(segment, data)
 
 
-def fetch(segment: Segment, place: LineRef) -> Line | None:
+def fetch(segment: Segment, place: LineRef, disk: Disk = DISK) -> Line | None:
     """Read one line again; None if it is damaged now.  Raises OSError; FileNotFoundError if the file is gone."""
     if isinstance(place, Line):
         return place
-    raw = RawLine(place.number, place.offset, place.size, read_again(segment, place).removesuffix(b"\n"))
+    raw = RawLine(place.number, place.offset, place.size, read_again(segment, place, disk).removesuffix(b"\n"))
     found = plain_record(raw) if segment.format is Format.PLAIN else decode(raw)
     return found if isinstance(found, Line) else None
 
 
-def read_again(segment: Segment, place: Span) -> bytes:
+def read_again(segment: Segment, place: Span, disk: Disk = DISK) -> bytes:
     """Read the bytes of a line again.  Raises OSError, also for a stream; FileNotFoundError if the file is gone."""
     if segment.stream is not None:
         raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
-    with opened(segment.file, segment.identity) as (file, _):
+    with opened(segment.file, segment.identity, disk) as (file, _):
         file.seek(place.offset)
         return file.read(place.size)
 
 
-def recover(segment: Segment, run_id: str) -> Line | None:
+def recover(segment: Segment, run_id: str, disk: Disk = DISK) -> Line | None:
     """Make the record of an open run whose process died; None if its line is damaged.  Raises OSError, ValueError."""
     run = segment.journal.open[run_id]
-    own = fetch(segment, run.own)
+    own = fetch(segment, run.own, disk)
     if own is None:
         return None
-    children = [fetch(segment, child) for child in run.children.values()]
+    children = [fetch(segment, child, disk) for child in run.children.values()]
     return recovered(run.place, own, [child for child in children if child is not None])
 
 
-def _read_file_on(segment: Segment) -> bytes:
-    with opened(segment.file, segment.identity) as (file, status):
+def _read_file_on(segment: Segment, disk: Disk) -> bytes:
+    with opened(segment.file, segment.identity, disk) as (file, status):
         if status.st_size < segment.size:
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         end = status.st_size if segment.limit is None else segment.limit

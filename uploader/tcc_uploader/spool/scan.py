@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tcc_uploader.files import identity_of, inode_of
+from tcc_uploader.files import DISK, Disk, identity_of, inode_of
 
 SUFFIX: Final = ".jsonl"
 
@@ -53,13 +53,13 @@ def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list
     return [*found, *files], unreadable
 
 
-def listed_in(spool: Path) -> Iterator[os.DirEntry[str]]:
+def listed_in(spool: Path, disk: Disk = DISK) -> Iterator[os.DirEntry[str]]:
     """Yield the entries of a spool that have a segment's suffix, in no order; none if the spool does not exist.
 
     Raises OSError if the spool exists but can't be read.
     """
     try:
-        found = os.scandir(str(spool))  # a Path for each of 10,000 files would double the time
+        found = disk.listed(str(spool))  # a Path for each of 10,000 files would double the time
     except FileNotFoundError:
         return
     with found:

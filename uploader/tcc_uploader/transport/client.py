@@ -1,7 +1,6 @@
 """Post one request body and return the answer.  Only this module connects to a server."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import cache
 from ssl import SSLContext
@@ -9,21 +8,27 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import httpcore
 import httpx
 
 from tcc_schemas.version import __version__
 
 from .answers import Answer, decoded
+from .progress import Progress
+from .wire import Wire
 
-ANSWER_TIMEOUT: Final = 60.0
-"""Seconds after which the rest of an answer's body is not read."""
-_TIMEOUT: Final = {"timeout": httpx.Timeout(30.0, connect=10.0).as_dict()}
-_LIMITS: Final = httpx.Limits(keepalive_expiry=30)
+_CONNECT: Final = 30.0
+"""Seconds for each address of a host: after half of :class:`.progress.Patience`'s, the next one may do."""
+_LAST_RESORT: Final = 900.0
+"""Seconds without a byte after which a socket gives up by itself.  Others of its destination may move meanwhile."""
+_IDLE: Final = 30.0
+"""Seconds for which a connection without a request is kept."""
 _HEADERS: Final = (
     (b"User-Agent", f"tcc-upload/{__version__}".encode()),
     (b"Accept-Encoding", b"identity"),  # bodies are not decompressed, and the text of a 409 matters
 )
 _MAX_ANSWER: Final = 64 * 1024  # bytes
+_BROKEN: Final = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 
 
 class Request(NamedTuple):
@@ -40,31 +45,54 @@ class Request(NamedTuple):
     encoding: str | None = None
 
 
-class _Target(NamedTuple):
-    url: httpx.URL
-    transport: httpx.HTTPTransport
-    headers: list[tuple[bytes, bytes]]
+class _Target:
+    """A URL, and the connection on which requests are sent there."""
+
+    def __init__(self, url: httpcore.URL, pool: httpcore.ConnectionPool, headers: list[tuple[bytes, bytes]]) -> None:
+        self.url = url
+        self.headers = headers
+        self._pool = pool
+        self._connection: httpcore.ConnectionInterface | None = None
+
+    def connection(self) -> httpcore.ConnectionInterface:
+        """Return the connection; a new one if the server, or anything on the way, may have closed the old one."""
+        connection = self._connection
+        if connection is None or not connection.is_available() or connection.has_expired():
+            self.close()
+            connection = self._connection = self._pool.create_connection(self.url.origin)
+        return connection
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 class Client:
     """The connections of one thread.  A pool shared by threads would search all its connections for each request.
 
-    This class uses httpx's transports instead of ``httpx.Client``, which spends a third of a request's processor time
-    on cookies, redirects, authentication, and merging headers and URLs: none of these is needed here.
+    This class uses httpcore's connections instead of ``httpx.Client``, which spends more than half of a request's
+    processor time on cookies, redirects, authentication, merging headers and URLs, and choosing a connection: none of
+    these is needed here.
 
     ``tls`` is called for the first https URL, not before: the environment may name a file that can't be used.
     """
 
-    def __init__(self, tls: Callable[[], SSLContext] = httpx.create_ssl_context) -> None:
+    def __init__(self, tls: Callable[[], SSLContext] = httpx.create_ssl_context, wire: Wire | None = None) -> None:
+        self.wire = wire or Wire()
         self._tls = tls
-        self._target = cache(self._open)
-        self._transports: dict[tuple[str, str | None], httpx.HTTPTransport] = {}
-        """By scheme and proxy URL; None: a direct connection."""
+        self._targets: dict[str, _Target] = {}
+        self._pool = cache(self._new_pool)
 
-    def post(self, request: Request) -> Answer:
-        """Send one request.  Raises no Exception: it is returned in the answer."""
+    def post(self, request: Request, progress: Progress | None = None, *, patience: float = _LAST_RESORT) -> Answer:
+        """Send one request, and note in ``progress`` how far it has come.
+
+        ``patience`` is the number of seconds without a byte after which it fails.  Raises no Exception: it is
+        returned in the answer.
+        """
+        self.wire.progress = progress = progress or Progress(request.url, self.wire.clock())
         try:
-            target = self._target(request.url)
+            target = self._targets.get(request.url) or self._open(request.url)
             headers = [
                 *target.headers,
                 *([(b"Authorization", b"Bearer " + request.api_key.encode("ascii"))] if request.api_key else []),
@@ -73,32 +101,48 @@ class Client:
                 *([(b"Content-Encoding", request.encoding.encode("ascii"))] if request.encoding else []),
                 (b"Content-Length", b"%d" % len(request.body)),
             ]
-            body = httpx.ByteStream(request.body)
-            prepared = httpx.Request("POST", target.url, headers=headers, stream=body, extensions=_TIMEOUT)
-            with closing(target.transport.handle_request(prepared)) as response:
+            extensions = {"timeout": {"connect": min(_CONNECT, patience), "read": patience, "write": patience}}
+            prepared = httpcore.Request(
+                "POST", target.url, headers=headers, content=request.body, extensions=extensions
+            )
+            with closing(target.connection().handle_request(prepared)) as response:
+                progress.head = self.wire.clock()
                 return _answer(response)
         except Exception as error:  # noqa: BLE001 -- after any error, this attempt got no answer
             return Answer(error=error)
 
     def close(self) -> None:
         """Close the connections."""
-        for transport in self._transports.values():
-            transport.close()
+        for target in self._targets.values():
+            target.close()
 
     def _open(self, text: str) -> _Target:
-        url, proxy = httpx.URL(text), proxy_for(text)
-        transport = self._transports.get((url.scheme, proxy))
-        if transport is None:
-            try:
-                verify = self._tls() if url.scheme == "https" else False
-                transport = httpx.HTTPTransport(verify=verify, limits=_LIMITS, proxy=proxy)
-            except OSError as error:
-                text = f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names can't be used: {error}"
-                raise httpx.UnsupportedProtocol(text) from error
-            except (ValueError, ImportError) as error:
-                raise httpx.UnsupportedProtocol(f"the proxy of the environment can't be used: {error}") from error
-            self._transports[url.scheme, proxy] = transport
-        return _Target(url, transport, [(b"Host", url.netloc), *_HEADERS])
+        url = httpx.URL(text)
+        pool = self._pool(url.scheme, proxy_for(text))
+        target = self._targets[text] = _Target(_core_url(url), pool, [(b"Host", url.netloc), *_HEADERS])
+        return target
+
+    def _new_pool(self, scheme: str, proxy: str | None) -> httpcore.ConnectionPool:
+        """Return what makes connections for URLs of this scheme through this proxy, as httpx would."""
+        try:
+            tls = self._tls() if scheme == "https" else None
+        except OSError as error:
+            text = f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names can't be used: {error}"
+            raise httpx.UnsupportedProtocol(text) from error
+        if proxy is None:
+            return httpcore.ConnectionPool(tls, keepalive_expiry=_IDLE, network_backend=self.wire)
+        try:
+            through = httpx.Proxy(proxy)
+            url, auth = _core_url(through.url), through.raw_auth
+            if through.url.scheme.startswith("socks"):
+                return httpcore.SOCKSProxy(url, auth, tls, keepalive_expiry=_IDLE, network_backend=self.wire)
+            return httpcore.HTTPProxy(url, auth, ssl_context=tls, keepalive_expiry=_IDLE, network_backend=self.wire)
+        except (ValueError, RuntimeError) as error:  # the latter: the package for SOCKS is missing
+            raise httpx.UnsupportedProtocol(f"the proxy of the environment can't be used: {error}") from error
+
+
+def _core_url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
 
 def proxy_for(url: str) -> str | None:
@@ -110,30 +154,35 @@ def proxy_for(url: str) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _answer(response: httpx.Response) -> Answer:
-    body, headers = _first_bytes(response.iter_raw()), response.headers
-    text = decoded(body, headers.get("Content-Encoding"))
+def _answer(response: httpcore.Response) -> Answer:
+    body = _first_bytes(response.iter_stream())
+    headers: dict[bytes, bytes] = {name.lower(): value for name, value in response.headers}
+    text = decoded(body, _text(headers, b"content-encoding"))
     return Answer(
-        response.status_code,
-        headers.get("Retry-After"),
-        headers.get("Location"),
-        headers.get("Date"),
+        response.status,
+        _text(headers, b"retry-after"),
+        _text(headers, b"location"),
+        _text(headers, b"date"),
         body if text is None else text,
-        type=headers.get("Content-Type"),
+        type=_text(headers, b"content-type"),
         garbled=text is None,
-        gateway="TCC-Gateway" in headers,
+        gateway=b"tcc-gateway" in headers,
     )
+
+
+def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
 
 
 def _first_bytes(chunks: Iterator[bytes]) -> bytes:
     """Read an answer's body up to the limits of size and time.  An incomplete body is no error: the status counts."""
     text = b""
-    until = time.monotonic() + ANSWER_TIMEOUT
     try:
         for chunk in chunks:
             text += chunk
-            if len(text) > _MAX_ANSWER or time.monotonic() > until:
+            if len(text) > _MAX_ANSWER:
                 break
-    except httpx.TransportError:
+    except _BROKEN:
         pass
     return text[:_MAX_ANSWER]

@@ -5,18 +5,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
+from math import inf
 from queue import SimpleQueue
 from typing import Final, Generic, TypeVar
 
 import httpx
 
 from .answers import Answer
-from .client import ANSWER_TIMEOUT, Client, Request
+from .client import Client, Request
+from .progress import PATIENCE, Patience, Progress, last_moves
+from .wire import Limit, Wire
 
-OVERDUE: Final = ANSWER_TIMEOUT + 30.0
-"""Seconds after which the engine abandons a request: a server that sends headers slowly can block a thread for days."""
 _LEARNED_FROM: Final = 64
 """From how many of the latest requests the useful number of threads is computed."""
 _HANGS_AFTER: Final = 0.5
@@ -41,24 +43,61 @@ class Pace:
         self.threads = max(1, int(min(self._walls) / max(min(self._processors), _LEAST_PROCESSOR)))
 
 
+@dataclass(slots=True, eq=False)
+class _Sender(Generic[Tag]):
+    """A thread, and where it gets its requests; None ends it."""
+
+    client: Client
+    handed: SimpleQueue["_Work[Tag] | None"] = field(default_factory=SimpleQueue)
+
+
+@dataclass(slots=True, eq=False)
+class _Work(Generic[Tag]):
+    """A request that a thread has begun.  ``since`` is in seconds on the real monotonic clock."""
+
+    tag: Tag
+    request: Request
+    sender: _Sender[Tag]
+    progress: Progress
+    since: float
+
+
 class Pool(Generic[Tag]):
     """Sends up to ``threads`` requests at once.  Calls ``done(tag, answer)`` for each request, in the sending thread.
 
-    ``done`` is not called for requests that were taken back or abandoned.  Threads share one interpreter lock, so more
+    ``done`` is not called for requests that were taken back or given up.  Threads share one interpreter lock, so more
     threads help only while others wait for the server.  The number of busy threads is the shortest duration of the
     latest requests, divided by their shortest processor time.
+
+    ``clock`` returns the time by which requests are given up, in seconds; ``rate`` is the number of bytes per second
+    that all threads together may send, or None.
     """
 
-    def __init__(self, threads: int, done: Callable[[Tag, Answer], None]) -> None:
+    def __init__(
+        self,
+        threads: int,
+        done: Callable[[Tag, Answer], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        patience: Patience = PATIENCE,
+        rate: float | None = None,
+    ) -> None:
         self._tls = cache(httpx.create_ssl_context)
-        self._limit = threads
+        self._threads = threads
         self._done = done
+        self._clock = clock
+        self._patience = patience
+        self._rate = Limit(rate) if rate else None
         self._queued: deque[tuple[Tag, Request]] = deque()
-        self._threads: list[threading.Thread] = []
-        self._idle: list[SimpleQueue[tuple[Tag, Request] | None]] = []
-        """The queues at which idle threads wait.  The last thread is woken first, so that few connections are used."""
-        self._at_work: dict[int, float] = {}
-        """By ``id(tag)``, without abandoned requests: when each was begun, in seconds on the monotonic clock."""
+        self._idle: list[_Sender[Tag]] = []
+        """The last sender is woken first, so that few connections are used."""
+        self._running: list[threading.Thread] = []
+        self._at_work: dict[int, _Work[Tag]] = {}
+        """By ``id(tag)``, in the order in which they were begun, without those that were given up."""
+        self._answered: dict[str, float] = {}
+        """By URL: when a request was last answered."""
+        self._moved = -inf
+        """When a request last moved a byte that ended without an answer."""
         self._pace = Pace()
         self._lock = threading.Lock()
 
@@ -75,71 +114,106 @@ class Pool(Generic[Tag]):
             self._queued.clear()
         return waiting
 
-    def abandon(self, tag: Tag) -> bool:
-        """Ignore the answer to this request from now on, and let another thread replace the one that sends it.
+    def give_up_failed(self) -> list[tuple[Tag, str]]:
+        """Give up the requests that have failed by :class:`.progress.Patience`; return their tags, and why.
 
-        Don't submit this tag again.  Return False, and ignore nothing, if no thread has begun the request.
+        Their connections are cut, so that their threads end; others take their place.  Also start more threads if some
+        hang.  Call this about every second.
         """
+        now = self._clock()
         with self._lock:
-            since = self._at_work.pop(id(tag), None)
+            moves = last_moves([work.progress for work in self._at_work.values()], self._answered)
+            failed = []
+            for work in list(self._at_work.values()):
+                progress = work.progress
+                if why := progress.failure(moves.get(progress.url, -inf), self._patience, now):
+                    failed.append((work.tag, why))
+                    self._give_up(work)
             self._hand_out()
-        return since is not None
+        return failed
 
-    def nudge(self) -> None:
-        """Start more threads if some hang.  Call this about every second."""
+    def last_progress(self) -> float:
+        """When a request last came on (see :meth:`Progress.last_progress`), in seconds on the clock.
+
+        What was answered does not count here: an answer may be that of a server in trouble.
+        """
+        now = self._clock()
         with self._lock:
-            self._hand_out()
+            return max(self._moved, *(work.progress.last_progress(now) for work in self._at_work.values()), -inf)
 
     def close(self) -> None:
-        """End the threads.  Call this after all answers have arrived; a thread that hangs ends with the process."""
+        """End the threads.  Requests that are still being sent are given up."""
         with self._lock:
-            self._limit = 0
-            for idle in self._idle:
-                idle.put(None)
+            self._threads = 0
+            for work in list(self._at_work.values()):
+                self._give_up(work)
+            for sender in self._idle:
+                sender.handed.put(None)
+            running = list(self._running)
         until = time.monotonic() + 1.0
-        for thread in self._threads:
+        for thread in running:
             thread.join(timeout=max(0.0, until - time.monotonic()))
+
+    def _give_up(self, work: _Work[Tag]) -> None:
+        """Ignore the answer to this request from now on, and end the thread that sends it."""
+        del self._at_work[id(work.tag)]
+        self._moved = max(self._moved, work.progress.moved)
+        work.sender.client.wire.cut()
 
     def _hand_out(self) -> None:
         """Wake or start as many threads for the queued requests as are useful."""
-        while work := self._next():
-            if self._idle:
-                self._idle.pop().put(work)
-            else:
-                # a daemon thread: a server that never answers must not keep the process from ending
-                name = f"send-{len(self._threads)}"
-                thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-                self._threads.append(thread)
-                thread.start()
+        while self._may_begin():
+            sender = self._idle.pop() if self._idle else self._started()
+            sender.handed.put(self._next(sender))
 
-    def _next(self) -> tuple[Tag, Request] | None:
-        """Return the request that a thread may begin now; None if there is none."""
+    def _started(self) -> _Sender[Tag]:
+        sender = _Sender[Tag](Client(self._tls, Wire(self._clock, self._patience, self._rate)))
+        # a daemon thread: a server that never answers must not keep the process from ending
+        thread = threading.Thread(target=self._run, args=(sender,), name=f"send-{len(self._running)}", daemon=True)
+        self._running.append(thread)
+        thread.start()
+        return sender
+
+    def _may_begin(self) -> bool:
+        """Whether a thread may begin a request now."""
+        if not self._queued or len(self._at_work) >= self._threads:
+            return False
         now = time.monotonic()
-        if not self._queued or len(self._at_work) >= self._limit:
-            return None
-        hanging = takewhile(lambda since: now - since >= _HANGS_AFTER, self._at_work.values())  # oldest first
-        if len(self._at_work) - sum(1 for _ in hanging) >= self._pace.threads:
-            return None
-        work = self._queued.popleft()
-        self._at_work[id(work[0])] = now
+        hanging = takewhile(lambda work: now - work.since >= _HANGS_AFTER, self._at_work.values())
+        return len(self._at_work) - sum(1 for _ in hanging) < self._pace.threads
+
+    def _next(self, sender: _Sender[Tag]) -> _Work[Tag]:
+        """Return the next request, as begun by this thread."""
+        tag, request = self._queued.popleft()
+        work = _Work(tag, request, sender, Progress(request.url, self._clock()), time.monotonic())
+        self._at_work[id(tag)] = work
         return work
 
-    def _run(self, work: tuple[Tag, Request] | None) -> None:
-        """Send one request after the other; end when the pool is closed, or the request was abandoned."""
-        handed: SimpleQueue[tuple[Tag, Request] | None] = SimpleQueue()
-        with closing(Client(self._tls)) as client:
+    def _run(self, sender: _Sender[Tag]) -> None:
+        """Send one request after the other; end when the pool is closed, or a request was given up."""
+        with closing(sender.client) as client:
+            work = sender.handed.get()
             while work is not None:
-                tag, request = work
                 wall, processor = time.perf_counter(), time.thread_time()
-                answer = client.post(request)
+                answer = client.post(work.request, work.progress)
                 with self._lock:
-                    if self._at_work.pop(id(tag), None) is None:  # it was abandoned
-                        self._threads.remove(threading.current_thread())
-                        return
+                    if client.wire.is_cut.is_set():
+                        break
+                    self._note(work, answer)
                     self._pace.note(time.perf_counter() - wall, time.thread_time() - processor)
-                    work = self._next()
-                    if work is None:
-                        self._idle.append(handed)
+                    following = self._next(sender) if self._may_begin() else None
+                    if following is None:
+                        self._idle.append(sender)
                     self._hand_out()
-                self._done(tag, answer)
-                work = work or handed.get()
+                self._done(work.tag, answer)
+                work = following or sender.handed.get()
+        with self._lock:
+            self._running.remove(threading.current_thread())
+
+    def _note(self, work: _Work[Tag], answer: Answer) -> None:
+        """Note that a request has ended."""
+        del self._at_work[id(work.tag)]
+        if answer.status is None:
+            self._moved = max(self._moved, work.progress.moved)
+        else:
+            self._answered[work.progress.url] = self._clock()

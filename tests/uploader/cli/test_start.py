@@ -1,0 +1,49 @@
+"""What a command loads when it starts: what it needs, and no more."""
+
+import subprocess
+import sys
+
+from support.faults import FaultServer, SegmentFile
+from support.shell import Shell
+from support.worlds import PATIENCE
+
+_RUN = """
+import atexit, gc, sys
+from tcc_uploader.cli.main import run
+libraries = ("httpx", "orjson", "pydantic", "rich", "watchdog")
+atexit.register(lambda: print("loaded:", *(name for name in libraries if name in sys.modules)))
+atexit.register(lambda: print("collects:", *gc.get_threshold(), gc.get_freeze_count() > 1000))
+run()
+"""
+
+
+def ends_with(shell: Shell, *arguments: str) -> dict[str, list[str]]:
+    """Run a command to its end in a process that tells what it has loaded, and how it collects garbage."""
+    command = [sys.executable, "-c", _RUN, *arguments]
+    environment = shell.environment | {"COLUMNS": "80"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True)
+    told = [line.split() for line in done.stdout.splitlines()]
+    return {words[0]: words[1:] for words in told if words and words[0] in ("loaded:", "collects:")}
+
+
+def test_the_version_is_told_without_any_large_library(shell: Shell) -> None:
+    """Of what the commands need, ``--version`` loads orjson alone."""
+    assert ends_with(shell, "--version")["loaded:"] == ["orjson"]
+
+
+def test_status_loads_nothing_that_sends_or_watches(shell: Shell) -> None:
+    """``status`` reads files: it needs no HTTP client, no watcher and no progress bar."""
+    shell.spool.mkdir()
+    SegmentFile().run("r1").write(shell.spool)
+    assert ends_with(shell, "status")["loaded:"] == ["orjson", "pydantic"]
+
+
+def test_a_replay_without_a_terminal_loads_no_progress_bar(shell: Shell, server: FaultServer) -> None:
+    """Neither our bar nor httpx's own command brings rich in; what was loaded is never searched for garbage again."""
+    shell.spool.mkdir()
+    SegmentFile().run("r1").write(shell.spool)
+    found = ends_with(shell, "replay")
+    assert "httpx" in found["loaded:"]
+    assert "rich" not in found["loaded:"]
+    assert found["collects:"] == ["10000", "20", "50", "True"]
+    assert server.ids == [["r1"]]

@@ -1,0 +1,62 @@
+"""Deliver once: what ``replay`` does, and ``dead`` and ``drop`` with letters that were requeued."""
+
+from collections.abc import Callable
+from math import inf
+
+from tcc_uploader.dead.store import LetterFolder
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.ledger.quarantine import quarantine_ledger
+from tcc_uploader.model.ledger import Damaged, LedgerError
+from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
+from tcc_uploader.ops.status_file import StatusFile
+from tcc_uploader.settings import Settings
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool.removal import writer_is_gone
+from tcc_uploader.spool.segment import Segment
+from tcc_uploader.state import SpoolLocks
+
+from .exit_codes import Exit
+from .progress import progress_bar
+from .session import ending, on_signals, working
+from .terminal import fail
+
+
+def deliver_once(
+    settings: Settings,
+    sources: Sources,
+    *,
+    timeout: float,
+    bar: bool,
+    is_gone: Callable[[Segment], bool] = writer_is_gone,
+    keep_for: float = inf,
+    give_up: bool = False,
+    locks: SpoolLocks | None = None,
+) -> ReplayResult:
+    """Deliver the records of ``sources``, and the letters that were requeued.
+
+    ``keep_for`` is the number of seconds for which finished segments stay: infinity by default.
+    ``timeout`` is the number of seconds without progress after which it gives up; ``is_gone`` decides whether the
+    process that wrote a segment has died: then its journaled runs are recovered.
+    ``give_up`` and ``locks``: see the engine.
+    """
+    stay_on_one_processor()
+    collect_garbage_seldom()
+    with ending(settings, LedgerError, OSError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
+        status, letters = StatusFile(settings.state_dir), LetterFolder(settings.state_dir)
+
+        def update(engine: Engine) -> None:
+            update_bar(engine)
+            status.update(engine)
+
+        try:
+            with Engine(
+                settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, locks=locks, on_step=update
+            ) as engine:
+                on_signals(engine.stop)
+                result = engine.run_once(timeout, give_up=give_up)
+                status.write(engine)
+        except Damaged as error:
+            quarantine_ledger(settings.state_dir)
+            fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
+    return result
