@@ -27,7 +27,7 @@ from .values import Record, Run, Source, moment_of, text_of
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
 _TAIL: Final = 64 * 1024
-"""Bytes at the end of a file in which its newest time is looked for."""
+"""Bytes at the end of a file that are looked at first, to find its newest time."""
 _AS_RECORDED: Final = re.compile(
     rb'\{"type":"(?:batch","items":\[\{"type":")?run","run_id":"[^"\\]*","start_time":"([^"\\]*)"'
 )
@@ -65,7 +65,7 @@ class RunReader:
         """Records that are no runs and belong to none (requests of other SDKs), by kind."""
         self.gone = 0
         """Files and lines that were removed before they had their turn."""
-        self._sources = sources
+        self.sources = sources
         self._ledger = ledger
         self._wanted = wanted
         self._shelf = Shelf()
@@ -89,9 +89,9 @@ class RunReader:
 
         Raises :class:`LedgerError`.
         """
-        for archive in self._sources.archives:
+        for archive in self.sources.archives:
             self.files.look(Sources(archives=[archive]), self._take)
-        files, unreadable = list_files(self._sources.spools, self._sources.files)
+        files, unreadable = list_files(self.sources.spools, self.sources.files)
         self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         for newest, path in sorted(((newest_in(path), path) for path in files), reverse=True):
             while self._blocks and -self._blocks[0][0] > newest:
@@ -205,14 +205,20 @@ class RunReader:
 
 
 def newest_in(path: Path) -> float:
-    """Return the newest time in the last lines of a file, in milliseconds since 1970; infinity if it can't be told."""
+    """Return a time before which every run in a file began, in milliseconds since 1970; infinity if it can't be told.
+
+    A seal tells it, because it was written last; and the lines tell it if these are all that the file has.
+    """
     try:
         with opened(path) as (file, status):
             file.seek(max(0, status.st_size - _TAIL))
-            lines = LineReader().read(file.read(_TAIL) or b"")
+            found = LineReader().read(file.read(_TAIL) or b"")
     except OSError:
         return inf  # reading it will fail, too, and say why
-    return max((_ms(line.at) for line in lines if isinstance(line, Line)), default=inf)
+    lines = [line for line in found if isinstance(line, Line)]
+    newest = max((_ms(line.at) for line in lines), default=inf)
+    sealed = bool(lines) and lines[-1].kind == "seal" and _ms(lines[-1].at) == newest
+    return newest if sealed or (status.st_size <= _TAIL and len(lines) == len(found)) else inf
 
 
 def _row(line: Line, place: Place) -> Row:
