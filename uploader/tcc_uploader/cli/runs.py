@@ -1,6 +1,5 @@
 """``tcc-upload runs``: the recorded runs, one line each, newest first."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from tcc_uploader.model.selection import Selection
 
 from .exit_codes import Exit
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, selecting, settings_from, with_options
-from .run_text import STYLES, amount, calls, findings, headline, local, money, short, took
+from .run_text import MATCHING, STYLES, amount, calls, findings, headline, local, money, pattern_of, short, took
 from .session import looking
 from .terminal import Part, cell, fail, is_terminal, note, say_json, say_row, say_styled, width
 from .text import plural, told
@@ -53,11 +52,6 @@ COLUMNS: Final = (
     Column("TOOK", 7, 0, lambda run: took(run.ms), right=True),
 )
 """After the outcome's glyph."""
-MATCHING: Final = (
-    click.option("--model", "models", multiple=True, metavar="TEXT", help="Only runs that called a model named so."),
-    click.option("--tool", "tools", multiple=True, metavar="TEXT", help="Only runs that called a tool named so."),
-    click.option("--grep", metavar="REGEX", help="Only runs with a text in which this is found, upper or lower case."),
-)
 
 
 @dataclass
@@ -120,14 +114,6 @@ def runs_command(
         note(*findings(reader))
         if not number:
             fail(f"no such run in {reader.sources}", Exit.NOTHING_FOUND)
-
-
-def pattern_of(grep: str | None) -> re.Pattern[str] | None:
-    """Return what ``--grep`` looks for; what is no regular expression is a usage error."""
-    try:
-        return None if grep is None else re.compile(grep, re.IGNORECASE)
-    except re.error as error:
-        raise click.UsageError(f"--grep needs a regular expression: {error}") from None
 
 
 def _cells(run: Run) -> list[str]:

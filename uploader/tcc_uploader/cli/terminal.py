@@ -39,16 +39,16 @@ def say_in_full(text: str) -> None:
     click.echo(shown(text, most=sys.maxsize))
 
 
-def say_styled(*parts: Part) -> None:
-    """Print one line of texts in styles; on a terminal it is cut to the terminal's width."""
+def say_styled(*parts: Part, cut: bool = True) -> None:
+    """Print a line of texts in styles; ``cut`` it to the terminal's width, if there is one."""
     line = Text.assemble(*((shown(text), style) for text, style in parts))
-    cut = is_terminal()
+    cut = cut and is_terminal()
     _console().print(line, no_wrap=cut, overflow="ellipsis" if cut else "ignore", crop=cut, soft_wrap=not cut)
 
 
 def say_row(*cells: str) -> None:
     """Print a line of cells with tabs between them, each in full on one line."""
-    click.echo("\t".join(shown(_SPACE.sub(" ", cell), most=sys.maxsize) for cell in cells))
+    click.echo("\t".join(shown(on_line(cell), most=sys.maxsize) for cell in cells))
 
 
 def say_bytes(data: bytes) -> None:
@@ -66,9 +66,14 @@ def width() -> int:
     return _console().width
 
 
+def on_line(text: str) -> str:
+    """Return a text without line breaks and tabs."""
+    return _SPACE.sub(" ", text)
+
+
 def cell(text: str, size: int, *, right: bool = False) -> str:
     """Return a text on one line that takes exactly ``size`` columns of a terminal."""
-    line = shown(_SPACE.sub(" ", text))
+    line = shown(on_line(text))
     if cell_len(line) > size:
         line = set_cell_size(line, size - 1) + "…"
     return " " * (size - cell_len(line)) + line if right else set_cell_size(line, size)

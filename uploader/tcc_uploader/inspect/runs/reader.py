@@ -16,6 +16,7 @@ from tcc_uploader.inspect.survey import FileReport
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
+from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
@@ -112,6 +113,13 @@ class RunReader:
             for (run_id, _), records in found.items():
                 yield joined(run_id, None, records)
 
+    def all_damage(self) -> Iterator[DamagedPlace]:
+        """Yield what can't be read: damaged places, whole files, and parts of archives."""
+        yield from self.damage
+        yield from (DamagedPlace(name, 0, why) for name, why in self.files.unreadable.items())
+        yield from (DamagedPlace(name, 0, Format.NEWER.value) for name in self.files.newer)
+        yield from (DamagedPlace("", 0, problem) for problem in self.files.archives)
+
     def _take(self, segment: Segment) -> None:
         """Read a segment to its end, and note where the lines about runs are.  Raises OSError."""
         source = source_of(segment)
@@ -201,7 +209,7 @@ class RunReader:
     def _note_damage(self, source: Source, line: int, reason: str) -> None:
         self.damaged += 1
         if len(self.damage) < MOST_DAMAGE:
-            self.damage.append(DamagedPlace(source.name, line, reason))
+            self.damage.append(DamagedPlace(file_name(Path(source.name)), line, reason))
 
 
 def newest_in(path: Path) -> float:
