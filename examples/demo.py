@@ -75,14 +75,10 @@ def main() -> None:
         sandbox.communicate()
         if sandbox.returncode != 0 or replay.returncode != 77:
             sys.exit("the demo did not end as it should")
-        say(
-            "6. What is in a run is seen without a server, too: the newest one that failed, of a story in sample_traces."
-        )
+        say("6. Runs are seen without a server, too: the newest one that failed, of a story in sample_traces.")
         story = str(HERE.parent / "sample_traces" / "book_shop.jsonl")
         subprocess.run([TCC_UPLOAD, "show", "last-error", story], env=environment, check=True)
-    say(
-        "Done. Replay's exit code 77: a record waits that only a newer version can send; the samples hold one on purpose."
-    )
+    say("Done. Replay ended with 77: a record waits that only a newer version can send, on purpose.")
 
 
 if __name__ == "__main__":
