@@ -13,7 +13,10 @@ from tcc_uploader.sinks import ShownFormatter
 
 from .terminal import note, show_usage
 
-_COMMANDS: Final = ("bundle", "daemon", "dead", "doctor", "drop", "replay", "sandbox", "status", "verify")
+_COMMANDS: Final = (
+    *("daemon", "replay", "bundle", "runs", "show", "tail", "export"),
+    *("status", "verify", "dead", "drop", "doctor", "sandbox"),
+)
 
 
 class _Commands(click.Group):

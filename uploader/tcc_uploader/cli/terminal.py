@@ -1,9 +1,10 @@
 """The terminal: everything that a command prints goes through here, and through ``sinks``."""
 
 import io
+import re
 import sys
 from operator import methodcaller
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import click
 import orjson
@@ -12,6 +13,8 @@ from tcc_schemas.display import HIDDEN
 from tcc_uploader.sinks import shown, without_held_keys
 
 from .exit_codes import Exit
+
+_SPACE: Final = re.compile("[ \t\r\n]+")
 
 
 def say(*lines: str) -> None:
@@ -25,9 +28,25 @@ def say_in_full(text: str) -> None:
     click.echo(shown(text, most=sys.maxsize))
 
 
-def say_json(value: object) -> None:
+def say_row(*cells: str) -> None:
+    """Print a line of cells with tabs between them, each in full on one line."""
+    click.echo("\t".join(shown(on_line(cell), most=sys.maxsize) for cell in cells))
+
+
+def say_bytes(data: bytes) -> None:
+    """Print recorded bytes as they are, for a machine."""
+    click.echo(data)
+
+
+def on_line(text: str) -> str:
+    """Return a text without line breaks and tabs."""
+    return _SPACE.sub(" ", text)
+
+
+def say_json(value: object, *, on_one_line: bool = False) -> None:
     """Print a value as JSON, which machines read, and people can."""
-    text = orjson.dumps(value, default=methodcaller("model_dump"), option=orjson.OPT_INDENT_2).decode()
+    option = 0 if on_one_line else orjson.OPT_INDENT_2
+    text = orjson.dumps(value, default=methodcaller("model_dump"), option=option).decode()
     # orjson escapes some of what a terminal obeys or hides, and writes the rest as it is
     click.echo(HIDDEN.sub(lambda found: _escaped(found[0]), without_held_keys(text)))
 

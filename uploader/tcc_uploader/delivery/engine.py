@@ -70,7 +70,7 @@ class Engine:
         self.clock = host.clock
         self.inbox = host.inbox()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
-        self.watcher: "Watcher | None" = None
+        self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, host, keep_for=keep_for, locks=locks)
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)

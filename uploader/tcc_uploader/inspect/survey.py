@@ -42,14 +42,14 @@ class FileReport:
         for segment in each_segment(sources, unreadable):
             if segment.format is Format.NEWER:
                 self.newer.append(file_name(segment.path))
-            elif segment.format is Format.OTHER:
+            elif segment.format.is_foreign:
                 unreadable[segment.path] = segment.format.value
             elif segment.id:
                 try:
                     take(segment)
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
-        self.unreadable = {file_name(path): why for path, why in unreadable.items()}
+        self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         self.newer += map(file_name, sources.newer)
         self.archives += sources.problems
 

@@ -1,0 +1,40 @@
+"""What every command that shows recorded runs does first: open what it is given, and the ledger if there is one."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tcc_uploader.inspect.runs.reader import RunReader
+from tcc_uploader.ledger.quarantine import FILE_NAME
+from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.model.ledger import LedgerError
+from tcc_uploader.settings import Settings
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.paths import sources_of
+
+from .exit_codes import Exit
+from .session import targets_of
+from .terminal import fail, note
+
+
+@contextmanager
+def looking(
+    named: Settings, paths: Iterable[Path], wanted: Callable[[str], bool] = lambda _: True
+) -> Iterator[RunReader]:
+    """Yield a reader of the runs in ``paths``, or in the spools; of runs alone whose id is ``wanted``.
+
+    Their fates are told if there is a ledger that can be read.
+    """
+    (settings, *_), paths = targets_of(named), list(paths)
+    sources = sources_of(paths) if paths else Sources(list(settings.spools))
+    with ExitStack() as stack:
+        ledger = None
+        try:
+            if (settings.state_dir / FILE_NAME).exists():
+                ledger = stack.enter_context(SqliteLedger.reading(settings.state_dir))
+        except (LedgerError, OSError) as error:
+            note(f"can't read the ledger in {settings.state_dir}, so nothing is told of delivery: {error}")
+        try:
+            yield stack.enter_context(RunReader(sources, ledger, wanted=wanted))
+        except LedgerError as error:
+            fail(f"can't read the ledger in {settings.state_dir}: {error}", Exit.PENDING)
