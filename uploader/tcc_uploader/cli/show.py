@@ -12,7 +12,7 @@ from tcc_uploader.inspect.runs.tables import nested
 from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, text_of
 
 from .exit_codes import Exit
-from .looking import looking
+from .recorded_runs import looking
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .run_text import STYLES, amount, findings, local, message, money, took
 from .styled import Part, cell, is_terminal, say_styled, width
