@@ -1,5 +1,6 @@
 """What lies in a spool beside healthy segments: plain JSONL, files of later versions, links, pipes and folders."""
 
+import fcntl
 import json
 import os
 from dataclasses import replace
@@ -289,3 +290,26 @@ def test_what_is_written_while_a_file_is_identified_is_read_later(rig: Rig, serv
 
     rig.daemon(tell, limit=100.0)
     assert server.ids == [["r1"]]
+
+
+def test_a_torn_tail_that_its_writer_takes_back_leaves_no_pending_record(rig: Rig, server: FaultServer) -> None:
+    """A file that was counted with half a line, and ends shorter, is counted as it ended."""
+    segment = SegmentFile("s").run("r1")
+    file = segment.write(rig.spool)
+    server.behaviour = always(Reply(503))
+    with file.open("ab", buffering=0) as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        writer.write(b"x" * 2000)
+
+        def tell(engine: Engine) -> bool:
+            row = engine.settlement.ledger.segment("s")
+            if row is not None and row.torn and server.behaviour is not ok:
+                writer.truncate(row.size - row.torn)
+                writer.write(segment.seal().lines[-1])
+                server.behaviour = ok
+            return not file.exists()
+
+        rig.daemon(tell)
+    assert [(row.finished, row.torn, row.counts.delivered, row.counts.pending) for row in rig.rows()] == [
+        (True, 0, 1, 0)
+    ]
