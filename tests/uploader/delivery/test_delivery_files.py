@@ -313,3 +313,25 @@ def test_a_torn_tail_that_its_writer_takes_back_leaves_no_pending_record(rig: Ri
     assert [(row.finished, row.torn, row.counts.delivered, row.counts.pending) for row in rig.rows()] == [
         (True, 0, 1, 0)
     ]
+
+
+def test_a_line_that_its_writer_replaces_between_two_reads_is_no_damage(rig: Rig, server: FaultServer) -> None:
+    """A chunk may end in a line that its writer takes back; the line that is written there instead is delivered."""
+    segment = SegmentFile("s").run("r1")
+    file = segment.write(rig.spool)
+    whole = len(file.read_bytes())
+    reads = []
+
+    class Chunked(FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            reads.append(data)
+            if len(reads) == 2:  # the first one identified the file
+                file.write_bytes(b"".join(segment.run("r2", response="a").seal().lines))
+            return data[: whole + 150] if len(reads) <= 2 else data
+
+    with file.open("ab") as writer:
+        writer.write(SegmentFile("t").run("r3", response="b" * 400).lines[1][:300])
+    rig.disk = replace(DISK, file=Chunked)
+    rig.daemon(lambda _: not file.exists(), limit=100.0)
+    assert server.ids == [["r1"], ["r2"]]
