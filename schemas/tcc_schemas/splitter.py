@@ -4,6 +4,8 @@ from typing import Final, NamedTuple
 
 MAX_LINE: Final = 64 * 1024 * 1024
 """A line of more bytes than this (LF included) is not written, and is skipped by a reader."""
+_CRC_IS_IN: Final = 64
+"""Bytes at the beginning of a line.  Its CRC is among them, so another line has others."""
 
 
 class RawLine(NamedTuple):
@@ -52,6 +54,11 @@ class LineSplitter:
     def rest(self) -> bytes:
         """The unfinished line (empty if it is already oversized)."""
         return b"".join(self._parts)
+
+    @property
+    def begun(self) -> bytes:
+        """The first bytes of the unfinished line, with its CRC if that was seen (empty if it is already oversized)."""
+        return self._parts[0][:_CRC_IS_IN] if self._parts else b""
 
     def _hold(self, part: bytes) -> None:
         self.tail += len(part)

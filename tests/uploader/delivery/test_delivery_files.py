@@ -1,5 +1,6 @@
 """What lies in a spool beside healthy segments: plain JSONL, files of later versions, links, pipes and folders."""
 
+import fcntl
 import json
 import os
 from dataclasses import replace
@@ -289,3 +290,48 @@ def test_what_is_written_while_a_file_is_identified_is_read_later(rig: Rig, serv
 
     rig.daemon(tell, limit=100.0)
     assert server.ids == [["r1"]]
+
+
+def test_a_torn_tail_that_its_writer_takes_back_leaves_no_pending_record(rig: Rig, server: FaultServer) -> None:
+    """A file that was counted with half a line, and ends shorter, is counted as it ended."""
+    segment = SegmentFile("s").run("r1")
+    file = segment.write(rig.spool)
+    server.behaviour = always(Reply(503))
+    with file.open("ab", buffering=0) as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        writer.write(b"x" * 2000)
+
+        def tell(engine: Engine) -> bool:
+            row = engine.settlement.ledger.segment("s")
+            if row is not None and row.torn and server.behaviour is not ok:
+                writer.truncate(row.size - row.torn)
+                writer.write(segment.seal().lines[-1])
+                server.behaviour = ok
+            return not file.exists()
+
+        rig.daemon(tell)
+    assert [(row.finished, row.torn, row.counts.delivered, row.counts.pending) for row in rig.rows()] == [
+        (True, 0, 1, 0)
+    ]
+
+
+def test_a_line_that_its_writer_replaces_between_two_reads_is_no_damage(rig: Rig, server: FaultServer) -> None:
+    """A chunk may end in a line that its writer takes back; the line that is written there instead is delivered."""
+    segment = SegmentFile("s").run("r1")
+    file = segment.write(rig.spool)
+    whole = len(file.read_bytes())
+    reads = []
+
+    class Chunked(FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            reads.append(data)
+            if len(reads) == 2:  # the first one identified the file
+                file.write_bytes(b"".join(segment.run("r2", response="a").seal().lines))
+            return data[: whole + 150] if len(reads) <= 2 else data
+
+    with file.open("ab") as writer:
+        writer.write(SegmentFile("t").run("r3", response="b" * 400).lines[1][:300])
+    rig.disk = replace(DISK, file=Chunked)
+    rig.daemon(lambda _: not file.exists(), limit=100.0)
+    assert server.ids == [["r1"], ["r2"]]

@@ -39,7 +39,8 @@ _SELECT_SEGMENTS: Final = f"SELECT {', '.join(_SEGMENT_COLUMNS)} FROM segments" 
 _INSERT_SEGMENT: Final = (
     f"INSERT INTO segments ({', '.join(_SEGMENT_COLUMNS)}) VALUES ({','.join('?' * len(_SEGMENT_COLUMNS))}) "  # noqa: S608
     f"ON CONFLICT (number) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in _SEGMENT_COLUMNS[2:])} "
-    "WHERE excluded.size >= segments.size"  # or a row would shrink while its segment is read again
+    # or a row would shrink while its segment is read again; but a writer may take back a torn tail
+    "WHERE excluded.size >= segments.size - segments.torn"
 )
 _ADJUST_SEGMENT: Final = f"UPDATE segments SET {', '.join(f'{name}={name}+?' for name in COUNT_NAMES)} WHERE number = ?"  # noqa: S608
 _LAST_NUMBER: Final = (

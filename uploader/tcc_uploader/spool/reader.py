@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tcc_schemas.lines import Line, decode
 from tcc_schemas.plain import plain_record
-from tcc_schemas.splitter import MAX_LINE, RawLine
+from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
 from .format import Format, sniff
@@ -98,8 +98,23 @@ def _read_file_on(segment: Segment, disk: Disk) -> bytes:
             segment.reader = _caught_up(file, segment.size)
         file.seek(segment.size)
         data = file.read(min(CHUNK, end - segment.size))
+        if segment.reader is not None and _is_replaced(file, segment.reader.splitter):
+            segment.reader.splitter.rewind()
+            return b""  # the next read begins where that line did
         segment.at_end = segment.size + len(data) >= end or not data  # a plain file may have become shorter
     return data
+
+
+def _is_replaced(file: FileIO, splitter: LineSplitter) -> bool:
+    """Whether the writer took back the line of which the beginning was read before, and wrote another one.
+
+    Asked after a read: what was read then belongs to the same line if that is still there.
+    """
+    begun = splitter.begun
+    if not begun:
+        return False
+    file.seek(splitter.offset)
+    return file.read(len(begun)) != begun
 
 
 def _caught_up(file: FileIO, size: int) -> Reader:
