@@ -43,7 +43,7 @@ def rows(quick: bool) -> Iterator[Row]:
 def _processor_ms(command: list[str | Path], _repetition: int) -> float:
     """Run a command to its end; return its processor time in milliseconds."""
     environment = os.environ | {"TCC_API_KEY": "benchmark", "TCC_BASE_URL": DOWN}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
