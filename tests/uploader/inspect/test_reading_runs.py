@@ -21,7 +21,8 @@ from tcc_schemas.lines import encode
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Outcome, Run
 from tcc_uploader.sources.carried import ArchiveSource
-from tcc_uploader.sources.given import Sources, sources_of
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.paths import sources_of
 
 SAMPLES = Path(__file__).parents[3] / "sample_traces"
 

@@ -15,8 +15,8 @@ from tcc_uploader.inspect.runs.values import Run
 from tcc_uploader.inspect.runs.wanted import Wanted, matching
 
 from .exit_codes import Exit
-from .recorded_runs import looking
 from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
 from .terminal import fail, note

@@ -16,8 +16,8 @@ from tcc_uploader.inspect.runs.values import Outcome, Run
 from tcc_uploader.inspect.runs.wanted import Wanted, matching
 
 from .exit_codes import Exit
-from .recorded_runs import looking
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import STYLES, amount, calls, findings, headline, local, money, short, took
 from .styled import Part, cell, is_terminal, say_styled, width

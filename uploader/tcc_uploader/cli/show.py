@@ -12,8 +12,8 @@ from tcc_uploader.inspect.runs.tables import nested
 from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, text_of
 
 from .exit_codes import Exit
-from .recorded_runs import looking
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .recorded_runs import looking
 from .run_text import STYLES, amount, findings, local, message, money, took
 from .styled import Part, cell, is_terminal, say_styled, width
 from .terminal import fail, note, on_line, say_bytes, say_in_full, say_json

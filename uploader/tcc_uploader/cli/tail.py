@@ -17,8 +17,8 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.spool.watch import Watcher
 
 from .exit_codes import Exit
-from .recorded_runs import looking
 from .options import AS_JSON, STATE_OPTIONS, settings_from, with_options
+from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import STYLES, calls, findings, local, message, money, short, took
 from .styled import say_styled
