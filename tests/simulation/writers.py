@@ -112,7 +112,8 @@ class Writer:
 
     def _forked(self, parent: "Writer") -> SpoolWriter:
         """Return the child's copy of its parent's writer: its descriptor is that of the same open file."""
-        spool, segment = copy.copy(parent._spool), copy.copy(parent._spool._segment)
+        spool = copy.copy(parent._spool)
+        segment = copy.copy(spool._segment)
         spool._system = self.system
         spool._unended_journal = lambda: list(self.unended.values())
         spool._unsealed = []
