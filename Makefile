@@ -36,7 +36,7 @@ wheel: install
 	build/wheel/venv/bin/pip install --quiet build/wheel/*.whl
 	build/wheel/venv/bin/python examples/demo.py
 
-# long campaigns, well over half an hour; docs/reliability.md is written by the second
+# long campaigns, well over half an hour; docs/reliability.md is written by the third
 torture: install
 	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
 	$(BIN)/python tests/simulation/run.py --seeds 100000 --jobs $$(getconf _NPROCESSORS_ONLN)
