@@ -1,0 +1,48 @@
+/** The page's state is in the address's fragment: `#/run/ID/CALL`, `#/runs?q=…&sort=…`. */
+import { useEffect, useState } from "preact/hooks";
+
+export interface Route {
+  /** "", "runs", "run", "session", "sessions". */
+  view: string;
+  /** What it shows: a run's or session's id. */
+  id: string;
+  /** The call of the run that is selected. */
+  call: string;
+  options: URLSearchParams;
+}
+
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // written by hand: as it is
+  }
+}
+
+export function parseRoute(fragment: string): Route {
+  const [path = "", options = ""] = fragment.replace(/^#/, "").split("?", 2);
+  const [, view = "", id = "", call = ""] = path.split("/");
+  return { view, id: decoded(id), call: decoded(call), options: new URLSearchParams(options) };
+}
+
+export const runAddress = (id: string, call = ""): string =>
+  `#/run/${encodeURIComponent(id)}${call && `/${encodeURIComponent(call)}`}`;
+
+export const sessionAddress = (id: string): string => `#/session/${encodeURIComponent(id)}`;
+
+export const go = (address: string): void => {
+  location.hash = address;
+};
+
+/** Write the page's state into the address; going back leads to where the page was before. */
+export const remember = (address: string): void => history.replaceState(null, "", address);
+
+export function useRoute(): Route {
+  const [fragment, set] = useState(location.hash);
+  useEffect(() => {
+    const changed = (): void => set(location.hash);
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return parseRoute(fragment);
+}
