@@ -48,7 +48,7 @@ class FileReport:
                     take(segment)
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
-        self.unreadable = {file_name(path): why for path, why in unreadable.items()}
+        self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         for archive in sources.archives:
             self.newer += map(file_name, archive.newer)
             self.archives += archive.problems

@@ -79,16 +79,16 @@ def decide(
     What has another key hint is another record; a missing hint matches any.  The digest decides, wherever the bytes
     stood: equal bytes make a duplicate, and if there are only other bytes, the record is a conflict.
     """
-    letters = [(letter, fate) for letter, fate in letters if _matches(letter, record)]
+    letters = [(letter, fate) for letter, fate in letters if matches(letter, record)]
     for letter, fate in letters:
         if (letter.place, letter.digest) == (record.place, record.digest):
             return Decision(fate)
-    delivered = [known for known in delivered if _matches(known, record)]
+    delivered = [known for known in delivered if matches(known, record)]
     if any((known.place, known.digest) == (record.place, record.digest) for known in delivered):
         return Decision.DELIVERED
     others = [
         *delivered,
-        *(known for known in in_flight if _matches(known, record)),
+        *(known for known in in_flight if matches(known, record)),
         *(letter for letter, _ in letters),
     ]
     if any(known.digest == record.digest for known in others):
@@ -96,7 +96,8 @@ def decide(
     return Decision.CONFLICT if others else Decision.SEND
 
 
-def _matches(known: Known, record: Known) -> bool:
+def matches(known: Known, record: Known) -> bool:
+    """Whether what is known can be about this record: their key hints are the same, or one of them has none."""
     return known.hint == record.hint or NO_HINT in (known.hint, record.hint)
 
 

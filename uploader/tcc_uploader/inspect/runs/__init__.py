@@ -1,0 +1,27 @@
+"""Recorded runs, joined from their records and read from anything that ``replay`` takes.  It changes nothing.
+
+**What is joined.**  A run's record may hold its steps and tool calls; but a large run is written as one line for each
+child and then the run's, a late child or feedback is a line of its own, and all of these may lie in other segments and
+files.  A run whose process died, or that still runs, has only journal lines.  :mod:`.reader` finds the lines,
+:mod:`.join` makes a :class:`.values.Run` of them.
+
+**Order and memory.**  Runs come newest first (by ``at`` of their record: when they ended), and one at a time.  A file
+is read only when a run in it may be the next: all of its lines are older than the newest of its last lines, the seal
+included (:func:`.reader.newest_in`).  So the newest runs of a large spool come at once, and whoever wants no more
+stops there.  In memory are
+
+- of each run that was found, but has not had its turn: 36 bytes (:class:`.places.Block`).  In a spool that recorders
+  wrote as things happened these are the runs of a few segments; of imported runs and of archives, possibly all;
+- of each child, feedback or journal line whose run has not had its turn: its place, about 300 bytes;
+- of each run that had its turn: a number, about 70 bytes, so that a second record of the run is noticed;
+- the one run that is being joined, with its contents: they are read again from their place.
+
+What comes from an archive, a compressed file or a pipe can be read only once.  Its records are copied to an unnamed
+temporary file, which only this process can open.
+
+**Twice.**  If a run was recorded twice, the later record wins, and :attr:`.reader.RunReader.twice` has its id when the
+older record has had its turn.  A copy of a segment that was read before is no second record: its lines are skipped.
+Runs of one id that were made under two keys are two runs.
+
+Begin with ``reader``.
+"""

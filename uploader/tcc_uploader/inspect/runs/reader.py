@@ -1,0 +1,220 @@
+"""Reads the runs of some sources, newest first: see the package for what it joins, and what it holds in memory."""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from math import inf
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+from tcc_schemas.lines import Damage, Line, LineReader
+from tcc_schemas.plain import Invalid
+from tcc_uploader.files import file_name, opened
+from tcc_uploader.inspect.survey import FileReport
+from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool import reader
+from tcc_uploader.spool.scan import list_files
+from tcc_uploader.spool.segment import Segment
+
+from .fates import fate_of
+from .join import joined
+from .places import Block, Place, Row, Shelf, source_of
+from .values import Record, Run, Source, moment_of
+
+MOST_DAMAGE: Final = 1000
+"""Damaged places that are told one by one; a hostile file can have any number of them."""
+_TAIL: Final = 64 * 1024
+"""Bytes at the end of a file in which its newest time is looked for."""
+_LATE: Final = ("step", "tool_call", "feedback", "batch")
+
+
+class DamagedPlace(NamedTuple):
+    """What can't be read of a file; ``line`` is 0 if it is the whole file, or its end."""
+
+    source: str
+    line: int
+    reason: str
+
+
+class RunReader:
+    """Reads runs from sources.  Use it in a ``with`` block, and take :meth:`newest_first` once.
+
+    The counts and lists tell of what was read until now.
+    """
+
+    def __init__(
+        self, sources: Sources, ledger: Ledger | None = None, *, wanted: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Read only runs of whose id ``wanted`` is true.  The ledger tells their fates."""
+        self.files = FileReport()
+        """What can't be read at all, or only by a newer version, and what is wrong with archives."""
+        self.damage: list[DamagedPlace] = []
+        """The first :data:`MOST_DAMAGE` damaged places in files that can be read."""
+        self.damaged = 0
+        """How many damaged places there are."""
+        self.twice: Counter[str] = Counter()
+        """By id of a run: how many older records of it were passed over."""
+        self.others: Counter[str] = Counter()
+        """Records that are no runs and belong to none (requests of other SDKs), by kind."""
+        self.gone = 0
+        """Files and lines that were removed before they had their turn."""
+        self._sources = sources
+        self._ledger = ledger
+        self._wanted = wanted
+        self._shelf = Shelf()
+        self._blocks: list[tuple[int, int, Block]] = []
+        """A heap of the blocks: first by the time of their newest run, then by when they were pushed."""
+        self._numbers = count()
+        self._late: dict[int, list[tuple[str | None, Place]]] = defaultdict(list)
+        """By hash of a run's id: the lines about it that are not its own record, each with its key hint."""
+        self._had_turn: set[int] = set()
+        self._lines: dict[str, int] = {}
+        """By segment: how many lines were read of it, in whichever file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._shelf.__exit__()
+
+    def newest_first(self) -> Iterator[Run]:
+        """Yield each run that is recorded here, and each that has only a journal; what ended last comes first.
+
+        Raises :class:`LedgerError`.
+        """
+        for archive in self._sources.archives:
+            self.files.look(Sources(archives=[archive]), self._take)
+        files, unreadable = list_files(self._sources.spools, self._sources.files)
+        self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
+        for newest, path in sorted(((newest_in(path), path) for path in files), reverse=True):
+            while self._blocks and -self._blocks[0][0] > newest:
+                yield from self._next()
+            self.files.look(Sources(files=[path]), self._take)
+            if not path.exists():
+                self.gone += self.files.unreadable.pop(file_name(path), None) is not None
+        while self._blocks:
+            yield from self._next()
+
+    def without_record(self) -> Iterator[Run]:
+        """Yield what is left after :meth:`newest_first`: runs whose own record is elsewhere, in no order."""
+        for key in list(self._late):
+            found: dict[tuple[str, str | None], list[Record]] = defaultdict(list)
+            for record in self._read(place for _, place in self._late.pop(key)):
+                if record.line.kind != "journal":  # of a run whose record is here
+                    found[record.line.run_id or record.line.id, record.line.key].append(record)
+            for (run_id, _), records in found.items():
+                yield joined(run_id, None, records)
+
+    def _take(self, segment: Segment) -> None:
+        """Read a segment to its end, and note where the lines about runs are.  Raises OSError."""
+        source = source_of(segment)
+        known = self._lines.get(segment.id, 0)  # a copy was read before
+        rows: list[Row] = []
+        while not segment.at_end:
+            for found in reader.read_on(segment):
+                if isinstance(found, Damage | Invalid):
+                    reason = found.reason if isinstance(found, Damage) else f"no record: {found.detail}"
+                    self._note_damage(source, found.number, reason)
+                elif found.number > known:
+                    self._note(source, found, rows)
+        for is_so, reason in ((segment.torn, "the last line is torn"), (segment.cut, "the seal does not match")):
+            if is_so:
+                self._note_damage(source, 0, reason)
+        if not segment.seal:
+            rows += self._journaled(segment, source)
+        if not segment.damage:  # a damaged copy may lack what another one has
+            self._lines[segment.id] = max(known, segment.lines)
+        if rows:
+            block = Block(source, rows)
+            heapq.heappush(self._blocks, (-block.newest, next(self._numbers), block))
+
+    def _note(self, source: Source, line: Line, rows: list[Row]) -> None:
+        run_id = line.run_id or line.id
+        if line.kind != "run" and line.kind not in _LATE:
+            self.others[line.kind] += 1
+        elif self._wanted(run_id) and line.kind == "run":
+            rows.append(_row(line, self._shelf.keep(source, line)))
+        elif self._wanted(run_id):
+            self._late[hash(run_id)].append((line.key, self._shelf.keep(source, line)))
+
+    def _journaled(self, segment: Segment, source: Source) -> Iterator[Row]:
+        """Yield the rows of runs without an end."""
+        for run_id, run in segment.journal.open.items():
+            refs = (run.own, *run.children.values()) if self._wanted(run_id) else ()
+            places = [
+                self._shelf.keep(source, ref) if isinstance(ref, Line) else Place(source, *ref)
+                for ref in refs
+                if isinstance(ref, Line) or source.identity is not None  # else there was no room to keep it
+            ]
+            for own in self._read(places[:1]):
+                self._late[hash(run_id)] += ((own.line.key, place) for place in places[1:])
+                yield _row(own.line, places[0])
+
+    def _next(self) -> Iterator[Run]:
+        """Yield the newest run, unless it was removed, or is an older record of another."""
+        _, number, block = heapq.heappop(self._blocks)
+        key, place = block.pop()
+        if block:
+            heapq.heappush(self._blocks, (-block.newest, number, block))
+        for own in self._read([place]):
+            run_id = own.line.run_id or own.line.id
+            if key not in self._had_turn:
+                self._had_turn.add(key)
+                fate = fate_of(own.line, self._ledger) if self._ledger else ""
+                yield joined(run_id, own, self._late_of(run_id, own.line.key), fate)
+            elif own.line.kind == "run":
+                self.twice[run_id] += 1
+
+    def _late_of(self, run_id: str, key: str | None) -> list[Record]:
+        """Take out the other lines about a run, oldest first, but leave those that were made under another key."""
+        mine: list[tuple[str | None, Place]] = []
+        others: list[tuple[str | None, Place]] = []
+        for hint, place in self._late.pop(hash(run_id), ()):
+            (mine if hint == key or None in (hint, key) else others).append((hint, place))
+        if others:
+            self._late[hash(run_id)] = others
+        return sorted(self._read(place for _, place in mine), key=lambda record: record.line.at)
+
+    def _read(self, places: Iterable[Place]) -> Iterator[Record]:
+        """Yield the lines at these places that can still be read."""
+        for place in places:
+            try:
+                record = self._shelf.read(place)
+            except FileNotFoundError:
+                self.gone += 1
+                continue
+            except OSError as error:
+                self._note_damage(place.source, place.number, error.strerror or str(error))
+                continue
+            if record is None:
+                self._note_damage(place.source, place.number, "it was changed while it was read")
+            else:
+                yield record
+
+    def _note_damage(self, source: Source, line: int, reason: str) -> None:
+        self.damaged += 1
+        if len(self.damage) < MOST_DAMAGE:
+            self.damage.append(DamagedPlace(source.name, line, reason))
+
+
+def newest_in(path: Path) -> float:
+    """Return the newest time in the last lines of a file, in milliseconds since 1970; infinity if it can't be told."""
+    try:
+        with opened(path) as (file, status):
+            file.seek(max(0, status.st_size - _TAIL))
+            lines = LineReader().read(file.read(_TAIL) or b"")
+    except OSError:
+        return inf  # reading it will fail, too, and say why
+    return max((_ms(line.at) for line in lines if isinstance(line, Line)), default=inf)
+
+
+def _row(line: Line, place: Place) -> Row:
+    return _ms(line.at), hash((line.run_id or line.id, line.key)), place.number, place.offset, place.size
+
+
+def _ms(at: str) -> int:
+    """Return a time in milliseconds since 1970; what is none as the oldest time of all."""
+    moment = moment_of(at)
+    return 0 if moment is None else int(moment.timestamp() * 1000)

@@ -1,0 +1,213 @@
+"""A run as people look at it: plain values, made of whatever was recorded.
+
+Wire items come from strangers, and a view must show also what a server would refuse.  So every member is read as far
+as it can be: a member of another type is taken as text, or as if it was missing.  ``wire`` has the item as it is.
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from math import isfinite
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from tcc_schemas.lines import Line
+from tcc_uploader.spool.format import Format
+
+from .fates import Fate
+
+Wire = dict[str, Any]
+"""A wire item, as it was recorded."""
+_MOST: Final = 2**53
+"""The greatest count that every reader of JSON understands."""
+
+
+class Outcome(Enum):
+    """How a run, step or tool call ended."""
+
+    SUCCESS = "success"
+    PARTIAL = "partial"
+    ERROR = "error"
+    UNENDED = "unended"
+    """There is no record of its end: it still runs, or its process died."""
+    MISSING = "missing"
+    """Only late steps, tool calls or feedback of the run are here."""
+
+
+class Source(NamedTuple):
+    """A file, or a member of an archive, whose lines can be read again.
+
+    ``identity`` is the file's device and inode; None if the lines are in the temporary file.
+    """
+
+    name: str
+    segment_id: str
+    format: Format
+    identity: int | None
+
+
+class Record(NamedTuple):
+    """One line about a run, and where it stands."""
+
+    source: Source
+    line: Line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timed:
+    """What runs, steps and tool calls have in common; ``message`` is the status message, empty if there is none."""
+
+    id: str
+    start: datetime | None = None
+    end: datetime | None = None
+    outcome: Outcome
+    message: str = ""
+    wire: Wire = field(default_factory=dict)
+
+    @property
+    def ms(self) -> float | None:
+        """How long it took, in milliseconds; None if a time is missing."""
+        if self.start is None or self.end is None:
+            return None
+        return (self.end - self.start).total_seconds() * 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step(Timed):
+    """One LLM call.  Tokens are counts; cost is in USD, None if it is not known."""
+
+    model: str = ""
+    """The model that answered; if that is not known, the one that was asked for."""
+    tokens_in: int = 0
+    """Tokens of the prompt that were not cached."""
+    tokens_cached: int = 0
+    tokens_out: int = 0
+    cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall(Timed):
+    """One tool call; arguments and result as text, mostly JSON."""
+
+    name: str = ""
+    args: str = ""
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """A user's feedback; ``score`` is ``thumbs_up``, ``thumbs_down`` or empty, ``at`` when it was given."""
+
+    id: str
+    at: str
+    score: str = ""
+    text: str = ""
+    wire: Wire = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Timed):
+    """A run with all that belongs to it: steps and tool calls by their start, feedback by its time."""
+
+    key_hint: str | None = None
+    """The first 8 hex digits of the sha256 of its API key; None if it was made without one."""
+    at: str = ""
+    """When it was recorded, as its line tells: ISO-8601."""
+    session_id: str = ""
+    prompt: str = ""
+    response: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+    fate: Fate = ""
+    records: tuple[Record, ...] = ()
+    """The lines that it was made of, the run's own first; journal lines if it has no end."""
+
+    @property
+    def source(self) -> str:
+        """The file or archive member with its own record."""
+        return self.records[0].source.name if self.records else ""
+
+    @property
+    def calls(self) -> list[Step | ToolCall]:
+        """All steps and tool calls, by their start; what has no start comes last."""
+        return sorted((*self.steps, *self.tool_calls), key=by_start)
+
+    @property
+    def models(self) -> list[str]:
+        """The models that answered, each once, in order."""
+        return list(dict.fromkeys(step.model for step in self.steps if step.model))
+
+    @property
+    def agent(self) -> str:
+        """The agent's name, as its metadata tell; empty if they don't."""
+        return self.metadata.get("agent") or self.metadata.get("workflow_name", "")
+
+    @property
+    def tokens_in(self) -> int:
+        """Tokens of all prompts that were not cached."""
+        return sum(step.tokens_in for step in self.steps)
+
+    @property
+    def tokens_cached(self) -> int:
+        """Tokens of all prompts that were cached."""
+        return sum(step.tokens_cached for step in self.steps)
+
+    @property
+    def tokens_out(self) -> int:
+        """Tokens of all answers."""
+        return sum(step.tokens_out for step in self.steps)
+
+    @property
+    def tokens(self) -> int:
+        """All tokens."""
+        return self.tokens_in + self.tokens_cached + self.tokens_out
+
+    @property
+    def cost(self) -> float | None:
+        """What all steps cost in USD; None if no step tells."""
+        told = [step.cost for step in self.steps if step.cost is not None]
+        return sum(told) if told else None
+
+
+def by_start(item: Timed) -> tuple[bool, datetime | None]:
+    """Return the key that sorts items by their start; those without one come last."""
+    return item.start is None, item.start
+
+
+def text_of(wire: Wire, name: str) -> str:
+    """Return a member as text: what is no text as JSON, and what is missing as ``""``."""
+    value = wire.get(name)
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+
+def count_of(wire: Wire, name: str) -> int:
+    """Return a member that is a count, 2 ** 53 at most; anything else as 0."""
+    return int(min(max(0, number_of(wire, name) or 0), _MOST))
+
+
+def number_of(wire: Wire, name: str) -> float | None:
+    """Return a member that is a number; anything else as None."""
+    value = wire.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
+
+
+def moment_of(text: object) -> datetime | None:
+    """Return the time of an ISO-8601 text, in UTC; None if it is none.  Without a zone it is taken as UTC."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def outcome_of(wire: Wire) -> Outcome:
+    """Return the outcome that an item's status code tells; a code that is none of ours is an error."""
+    code = wire.get("status_code")
+    if code in (None, 0):
+        return Outcome.SUCCESS
+    return Outcome.PARTIAL if code == 1 else Outcome.ERROR
