@@ -20,9 +20,10 @@ from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter
 from tcc_uploader.model.rows import SegmentRow
+from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.carried import ArchiveSource
-from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.given import Sources, choose
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.state import SpoolLocks
@@ -114,12 +115,14 @@ class Rig:
         removes: bool = False,
         give_up: bool = False,
         is_gone: Callable[[Segment], bool] = writer_is_gone,
+        selection: Selection | None = None,
         **more: Any,
     ) -> ReplayResult:
         """Deliver the present records, then end, as ``replay`` does."""
         settings = self.settings(**more)
         keep_for = 0.0 if removes else inf
         options = {"files": files, "archives": archives, "keep_for": keep_for, "is_gone": is_gone}
+        options["selection"] = selection
         with self.ledger() as ledger, self._engine(settings, ledger, **options) as engine:
             return engine.run_once(timeout, give_up=give_up)
 
@@ -183,6 +186,8 @@ class Rig:
     def _engine(self, settings: Settings, ledger: SqliteLedger, *, real: bool = False, **more: Any) -> Engine:
         clock = Clock() if real else self.time.clock
         sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("archives", ())))
+        if selection := more.pop("selection", None):
+            sources = choose(sources, selection, more["is_gone"])
         self.engine = Engine(settings, ledger, self.folder, sources, clock=clock, **more)
         if not real:
             self.engine.inbox = Inbox(self.time, self.engine)

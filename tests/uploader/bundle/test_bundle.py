@@ -18,11 +18,11 @@ from support.shell import COMMAND, Shell
 from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.bundle import build
-from tcc_uploader.bundle.filter import Filter
 from tcc_uploader.bundle.snapshot import Snapshots
+from tcc_uploader.model.selection import Selection
 from tcc_uploader.sources.manifest import Manifest
 
-EVERYTHING = Filter()
+EVERYTHING = Selection()
 ENDINGS = [".tar.zst", ".tar.gz", ".tgz", ".zip"]
 
 
@@ -198,7 +198,7 @@ def test_a_selection_has_an_identity_of_its_own(shell: Shell, server: FaultServe
     [("2026-01-30", True), ("2026-01-31T12:00:00.123Z", True), ("2026-01-31T12:00:00.124Z", False), ("2m", False)],
 )
 def test_since_keeps_what_is_not_older(since: str, *, kept: bool, shell: Shell, tmp_path: Path) -> None:
-    """Records are chosen by when they were made, to the millisecond."""
+    """Runs are chosen by when they began, to the millisecond."""
     assert AT == "2026-01-31T12:00:00.123Z"
     SegmentFile().run("r1").write(shell.spool)
     bundle = tmp_path / "x.zip"

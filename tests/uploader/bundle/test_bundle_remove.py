@@ -13,12 +13,12 @@ from support.shell import COMMAND, Shell
 from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.bundle import build, pack
-from tcc_uploader.bundle.filter import Filter
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
+from tcc_uploader.model.selection import Selection
 from tcc_uploader.sources.walk import Member, walk_archive
 
-EVERYTHING = Filter()
+EVERYTHING = Selection()
 
 
 def runs_in(data: bytes) -> set[str]:

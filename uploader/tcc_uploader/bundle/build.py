@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from tcc_schemas.version import __version__
+from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
 from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, chunks_of
 from tcc_uploader.sources.walk import walk_archive
 
-from .filter import Filter, excerpt
+from .filter import choice_among, excerpt
 from .leave_out import LeaveOut
 from .pack import packing
 from .snapshot import PlannedMember, Snapshots
@@ -33,13 +34,15 @@ class Plan(NamedTuple):
     members: list[PlannedMember]
     left_out: list[tuple[PlannedMember, str]]
     """What is left out, with its place in an earlier bundle; without a place: it is finished."""
+    choice: Choice
+    """What was chosen, and how much was not."""
     manifest: Manifest
     damaged: int
     """Damaged lines, which are bundled as they are."""
     unreadable: dict[Path, str]
 
 
-def plan(snapshots: Snapshots, chosen: Filter, leave_out: LeaveOut | None = None) -> Plan:
+def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None = None) -> Plan:
     """Read all files, and decide what is bundled: all, or all but what ``leave_out`` names.
 
     Raises :class:`BundleError` if a file can't be read any more, :class:`LedgerError`.
@@ -49,11 +52,11 @@ def plan(snapshots: Snapshots, chosen: Filter, leave_out: LeaveOut | None = None
     names: set[str] = set()
     damaged = 0
     try:
-        keep = chosen.predicate(snapshots.all) if chosen else None
+        choice = choice_among(snapshots.all, selection)
         for snapshot in snapshots.all:
             place = leave_out.place_of(snapshot) if leave_out else None
-            if keep is not None and place is None:
-                member = excerpt(snapshot, keep)
+            if selection and place is None:
+                member = excerpt(snapshot, choice)
             else:
                 segment, entry = snapshot.examine()
                 damaged += segment.damaged + segment.cut
@@ -61,7 +64,7 @@ def plan(snapshots: Snapshots, chosen: Filter, leave_out: LeaveOut | None = None
             if place is not None:
                 left_out.append((member, place))
                 continue
-            if member.entry.bytes and (keep is None or member.entry.records):
+            if member.entry.bytes and (not selection or member.entry.records):
                 name = _unused(member.entry.name, names)
                 members.append(member._replace(entry=replace(member.entry, name=name)))
     except OSError as error:
@@ -71,9 +74,9 @@ def plan(snapshots: Snapshots, chosen: Filter, leave_out: LeaveOut | None = None
         made_by=f"tcc-offline {__version__}",
         records=sum(member.entry.records or 0 for member in members),
         segments=[member.entry for member in members],
-        selection=chosen or None,
+        selection=selection or None,
     )
-    return Plan(members, left_out, manifest, damaged, snapshots.unreadable)
+    return Plan(members, left_out, choice, manifest, damaged, snapshots.unreadable)
 
 
 def write(made: Plan, ending: str, descriptor: int) -> int:

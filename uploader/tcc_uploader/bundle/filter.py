@@ -1,8 +1,7 @@
 """Choose records for a bundle, and make segments of them."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -13,66 +12,23 @@ from tcc_schemas.lines import Line, crc_of, decode, encode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import LineSplitter
 from tcc_schemas.tally import Tally
-from tcc_uploader.sources.manifest import ManifestEntry, Selection
+from tcc_uploader.model.selection import Choice, Selection
+from tcc_uploader.sources.manifest import ManifestEntry
 from tcc_uploader.spool.format import Format, sniff
 
 from .snapshot import PlannedMember, Snapshot
 
-STATUSES: Final = {"success": 0, "partial": 1, "error": 2}
-"""A run's status, as it is told on the wire."""
 _NO_HEADER: Final = {"host": "", "boot_id": "", "pid": 0, "sdk_version": "", "durability": "process"}
 """For a segment whose own header is damaged."""
 
-Predicate = Callable[[Line], bool]
-"""Tells whether a record is chosen."""
+
+def choice_among(snapshots: Iterable[Snapshot], selection: Selection) -> Choice:
+    """Choose among the records of these files, which are read for it.  Raises OSError."""
+    lines = (line for snapshot in snapshots for _, line in lines_of(snapshot)) if selection else ()
+    return Choice(selection, (line for line in lines if line.is_record))
 
 
-class Filter(Selection):
-    """Chooses records by their run's session and status, and by their time.  What is empty or None allows any."""
-
-    def __bool__(self) -> bool:
-        return bool(self.since or self.sessions or self.statuses)
-
-    def predicate(self, snapshots: Iterable[Snapshot]) -> Predicate:
-        """Return the predicate of chosen records; ``snapshots`` are searched for their runs.  Raises OSError."""
-        if not self.sessions and not self.statuses:
-            return self._is_recent
-        runs = self.runs(snapshots)
-        return lambda line: line.run_id in runs and self._is_recent(line)
-
-    def runs(self, snapshots: Iterable[Snapshot], kinds: Sequence[str] = ("run",)) -> set[str]:
-        """Return the ids of the runs with one of the sessions and one of the statuses.  Raises OSError.
-
-        With ``journal`` among the ``kinds``, runs without an end are among them.
-        """
-        lines = (line for snapshot in snapshots for _, line in _lines(snapshot))
-        return {line.run_id or line.id for line in lines if line.kind in kinds and self._chooses_run_in(line)}
-
-    def _chooses_run_in(self, line: Line) -> bool:
-        try:
-            value = orjson.loads(line.body)
-        except orjson.JSONDecodeError:
-            return False
-        statuses = [STATUSES[name] for name in self.statuses]
-        items = value.get("items", [value]) if isinstance(value, dict) else []
-        return any(
-            isinstance(item, dict)
-            and item.get("type") == "run"
-            and (not self.sessions or item.get("session_id") in self.sessions)
-            and (not statuses or item.get("status_code", 0) in statuses)
-            for item in (items if isinstance(items, list) else [])
-        )
-
-    def _is_recent(self, line: Line) -> bool:
-        if self.since is None:
-            return True
-        try:
-            return datetime.fromisoformat(line.at) >= datetime.fromisoformat(self.since)
-        except (ValueError, TypeError):
-            return True  # without a readable time: rather one record too many than one lost
-
-
-def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
+def excerpt(snapshot: Snapshot, choice: Choice) -> PlannedMember:
     """Return a segment made of the chosen records of a file, their lines unchanged.  Of a plain file, make a plain one.
 
     Its id is made of the original's and its records: the same for the same records, and no other segment's.
@@ -80,16 +36,16 @@ def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
     """
     header: Line | None = None
     plain, records, digest = False, 0, hashlib.sha256()
-    for raw, line in _lines(snapshot):
+    for raw, line in lines_of(snapshot):
         if line.kind == "segment" and line.number == 1:
             header = line
-        elif line.is_record and keep(line):
+        elif line.is_record and not choice.leaves_out(line):
             digest.update(raw)
             records += 1
             plain = not line.crc
     original = header.id if header else "damaged"
     ident = f"plain-{digest.hexdigest()}" if plain else f"{original}-{digest.hexdigest()[:32]}"
-    content = partial(_content, snapshot, keep, header, ident, plain=plain)
+    content = partial(_content, snapshot, choice, header, ident, plain=plain)
     size, digest = 0, hashlib.sha256()
     for chunk in content():
         digest.update(chunk)
@@ -100,8 +56,8 @@ def excerpt(snapshot: Snapshot, keep: Predicate) -> PlannedMember:
     return PlannedMember(snapshot.path, entry, content)
 
 
-def _content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: str, *, plain: bool) -> Iterator[bytes]:
-    chosen = ((raw, line) for raw, line in _lines(snapshot) if line.is_record and keep(line))
+def _content(snapshot: Snapshot, choice: Choice, header: Line | None, ident: str, *, plain: bool) -> Iterator[bytes]:
+    chosen = ((raw, line) for raw, line in lines_of(snapshot) if line.is_record and choice.holds(line))
     if plain:
         yield from (raw for raw, _ in chosen)
         return
@@ -118,7 +74,7 @@ def _content(snapshot: Snapshot, keep: Predicate, header: Line | None, ident: st
     yield encode("seal", ident, orjson.dumps(seal), at=at)
 
 
-def _lines(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
+def lines_of(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
     """Yield the valid lines of a file, each with its bytes.  Raises OSError."""
     chunks = snapshot.chunks()
     start = next(chunks)

@@ -1,8 +1,7 @@
 """``tcc-upload bundle``: pack spools into one file, to be carried to another machine."""
 
 import sys
-from contextlib import nullcontext, suppress
-from datetime import UTC, datetime, timedelta
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -11,39 +10,25 @@ import click
 from rich.filesize import decimal
 
 from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
-from tcc_uploader.bundle.filter import STATUSES, Filter
 from tcc_uploader.bundle.leave_out import BundledSegment, LeaveOut, note_bundled, read_bundled
 from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
-from tcc_uploader.clock import seconds_in
 from tcc_uploader.files import file_name, new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.model.ledger import LedgerError
+from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit, exit_of_bundle
-from .options import STATE_OPTIONS, settings_from, with_options
+from .options import STATE_OPTIONS, selecting, settings_from, with_options
 from .session import ending, on_signals, reading, working
 from .terminal import fail, note
-from .text import plural, unreadable_lines
+from .text import left_out_lines, plural, unreadable_lines
 
 _STDOUT: Final = Path("-")
-
-
-def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    """Return the moment that ``--since`` names, in UTC, as ISO-8601; anything else is a usage error."""
-    if value is None:
-        return None
-    with suppress(ValueError):
-        return (datetime.now(UTC) - timedelta(seconds=seconds_in(value))).isoformat()
-    try:
-        return datetime.fromisoformat(value).astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
-        advice = "give a date (2026-01-31), a date and time (2026-01-31T18:00), or how long ago (30m, 2h, 7d, 4w)"
-        raise click.BadParameter(advice) from None
 
 
 @click.command("bundle")
@@ -55,20 +40,7 @@ def _moment(_context: click.Context, _option: click.Parameter, value: str | None
     type=click.Path(path_type=Path),
     help="The bundle: *.tar.zst, *.tar.gz, *.tgz or *.zip; - for standard output.",
 )
-@click.option(
-    "--since",
-    metavar="WHEN",
-    callback=_moment,
-    help="Only what was recorded since a date (2026-01-31), a time (2026-01-31T18:00), or 30m, 2h, 7d, 4w ago.",
-)
-@click.option("--session", "sessions", multiple=True, metavar="ID", help="Only runs of this session; repeat for more.")
-@click.option(
-    "--status",
-    "statuses",
-    multiple=True,
-    type=click.Choice(list(STATUSES)),
-    help="Only runs that ended with this status; repeat for more.",
-)
+@selecting
 @click.option("--remove", is_flag=True, help="Remove from the spool what was bundled and can't grow any more.")
 @click.option("--all", "every", is_flag=True, help="Take in also what was delivered, as the ledger says.")
 @with_options(*STATE_OPTIONS)
@@ -76,23 +48,19 @@ def bundle_command(
     *,
     spools: tuple[Path, ...],
     output: Path,
-    since: str | None,
-    sessions: tuple[str, ...],
-    statuses: tuple[str, ...],
+    selection: Selection,
     remove: bool,
     every: bool,
     **options: Any,
 ) -> None:
     """Pack the default spool, or SPOOLS, into one file, with a manifest of what must arrive.
 
-    It holds everything that was recorded before the command began, also by agents that are still running.  --since
-    selects records by the time at which they were recorded; --session and --status select runs, each with all its
-    records, also those in other segments.  What was delivered from here is left out.  An existing file is never
-    replaced.
+    It holds everything that was recorded before the command began, also by agents that are still running; or only the
+    runs that --status, --session, --since, --until and -n select, each with all its records, also those in other
+    segments.  What was delivered from here is left out.  An existing file is never replaced.
     """
-    wanted = Filter(since=since, sessions=sorted(set(sessions)), statuses=sorted(set(statuses)))
     suffix = _ending_of(output)
-    if remove and (wanted or output == _STDOUT):
+    if remove and (selection or output == _STDOUT):
         raise click.UsageError("--remove needs a bundle of everything, in a file")
     settings = settings_from({"spools": spools, **options})
     on_signals(partial(sys.exit, Exit.PENDING))
@@ -101,7 +69,7 @@ def bundle_command(
             for spool in settings.spools if remove else ():
                 locks.take(spool)
             bundled = read_bundled(settings.state_dir)
-            made = _make(settings, wanted, output, suffix, None if every else bundled)
+            made = _make(settings, selection, output, suffix, None if every else bundled)
             if remove:
                 _remove(settings, made, output.resolve(), bundled)
     except BundleError as error:
@@ -115,12 +83,12 @@ def bundle_command(
 
 
 def _make(
-    settings: Settings, wanted: Filter, output: Path, ending: str, bundled: dict[str, BundledSegment] | None
+    settings: Settings, selection: Selection, output: Path, ending: str, bundled: dict[str, BundledSegment] | None
 ) -> Plan:
     """Write the bundle; of everything, if ``bundled`` is None.  Raises :class:`BundleError`, OSError."""
     with Snapshots(settings.spools) as snapshots:
         with reading(settings) as ledger:
-            made = plan(snapshots, wanted, None if bundled is None else LeaveOut(ledger, bundled))
+            made = plan(snapshots, selection, None if bundled is None else LeaveOut(ledger, bundled))
         if output == _STDOUT:
             size = write(made, ending, sys.stdout.fileno())
         else:
@@ -131,6 +99,7 @@ def _make(
     open_ones = sum(1 for _, place in made.left_out if place)
     if finished := len(made.left_out) - open_ones:
         note(f"{plural(finished, 'delivered segment')} left out (--all takes them in)")
+    note(*left_out_lines(made.choice, "stay in the spool"))
     if open_ones:
         since = "nothing was added since an earlier bundle"
         note(f"{plural(open_ones, 'open segment')} left out: {since} (--all takes them in)")

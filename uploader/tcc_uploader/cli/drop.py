@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
-from tcc_uploader.bundle.filter import Filter
+from tcc_uploader.bundle.filter import lines_of
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.inspect.pending import PendingRuns, find_pending
 from tcc_uploader.model.letter import LetterRequest, letter_id
+from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import holder
@@ -37,7 +38,8 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
     wanted = set(run_ids)
     if sessions:
         with Snapshots(settings.spools) as snapshots:
-            wanted |= Filter(sessions=list(sessions)).runs(snapshots.all, ("run", "journal"))
+            lines = (line for snapshot in snapshots.all for _, line in lines_of(snapshot))
+            wanted |= Choice(Selection(sessions=list(sessions)), lines).runs
     with reading(settings) as ledger:
         found = find_pending(list(settings.spools), ledger, wanted)
     note(*unreadable_lines(found.unreadable))

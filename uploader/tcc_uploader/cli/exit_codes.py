@@ -37,14 +37,18 @@ def exit_of_replay(result: ReplayResult, fail_on: FailOn = "pending") -> Exit:
     """Return the exit code of a one-shot run.
 
     ``fail_on`` says what of the records' results counts.  A ledger that can't be written is no record's result, and
-    fails always.
+    fails always.  What was left out on purpose does not count as pending.
     """
     if result.interrupted:
         return Exit.PENDING
-    pending = result.counts.pending or result.waiting or result.unread or result.newer or result.unreadable
+    pending = (
+        result.counts.pending > result.left_out or result.waiting or result.unread or result.newer or result.unreadable
+    )
     if result.trouble or (pending and fail_on == "pending"):
         return Exit.OPERATOR_NEEDED if result.needs_operator else Exit.PENDING
-    return Exit.DEAD_OR_DAMAGED if result.has_losses and fail_on != "never" else Exit.DELIVERED
+    if result.has_losses and fail_on != "never":
+        return Exit.DEAD_OR_DAMAGED
+    return Exit.NOTHING_FOUND if result.nothing_chosen and fail_on == "pending" else Exit.DELIVERED
 
 
 def exit_of_dry_run(found: Survey, settings: Settings) -> Exit:
@@ -53,7 +57,9 @@ def exit_of_dry_run(found: Survey, settings: Settings) -> Exit:
         return Exit.OPERATOR_NEEDED
     if found.newer:
         return Exit.PENDING
-    return Exit.DEAD_OR_DAMAGED if found.counts.dead or found.damage else Exit.DELIVERED
+    if found.counts.dead or found.damage:
+        return Exit.DEAD_OR_DAMAGED
+    return Exit.NOTHING_FOUND if found.choice.is_empty else Exit.DELIVERED
 
 
 def exit_of_verify(report: Verification) -> Exit:

@@ -38,6 +38,7 @@ def summary(result: ReplayResult, letters: Mapping[str, int]) -> str:
         *told(
             (result.timed_out, "\nGiven up, because there was no progress: run it again."),
             (result.trouble, f"\nThe ledger can't be written: {_code(result.trouble)}"),
+            (result.left_out, f"\n{plural(result.left_out, 'record')} left out on purpose: they stay pending."),
             (result.newer, f"\n{plural(result.newer, 'file')} of a newer version: upgrade tcc-upload."),
         ),
         *_list("Files that can't be read", result.unreadable.items(), lambda it: f"{_code(it[0])}: {_code(it[1])}"),

@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import Callable
-from functools import reduce
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import reduce, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from tcc_uploader.clock import seconds_in
+from tcc_uploader.model.selection import STATUSES, Selection
 from tcc_uploader.settings import Settings, SettingsError, load
 from tcc_uploader.sinks import hold_keys
 
@@ -52,6 +56,58 @@ SPOOLS = click.option(
 def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Give a command these options, in this order."""
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
+
+
+def _moment(_context: click.Context, _option: click.Parameter, value: str | None) -> datetime | None:
+    """Return the moment that a text names, in UTC; anything else is a usage error."""
+    if value is None:
+        return None
+    with suppress(ValueError):
+        return datetime.now(UTC) - timedelta(seconds=seconds_in(value))
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        advice = "give a date (2026-01-31), a date and time (2026-01-31T18:00), or how long ago (30m, 2h, 7d, 4w)"
+        raise click.BadParameter(advice) from None
+
+
+_SELECTION_OPTIONS = (
+    click.option(
+        "--status",
+        "statuses",
+        multiple=True,
+        type=click.Choice(list(STATUSES)),
+        help="Only runs that ended with this status; repeat for more.",
+    ),
+    click.option("--session", "sessions", multiple=True, metavar="ID", help="Only runs of this session; repeatable."),
+    click.option(
+        "--since",
+        metavar="WHEN",
+        callback=_moment,
+        help="Only runs that began at this date (2026-01-31) or time (2026-01-31T18:00), or 30m, 2h, 7d, 4w ago.",
+    ),
+    click.option("--until", metavar="WHEN", callback=_moment, help="Only runs that began before this."),
+    click.option("-n", "--limit", type=click.IntRange(min=1), help="Only the newest N runs of these."),
+)
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that choose runs, and their values as one argument, ``selection``."""
+
+    @wraps(command)
+    def with_selection(
+        *, statuses: tuple[str, ...], sessions: tuple[str, ...], limit: int | None, **options: Any
+    ) -> None:
+        selection = Selection(
+            since=options.pop("since"),
+            until=options.pop("until"),
+            sessions=sorted(set(sessions)),
+            statuses=sorted(set(statuses)),
+            limit=limit,
+        )
+        command(selection=selection, **options)
+
+    return with_options(*_SELECTION_OPTIONS)(with_selection)
 
 
 def settings_from(options: dict[str, Any]) -> Settings:

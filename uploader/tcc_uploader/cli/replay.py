@@ -4,17 +4,19 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.inspect.survey import take_survey
 from tcc_uploader.model.fate import Counts
+from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources, sources_of
+from tcc_uploader.sources.given import Sources, choose, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
@@ -22,14 +24,18 @@ from tcc_uploader.state import SpoolLocks
 
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
-from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import deliver_once, ending, reading
-from .terminal import note, say, say_json
-from .text import capped, plural, result_hints, told, unreadable_lines
+from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
+from .session import deliver_once, ending, on_signals, reading
+from .terminal import fail, note, say, say_json
+from .text import capped, left_out_lines, plural, result_hints, told, unreadable_lines
+
+STAYS: Final = "stay pending; run it again without that"
+"""What becomes of what is left out."""
 
 
 @click.command("replay")
 @with_options(PATHS, *SENDING_OPTIONS, TIMEOUT, AS_JSON)
+@selecting
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
 @click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")
 @click.option(
@@ -52,22 +58,32 @@ def replay_command(
     remove: bool,
     give_up: bool,
     summary: Path | None,
+    selection: Selection,
     **options: Any,
 ) -> None:
     """Deliver the records in the default spool, or in PATHS; then end.
 
     PATHS are spools, segments, JSONL files, bundles, .zip, .tar, and .gz or .zst of these, folders of any of
-    these, and - for standard input.  Sources are changed only by --remove.  Exit codes: 0 all delivered; 65 dead
-    letters or damage; 73 another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed;
-    2 usage.
+    these, and - for standard input.  Sources are changed only by --remove.  With --status, --session, --since, --until
+    and -n only these runs are sent, each with all its records; what is left out stays pending, and its file stays.
+
+    Exit codes: 0 all delivered, of what was chosen; 65 dead letters or damage; 66 no run is chosen by these options; 73
+    another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
     """
     if dry_run and (summary or remove or give_up or fail_on != "pending"):
         raise click.UsageError("a --dry-run has no result: leave out --summary, --fail-on, --give-up and --remove")
     settings = settings_from(options)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
+    if selection and any(archive.stream for archive in sources.archives):
+        raise click.UsageError(
+            "standard input can be read once, and choosing runs takes two looks: save it to a file and name that, or "
+            "choose where it is made (`tcc-upload bundle` has the same options)"
+        )
+    on_signals(partial(fail, "interrupted: nothing was sent; run it again", Exit.PENDING))
+    is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
+    sources = choose(sources, selection, is_gone)
     if dry_run:
         sys.exit(_dry_run(settings, sources, as_json=as_json))
-    is_gone = _death_test(copies=bool(paths), assume_dead=assume_dead)
     with ending(settings), SpoolLocks() as locks:
         for spool in sources.spools if remove else ():
             locks.take(spool)
@@ -87,10 +103,11 @@ def replay_command(
         before = result.counts.delivered - result.sent.delivered
         delivered = f"delivered ({before:,} of them before)" if before else "delivered"
         unreadable = len(result.unreadable)
-        say(_counts_line(result.counts, delivered, "pending", result.damage, result.newer, unreadable))
+        pending = f"{result.counts.pending:,} pending"
+        say(_counts_line(result.counts, delivered, pending, result.damage, result.newer, unreadable))
         if not result.counts.records:
             note(f"nothing to deliver in {sources}")
-        note(*result_hints(result, settings.state_dir))
+        note(*left_out_lines(sources.choice, STAYS), *result_hints(result, settings.state_dir))
     if summary:
         _append_summary(summary, result, settings)
     sys.exit(exit_of_replay(result, fail_on))
@@ -103,11 +120,13 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     counts, blocked = found.counts, found.blocked(settings)
     if as_json:
         report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}
-        say_json(_counts_json(counts) | report)
+        say_json(_counts_json(counts) | report | {"left_out": found.choice.records_left_out})
     else:
         newer, unreadable = len(found.newer), len(found.unreadable)
-        say(_counts_line(counts, "delivered before", "would be sent", found.damage, newer, unreadable))
+        would_be_sent = f"{counts.pending - found.choice.records_left_out:,} would be sent"
+        say(_counts_line(counts, "delivered before", would_be_sent, found.damage, newer, unreadable))
         note(
+            *left_out_lines(found.choice, STAYS),
             *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
             *unreadable_lines(found.unreadable),
             *capped(found.archives, str),
@@ -147,6 +166,7 @@ def _result_json(result: ReplayResult) -> dict[str, object]:
         "newer_files": members.pop("newer"),
         "archives": members.pop("problems"),
         "needs_operator": result.needs_operator,
+        "unread": result.unread,
         **members,
     }
 
@@ -156,12 +176,12 @@ def _counts_json(counts: Counts) -> dict[str, object]:
 
 
 def _counts_line(counts: Counts, delivered: str, pending: str, damage: int, newer: int, unreadable: int) -> str:
-    """Return all counts; ``delivered`` and ``pending`` are the words for these two."""
+    """Return all counts; ``delivered`` is the word for these, ``pending`` says how many, too."""
     parts = told(
         f"{counts.delivered:,} {delivered}",
         f"{counts.duplicate:,} duplicate",
         f"{counts.dead:,} dead",
-        f"{counts.pending:,} {pending}",
+        pending,
         (counts.dropped, f"{counts.dropped:,} dropped"),
         (counts.recovered, f"{counts.recovered:,} of them recovered"),
         (damage, f"{plural(damage, 'place')} damaged"),

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from tcc_uploader.delivery.queue import DestinationReport
 from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.model.selection import Choice
 
 T = TypeVar("T")
 MAX_LIST: Final = 20
@@ -39,19 +40,37 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
     )
     interrupted = (
         f"interrupted: {result.bytes_read:,} of {result.bytes_seen:,} bytes read, of the files found so far; "
-        "run it again, and it goes on"
+        f"{plural(len(result.unread_files), 'file')} not read to the end; run it again, and it goes on"
     )
     return [
         *(line for report in result.paused for line in destination_lines(report)),
         *unreadable_lines(result.unreadable),
         *capped(result.problems, str),
+        *told((result.interrupted, interrupted)),
+        *capped(result.unread_files, lambda file: f"not read to the end: {file}"),
         *told(
-            (result.interrupted, interrupted),
             (result.unended, unended),
             (result.counts.dead, "dead letters: `tcc-upload dead list` says why"),
             (result.trouble, f"the ledger in {state} can't be written: {result.trouble}"),
         ),
     ]
+
+
+def left_out_lines(choice: Choice, what_becomes: str) -> list[str]:
+    """Return what was left out because a command was to take only some runs, and ``what_becomes`` of that."""
+    selection = choice.selection
+    by = told(
+        (selection.statuses, "--status"),
+        (selection.sessions, "--session"),
+        (selection.since, "--since"),
+        (selection.until, "--until"),
+        (selection.limit, "-n"),
+    )
+    records = f"{plural(choice.records_left_out, 'record')} of {plural(choice.runs_left_out, 'run')}"
+    return told(
+        (choice.records_left_out, f"{records} left out by {', '.join(by)}: they {what_becomes}"),
+        (choice.is_empty, f"nothing here is chosen by {', '.join(by)}"),
+    )
 
 
 def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:

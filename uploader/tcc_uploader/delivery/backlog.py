@@ -9,7 +9,7 @@ from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.letters import Cause, letter_line
-from tcc_uploader.ledger.judge import judge_new, judge_one, known_of
+from tcc_uploader.ledger.judge import judge_new, judge_one
 from tcc_uploader.model.fate import Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, hint_number, idempotency_token
 from tcc_uploader.spool import reader
@@ -59,14 +59,20 @@ class Backlog:
         return queue.report(self.clock.wall() - self.clock.monotonic())
 
     def admit(self, segment: Segment, found: list[Found]) -> None:
-        """Take in what was read from a file: queue new records, settle the known ones.  Raises :class:`LedgerError`."""
+        """Take in what was read from a file: queue new records, settle the known ones.
+
+        New records that are not chosen stay pending, and are not queued.  Raises :class:`LedgerError`.
+        """
         self.settlement.touched.add(segment)
         lines = [line for line in found if isinstance(line, Line)]
-        for line, decision in judge_new(self.settlement.ledger, segment.number, lines):
-            if decision is Decision.SEND:
+        choice = self.intake.sources.choice
+        for line, judged in judge_new(self.settlement.ledger, segment.number, lines):
+            if choice.leaves_out(line, judged.decision if judged else Decision.SEND):
+                continue
+            if judged is None or judged.decision is Decision.SEND:
                 self.enqueue(segment, line)
             else:
-                self._settle_known(segment, line, decision)
+                self._settle_known(segment, line, judged.known, judged.decision)
         for other in found:
             if isinstance(other, Invalid):
                 self.settlement.dead_letter_invalid(segment, other)
@@ -77,7 +83,8 @@ class Backlog:
         """Queue a record for its destination without asking the ledger."""
         if not can_be_path(line.path or ""):
             cause = Cause("refused_path", f"there can be no endpoint at {(line.path or '')[:200]!r}", line.body)
-            self.dead_letter(segment, line, cause)
+            token = idempotency_token(line.kind, line.id, line.body)
+            self.dead_letter(segment, line, self.settlement.digest_of(segment, token), cause)
             return
         route = self.router.route(wish_of(line))
         queue = self.queues.get(route.destination)
@@ -119,7 +126,7 @@ class Backlog:
             else:
                 record.on(RecordEvent.KNOWN)
                 self._release(record.key)
-                self._settle_known(record.segment, record.line, decision)
+                self._settle_known(record.segment, record.line, record.known, decision)
 
     def postpone(self, record: Record, event: RecordEvent, due: float) -> None:
         """Queue a record to be sent again, but not before ``due`` (seconds on the monotonic clock)."""
@@ -139,13 +146,13 @@ class Backlog:
         delivered = self.settlement.ledger.delivered([record.key]).get(record.key, ())
         decision = self.judge_now(record.key, record.known, delivered)
         if decision is Decision.DUPLICATE and record.segment.format is not Format.LETTER:
-            self._settle_known(record.segment, record.line, decision)
+            self._settle_known(record.segment, record.line, record.known, decision)
         else:
-            self.dead_letter(record.segment, record.line, cause)
+            self.dead_letter(record.segment, record.line, record.known.digest, cause)
 
-    def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
+    def dead_letter(self, segment: Segment, line: Line, digest: int, cause: Cause) -> None:
         """Make a dead letter of a record; if it is a run, release the feedback that waited for it."""
-        self.settlement.dead_letter(segment, line, cause)
+        self.settlement.dead_letter(segment, line, digest, cause)
         self.release_feedback(_run_of(segment, line))
 
     def withdraw(self, segment: Segment, number: int) -> None:
@@ -218,16 +225,16 @@ class Backlog:
         self.waiting_for_run.setdefault(fingerprint, []).append((record.destination, record.location))
         return True
 
-    def _settle_known(self, segment: Segment, line: Line, decision: Decision) -> None:
+    def _settle_known(self, segment: Segment, line: Line, known: Known, decision: Decision) -> None:
         """Settle a record without sending it."""
         if decision is Decision.CONFLICT:
-            now = self.judge_now(dedupe_key(line.kind, line.id), known_of(line, segment.number), ())
+            now = self.judge_now(dedupe_key(line.kind, line.id), known, ())
             decision = now if now is Decision.DUPLICATE else decision  # an equal record's letter is not committed yet
         if decision is Decision.CONFLICT:
             detail = f"other bytes were delivered, or are in flight, for {line.kind} {line.id[:100]}"
-            self.dead_letter(segment, line, Cause("conflict", detail, line.body))
+            self.dead_letter(segment, line, known.digest, Cause("conflict", detail, line.body))
             return
-        self.settlement.settle_line(segment, line, decision)
+        self.settlement.settle_line(segment, line, known.digest, decision)
         self.release_feedback(_run_of(segment, line))
 
 

@@ -245,7 +245,7 @@ class Dispatcher:
     def _delivered(self, record: Record) -> None:
         record.on(RecordEvent.ACCEPTED)
         self.settlement.delivered(record.key, record.known)
-        self.settlement.settle_line(record.segment, record.line, Decision.DELIVERED, newly=True)
+        self.settlement.settle_line(record.segment, record.line, record.known.digest, Decision.DELIVERED, newly=True)
         self.backlog.release_feedback(record.location.run)
 
 

@@ -74,12 +74,7 @@ class Intake:
     @property
     def damage(self) -> int:
         """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
-        return sum((segment.damage for segment in self._by_path.values()), self._finished_damage) + len(self.problems)
-
-    @property
-    def problems(self) -> list[str]:
-        """The problems found so far in archive sources."""
-        return [text for archive in self.sources.archives for text in archive.problems]
+        return sum((segment.damage for segment in self.live), self._finished_damage) + len(self.sources.problems)
 
     @property
     def unended(self) -> int:
@@ -89,7 +84,12 @@ class Intake:
     @property
     def newer(self) -> list[Path]:
         """Files that only a newer version can read."""
-        return [*self._newer, *(path for archive in self.sources.archives for path in archive.newer)]
+        return [*self._newer, *self.sources.newer]
+
+    @property
+    def unread(self) -> list[Path]:
+        """The files and archives that were found, and not read to their end yet."""
+        return [*map(Path, dict.fromkeys((*self._hinted, *self._scanned))), *self.sources.unread_archives]
 
     @property
     def reads_stream(self) -> bool:

@@ -64,17 +64,20 @@ def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
     settlement = backlog.settlement
     key = dedupe_key(line.kind, line.id)
     delivered = settlement.ledger.delivered([key]).get(key, ())
-    decision = backlog.judge_now(key, known_of(line, segment.number), delivered)
+    known = known_of(line, segment.number)
+    decision = backlog.judge_now(key, known, delivered)
     if decision in (Decision.DUPLICATE, Decision.CONFLICT):
         return  # the run did end: its record was in a segment that is gone
     segment.counts.records += 1
     segment.counts.recovered += 1
-    if decision is Decision.SEND:
+    if backlog.intake.sources.choice.leaves_out(line, decision):
+        pass  # it is counted as pending, so that its file stays
+    elif decision is Decision.SEND:
         backlog.cache.pin(segment.handle, line)
         backlog.enqueue(segment, line)
         _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
     else:
-        settlement.settle_line(segment, line, decision)
+        settlement.settle_line(segment, line, known.digest, decision)
     settlement.touched.add(segment)
 
 

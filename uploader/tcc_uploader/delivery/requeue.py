@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tcc_schemas.faults import fault_text
 from tcc_uploader.dead.letters import letter_line, segment_of
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
-from tcc_uploader.model.keys import dedupe_key, invalid_key
+from tcc_uploader.model.keys import dedupe_key, invalid_key, invalid_token
 from tcc_uploader.model.letter import Letter, LetterRequest, PendingRecord
 from tcc_uploader.model.rows import LetterRow, SegmentRow
 
@@ -66,7 +66,9 @@ class Requeue:
         ledger = self.settlement.ledger
         row = ledger.segment(letter.segment)
         place = Place(ledger.begin(letter.segment)[0], letter.line)
-        key = dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(letter.body_bytes)
+        key = (
+            dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(invalid_token(letter.body_bytes))
+        )
         new = letter_row(letter, key, place, "dead")
         delivered = ledger.delivered([key]).get(key, ())
         if self.backlog.judge_now(key, new.known, delivered) in (Decision.DELIVERED, Decision.DUPLICATE):
@@ -127,6 +129,9 @@ class Requeue:
                 line = letter_line(letter)
             except (OSError, ValueError) as error:
                 _log.error("letter %s can't be sent again, because it can't be read: %s", row.id, fault_text(error))
+                continue
+            if not self.backlog.intake.sources.choice.holds(line):
+                _log.info("letter %s stays requeued: its run is not among those that were chosen", row.id)
                 continue
             self.queued.add(row.id)
             segment = segment_of(letter, row.place.segment)

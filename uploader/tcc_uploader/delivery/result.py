@@ -19,10 +19,16 @@ class ReplayResult:
     """Files and spools that can't be read, and why."""
     problems: list[str]
     """The problems of archive sources; ``damage`` includes their number."""
-    unread: bool
-    """Whether the run ended before all files were read."""
+    unread_files: list[str]
+    """The files and archives that were not read to their end, because the run ended before."""
     unended: int
     """The number of open runs in journals, whose processes may still be running."""
+    left_out: int
+    """Records that stay pending because a choice of runs left them out; ``counts`` has them as pending, too."""
+    runs_left_out: int
+    """Of how many runs these are."""
+    nothing_chosen: bool
+    """Whether a choice of runs took nothing at all."""
     waiting: int
     """The number of records and requeued letters that are still to be sent."""
     paused: list[DestinationReport]
@@ -35,6 +41,11 @@ class ReplayResult:
     bytes_seen: int
     trouble: str
     """Why the state could not be written; empty if it could be."""
+
+    @property
+    def unread(self) -> bool:
+        """Whether the run ended before everything was read."""
+        return bool(self.unread_files)
 
     @property
     def has_losses(self) -> bool:

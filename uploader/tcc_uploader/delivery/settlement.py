@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
@@ -12,14 +13,7 @@ from tcc_uploader.dead.letters import Cause, letter_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import judge_invalid
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
-from tcc_uploader.model.keys import (
-    dedupe_key,
-    digest_of,
-    hint_number,
-    idempotency_token,
-    invalid_key,
-    invalid_token,
-)
+from tcc_uploader.model.keys import dedupe_key, digest_of, hint_number
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.letter import Letter, letter_id
 from tcc_uploader.model.letter_store import LetterStore
@@ -59,8 +53,8 @@ class Settlement:
     """The letters that the ledger does not know, by id: their records are judged anew."""
     uncommitted: dict[tuple[bytes, int], list[LetterRow]] = field(default_factory=dict)
     """The rows of letters that the next commit writes, by key and digest: a copy may make very many conflicts."""
-    counted_letters: set[tuple[int, str]] = field(default_factory=set)
-    """Handles of open files, each with the id of a letter that was found when the record on its line was counted.
+    counted_letters: WeakKeyDictionary[Segment, set[str]] = field(default_factory=WeakKeyDictionary)
+    """By open file: the ids of the letters that were found when the records on its lines were counted.
 
     Not every letter of a segment is that of a line of this file: a copy may have had another record there, and a line
     may be damaged since.
@@ -82,16 +76,20 @@ class Settlement:
         elif row := self.ledger.letter(segment.letter):
             self.settle_letter(row, "delivered")
 
-    def settle_line(self, segment: Segment, line: Line, decision: Decision, *, newly: bool = False) -> None:
-        """Settle a record as :meth:`settle` does; if it has a letter that the ledger does not know, remove that."""
+    def settle_line(
+        self, segment: Segment, line: Line, digest: int, decision: Decision, *, newly: bool = False
+    ) -> None:
+        """Settle a record as :meth:`settle` does; if it has a letter that the ledger does not know, remove that.
+
+        ``digest`` is that of the record's bytes: see :func:`.keys.digest_of`.
+        """
         has_letter = decision in (Decision.DEAD, Decision.REQUEUED)
         if (self.orphans or has_letter) and segment.format is not Format.LETTER:
-            digest = digest_of(idempotency_token(line.kind, line.id, line.body))
             ident = letter_id(segment.id, line.number, digest, line.key)
             if self.orphans.pop(ident, None) is not None:
                 self.answered.append(ident)
             if has_letter:
-                self.counted_letters.add((segment.handle, ident))
+                self._count_letter(segment, ident)
         self.settle(segment, line.number, decision, newly=newly)
 
     def delivered(self, key: bytes, known: Known) -> None:
@@ -99,24 +97,23 @@ class Settlement:
         if self.changes.delivered.get(key, known.hint) is None:
             self.changes.delivered.put(key, known.hint, known)
 
-    def dead_letter(self, segment: Segment, line: Line, cause: Cause) -> None:
-        """Make a dead letter of a record."""
-        token = idempotency_token(line.kind, line.id, line.body)
-        self._add_letter(segment, line, cause, dedupe_key(line.kind, line.id), token)
+    def dead_letter(self, segment: Segment, line: Line, digest: int, cause: Cause) -> None:
+        """Make a dead letter of a record; ``digest`` is that of its bytes."""
+        self._add_letter(segment, line, digest, cause, dedupe_key(line.kind, line.id))
 
     def dead_letter_invalid(self, segment: Segment, invalid: Invalid) -> None:
         """Make a dead letter of a plain line that is no record, unless it has one.  Raises :class:`LedgerError`."""
-        decision = judge_invalid(self.ledger, segment.number, invalid)
-        if decision is not Decision.SEND:
-            ident = letter_id(segment.id, invalid.number, digest_of(invalid_token(invalid.raw)), None)
-            self.counted_letters.add((segment.handle, ident))
-            self.settle(segment, invalid.number, decision)
+        line, key, known, decision = judge_invalid(self.ledger, segment.number, invalid)
+        if self.intake.sources.choice.leaves_out(line, decision):
             return
-        cause = Cause("invalid", invalid.detail, invalid.raw)
-        self._add_letter(segment, invalid.line, cause, invalid_key(invalid.raw), invalid_token(invalid.raw))
+        if decision is Decision.SEND:
+            self._add_letter(segment, line, known.digest, Cause("invalid", invalid.detail, invalid.raw), key)
+            return
+        self._count_letter(segment, letter_id(segment.id, line.number, known.digest, None))
+        self.settle(segment, line.number, decision)
 
-    def _add_letter(self, segment: Segment, line: Line, cause: Cause, key: bytes, token: bytes) -> None:
-        letter = letter_of(segment, line, cause, self.digest_of(segment, token))
+    def _add_letter(self, segment: Segment, line: Line, digest: int, cause: Cause, key: bytes) -> None:
+        letter = letter_of(segment, line, cause, digest)
         row = letter_row(letter, key, Place(segment.number, line.number), "dead")
         self.unwritten_letters.append((segment, letter, row))
         self._index(row)
@@ -133,6 +130,9 @@ class Settlement:
         """
         return self.uncommitted.get((key, digest), [])
 
+    def _count_letter(self, segment: Segment, ident: str) -> None:
+        self.counted_letters.setdefault(segment, set()).add(ident)
+
     def write_letters(self) -> None:
         """Write the letters of dead records, and count the records as dead.  Raises OSError."""
         while self.unwritten_letters:
@@ -141,7 +141,7 @@ class Settlement:
             self.unwritten_letters.popleft()
             self.orphans.pop(letter.id, None)  # it was written anew
             self.changes.letters.append(row)
-            self.counted_letters.add((segment.handle, letter.id))
+            self._count_letter(segment, letter.id)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
             where = f"{segment.path} line {letter.line}"
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
@@ -193,7 +193,7 @@ class Settlement:
         segment = self.intake.counted(number)
         if segment is not None:
             self.touched.add(segment)
-            if (segment.handle, letter) in self.counted_letters:
+            if letter in self.counted_letters.get(segment, ()):
                 segment.counts += by
 
 

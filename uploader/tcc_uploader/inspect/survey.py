@@ -14,6 +14,7 @@ from tcc_uploader.ledger.judge import Judged, judge_all, judge_invalid
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import ByKey, dedupe_key
 from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.model.selection import Choice
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool import reader
@@ -49,9 +50,8 @@ class FileReport:
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
-        for archive in sources.archives:
-            self.newer += map(file_name, archive.newer)
-            self.archives += archive.problems
+        self.newer += map(file_name, sources.newer)
+        self.archives += sources.problems
 
 
 @dataclass(kw_only=True)
@@ -64,7 +64,8 @@ class Survey(FileReport):
     oldest_pending: str | None = None
     segment_ids: set[str] = field(default_factory=set)
     pending: Counter[Wish] = field(default_factory=Counter)
-    """Pending records by where they are to go."""
+    """Pending records by where they are to go, without those that the choice leaves out."""
+    choice: Choice = field(default_factory=Choice)
 
     def note_pending(self, record: Judged) -> None:
         """Take in a pending record."""
@@ -96,7 +97,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
 
     What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
-    result = Survey()
+    result = Survey(choice=sources.choice)
     seen = ByKey[Known]()
 
     def take(segment: Segment) -> None:
@@ -110,7 +111,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
             result.damage += row.damaged + bool(row.torn)
         else:
             segment.number = row.number if row else 0
-            examine(segment, ledger, seen, result.note_pending)
+            examine(segment, ledger, seen, result.note_pending, sources.choice)
             result.counts += segment.counts
             result.damage += segment.damage
 
@@ -120,24 +121,33 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
 
 
 def examine(
-    segment: Segment, ledger: Ledger, seen: ByKey[Known], note_pending: Callable[[Judged], object]
+    segment: Segment,
+    ledger: Ledger,
+    seen: ByKey[Known],
+    note_pending: Callable[[Judged], object],
+    choice: Choice | None = None,
 ) -> tuple[list[Damage], int]:
     """Read a file to its end and count on ``segment`` how its records are settled.
 
     Return its damaged lines, and the number of conflicts: of these records only other bytes are known.
 
-    ``seen`` are the keys of pending records met so far; ``note_pending`` is called with each.  Raises OSError.
+    ``seen`` are the keys of pending records met so far; ``note_pending`` is called with each.  What ``choice`` leaves
+    out stays pending, and is neither.  Raises OSError.
     """
+    choice = choice or Choice()
     damage: list[Damage] = []
     conflicts = 0
     while not segment.at_end:
         found = reader.read_on(segment)
         damage += [other for other in found if isinstance(other, Damage)]
         for invalid in (other for other in found if isinstance(other, Invalid)):
-            decision = judge_invalid(ledger, segment.number, invalid)
-            segment.counts.add(Decision.DEAD if decision is Decision.SEND else decision)
+            judged = judge_invalid(ledger, segment.number, invalid)
+            if not choice.leaves_out(judged.line, judged.decision):
+                segment.counts.add(Decision.DEAD if judged.decision is Decision.SEND else judged.decision)
         lines = [line for line in found if isinstance(line, Line)]
         for judged in judge_all(ledger, segment.number, lines, seen):
+            if choice.leaves_out(judged.line, judged.decision):
+                continue
             if judged.decision is not Decision.SEND:
                 segment.counts.add(judged.decision)
                 conflicts += judged.decision is Decision.CONFLICT

@@ -6,7 +6,15 @@ from typing import NamedTuple
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
 from tcc_uploader.model.fate import NO_HINT, Decision, Known, Place
-from tcc_uploader.model.keys import ByKey, dedupe_key, digest_of, hint_number, idempotency_token, invalid_key
+from tcc_uploader.model.keys import (
+    ByKey,
+    dedupe_key,
+    digest_of,
+    hint_number,
+    idempotency_token,
+    invalid_key,
+    invalid_token,
+)
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import LetterRow
 
@@ -20,18 +28,20 @@ class Judged(NamedTuple):
     decision: Decision
 
 
-def judge_new(ledger: Ledger, segment: int, lines: Sequence[Line]) -> Iterator[tuple[Line, Decision]]:
-    """Judge records that are probably new, in their order.  Raises :class:`LedgerError`.
+def judge_new(ledger: Ledger, segment: int, lines: Sequence[Line]) -> Iterator[tuple[Line, Judged | None]]:
+    """Judge records that are probably new, in their order; None: nothing is known of it, so that it is to be sent.
 
-    They are of the segment with this number.  The body of a record of which nothing is known is not hashed.
+    They are of the segment with this number.  The body of a record of which nothing is known is not hashed.  Raises
+    :class:`LedgerError`.
     """
     keys = [dedupe_key(line.kind, line.id) for line in lines]
     delivered = ledger.delivered(keys)
     for line, key in zip(lines, keys, strict=True):
         if key in delivered or ledger.letters(key):
-            yield line, judge_one(ledger, key, known_of(line, segment), delivered.get(key, ()), ())
+            known = known_of(line, segment)
+            yield line, Judged(line, key, known, judge_one(ledger, key, known, delivered.get(key, ()), ()))
         else:
-            yield line, Decision.SEND
+            yield line, None
 
 
 def judge_all(ledger: Ledger, segment: int, lines: Sequence[Line], seen: ByKey[Known]) -> Iterator[Judged]:
@@ -107,11 +117,11 @@ def known_of(line: Line, segment: int) -> Known:
     return Known(digest, Place(segment, line.number), hint_number(line.key))
 
 
-def judge_invalid(ledger: Ledger, segment: int, invalid: Invalid) -> Decision:
+def judge_invalid(ledger: Ledger, segment: int, invalid: Invalid) -> Judged:
     """Judge a plain line that is no record; SEND: it has no letter yet.  Raises :class:`LedgerError`."""
-    place = Place(segment, invalid.number)
-    letters = ledger.letters(invalid_key(invalid.raw))
-    fate = next((row.fate for row in letters if row.place == place), None)
-    if fate is not None:
-        return Decision(fate)
-    return Decision.DUPLICATE if letters else Decision.SEND
+    token = invalid_token(invalid.raw)
+    key, known = invalid_key(token), Known(digest_of(token), Place(segment, invalid.number))
+    letters = ledger.letters(key)
+    fate = next((row.fate for row in letters if row.place == known.place), None)
+    decision = Decision(fate) if fate is not None else Decision.DUPLICATE if letters else Decision.SEND
+    return Judged(invalid.line, key, known, decision)

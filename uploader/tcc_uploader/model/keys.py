@@ -30,9 +30,9 @@ def invalid_token(raw: bytes) -> bytes:
     return idempotency_token("invalid", "", raw)
 
 
-def invalid_key(raw: bytes) -> bytes:
-    """Return the ledger's key for a plain line that is no valid wire item."""
-    return dedupe_key("invalid", invalid_token(raw).hex())
+def invalid_key(token: bytes) -> bytes:
+    """Return the ledger's key for a plain line that is no valid wire item, from its idempotency token."""
+    return dedupe_key("invalid", token.hex())
 
 
 def hint_number(hint: str | None) -> int:

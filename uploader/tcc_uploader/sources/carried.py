@@ -36,6 +36,8 @@ class ArchiveSource:
     """Which members can't be read, and why; and what is missing by the manifest."""
     newer: list[Path] = field(default_factory=list)
     """Members of a format that only a newer version can read."""
+    at_end: bool = False
+    """Whether it was read to its end."""
     _expected: dict[str, ManifestEntry] = field(default_factory=dict)
     """Segments that manifests list and that were not read yet, by name."""
 
@@ -55,6 +57,7 @@ class ArchiveSource:
             records = sum(entry.records or 0 for entry in self._expected.values())
             files = f"{len(self._expected):,} segment{'s'[: len(self._expected) != 1]}"
             self.problems.append(f"{self.path}: {files} with {records:,} records are missing, says the manifest")
+        self.at_end = True
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment]:
         name, stream = member.name, _HashedStream(member.stream)

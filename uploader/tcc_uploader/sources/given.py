@@ -2,13 +2,15 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from tcc_schemas.lines import Line
 from tcc_uploader import files
+from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.scan import SUFFIX, list_files
 from tcc_uploader.spool.segment import Segment
@@ -27,6 +29,23 @@ class Sources:
     spools: list[Path] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
     archives: list[ArchiveSource] = field(default_factory=list)
+    choice: Choice = field(default_factory=Choice)
+    """Which of their records are meant; the others stay pending."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What was found so far to be wrong with archives."""
+        return [text for archive in self.archives for text in archive.problems]
+
+    @property
+    def unread_archives(self) -> list[Path]:
+        """The archives that were not read to their end yet."""
+        return [archive.path for archive in self.archives if not archive.at_end]
+
+    @property
+    def newer(self) -> list[Path]:
+        """The members of archives, found so far, that only a newer version can read."""
+        return [path for archive in self.archives for path in archive.newer]
 
     def __str__(self) -> str:
         return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))
@@ -45,6 +64,26 @@ def sources_of(paths: Iterable[Path]) -> Sources:
         else:
             found.files.append(path.resolve())
     return found
+
+
+def choose(sources: Sources, selection: Selection, is_gone: Callable[[Segment], bool]) -> Sources:
+    """Return ``sources`` with the choice that ``selection`` makes among their records.
+
+    For that everything is read, and will be read again: no archive may be a stream.  ``is_gone`` decides whether the
+    process that wrote a segment has died: then its journaled runs are among the runs.
+    """
+    return replace(sources, choice=Choice(selection, _records(sources, is_gone))) if selection else sources
+
+
+def _records(sources: Sources, is_gone: Callable[[Segment], bool]) -> Iterator[Line]:
+    """Yield all records, also those that can be recovered.  What can't be read is told when it is read again."""
+    own = replace(sources, archives=[ArchiveSource(archive.path) for archive in sources.archives])
+    for segment in each_segment(own, {}):
+        with suppress(OSError, ValueError):
+            while segment.id and not segment.at_end:
+                yield from (line for line in reader.read_on(segment) if isinstance(line, Line))
+            if segment.journal.undecided and not segment.seal and is_gone(segment):
+                yield from filter(None, [reader.recover(segment, run_id) for run_id in segment.journal.open])
 
 
 def each_segment(sources: Sources, unreadable: dict[Path, str]) -> Iterator[Segment]:

@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from tcc_schemas.faults import fault_text
 from tcc_schemas.records import Count
+from tcc_uploader.model.selection import Selection
 
 MANIFEST: Final = "manifest.json"
 MAX_MANIFEST: Final = 64 * 1024 * 1024
@@ -30,14 +31,6 @@ class ManifestEntry:
     torn: Count
 
 
-class Selection(BaseModel):
-    """By what the records were chosen, if the bundle does not hold all."""
-
-    since: str | None = None
-    sessions: list[str] = []
-    statuses: list[str] = []
-
-
 class Manifest(BaseModel):
     """What a bundle holds.  ``records`` is the number in all segments."""
 
@@ -47,6 +40,7 @@ class Manifest(BaseModel):
     records: Count
     segments: list[ManifestEntry]
     selection: Selection | None = None
+    """By what the records were chosen, if the bundle does not hold all."""
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

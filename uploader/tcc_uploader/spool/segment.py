@@ -67,7 +67,7 @@ class Reader:
         self.tally.add(line.crc, is_record=line.is_record)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Segment:
     """A file with records.  Offsets and sizes are bytes."""
 
