@@ -1,6 +1,7 @@
 """Reads the runs of some sources, newest first: see the package for what it joins, and what it holds in memory."""
 
 import heapq
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
@@ -19,14 +20,18 @@ from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
 from .fates import fate_of
-from .join import joined
+from .join import joined, wire_items
 from .places import Block, Place, Row, Shelf, source_of
-from .values import Record, Run, Source, moment_of
+from .values import Record, Run, Source, moment_of, text_of
 
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
 _TAIL: Final = 64 * 1024
 """Bytes at the end of a file in which its newest time is looked for."""
+_AS_RECORDED: Final = re.compile(
+    rb'\{"type":"(?:batch","items":\[\{"type":")?run","run_id":"[^"\\]*","start_time":"([^"\\]*)"'
+)
+"""How a recorder begins a run's body: parsing the rest to find the start would take most of the time."""
 _LATE: Final = ("step", "tool_call", "feedback", "batch")
 
 
@@ -80,7 +85,7 @@ class RunReader:
         self._shelf.__exit__()
 
     def newest_first(self) -> Iterator[Run]:
-        """Yield each run that is recorded here, and each that has only a journal; what ended last comes first.
+        """Yield each run that is recorded here, and each that has only a journal; what began last comes first.
 
         Raises :class:`LedgerError`.
         """
@@ -211,10 +216,22 @@ def newest_in(path: Path) -> float:
 
 
 def _row(line: Line, place: Place) -> Row:
-    return _ms(line.at), hash((line.run_id or line.id, line.key)), place.number, place.offset, place.size
+    return _start_of(line), hash((line.run_id or line.id, line.key)), place.number, place.offset, place.size
 
 
-def _ms(at: str) -> int:
+def _start_of(line: Line) -> int:
+    """Return when the run of its own line began, in milliseconds since 1970; if it doesn't say so, when it ended."""
+    body = line.body
+    found = _AS_RECORDED.match(body)
+    start = (
+        found[1].decode(errors="replace")
+        if found
+        else next((text_of(wire, "start_time") for wire in wire_items(body) if wire.get("type") == "run"), "")
+    )
+    return _ms(start) or _ms(line.at)
+
+
+def _ms(moment: str) -> int:
     """Return a time in milliseconds since 1970; what is none as the oldest time of all."""
-    moment = moment_of(at)
-    return 0 if moment is None else int(moment.timestamp() * 1000)
+    found = moment_of(moment)
+    return 0 if found is None else int(found.timestamp() * 1000)
