@@ -4,6 +4,7 @@ import { Status } from "../parts/status";
 import { runAddress } from "../route";
 import { filter, listOf } from "../search/query";
 import { count, dollars, duration, minute } from "../text/numbers";
+import { MEANINGS, STATUSES } from "../text/status";
 import { oneLine } from "../text/visible";
 import { errorGroups, type ErrorGroup } from "./scale";
 import { Spark } from "./spark";
@@ -17,15 +18,18 @@ function Newest({ group, alone }: { group: ErrorGroup; alone: boolean }) {
   const test = tests[c.test[run]!];
   return (
     <a class="newest" href={runAddress(c.id[run]!)}>
-      <span class="dim">{alone ? "run" : "newest"}</span> {oneLine(c.prompt[run]!) || "no prompt"}
-      {test !== undefined && <span class="dim"> · {oneLine(test)}</span>}
+      <span class="cut">
+        <span class="dim">{alone ? "run" : "newest"}</span> {oneLine(c.prompt[run]!) || "no prompt"}
+        {test !== undefined && <span class="dim"> · {oneLine(test)}</span>}
+      </span>
       {c.failed_call[run] && (
-        <>
-          {" "}
+        <span class="cut">
           <span class="dim">failed at</span> <code class="bad">{oneLine(c.failed_call[run]!)}</code>
-        </>
+        </span>
       )}
-      <span class="dim"> · {duration(c.took[run]!)} · {dollars(c.cost[run]!)}</span>
+      <span class="dim together">
+        {duration(c.took[run]!)} · {dollars(c.cost[run]!)}
+      </span>
     </a>
   );
 }
@@ -35,7 +39,7 @@ function Group({ group }: { group: ErrorGroup }) {
   const [newest, oldest] = [group.runs[0]!, group.runs.at(-1)!];
   const alone = group.runs.length === 1;
   const message = alone ? (errors[c.error[newest]!] ?? "") : group.mask;
-  const query = `status:${group.status === 1 ? "partial" : "error"}${group.mask && ` ${filter("error", group.mask)}`}`;
+  const query = `status:${STATUSES[group.status]}${group.mask && ` ${filter("error", group.mask)}`}`;
   return (
     <tr>
       <td class="right">
@@ -43,7 +47,7 @@ function Group({ group }: { group: ErrorGroup }) {
       </td>
       <td class="message-cell">
         <a class="cut" href={listOf(query)}>
-          <Status code={group.status} /> <code>{oneLine(message) || "no message"}</code>
+          <Status status={group.status} /> <code>{oneLine(message) || (group.status === 3 ? MEANINGS[3] : "no message")}</code>
         </a>
         <Newest group={group} alone={alone} />
       </td>
@@ -66,7 +70,7 @@ export function ErrorGroups() {
     <section class="card errors">
       <header>
         <h2>What failed</h2>
-        <a href={listOf("-status:success")}>all {count(groups.reduce((sum, group) => sum + group.runs.length, 0))}</a>
+        <a href={listOf("-status:success -status:missing")}>all {count(groups.reduce((sum, group) => sum + group.runs.length, 0))}</a>
       </header>
       <table>
         <thead>

@@ -2,6 +2,7 @@ import { useMemo } from "preact/hooks";
 import { useReport } from "../parts/context";
 import { listOf } from "../search/query";
 import { counted, duration, minute, moment } from "../text/numbers";
+import { STATUSES } from "../text/status";
 import { overTime, total, type Outcomes } from "./scale";
 
 const WIDTH = 900;
@@ -11,7 +12,7 @@ const LABELS = 10;
 const HOUR = 3600e3;
 
 const told = (at: number, bar: Outcomes): string =>
-  `${minute(at)}: ${counted(total(bar), "run")}, ${counted(bar[2], "error")}${bar[1] ? `, ${bar[1]} partial` : ""}`;
+  [`${minute(at)}: ${counted(total(bar), "run")}`, ...bar.map((n, status) => n && `${n} ${STATUSES[status]}`).filter(Boolean)].join(", ");
 
 /** Bars one above the other, the errors on top. */
 function Stack({ bar, left, width, most }: { bar: Outcomes; left: number; width: number; most: number }) {
@@ -40,7 +41,14 @@ export function OverTime() {
       <figcaption>
         <h2>Runs over time</h2>
         <span class="legend">
-          <i class="b0" /> success <i class="b1" /> partial <i class="b2" /> error
+          {STATUSES.map(
+            (name, status) =>
+              (status < 3 || bars.some((bar) => bar[status])) && (
+                <>
+                  <i class={`b${status}`} /> {name}{" "}
+                </>
+              ),
+          )}
           <em>bars of {duration(step)}</em>
         </span>
       </figcaption>

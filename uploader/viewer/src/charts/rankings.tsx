@@ -116,7 +116,7 @@ function Top({ title, by, write }: TopProps) {
           {runs.map((run) => (
             <tr>
               <td class="sign-cell">
-                <Status code={c.status[run]} />
+                <Status status={c.status[run]!} />
               </td>
               <td class="message-cell">
                 <a class="cut" href={runAddress(c.id[run]!)}>

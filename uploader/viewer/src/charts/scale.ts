@@ -1,8 +1,9 @@
 /** Numbers behind the charts; nothing here draws. */
 import type { Report, RunNumber } from "../data/report";
-import { statusOf, type StatusNumber } from "../text/status";
+import { STATUSES, type StatusNumber } from "../text/status";
 
-export type Outcomes = [success: number, partial: number, error: number];
+/** How many runs ended in each way, by status. */
+export type Outcomes = number[];
 
 export interface TimeBins {
   /** Where the first bar begins, and how long each is; milliseconds. */
@@ -19,7 +20,8 @@ const D = 24 * H;
 const STEPS = [0.1 * S, S, 5 * S, 15 * S, M, 5 * M, 15 * M, 30 * M, H, 2 * H, 3 * H, 6 * H, 12 * H, D, 7 * D, 30 * D, 365 * D];
 const MOST_BARS = 84;
 
-export const total = ([success, partial, error]: Outcomes): number => success + partial + error;
+export const none = (): Outcomes => STATUSES.map(() => 0);
+export const total = (outcomes: Outcomes): number => outcomes.reduce((sum, n) => sum + n);
 
 /** Count the outcomes of runs over time, in bars of a length that people use. */
 export function overTime({ columns: c, newest }: Report): TimeBins {
@@ -27,8 +29,8 @@ export function overTime({ columns: c, newest }: Report): TimeBins {
   const last = c.start[newest[0]!]!;
   const step = STEPS.find((length) => (last - first) / length <= MOST_BARS) ?? (last - first) / MOST_BARS;
   const begin = Math.floor(first / step) * step;
-  const bars = Array.from({ length: Math.floor((last - begin) / step) + 1 }, (): Outcomes => [0, 0, 0]);
-  for (const run of newest) bars[Math.floor((c.start[run]! - begin) / step)]![statusOf(c.status[run])]++;
+  const bars = Array.from({ length: Math.floor((last - begin) / step) + 1 }, none);
+  for (const run of newest) bars[Math.floor((c.start[run]! - begin) / step)]![c.status[run]!]!++;
   return { begin, step, bars, most: Math.max(...bars.map(total)) };
 }
 
@@ -62,19 +64,19 @@ export interface ErrorGroup {
   status: StatusNumber;
 }
 
-/** Runs that failed or succeeded in part, by their masked message; the largest group first. */
+/** Runs that failed, succeeded in part or have no end, by their masked message; the largest group first. */
 export function errorGroups({ columns: c, newest, masks, error_mask }: Report): ErrorGroup[] {
   const groups = new Map<string, ErrorGroup>();
   for (const run of newest) {
-    const status = statusOf(c.status[run]);
-    if (status === 0) continue;
+    const status = c.status[run]!;
+    if (status === 0 || status === 4) continue;
     const mask = masks[error_mask[c.error[run]!] ?? -1] ?? "";
     const key = `${status} ${mask}`;
     const group = groups.get(key);
     if (group) group.runs.push(run);
     else groups.set(key, { mask, runs: [run], status });
   }
-  return [...groups.values()].sort((a, b) => b.status - a.status || b.runs.length - a.runs.length);
+  return [...groups.values()].sort((a, b) => Number(b.status === 2) - Number(a.status === 2) || b.runs.length - a.runs.length);
 }
 
 /** How many of these runs began in each of so many equal parts of the report's time. */

@@ -4,12 +4,12 @@ import { useReport } from "../parts/context";
 import type { Report } from "../data/report";
 import { listOf } from "../search/query";
 import { count, counted, dollars, duration, quantile, short } from "../text/numbers";
-import { statusOf } from "../text/status";
+import { none } from "./scale";
 
 function sums({ columns: c, newest }: Report) {
-  const all = { outcomes: [0, 0, 0], input: 0, cached: 0, output: 0, cost: 0, tools: 0, failedTools: 0, up: 0, down: 0 };
+  const all = { outcomes: none(), input: 0, cached: 0, output: 0, cost: 0, tools: 0, failedTools: 0, up: 0, down: 0 };
   for (const run of newest) {
-    all.outcomes[statusOf(c.status[run])]!++;
+    all.outcomes[c.status[run]!]!++;
     all.input += c.tokens_in[run]!;
     all.cached += c.tokens_cached[run]!;
     all.output += c.tokens_out[run]!;
@@ -47,7 +47,7 @@ export function Tiles() {
   const report = useReport();
   const all = useMemo(() => sums(report), [report]);
   const runs = report.newest.length;
-  const [, partial, failed] = all.outcomes as [number, number, number];
+  const [, partial = 0, failed = 0, unended = 0] = all.outcomes;
   const p95 = quantile(all.took, 0.95);
   return (
     <section class="tiles" aria-label="Totals">
@@ -56,6 +56,7 @@ export function Tiles() {
       </Tile>
       <Tile value={count(failed)} name="failed" href={listOf("status:error")} bad={failed > 0}>
         {((failed / runs) * 100).toFixed(1)} %{partial > 0 && ` · ${count(partial)} partial`}
+        {unended > 0 && ` · ${count(unended)} unended`}
       </Tile>
       <Tile value={duration(quantile(all.took, 0.5))} name="median" href={listOf(`>${Math.max(0, p95 - 1)}ms`)}>
         p95 {duration(p95)}

@@ -4,6 +4,8 @@
  * Times are milliseconds since 1970 UTC, durations milliseconds, costs millionths of a dollar.
  * A number that points into a list is -1 where there is nothing to point at.
  */
+import type { StatusNumber } from "../text/status";
+
 export const VERSION = 1;
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
@@ -15,7 +17,9 @@ export interface Columns {
   /** The first is a time, each other one the difference to the one before. */
   start: number[];
   took: number[];
-  status: number[];
+  status: StatusNumber[];
+  /** What became of its record, as the ledger says: into FATES of `text/status`. */
+  fate: number[];
   session: number[];
   models: number[][];
   tools: number[][];

@@ -2,7 +2,8 @@ import { useReport } from "../parts/context";
 import type { RunNumber } from "../data/report";
 import type { Progress } from "../search/contents";
 import { count } from "../text/numbers";
-import { GLYPHS, STATUSES, statusOf } from "../text/status";
+import { none } from "../charts/scale";
+import { GLYPHS, STATUSES } from "../text/status";
 
 interface Props {
   typed: string;
@@ -12,6 +13,7 @@ interface Props {
   progress: Progress | null;
 }
 
+const SHOWN = [2, 3, 1, 0, 4] as const;
 const STATUS_FILTER = /(^|\s)-?status:\S+/g;
 
 /** Put an outcome's filter in or take it out; the rest of what was typed stays. */
@@ -39,8 +41,8 @@ function Searching({ text, progress }: { text: string; progress: Progress }) {
 /** The search box, the outcomes with their counts, and how far the search is. */
 export function FilterBar({ typed, type, runs, text, progress }: Props) {
   const { columns: c } = useReport();
-  const outcomes = [0, 0, 0];
-  for (const run of runs) outcomes[statusOf(c.status[run])]!++;
+  const outcomes = none();
+  for (const run of runs) outcomes[c.status[run]!]!++;
   return (
     <>
       <input
@@ -57,7 +59,7 @@ export function FilterBar({ typed, type, runs, text, progress }: Props) {
         <span role="status">
           <b>{count(runs.length)}</b> {runs.length === 1 ? "run" : "runs"}
         </span>
-        {([2, 1, 0] as const).map((status) => {
+        {SHOWN.filter((status) => status < 3 || outcomes[status]).map((status) => {
           const chip = `status:${STATUSES[status]}`;
           return (
             <button

@@ -6,7 +6,6 @@ import { runAddress } from "../route";
 import type { Hit } from "../search/hit";
 import { measure } from "../search/query";
 import { dollars, duration, minute, short } from "../text/numbers";
-import { statusOf } from "../text/status";
 import { oneLine } from "../text/visible";
 
 export const ROW = 44; // pixels
@@ -18,7 +17,8 @@ const THUMB_WORDS = ["", "thumbs up", "thumbs down", "feedback in words"];
 function HitLine({ hit }: { hit: Hit }) {
   return (
     <>
-      <span class="tag">{oneLine(hit.field)}</span> {oneLine(hit.before).slice(-40)}
+      <span class="tag">{oneLine(hit.field)}</span> {hit.before && "…"}
+      {oneLine(hit.before.slice(-40))}
       {/\s$/.test(hit.before) && " "}
       <mark>{oneLine(hit.found)}</mark>
       {/^\s/.test(hit.after) && " "}
@@ -32,7 +32,7 @@ function SecondLine({ run, hit }: { run: RunNumber; hit: Hit | undefined }) {
   const { columns: c, errors, sessions, tests } = useReport();
   if (hit) return <HitLine hit={hit} />;
   const error = errors[c.error[run]!];
-  if (statusOf(c.status[run]) > 0 && (error || c.failed_call[run])) {
+  if (c.status[run]! > 0 && (error || c.failed_call[run])) {
     return (
       <span class="bad">
         {oneLine(error ?? "").slice(0, 160)}
@@ -57,7 +57,7 @@ interface Props {
 export function Row({ run, place, current, hit, longest }: Props) {
   const report = useReport();
   const { columns: c, agents, models } = report;
-  const status = statusOf(c.status[run]);
+  const status = c.status[run]!;
   const feedback = c.feedback[run]!;
   return (
     <div
@@ -67,7 +67,7 @@ export function Row({ run, place, current, hit, longest }: Props) {
       style={{ transform: `translateY(${place * ROW}px)` }}
     >
       <div role="cell">
-        <Status code={c.status[run]} />
+        <Status status={c.status[run]!} />
       </div>
       <div role="cell" class="time wide-only">
         {minute(c.start[run]!)}

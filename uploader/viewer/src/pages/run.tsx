@@ -13,7 +13,7 @@ import { Conversation } from "../run/conversation";
 import { RunHead } from "../run/head";
 import { Waterfall } from "../run/waterfall";
 import { asText, member, members } from "../text/json";
-import { GLYPHS, STATUSES, statusOf } from "../text/status";
+import { GLYPHS, MEANINGS, STATUSES } from "../text/status";
 import { oneLine, visible } from "../text/visible";
 
 const THUMBS: { [score: string]: string } = { thumbs_up: "▲ thumbs up", thumbs_down: "▼ thumbs down" };
@@ -40,24 +40,32 @@ function useBody(run: RunNumber): [RunBody | null, string] {
 }
 
 /** What went wrong, and a way to the call where it did. */
-function Banner({ run, failed, onSelect }: { run: RunNumber; failed: Call | undefined; onSelect: (key: string) => void }) {
-  const { columns: c, errors } = useReport();
-  const status = statusOf(c.status[run]);
-  const message = errors[c.error[run]!];
-  if (message === undefined && !failed) return null;
+interface BannerProps {
+  run: RunNumber;
+  /** Empty if nothing was recorded. */
+  message: string;
+  failed: Call | undefined;
+  onSelect: (key: string) => void;
+}
+
+function Banner({ run, message, failed, onSelect }: BannerProps) {
+  const { status: statuses, failed_call } = useReport().columns;
+  const status = statuses[run]!;
+  if (status === 0 && !message && !failed) return null;
   return (
-    <div class={`banner st${message === undefined ? 1 : status}`} role="alert">
-      {message !== undefined && (
+    <div class={`banner st${status || 1}`} role="alert">
+      {(status > 0 || message) && (
         <>
           <b>
             {GLYPHS[status]} {STATUSES[status]}
           </b>{" "}
-          {visible(message)}{" "}
+          {visible(message) || (status > 2 && MEANINGS[status])}{" "}
         </>
       )}
       {failed && (
         <button type="button" onClick={() => onSelect(failed.key)}>
-          {message === undefined ? "a call failed" : "first failing call"}: <b>{oneLine(failed.name)}</b> <kbd>e</kbd>
+          {status > 0 ? "first failing call" : "a call failed"}: <code>{oneLine(failed_call[run]!) || oneLine(failed.name)}</code>{" "}
+          <kbd>e</kbd>
         </button>
       )}
     </div>
@@ -129,7 +137,11 @@ function RunPage({ run, call }: Props) {
   return (
     <main id="main" class="page">
       <RunHead run={run} body={body} turns={turns} turn={turn} raw={raw} onRaw={() => setRaw(!raw)} onTurn={toTurn} />
-      <Banner run={run} failed={nextFailed(calls, -1)} onSelect={select} />
+      <Banner
+        run={run}
+        message={asText(member(body?.run ?? null, "status_message")) || (report.errors[c.error[run]!] ?? "")}
+        failed={nextFailed(calls, -1)} onSelect={select}
+      />
       {trouble && (
         <p class="banner st1" role="alert">
           {trouble}

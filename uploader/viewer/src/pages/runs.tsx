@@ -10,6 +10,7 @@ import { quantile } from "../text/numbers";
 
 const NEWEST = "-time";
 const PAGE = 15; // rows
+const HEAD = 30; // pixels
 
 const COLUMNS: { by?: string; name: string; kind?: string }[] = [
   { by: "status", name: "Status", kind: "sign" },
@@ -54,7 +55,7 @@ export function Runs({ route }: { route: Route }) {
   const [current, setCurrent] = useState(0);
   const box = useRef<HTMLDivElement>(null);
   const { query, runs, progress } = useList(report, typed, sort);
-  const { first, last, show } = useRowsInSight(box, runs.length, ROW);
+  const { first, last, show } = useRowsInSight(box, runs.length, ROW, HEAD);
   const longest = useMemo(() => quantile(Float64Array.from(runs, (run) => c.took[run]!).sort(), 0.98) || 1, [runs]);
 
   useEffect(() => {
@@ -95,11 +96,11 @@ export function Runs({ route }: { route: Route }) {
       <h1 class="unseen">Runs</h1>
       <FilterBar typed={typed} type={type} runs={runs} text={query.text} progress={progress} />
       <div class="table" role="table" aria-label="Runs" aria-rowcount={runs.length + 1}>
-        <div role="rowgroup">
-          <Head sort={sort} onSort={setSort} />
-        </div>
-        <div class="rows" role="rowgroup" ref={box} tabIndex={0} aria-label="Runs found">
-          <div role="presentation" class="all-rows" style={{ height: `${runs.length * ROW}px` }}>
+        <div class="rows" role="presentation" ref={box} tabIndex={0}>
+          <div role="rowgroup" class="sticky">
+            <Head sort={sort} onSort={setSort} />
+          </div>
+          <div role="rowgroup" class="all-rows" style={{ height: `${runs.length * ROW}px` }}>
             {runs.slice(first, last).map((run, n) => (
               <Row
                 key={run}

@@ -63,7 +63,7 @@ function Turn({ run, most }: { run: RunNumber; most: number }) {
   }, [run]);
   const feedback = ["", " ▲", " ▼", " ✎"][c.feedback[run]!];
   return (
-    <article class={`turn of${statusOf(c.status[run])}`}>
+    <article class={`turn of${c.status[run]!}`}>
       <div class="bubble user">
         <Text value={member(member(body?.run ?? null, "prompt"), "user_prompt") ?? c.prompt[run]!} />
       </div>
@@ -71,7 +71,7 @@ function Turn({ run, most }: { run: RunNumber; most: number }) {
         {body ? <Answer body={body} /> : <p class="dim">{trouble || (c.chunk[run]! < 0 ? "Contents were left out." : "Reading…")}</p>}
       </div>
       <a class="turn-facts" href={runAddress(c.id[run]!)}>
-        <Status code={c.status[run]} /> {minute(c.start[run]!)} · {duration(c.took[run]!)} · {dollars(c.cost[run]!)} · context{" "}
+        <Status status={c.status[run]!} /> {minute(c.start[run]!)} · {duration(c.took[run]!)} · {dollars(c.cost[run]!)} · context{" "}
         {short(context(report, run))} <Bar part={context(report, run) / most} />
         {feedback} <b>open</b>
       </a>
@@ -96,7 +96,7 @@ export function Session({ id }: { id: string }) {
     );
   }
   const sum = (value: (run: RunNumber) => number): number => turns.reduce((all, run) => all + value(run), 0);
-  const failed = sum((run) => (statusOf(c.status[run]) === 2 ? 1 : 0));
+  const failed = sum((run) => (c.status[run] === 2 ? 1 : 0));
   const most = Math.max(1, ...turns.map((run) => context(report, run)));
   return (
     <main id="main" class="page">

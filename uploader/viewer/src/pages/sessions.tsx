@@ -4,7 +4,6 @@ import { useReport } from "../parts/context";
 import { sessionAddress } from "../route";
 import { measure } from "../search/query";
 import { count, counted, dollars, duration, minute, short } from "../text/numbers";
-import { statusOf } from "../text/status";
 import { oneLine } from "../text/visible";
 
 const SHOWN = 200;
@@ -35,7 +34,7 @@ function sessionsOf(report: Report): Session[] {
     }
     session.last = c.start[run]!;
     if (!c.parent[run]) session.turns++; // a sub-run is a part of its turn
-    if (statusOf(c.status[run]) === 2) session.failed++;
+    if (c.status[run]! === 2) session.failed++;
     session.took += c.parent[run] ? 0 : c.took[run]!;
     session.tokens += tokens(run);
     session.cost += c.cost[run]!;

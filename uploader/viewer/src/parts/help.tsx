@@ -13,10 +13,11 @@ const KEYS: [string[], string][] = [
 ];
 
 const FILTERS: [string, string][] = [
-  ["status:error", "success, partial or error"],
+  ["status:error", "success, partial, error, unended, missing"],
   ["model: tool: agent: test: error:", "a part of the name or message"],
   ["session:ID", "one session"],
   ["feedback:down", "up, down, words, any, none"],
+  ["delivery:dead", "pending, delivered, dead, dropped; where the ledger was at hand"],
   ["failedtool:yes", "a tool call failed"],
   [">5s <200ms", "duration"],
   ["cost>0.01", "dollars"],

@@ -12,8 +12,11 @@ export interface InSight {
   show: (row: number) => void;
 }
 
-/** Which rows of a scrolling box are in sight; all rows have the same height (pixels). */
-export function useRowsInSight(box: RefObject<HTMLElement | null>, rows: number, height: number): InSight {
+/**
+ * Which rows of a scrolling box are in sight. All rows have the same height (pixels);
+ * `head` is the height of what stays above them.
+ */
+export function useRowsInSight(box: RefObject<HTMLElement | null>, rows: number, height: number, head = 0): InSight {
   const [top, setTop] = useState(0);
   const [sight, setSight] = useState(800);
   const printing = usePrinting();
@@ -34,8 +37,8 @@ export function useRowsInSight(box: RefObject<HTMLElement | null>, rows: number,
     if (!element) return;
     const above = row * height;
     if (above < element.scrollTop) element.scrollTop = above;
-    else if (above + height > element.scrollTop + element.clientHeight) {
-      element.scrollTop = above + height - element.clientHeight;
+    else if (head + above + height > element.scrollTop + element.clientHeight) {
+      element.scrollTop = head + above + height - element.clientHeight;
     }
   };
   if (printing) return { first: 0, last: Math.min(rows, PRINTED), show };

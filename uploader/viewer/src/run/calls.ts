@@ -45,7 +45,7 @@ function subRun({ columns: c }: Report, run: RunNumber, start: number): Call {
     name: c.prompt[run]! || "run",
     begin,
     end: begin + c.took[run]!,
-    status: statusOf(c.status[run]),
+    status: c.status[run]!,
     firstToken: 0,
     item: {},
   };

@@ -50,7 +50,7 @@ function Head({ call }: { call: Call }) {
   if (call.kind === "step") {
     return (
       <>
-        <Status code={call.status} />
+        <Status status={call.status} />
         <b class="together">Step {call.number}</b>
         <span class="tag cut">{oneLine(call.name)}</span>
         <StepFacts call={call} />
@@ -59,7 +59,7 @@ function Head({ call }: { call: Call }) {
   }
   return (
     <>
-      <Status code={call.status} />
+      <Status status={call.status} />
       <b class="cut">{oneLine(call.name)}</b>
       <span class="about">
         <span class="wide-only">+{duration(call.begin)} · </span>

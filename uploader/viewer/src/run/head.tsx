@@ -9,6 +9,7 @@ import { Status } from "../parts/status";
 import { runAddress, sessionAddress } from "../route";
 import { filter, listOf } from "../search/query";
 import { count, dollars, duration, moment, short } from "../text/numbers";
+import { FATES } from "../text/status";
 import { oneLine } from "../text/visible";
 
 interface Props {
@@ -62,13 +63,15 @@ export function RunHead({ run, body, turns, turn, raw, onRaw, onTurn }: Props) {
     ["tokens", `${short(c.tokens_in[run]!)} in · ${short(c.tokens_cached[run]!)} cached · ${short(c.tokens_out[run]!)} out`],
     ["cost", dollars(c.cost[run]!)],
   ];
+  const fate = FATES[c.fate[run]!];
+  if (fate) facts.push(["delivery", fate]);
   if (agent !== undefined) facts.unshift(["agent", <a href={listOf(filter("agent", agent))}>{oneLine(agent)}</a>]);
   if (test !== undefined) facts.unshift(["test", <a href={listOf(filter("test", test))}>{oneLine(test)}</a>]);
   return (
     <header class="page-head">
       <Crumb run={run} turns={turns} turn={turn} onTurn={onTurn} />
       <h1>
-        <Status code={c.status[run]} word /> {oneLine(c.prompt[run]!) || "run without a prompt"}
+        <Status status={c.status[run]!} word /> {oneLine(c.prompt[run]!) || "run without a prompt"}
       </h1>
       <p class="ids">
         <code>{oneLine(id)}</code> <Copy text={() => id} label="Copy id" />{" "}

@@ -1,6 +1,6 @@
 /** The filter language: `status:error model:gpt -tool:find_order >5s cost>0.01 "free text"`. */
 import type { Report, RunNumber } from "../data/report";
-import { STATUSES, statusOf } from "../text/status";
+import { FATES, STATUSES } from "../text/status";
 
 type Test = (run: RunNumber) => boolean;
 
@@ -20,7 +20,7 @@ function fieldTest(report: Report, name: string, value: string): Test | undefine
   const has = (text: string | undefined): boolean => (text ?? "").toLowerCase().includes(value);
   switch (name) {
     case "status":
-      return (run) => STATUSES[statusOf(c.status[run])].startsWith(value);
+      return (run) => STATUSES[c.status[run]!].startsWith(value);
     case "model":
       return (run) => c.models[run]!.some((model) => has(report.models[model]));
     case "tool":
@@ -36,6 +36,8 @@ function fieldTest(report: Report, name: string, value: string): Test | undefine
         const error = c.error[run]!;
         return has(report.errors[error]) || has(report.masks[report.error_mask[error] ?? -1]);
       };
+    case "delivery":
+      return (run) => FATES[c.fate[run]!]!.startsWith(value);
     case "failedtool":
       return (run) => c.failed_tools[run]! > 0 === YES.includes(value);
     case "feedback":
@@ -71,7 +73,7 @@ export function measure({ columns: c }: Report, name: string): (run: RunNumber) 
     case "time":
       return (run) => c.start[run]!;
     case "status":
-      return (run) => statusOf(c.status[run]);
+      return (run) => c.status[run]!;
     case "cost":
       return (run) => c.cost[run]!;
     case "tokens":
