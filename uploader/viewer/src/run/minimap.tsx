@@ -4,6 +4,7 @@ import type { Call, Span } from "./calls";
 
 const WIDTH = 400;
 const HEIGHT = 56;
+const STRIP = 9; // at the foot, with a tick for each failed call
 const KINDS = ["step", "tool", "run", "failed"] as const;
 const CLICK = 4; // a shorter drag (in units of WIDTH) is a click
 
@@ -14,8 +15,9 @@ function paths(calls: Call[], whole: Span): { [kind: string]: string } {
   for (const [row, call] of calls.entries()) {
     const left = Math.round((call.begin - whole.begin) * scale);
     const width = Math.max(2, Math.round((call.end - call.begin) * scale));
-    const top = Math.round((row / calls.length) * (HEIGHT - 3));
-    (drawn[call.status === 2 ? "failed" : call.kind] ??= new Set()).add(`M${left} ${top}h${width}v3h-${width}z`);
+    const top = Math.round((row / calls.length) * (HEIGHT - STRIP - 4));
+    (drawn[call.kind] ??= new Set()).add(`M${left} ${top}h${width}v3h-${width}z`);
+    if (call.status === 2) (drawn["failed"] ??= new Set()).add(`M${left} ${HEIGHT - STRIP}h2v${STRIP}h-2z`);
   }
   return Object.fromEntries(KINDS.map((kind) => [kind, [...(drawn[kind] ?? [])].join("")]));
 }
