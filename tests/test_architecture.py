@@ -78,7 +78,7 @@ def test_the_drawing_of_the_states_is_the_table() -> None:
 @pytest.mark.parametrize(
     ("libraries", "homes"),
     [
-        (["sqlite3"], ["ledger", "sandbox.py"]),
+        (["sqlite3"], ["inspect/export.py", "ledger", "sandbox.py"]),
         (["httpx"], ["transport"]),
         (["click", "rich"], ["cli"]),
     ],

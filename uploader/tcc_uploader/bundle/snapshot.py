@@ -61,7 +61,7 @@ class Snapshot:
             hashed.update(lines + newline)
             hash_of_lines = hashed.copy() if newline else hash_of_lines
             hashed.update(torn)
-        whole = kind in (Format.PLAIN, Format.OTHER)  # the last line of a hand-written file may have no newline
+        whole = kind is Format.PLAIN or kind.is_foreign  # the last line of a hand-written file may have no newline
         digest = (hashed if whole else hash_of_lines).hexdigest()
         size = self.size if whole else segment.offset
         segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident

@@ -8,7 +8,7 @@ import click
 
 from tcc_uploader.sinks import ShownFormatter
 
-from . import bundle, daemon, dead, doctor, drop, replay, sandbox, status, verify
+from . import bundle, daemon, dead, doctor, drop, export, replay, runs, sandbox, show, status, tail, verify
 from .terminal import note, show_usage
 
 
@@ -18,6 +18,10 @@ from .terminal import note, show_usage
         daemon.daemon_command,
         replay.replay_command,
         bundle.bundle_command,
+        runs.runs_command,
+        show.show_command,
+        tail.tail_command,
+        export.export_command,
         status.status_command,
         verify.verify_command,
         dead.dead_command,

@@ -87,7 +87,7 @@ _SELECTION_OPTIONS = (
         help="Only runs that began at this date (2026-01-31) or time (2026-01-31T18:00), or 30m, 2h, 7d, 4w ago.",
     ),
     click.option("--until", metavar="WHEN", callback=_moment, help="Only runs that began before this."),
-    click.option("-n", "--limit", type=click.IntRange(min=1), help="Only the newest N runs of these."),
+    click.option("-n", "--limit", type=click.IntRange(min=0), help="Only the newest N runs of these; 0: all."),
 )
 
 

@@ -2,21 +2,23 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.result import ReplayResult
-from tcc_uploader.ledger.quarantine import quarantine_ledger, quarantined_ledgers
+from tcc_uploader.inspect.runs.reader import RunReader
+from tcc_uploader.ledger.quarantine import FILE_NAME, quarantine_ledger, quarantined_ledgers
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.ledger import Damaged, LedgerError
 from tcc_uploader.ops.process import stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.given import Sources, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.state import OldLayoutError, SpoolLocks, StateHeldError, check_layout, held, last_change, targets_in
@@ -80,6 +82,29 @@ def reading(settings: Settings) -> Iterator[SqliteLedger]:
         for file in quarantined_ledgers(settings.state_dir):
             note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
         yield ledger
+
+
+@contextmanager
+def looking(
+    named: Settings, paths: Iterable[Path], wanted: Callable[[str], bool] = lambda _: True
+) -> Iterator[RunReader]:
+    """Yield a reader of the runs in ``paths``, or in the spools; of runs alone whose id is ``wanted``.
+
+    Their fates are told if there is a ledger that can be read.
+    """
+    (settings, *_), paths = targets_of(named), list(paths)
+    sources = sources_of(paths) if paths else Sources(list(settings.spools))
+    with ExitStack() as stack:
+        ledger = None
+        try:
+            if (settings.state_dir / FILE_NAME).exists():
+                ledger = stack.enter_context(SqliteLedger.reading(settings.state_dir))
+        except (LedgerError, OSError) as error:
+            note(f"can't read the ledger in {settings.state_dir}, so nothing is told of delivery: {error}")
+        try:
+            yield stack.enter_context(RunReader(sources, ledger, wanted=wanted))
+        except LedgerError as error:
+            fail(f"can't read the ledger in {settings.state_dir}: {error}", Exit.PENDING)
 
 
 def on_signals(stop: Callable[[], object]) -> None:

@@ -271,7 +271,7 @@ class Intake:
             return None  # both a scan and a hint named the file
         if segment.format is Format.NEWER:
             self._newer.add(path)
-        if segment.format is Format.OTHER:
+        if segment.format.is_foreign:
             self._note_unreadable(path, OSError(segment.format.value))
         if not segment.id:
             self._done.add(seen, sealed=False)

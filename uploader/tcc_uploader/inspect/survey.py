@@ -42,7 +42,7 @@ class FileReport:
         for segment in each_segment(sources, unreadable):
             if segment.format is Format.NEWER:
                 self.newer.append(file_name(segment.path))
-            elif segment.format is Format.OTHER:
+            elif segment.format.is_foreign:
                 unreadable[segment.path] = segment.format.value
             elif segment.id:
                 try:

@@ -83,7 +83,7 @@ class ArchiveSource:
             return None
         if kind is Format.NEWER:
             self.newer.append(Path(name))
-        elif given and kind in (Format.OTHER, Format.UNKNOWN):
+        elif given and (kind.is_foreign or kind is Format.UNKNOWN):
             self.problems.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
         elif kind is Format.PLAIN and (given or holds_record(start)):
             start += read_fully(stream, _MAX_PLAIN + 1 - len(start))

@@ -11,6 +11,10 @@ from tcc_schemas.splitter import LineSplitter, RawLine
 _LOOKED_AT: Final = 100
 LINE_START: Final = b'{"v":1,"crc":"'
 """The first bytes of every line of a segment."""
+EXPORT_LINE: Final = b'{"tcc_export":1}'
+"""The first line of a JSONL export."""
+EXPORT_STARTS: Final = (b'{"tcc_export":', b"SQLite format 3\0")
+"""How exports begin."""
 
 
 class Format(Enum):
@@ -21,7 +25,13 @@ class Format(Enum):
     NEWER = "segment of a newer version"
     PLAIN = "plain JSONL"
     OTHER = "no JSON in any of its lines (an encrypted bundle? decrypt it first)"
+    EXPORT = "an export, made to be looked at: give the spool or bundle that it was made from"
     LETTER = "a letter, on its way again"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether there are no records in it, whatever is added."""
+        return self in (Format.OTHER, Format.EXPORT)
 
 
 def sniff(start: bytes) -> tuple[Format, str]:
@@ -50,6 +60,8 @@ def _format_of(lines: list[RawLine], rest: bytes) -> Format:
         return Format.SEGMENT
     first = next((line.data for line in lines if line.data is not None), None)
     start = rest if first is None else first
+    if start.startswith(EXPORT_STARTS):
+        return Format.EXPORT
     if b"\0" in start:
         return Format.OTHER  # valid JSON never has this byte
     if not start:

@@ -6,10 +6,8 @@ files.  A run whose process died, or that still runs, has only journal lines.  :
 :mod:`.join` makes a :class:`.values.Run` of them.
 
 **Order and memory.**  Runs come newest first, by their start, and one at a time.  A file is read only when a run in
-it may be the next: no run in it began, and no line of it was recorded, after the newest of its last lines, the seal
-included (:func:`.reader.newest_in`).  So the newest runs of a large spool come at once, and whoever wants no more
-stops there.  (An unsealed file whose lines tell times of their own, as imported runs do, may have a newer line before
-its last ones.  Its runs all come, but some of them too late.)  In memory are
+it may be the next: no run in it began after its seal was written (:func:`.reader.newest_in`).  So the newest runs of a
+large spool come at once, and whoever wants no more stops there.  In memory are
 
 - of each run that was found, but has not had its turn: 36 bytes (:class:`.places.Block`).  In a spool that recorders
   wrote as things happened these are the runs of a few segments; of imported runs and of archives, possibly all;

@@ -16,6 +16,7 @@ from tcc_uploader.inspect.survey import FileReport
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
+from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
@@ -27,7 +28,7 @@ from .values import Record, Run, Source, moment_of, text_of
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
 _TAIL: Final = 64 * 1024
-"""Bytes at the end of a file in which its newest time is looked for."""
+"""Bytes at the end of a file that are looked at first, to find its newest time."""
 _AS_RECORDED: Final = re.compile(
     rb'\{"type":"(?:batch","items":\[\{"type":")?run","run_id":"[^"\\]*","start_time":"([^"\\]*)"'
 )
@@ -65,7 +66,7 @@ class RunReader:
         """Records that are no runs and belong to none (requests of other SDKs), by kind."""
         self.gone = 0
         """Files and lines that were removed before they had their turn."""
-        self._sources = sources
+        self.sources = sources
         self._ledger = ledger
         self._wanted = wanted
         self._shelf = Shelf()
@@ -89,9 +90,9 @@ class RunReader:
 
         Raises :class:`LedgerError`.
         """
-        for archive in self._sources.archives:
+        for archive in self.sources.archives:
             self.files.look(Sources(archives=[archive]), self._take)
-        files, unreadable = list_files(self._sources.spools, self._sources.files)
+        files, unreadable = list_files(self.sources.spools, self.sources.files)
         self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         for newest, path in sorted(((newest_in(path), path) for path in files), reverse=True):
             while self._blocks and -self._blocks[0][0] > newest:
@@ -111,6 +112,13 @@ class RunReader:
                     found[record.line.run_id or record.line.id, record.line.key].append(record)
             for (run_id, _), records in found.items():
                 yield joined(run_id, None, records)
+
+    def all_damage(self) -> Iterator[DamagedPlace]:
+        """Yield what can't be read: damaged places, whole files, and parts of archives."""
+        yield from self.damage
+        yield from (DamagedPlace(name, 0, why) for name, why in self.files.unreadable.items())
+        yield from (DamagedPlace(name, 0, Format.NEWER.value) for name in self.files.newer)
+        yield from (DamagedPlace("", 0, problem) for problem in self.files.archives)
 
     def _take(self, segment: Segment) -> None:
         """Read a segment to its end, and note where the lines about runs are.  Raises OSError."""
@@ -201,18 +209,24 @@ class RunReader:
     def _note_damage(self, source: Source, line: int, reason: str) -> None:
         self.damaged += 1
         if len(self.damage) < MOST_DAMAGE:
-            self.damage.append(DamagedPlace(source.name, line, reason))
+            self.damage.append(DamagedPlace(file_name(Path(source.name)), line, reason))
 
 
 def newest_in(path: Path) -> float:
-    """Return the newest time in the last lines of a file, in milliseconds since 1970; infinity if it can't be told."""
+    """Return a time before which every run in a file began, in milliseconds since 1970; infinity if it can't be told.
+
+    A seal tells it, because it was written last; and the lines tell it if these are all that the file has.
+    """
     try:
         with opened(path) as (file, status):
             file.seek(max(0, status.st_size - _TAIL))
-            lines = LineReader().read(file.read(_TAIL) or b"")
+            found = LineReader().read(file.read(_TAIL) or b"")
     except OSError:
         return inf  # reading it will fail, too, and say why
-    return max((_ms(line.at) for line in lines if isinstance(line, Line)), default=inf)
+    lines = [line for line in found if isinstance(line, Line)]
+    newest = max((_ms(line.at) for line in lines), default=inf)
+    sealed = bool(lines) and lines[-1].kind == "seal" and _ms(lines[-1].at) == newest
+    return newest if sealed or (status.st_size <= _TAIL and len(lines) == len(found)) else inf
 
 
 def _row(line: Line, place: Place) -> Row:

@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from math import isfinite
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from tcc_schemas.lines import Line
+from tcc_uploader.files import file_name
 from tcc_uploader.spool.format import Format
 
 from .fates import Fate
 
 Wire = dict[str, Any]
 """A wire item, as it was recorded."""
-_MOST: Final = 2**53
-"""The greatest count that every reader of JSON understands."""
+_MOST: Final = 10**12
+"""The greatest count that is believed, so that sums stay numbers that every database and reader of JSON has."""
 
 
 class Outcome(Enum):
@@ -128,7 +130,7 @@ class Run(Timed):
     @property
     def source(self) -> str:
         """The file or archive member with its own record."""
-        return self.records[0].source.name if self.records else ""
+        return file_name(Path(self.records[0].source.name)) if self.records else ""
 
     @property
     def calls(self) -> list[Step | ToolCall]:
@@ -186,7 +188,7 @@ def text_of(wire: Wire, name: str) -> str:
 
 
 def count_of(wire: Wire, name: str) -> int:
-    """Return a member that is a count, 2 ** 53 at most; anything else as 0."""
+    """Return a member that is a count; what is none as 0, and what is more than anybody can have as the most."""
     return int(min(max(0, number_of(wire, name) or 0), _MOST))
 
 

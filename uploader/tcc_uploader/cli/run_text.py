@@ -1,0 +1,125 @@
+"""How runs are told on the terminal: their parts as short texts, and what was found beside them."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tcc_uploader.inspect.runs.reader import RunReader
+from tcc_uploader.inspect.runs.values import Outcome, Run
+
+from .text import capped, plural, told, unreadable_lines
+
+STYLES: Final = {
+    Outcome.SUCCESS: ("✓", "green"),
+    Outcome.PARTIAL: ("◐", "yellow"),
+    Outcome.ERROR: ("✕", "bold red"),
+    Outcome.UNENDED: ("…", "cyan"),
+    Outcome.MISSING: ("?", "dim"),
+}
+"""The glyph and the style of each outcome: told by shape and word, never by colour alone."""
+MATCHING: Final = (
+    click.option("--model", "models", multiple=True, metavar="TEXT", help="Only runs that called a model named so."),
+    click.option("--tool", "tools", multiple=True, metavar="TEXT", help="Only runs that called a tool named so."),
+    click.option("--grep", metavar="REGEX", help="Only runs with a text in which this is found, upper or lower case."),
+)
+"""Options that choose runs by what is in them."""
+_SECOND: Final = 1000.0
+_MINUTE: Final = 60 * _SECOND
+_NO_END: Final = "no end was recorded: it still runs, or its process died"
+
+
+def pattern_of(grep: str | None) -> re.Pattern[str] | None:
+    """Return what ``--grep`` looks for; what is no regular expression is a usage error."""
+    try:
+        return None if grep is None else re.compile(grep, re.IGNORECASE)
+    except re.error as error:
+        raise click.UsageError(f"--grep needs a regular expression: {error}") from None
+
+
+def took(ms: float | None) -> str:
+    """Return a time in at most 7 columns: ``561 ms``, ``1.1 s``, ``2m05s``, ``3h07m``."""
+    if ms is None:
+        return "—"
+    if ms < _SECOND:
+        return f"{ms:.0f} ms"
+    if ms < _MINUTE:
+        return f"{ms / _SECOND:.1f} s"
+    minutes, seconds = divmod(int(ms / _SECOND), 60)
+    return f"{minutes}m{seconds:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"  # noqa: PLR2004
+
+
+def amount(number: int) -> str:
+    """Return a count in few characters: ``999``, ``1.2k``, ``618k``, ``1.2M``."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            value = number / size
+            return f"{value:.0f}{unit}" if value >= 100 else f"{value:.1f}{unit}"  # noqa: PLR2004 -- three digits say enough
+    return str(number)
+
+
+def money(cost: float | None) -> str:
+    """Return USD: ``$0.0024``, ``$1.06``; nothing if the cost is not known."""
+    if cost is None:
+        return ""
+    return f"${cost:.4f}" if abs(cost) < 1 else f"${cost:,.2f}"
+
+
+def local(moment: datetime | None, pattern: str) -> str:
+    """Return a time in the local time zone; nothing if there is none."""
+    try:
+        return "" if moment is None else f"{moment.astimezone():{pattern}}"
+    except (ValueError, OverflowError):  # at the ends of the calendar
+        return f"{moment:{pattern}}"
+
+
+def short(ident: str) -> str:
+    """Return the end of an id: ids of one moment begin alike."""
+    return ident[-8:]
+
+
+def headline(run: Run) -> str:
+    """Return what a run says first: why it failed, else what it was asked."""
+    if run.outcome is Outcome.UNENDED:
+        return f"{run.prompt or run.id} ({_NO_END})"
+    return message(run) or run.prompt
+
+
+def message(run: Run) -> str:
+    """Return a run's status message if it did not succeed, also where the recorder had none."""
+    if run.outcome is Outcome.UNENDED:
+        return _NO_END
+    return run.message if run.outcome in (Outcome.ERROR, Outcome.PARTIAL) else ""
+
+
+def calls(run: Run) -> str:
+    """Return how many LLM calls and tool calls a run made."""
+    return f"{len(run.steps)}+{len(run.tool_calls)}"
+
+
+def findings(reader: RunReader) -> list[str]:
+    """Return what a reader found beside runs."""
+    files = reader.files
+    others = ", ".join(f"{number:,} {kind}" for kind, number in sorted(reader.others.items()))
+    return [
+        *unreadable_lines(files.unreadable),
+        *capped(files.newer, lambda name: f"{name} is of a newer version: upgrade tcc-upload"),
+        *capped(files.archives, str),
+        *capped(
+            reader.damage, lambda place: f"damage in {Path(place.source).name}, {_where(place.line)}{place.reason}"
+        ),
+        *told(
+            (len(reader.damage) < reader.damaged, f"and {reader.damaged - len(reader.damage):,} more damaged places"),
+        ),
+        *capped(sorted(reader.twice), lambda ident: f"{ident} was recorded twice: the later record is shown"),
+        *told(
+            (others, f"not shown, because they are requests of other SDKs: {others}"),
+            (reader.gone, f"{plural(reader.gone, 'file or record')} went before it was read, and was only counted"),
+        ),
+    ]
+
+
+def _where(line: int) -> str:
+    return f"line {line}: " if line else ""
