@@ -10,9 +10,9 @@ import click
 
 from tcc_uploader.files import new_file
 from tcc_uploader.inspect.export import write_jsonl, write_sqlite
-from tcc_uploader.inspect.runs.matching import Wanted, matching
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Run
+from tcc_uploader.inspect.runs.wanted import Wanted, matching
 from tcc_uploader.model.selection import Selection
 
 from .exit_codes import Exit

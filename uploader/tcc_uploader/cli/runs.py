@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from tcc_uploader.inspect.runs.matching import Wanted, matching
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.tables import counted, iso
 from tcc_uploader.inspect.runs.values import Outcome, Run
+from tcc_uploader.inspect.runs.wanted import Wanted, matching
 from tcc_uploader.model.selection import Selection
 
 from .exit_codes import Exit

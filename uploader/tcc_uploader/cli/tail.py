@@ -10,9 +10,9 @@ from typing import Any, Final
 import click
 
 from tcc_uploader.inspect.runs.follow import Follower
-from tcc_uploader.inspect.runs.matching import Wanted, matching
 from tcc_uploader.inspect.runs.tables import counted
 from tcc_uploader.inspect.runs.values import Run
+from tcc_uploader.inspect.runs.wanted import Wanted, matching
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.spool.watch import Watcher
