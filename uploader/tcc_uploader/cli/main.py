@@ -8,7 +8,7 @@ import click
 
 from tcc_uploader.sinks import ShownFormatter
 
-from . import bundle, daemon, dead, doctor, drop, export, replay, runs, sandbox, show, status, tail, verify
+from . import bundle, daemon, dead, doctor, drop, export, replay, report, runs, sandbox, show, status, tail, verify
 from .terminal import note, show_usage
 
 
@@ -19,6 +19,7 @@ from .terminal import note, show_usage
         replay.replay_command,
         bundle.bundle_command,
         runs.runs_command,
+        report.report_command,
         show.show_command,
         tail.tail_command,
         export.export_command,

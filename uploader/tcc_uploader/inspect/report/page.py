@@ -8,12 +8,12 @@ from typing import Any, Final
 
 import orjson
 
+from tcc_uploader.spool.format import REPORT_START
+
 from .chunks import block
 
 _ASSETS: Final = Path(__file__).parent / "assets"
 END: Final = b'<script type="application/octet-stream" id="end"></script>\n</body>\n</html>\n'
-MARK: Final = "<!-- tcc-upload report -->"
-"""By this line, the second of the file, a report is recognized."""
 
 
 @cache
@@ -36,8 +36,7 @@ def policy() -> str:
 
 def head(summary: str, index: dict[str, Any]) -> bytes:
     """Return the page up to the first chunk; ``summary`` is HTML."""
-    start = f"""<!doctype html>
-{MARK}
+    start = f"""{REPORT_START.decode()}
 <html lang="en">
 <head>
 <meta charset="utf-8">

@@ -3,16 +3,14 @@
 import heapq
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from tcc_uploader.files import new_file
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Outcome, Run
-from tcc_uploader.model.selection import STATUSES, RunFacts, Selection
 
 from .chunks import LEFT_OUT, ChunkWriter, Contents
 from .columns import IndexBuilder, Made
@@ -63,16 +61,18 @@ class Budget:
 
 
 def write_report(
+    runs: Iterable[Run],
     reader: RunReader,
     output: Path,
     *,
     made: Made,
-    selection: Selection,
     max_size: int = 0,
     contents: bool = True,
     on_run: Callable[[Written], None] = lambda _: None,
 ) -> Written:
-    """Write the report of a reader's runs to ``output``, readable only by its owner; a file of this name is replaced.
+    """Write the report of ``runs`` to ``output``, readable only by its owner; a file of this name is replaced.
+
+    The runs come from ``reader``, newest first; it tells what else was found.
 
     ``max_size``: of the file, in bytes; 0 for any.  Without ``contents`` no recorded text is written, only numbers,
     names and ids.  ``on_run`` is called after each run.  Raises OSError and :class:`LedgerError`.
@@ -81,7 +81,7 @@ def write_report(
     written = Written()
     with tempfile.TemporaryFile(dir=output.parent) as kept:
         chunks = ChunkWriter(kept)
-        for run in chosen(reader, selection):
+        for run in runs:
             place = _place(run, chunks, budget, written) if contents else LEFT_OUT
             index.add(run, place)
             summary.add(run, index.columns["failed_call"][-1])
@@ -105,19 +105,6 @@ def _place(run: Run, chunks: ChunkWriter, budget: Budget, written: Written) -> C
         return chunks.add(run)
     written.left_out += 1
     return LEFT_OUT
-
-
-def chosen(reader: RunReader, selection: Selection) -> Iterator[Run]:
-    """Yield the runs that are meant, newest first; then those of which only children are here."""
-
-    def meant() -> Iterator[Run]:
-        for runs in (reader.newest_first(), reader.without_record()):
-            for run in runs:
-                status = STATUSES.get(run.outcome.value)
-                if selection.takes(RunFacts(status, run.session_id or None, run.start)):
-                    yield run
-
-    return islice(meant(), selection.limit)
 
 
 def notes_of(reader: RunReader, written: Written, *, contents: bool) -> list[str]:
