@@ -18,7 +18,7 @@ function HitLine({ hit }: { hit: Hit }) {
   return (
     <>
       <span class="tag">{oneLine(hit.field)}</span> {hit.before && "…"}
-      {oneLine(hit.before.slice(-40))}
+      {oneLine(hit.before.slice(-18))}
       {/\s$/.test(hit.before) && " "}
       <mark>{oneLine(hit.found)}</mark>
       {/^\s/.test(hit.after) && " "}

@@ -80,14 +80,20 @@ export function zoomed({ begin, end }: Span, factor: number, around: number, who
   return { begin: left, end: left + length };
 }
 
-const NICE = [1, 2, 5];
+const S = 1e3;
+const M = 60 * S;
+const H = 60 * M;
+const STEPS = [
+  [1, 2, 5, 10, 20, 50, 100, 200, 500],
+  [1, 2, 5, 10, 15, 30].map((n) => n * S),
+  [1, 2, 5, 10, 15, 30].map((n) => n * M),
+  [1, 2, 3, 6, 12, 24].map((n) => n * H),
+].flat();
 
-/** Round times within a span, at most so many, with the first at or after its begin. */
+/** Round times within a span, at most so many and one, with the first at or after its begin. */
 export function ticks({ begin, end }: Span, most: number): number[] {
   const least = (end - begin) / most;
-  const size = 10 ** Math.floor(Math.log10(Math.max(least, 1e-3)));
-  const step = [...NICE, 10].map((factor) => factor * size).find((length) => length >= least) ?? least;
-  const found = [];
-  for (let at = Math.ceil(begin / step) * step; at <= end; at += step) found.push(at);
-  return found;
+  const step = STEPS.find((length) => length >= least) ?? least;
+  const first = Math.ceil(begin / step) * step;
+  return Array.from({ length: Math.floor((end - first) / step) + 1 }, (_, n) => first + n * step);
 }
