@@ -77,6 +77,36 @@ class Made(NamedTuple):
     selection: str
 
 
+class Row(NamedTuple):
+    """What the index tells of one run: see ``format.ts``."""
+
+    id: str
+    start: int
+    took: int
+    status: int
+    fate: int
+    session: int
+    models: list[int]
+    tools: list[int]
+    agent: int
+    error: int
+    test: int
+    prompt: str
+    failed_call: str
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    cost: int
+    steps: int
+    tool_calls: int
+    failed_tools: int
+    parent: str
+    feedback: int
+    chunk: int
+    offset: int
+    length: int
+
+
 class IndexBuilder:
     """Makes the index of the runs that it is given, newest first."""
 
@@ -88,49 +118,51 @@ class IndexBuilder:
         self._error_mask: list[int] = []
         self._model_totals: dict[int, CallTotals] = {}
         self._tool_totals: dict[int, CallTotals] = {}
-        self.columns: dict[str, list[Any]] = {}
+        self.columns: dict[str, list[Any]] = {name: [] for name in Row._fields}
         self._ids: set[str] = set()
         self._last_start = 0
 
-    def add(self, run: Run, contents: Contents = LEFT_OUT) -> None:
-        """Take in a run."""
-        for name, value in self._row(run, contents).items():
-            self.columns.setdefault(name, []).append(value)
+    def add(self, run: Run, contents: Contents = LEFT_OUT) -> Row:
+        """Take in a run; return what the index tells of it."""
+        row = self._row(run, contents)
+        for column, value in zip(self.columns.values(), row, strict=True):
+            column.append(value)
         for step in run.steps:
             self._model_totals.setdefault(self.models(step.model[:_NAME]), CallTotals()).add(step)
         for call in run.tool_calls:
             self._tool_totals.setdefault(self.tools(call.name[:_NAME]), CallTotals()).add(call)
+        return row
 
-    def _row(self, run: Run, contents: Contents) -> dict[str, Any]:
+    def _row(self, run: Run, contents: Contents) -> Row:
         start = _ms(run.start or moment_of(run.at))
         before, self._last_start = self._last_start, start
-        return {
-            "id": self._unique(run),
-            "start": start - before,
-            "took": max(0, round(run.ms or 0)),
-            "status": OUTCOMES.index(run.outcome),
-            "fate": FATES.index(run.fate),
-            "session": self.sessions(run.session_id),
-            "models": [self.models(name[:_NAME]) for name in run.models],
-            "tools": sorted({self.tools(call.name[:_NAME]) for call in run.tool_calls} - {-1}),
-            "agent": self.agents(run.agent[:_NAME]),
-            "error": self._error(run.message),
-            "test": self.tests(run.metadata.get("test.nodeid", "")[:_NAME]),
-            "prompt": one_line(run.prompt, _PROMPT) if self._texts else "",
-            "failed_call": self._failed_call(run),
-            "tokens_in": run.tokens_in,
-            "tokens_cached": run.tokens_cached,
-            "tokens_out": run.tokens_out,
-            "cost": round((run.cost or 0.0) * _MICRO),
-            "steps": len(run.steps),
-            "tool_calls": len(run.tool_calls),
-            "failed_tools": sum(call.outcome is Outcome.ERROR for call in run.tool_calls),
-            "parent": run.metadata.get("parent_run_id", ""),
-            "feedback": _feedback(run),
-            "chunk": contents.chunk,
-            "offset": contents.offset,
-            "length": contents.length,
-        }
+        return Row(
+            id=self._unique(run),
+            start=start - before,
+            took=max(0, round(run.ms or 0)),
+            status=OUTCOMES.index(run.outcome),
+            fate=FATES.index(run.fate),
+            session=self.sessions(run.session_id),
+            models=[self.models(name[:_NAME]) for name in run.models],
+            tools=sorted({self.tools(call.name[:_NAME]) for call in run.tool_calls} - {-1}),
+            agent=self.agents(run.agent[:_NAME]),
+            error=self._error(run.message),
+            test=self.tests(run.metadata.get("test.nodeid", "")[:_NAME]),
+            prompt=one_line(run.prompt, _PROMPT) if self._texts else "",
+            failed_call=self._failed_call(run),
+            tokens_in=run.tokens_in,
+            tokens_cached=run.tokens_cached,
+            tokens_out=run.tokens_out,
+            cost=round((run.cost or 0.0) * _MICRO),
+            steps=len(run.steps),
+            tool_calls=len(run.tool_calls),
+            failed_tools=sum(call.outcome is Outcome.ERROR for call in run.tool_calls),
+            parent=run.metadata.get("parent_run_id", ""),
+            feedback=_feedback(run),
+            chunk=contents.chunk,
+            offset=contents.offset,
+            length=contents.length,
+        )
 
     def _unique(self, run: Run) -> str:
         """Return a name that no other run of this report has: its id, unless that was used under two API keys."""
@@ -159,7 +191,6 @@ class IndexBuilder:
 
     def index(self, made: Made, notes: Sequence[str], chunks: int, twice: Counter[str]) -> dict[str, Any]:
         """Return the index.  ``twice``: how many older records of a run, by its id, were passed over."""
-        ids = self.columns.get("id", [])
         return {
             "v": VERSION,
             "made": made.at.isoformat(timespec="seconds"),
@@ -176,7 +207,7 @@ class IndexBuilder:
             "errors": self.errors.all(),
             "masks": self.masks.all(),
             "error_mask": self._error_mask,
-            "columns": {**self.columns, "copies": [1 + twice[name] for name in ids]},
+            "columns": {**self.columns, "copies": [1 + twice[name] for name in self.columns["id"]]},
             "model_totals": [_totals("model", *item) for item in self._model_totals.items()],
             "tool_totals": [_totals("tool", *item) for item in self._tool_totals.items()],
         }

@@ -83,8 +83,8 @@ def write_report(
         chunks = ChunkWriter(kept)
         for run in runs:
             place = _place(run, chunks, budget, written) if contents else LEFT_OUT
-            index.add(run, place)
-            summary.add(run, index.columns["failed_call"][-1])
+            row = index.add(run, place)
+            summary.add(run, row.failed_call)
             written.runs += 1
             written.failed += run.outcome is Outcome.ERROR
             on_run(written)

@@ -10,7 +10,7 @@ interface Props {
   title: string;
   values: number[];
   write: (value: number) => string;
-  /** The filter for runs between two values. */
+  /** The filter for runs with the lower of two whole values or more, and less than the higher. */
   between: (low: number, high: number) => string;
 }
 

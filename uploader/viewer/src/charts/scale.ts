@@ -45,14 +45,19 @@ export interface LogBins {
 
 const LOG_BARS = 28;
 
-/** Count positive numbers, sorted, on a logarithmic scale. */
+/** Count whole positive numbers, sorted, on a logarithmic scale; a bar's values are its lower border and above. */
 export function logBins(sorted: Float64Array): LogBins {
   const low = Math.log10(sorted[0]!);
-  const high = Math.max(Math.log10(sorted.at(-1)! * 1.001), low + 0.5);
+  const high = Math.max(Math.log10(sorted.at(-1)! + 1), low + 0.5);
   const place = (value: number): number => (Math.log10(value) - low) / (high - low);
+  // whole numbers, so that a bar's link finds exactly what the bar counts
+  const borders = Array.from({ length: LOG_BARS + 1 }, (_, bar) => Math.round(10 ** (low + ((high - low) * bar) / LOG_BARS)));
   const bars = new Array<number>(LOG_BARS).fill(0);
-  for (const value of sorted) bars[Math.min(LOG_BARS - 1, Math.max(0, Math.floor(place(value) * LOG_BARS)))]!++;
-  const borders = Array.from({ length: LOG_BARS + 1 }, (_, bar) => 10 ** (low + ((high - low) * bar) / LOG_BARS));
+  let bar = 0;
+  for (const value of sorted) {
+    while (bar < LOG_BARS - 1 && value >= borders[bar + 1]!) bar++;
+    bars[bar]!++;
+  }
   return { borders, bars, most: Math.max(...bars), place };
 }
 

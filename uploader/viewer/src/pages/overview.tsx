@@ -34,19 +34,19 @@ export function Overview() {
           title="Duration of a run"
           values={took}
           write={duration}
-          between={(low, high) => `>${Math.ceil(low) - 1}ms <${Math.ceil(high)}ms`}
+          between={(low, high) => `>${low - 0.5}ms <${high}ms`}
         />
         <Histogram
           title="Tokens of a run"
           values={tokens}
           write={short}
-          between={(low, high) => `tokens>${Math.ceil(low) - 1} tokens<${Math.ceil(high)}`}
+          between={(low, high) => `tokens>${low - 0.5} tokens<${high}`}
         />
         <Histogram
           title="Cost of a run"
           values={cost}
           write={dollars}
-          between={(low, high) => `cost>${((Math.ceil(low) - 0.5) / 1e6).toFixed(7)} cost<${((Math.ceil(high) - 0.5) / 1e6).toFixed(7)}`}
+          between={(low, high) => `cost>${((low - 0.5) / 1e6).toFixed(7)} cost<${((high - 0.5) / 1e6).toFixed(7)}`}
         />
       </div>
       <div class="columns two">

@@ -95,8 +95,8 @@ export function Runs({ route }: { route: Route }) {
     <main id="main" class="list">
       <h1 class="unseen">Runs</h1>
       <FilterBar typed={typed} type={type} runs={runs} text={query.text} progress={progress} />
-      <div class="table" role="table" aria-label="Runs" aria-rowcount={runs.length + 1}>
-        <div class="rows" role="presentation" ref={box} tabIndex={0}>
+      <div class="table">
+        <div class="rows" role="table" aria-label="Runs" aria-rowcount={runs.length + 1} ref={box} tabIndex={0}>
           <div role="rowgroup" class="sticky">
             <Head sort={sort} onSort={setSort} />
           </div>
