@@ -58,7 +58,7 @@ class View:
         self.page.evaluate("route => { location.hash = route; }", route)
 
     def until(self, expression: str) -> None:
-        """Wait until a JavaScript expression is true.  (What playwright waits with is forbidden by the page's policy.)"""
+        """Wait until a JavaScript expression is true.  Playwright's own way is forbidden by the page's policy."""
         ends = time.monotonic() + PATIENCE
         while not self.page.evaluate(expression):
             assert time.monotonic() < ends, f"never true: {expression}; {self.faults}"

@@ -29,7 +29,7 @@ def report_on(*paths: Path, output: Path, selection: Selection | None = None, **
 
 
 def report_of(folder: Path, *segments: SegmentFile, name: str = "report.html", **options: Any) -> Path:
-    """Write these segments to a spool in ``folder``, and the report on it beside the spool; return the report's path."""
+    """Write these segments to a spool in ``folder``, and the report on it beside it; return the report's path."""
     spool = folder / "reported"
     for segment in segments:
         segment.seal().write(spool)
@@ -43,8 +43,8 @@ def at(seconds: float) -> str:
 
 
 def conversations(runs: int, *, seed: int = 5) -> SegmentFile:
-    """Return a segment with so many runs of a support agent: sessions that resend their history, tools, some failures."""
-    segment, chance, begin = SegmentFile(), random.Random(seed), 0.0
+    """Return a segment with so many runs of an agent: sessions that resend their history, tools, some failures."""
+    segment, chance, begin = SegmentFile(), random.Random(seed), 0.0  # noqa: S311 -- made-up text
     history: list[dict[str, str]] = []
     for number in range(runs):
         turn = number % 4

@@ -17,7 +17,7 @@ from support import children
 TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 
 
-PATIENCE = 15.0
+PATIENCE = 100.0
 """Seconds that a test waits for something before it fails: long, because the machine may be busy."""
 
 

@@ -24,7 +24,7 @@ PHONE, TABLET, DESK = 390, 1024, 1440
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report on 60 runs."""
+    """Write a report on 60 runs."""
     return report_of(tmp_path_factory.mktemp("report"), conversations(60))
 
 

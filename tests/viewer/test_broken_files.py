@@ -16,7 +16,7 @@ from support.reports import conversations, report_of
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of several chunks."""
+    """Write a report of several chunks."""
     return report_of(tmp_path_factory.mktemp("report"), conversations(800))
 
 
@@ -39,7 +39,7 @@ def test_of_a_file_that_was_cut_off_the_runs_before_the_cut_are_shown(view: View
 
 
 def test_a_damaged_part_costs_its_own_runs_alone(view: View, report: Path, tmp_path: Path) -> None:
-    """gzip's checksum finds one changed character; runs elsewhere open as ever."""
+    """The checksum in gzip finds one changed character; runs elsewhere open as ever."""
     data = bytearray(report.read_bytes())
     place = data.index(b'id="c1"') + 3000
     data[place] = ord("A") if data[place] != ord("A") else ord("B")

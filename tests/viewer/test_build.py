@@ -35,7 +35,7 @@ def test_what_is_committed_is_what_is_built(npm: str, tmp_path: Path) -> None:
 
 
 def test_the_types_of_the_page_hold(npm: str) -> None:
-    """esbuild does not look at them."""
+    """The bundler does not look at them."""
     subprocess.run([npm, "run", "--silent", "check"], cwd=VIEWER, check=True)
 
 

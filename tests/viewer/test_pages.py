@@ -11,7 +11,7 @@ from support.reports import at, conversations, report_of, report_on
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report on 200 runs of conversations; ten of them failed."""
+    """Write a report on 200 runs of conversations; ten of them failed."""
     return report_of(tmp_path_factory.mktemp("report"), conversations(200))
 
 

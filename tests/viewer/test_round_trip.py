@@ -21,9 +21,8 @@ TRACES = Path(__file__).parents[2] / "sample_traces"
 def raw_of(view: View, run_id: str) -> dict[str, Any]:
     """Return what the page shows of a run as raw JSON."""
     view.page.evaluate("id => { location.hash = '#/run/' + encodeURIComponent(id); }", run_id)
-    view.until(
-        f"document.querySelector('.ids code')?.textContent === {json.dumps(run_id)} && !!document.querySelector('.beside')"
-    )
+    view.until(f"document.querySelector('.ids code')?.textContent === {json.dumps(run_id)}")
+    view.until("!!document.querySelector('.beside')")
     view.page.keyboard.press("r")
     view.until("!!document.querySelector('pre.raw')")
     value = json.loads(view.page.evaluate("document.querySelector('pre.raw').textContent"))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count
 from typing import Any, Final, NamedTuple
 
 from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, moment_of
@@ -166,10 +167,8 @@ class IndexBuilder:
 
     def _unique(self, run: Run) -> str:
         """Return a name that no other run of this report has: its id, unless that was used under two API keys."""
-        name, number = run.id, 1
-        while name in self._ids:
-            number += 1
-            name = f"{run.id} ({run.key_hint or number})" if number == 2 else f"{run.id} ({number})"  # noqa: PLR2004
+        names = chain([run.id, f"{run.id} ({run.key_hint})"], (f"{run.id} ({number})" for number in count(2)))
+        name = next(name for name in names if name not in self._ids)
         self._ids.add(name)
         return name
 
