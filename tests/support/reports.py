@@ -1,6 +1,9 @@
 """Makes reports of runs for tests, and runs like those that agents record."""
 
+import base64
+import gzip
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +21,7 @@ from tcc_uploader.model.selection import Selection
 from tcc_uploader.sources.given import sources_of
 
 MADE = Made(datetime(2026, 11, 25, tzinfo=UTC), "0.1", ["spool"], "")
+_BLOCK = re.compile(rb'<script type="application/octet-stream" id="(\w+)">([^<]*)</script>')
 _BEGIN = datetime(2026, 11, 22, 5, tzinfo=UTC)
 
 
@@ -35,6 +39,12 @@ def report_of(folder: Path, *segments: SegmentFile, name: str = "report.html", *
         segment.seal().write(spool)
     report_on(spool, output=folder / name, **options)
     return folder / name
+
+
+def blocks(report: Path) -> dict[str, bytes]:
+    """Return the data blocks of a report, unpacked; the last one is empty."""
+    found = {name.decode(): base64.b64decode(data) for name, data in _BLOCK.findall(report.read_bytes())}
+    return {name: gzip.decompress(data) if data else b"" for name, data in found.items()}
 
 
 def at(seconds: float) -> str:

@@ -1,12 +1,13 @@
 """``tcc-upload report``: what it takes, what it refuses, and what it says."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from support.faults import SegmentFile
-from support.reports import conversations
+from support.reports import blocks, conversations
 from support.shell import Shell
 
 
@@ -67,6 +68,22 @@ def test_usage_errors(shell: Shell, arguments: tuple[str, ...], told: str) -> No
     """Each says what to give; nothing is written."""
     shell.run("report", *arguments, code=2)
     assert told in shell.printed
+
+
+def test_replay_writes_the_report_of_what_it_delivered(shell: Shell, tmp_path: Path) -> None:
+    """With the fate of each run; of what it can't read twice, it writes none, and says what to do."""
+    segment = SegmentFile().run("a", session_id="s").run("b").seal().write(shell.spool)
+    report = tmp_path / "report.html"
+    shell.run("replay", shell.spool, "--report", report, "--session", "s")
+    assert f"{report}: 1 run, " in shell.printed
+    index = json.loads(blocks(report)["index"])
+    assert index["columns"]["fate"] == [2], "delivered"
+    assert index["selection"] == "--session s"
+    for options in (("-",), (segment, "--remove"), (segment, "--dry-run")):
+        shell.run("replay", *options, "--report", report, code=2)
+    assert "save standard input to a file first" in shell.printed
+    shell.run("replay", shell.spool, "--report", tmp_path / "nowhere" / "report.html")
+    assert "the result above is not affected" in shell.printed
 
 
 def test_what_can_not_be_written_is_told(shell: Shell, tmp_path: Path) -> None:

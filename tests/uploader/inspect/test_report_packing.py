@@ -1,10 +1,8 @@
 """What a report's file holds: packed without loss, no larger than asked, the same bytes each time."""
 
 import base64
-import gzip
 import hashlib
 import json
-import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -14,20 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.faults import SegmentFile, run_item
-from support.reports import at, conversations, report_of, report_on
+from support.reports import at, blocks, conversations, report_of, report_on
 from tcc_uploader.inspect.report.chunks import CHUNK, shared_length, shortened, utf16_length
 from tcc_uploader.inspect.report.masks import kind_of, masked
 from tcc_uploader.inspect.report.page import asset, policy
 from tcc_uploader.inspect.report.write import Budget
 from tcc_uploader.inspect.runs.values import Outcome, Run, Step
-
-BLOCK = re.compile(rb'<script type="application/octet-stream" id="(\w+)">([^<]*)</script>')
-
-
-def blocks(report: Path) -> dict[str, bytes]:
-    """Return the data blocks of a report, unpacked; the last one is empty."""
-    found = {name.decode(): base64.b64decode(data) for name, data in BLOCK.findall(report.read_bytes())}
-    return {name: gzip.decompress(data) if data else b"" for name, data in found.items()}
 
 
 def whole(steps: list[dict[str, Any]]) -> list[object]:

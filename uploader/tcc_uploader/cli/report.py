@@ -2,7 +2,9 @@
 
 import os
 import re
+import sys
 import webbrowser
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +15,10 @@ from rich.filesize import decimal
 from tcc_schemas.version import __version__
 from tcc_uploader.files import file_name
 from tcc_uploader.inspect.report.columns import Made
-from tcc_uploader.inspect.report.write import Written, write_report
+from tcc_uploader.inspect.report.write import write_report
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
 from tcc_uploader.model.selection import Selection
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import STDIN
 
 from .exit_codes import Exit
@@ -27,7 +30,6 @@ from .terminal import fail, note
 from .text import plural, told
 
 _NAME: Final = Path("tcc-report.html")
-_ENDINGS: Final = (".html", ".htm")
 _UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
 
 
@@ -39,12 +41,27 @@ def _size(_context: click.Context, _option: click.Parameter, value: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
+class _Page(click.Path):
+    """The path of a report.  Another ending is a usage error: the file is replaced, and may be somebody's spool."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if not str(value).lower().endswith((".html", ".htm")):
+            self.fail(f"{value} must end in .html", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PAGE: Final = _Page(dir_okay=False, path_type=Path)
+_MEGABYTES: Final = 200
+"""The size above which contents are left out, if nobody says another."""
+
+
 @click.command("report")
 @with_options(PATHS)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=PAGE,
     default=_NAME,
     show_default=True,
     help="The file to write, *.html; one of this name is replaced.",
@@ -53,7 +70,7 @@ def _size(_context: click.Context, _option: click.Parameter, value: str) -> int:
 @click.option(
     "--max-size",
     metavar="BYTES[k|M|G]",
-    default="200M",
+    default=f"{_MEGABYTES}M",
     show_default=True,
     callback=_size,
     help="Leave out contents of the oldest successful runs above this size; 0: never.",
@@ -79,35 +96,45 @@ def report_command(
     It opens in any browser from the disk and asks for nothing on the network.  It is made with mode 0600 and holds
     what was recorded, texts included.  Exit code 75: something could not be read, or the file not be written.
     """
-    if not output.name.lower().endswith(_ENDINGS):
-        raise click.UsageError(f"{output} must end in .html")
     wanted = Wanted(selection, models, tools, pattern_of(grep))
-    with looking(settings_from(options), paths) as reader, counting_bar("report") as count:
+    try:
+        whole = make_report(settings_from(options), paths, wanted, output, max_size=max_size, contents=not no_content)
+    except OSError as error:
+        fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
+    if opens and not webbrowser.open(output.resolve().as_uri()):
+        note("there is no browser here: open the file yourself")
+    sys.exit(Exit.DELIVERED if whole else Exit.PENDING)
 
-        def progress(written: Written) -> None:
-            count(f"{written.runs:,} runs")
 
-        try:
-            written = write_report(
-                all_wanted(reader, wanted),
-                reader,
-                output,
-                made=Made(_now(), __version__, _sources(paths, str(reader.sources)), _asked(wanted)),
-                max_size=max_size,
-                contents=not no_content,
-                on_run=progress,
-            )
-        except OSError as error:
-            fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
+def make_report(
+    settings: Settings,
+    paths: Sequence[Path],
+    wanted: Wanted,
+    output: Path,
+    *,
+    max_size: int = _MEGABYTES * _UNITS["M"],
+    contents: bool = True,
+) -> bool:
+    """Write the report on ``paths``, or on the spools, and say what is in it; see :func:`write_report`.
+
+    Return whether everything could be read.  Raises OSError if the report can't be written.
+    """
+    with looking(settings, paths) as reader, counting_bar("report") as count:
+        written = write_report(
+            all_wanted(reader, wanted),
+            reader,
+            output,
+            made=Made(_now(), __version__, _sources(paths, str(reader.sources)), _asked(wanted)),
+            max_size=max_size,
+            contents=contents,
+            on_run=lambda until_now: count(f"{until_now.runs:,} runs"),
+        )
     note(*findings(reader))
     counts = told(plural(written.runs, "run"), (written.failed, f"{written.failed:,} failed"), decimal(written.size))
     note(f"{output}: {', '.join(counts)}")
     if written.left_out:
         note(f"contents of {plural(written.left_out, 'run')} left out (--max-size)")
-    if opens and not webbrowser.open(output.resolve().as_uri()):
-        note("there is no browser here: open the file yourself")
-    if reader.files.unreadable or reader.files.newer:
-        raise SystemExit(Exit.PENDING)
+    return not (reader.files.unreadable or reader.files.newer)
 
 
 def _now() -> datetime:
@@ -116,7 +143,7 @@ def _now() -> datetime:
     return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdecimal() else datetime.now(UTC)
 
 
-def _sources(paths: tuple[Path, ...], default: str) -> list[str]:
+def _sources(paths: Sequence[Path], default: str) -> list[str]:
     """Return what the report says that it was made from; of paths the names, because the file goes elsewhere."""
     return ["standard input" if path == STDIN else file_name(path) for path in paths] or [default]
 
