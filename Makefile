@@ -40,7 +40,7 @@ wheel: install
 viewer:
 	cd uploader/viewer && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check && npm run --silent build
 
-# a report in the browsers that `make test` does not try: Firefox ESR and WebKit, of Debian
+# a report in the browsers that `make test` does not try; apt-get install firefox-esr webkit2gtk-driver xvfb
 nightly: install
 	TCC_TEST_BROWSERS=1 $(BIN)/pytest tests/viewer/test_other_browsers.py
 
