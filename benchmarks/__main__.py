@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import harness
 
 NAMES = ("recording", "power", "redaction", "agents_view", "imports", "memory", "agents_sdk", "peers")
-NAMES += ("sending", "latency", "idle", "backlog", "ledger_size", "reading", "report")
+NAMES += ("sending", "latency", "idle", "backlog", "ledger_size", "reading", "looking", "report")
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 

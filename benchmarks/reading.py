@@ -33,7 +33,7 @@ def rows(quick: bool) -> Iterator[Row]:
         found = interleaved(
             repetitions,
             {
-                "limit": lambda _: _read_and_sum(spool),
+                "limit": lambda _: read_and_sum(spool),
                 "replay": lambda _: run("replay", renamed) - run("replay", empty),
                 "verify": lambda _: run("verify", spool) - _seconds(server.url, nothing, "verify", empty),
             },
@@ -57,7 +57,8 @@ def under_new_names(spool: Path, renamed: Path) -> Path:
     return renamed
 
 
-def _read_and_sum(spool: Path) -> float:
+def read_and_sum(spool: Path) -> float:
+    """Return how many seconds reading a spool's files takes, with a CRC of their bytes."""
     began = time.perf_counter()
     for path in spool.glob("*.jsonl"):
         with path.open("rb", buffering=0) as file:

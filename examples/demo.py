@@ -1,4 +1,4 @@
-"""The whole path in one minute: record, crash, restart, deliver, replay; with a stand-in for Observatory on loopback.
+"""The whole path in one minute: record, crash, restart, deliver, replay, look; with a stand-in for Observatory.
 
 python examples/demo.py
 """
@@ -75,7 +75,10 @@ def main() -> None:
         sandbox.communicate()
         if sandbox.returncode != 0 or replay.returncode != 77:
             sys.exit("the demo did not end as it should")
-    say("Done. Exit code 77: a record waits that only a newer version can send; the samples hold one on purpose.")
+        say("6. Runs are seen without a server, too: the newest one that failed, of a story in sample_traces.")
+        story = str(HERE.parent / "sample_traces" / "book_shop.jsonl")
+        subprocess.run([TCC_UPLOAD, "show", "last-error", story], env=environment, check=True)
+    say("Done. Replay ended with 77: a record waits that only a newer version can send, on purpose.")
 
 
 if __name__ == "__main__":

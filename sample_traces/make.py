@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from agents_stories import openai_agents_error, openai_agents_handoff, openai_agents_tools
+from book_shop_story import book_shop
 
 import tcc_recorder as tcc
 import tcc_recorder.spool.segment as recorder_segment
@@ -143,6 +144,7 @@ def killed() -> None:
 
 
 STORIES = (
+    book_shop,
     openai_agents_tools,
     openai_agents_handoff,
     openai_agents_error,

@@ -20,6 +20,14 @@ COMMANDS = (
     ("status", "--json"),
     ("verify",),
     ("verify", "--json"),
+    ("runs",),
+    ("runs", "--json"),
+    ("runs", "--grep", "(" + HOSTILE),
+    ("show", "last"),
+    ("show", "last", "--steps"),
+    ("show", "last", "--json"),
+    ("show", f"run{HOSTILE}"),
+    ("export", "--jsonl", "no such folder " + HOSTILE + "/file"),
     ("drop", f"run{HOSTILE} {KEY}", f"id{HOSTILE} {KEY}", "url", "--yes"),
     ("dead", "list"),
     ("dead", "list", "--json"),
@@ -42,6 +50,17 @@ def plant(spool: Path) -> None:
     segment = SegmentFile(f"segment{said}").run(f"run{said}").run("url", url=f"https://evil.example/{said}")
     segment.record(f"kind{said}", f"id{said}", {"a": said}).record("post", "p", {}, path="/v1/later")
     segment.record("post", f"path{said}", {}, path=f"/v1/{said}").record(f"journal{said}", "j", {}, path=None)
+    segment.run(
+        f"shown{said}",
+        {"type": "step", "step_id": said, "model_used": said, "status_code": 2, "status_message": said, "prompt": said},
+        {"type": "tool_call", "tool_name": said, "args": said, "result": {said: said}},
+        prompt={"user_prompt": said},
+        session_id=said,
+        start_time="2099-01-31T12:00:00Z",
+        response=said,
+        metadata={said: said},
+        status_message=said,
+    )
     segment.step(f"run{said}", f"step{said}", error=said).feedback(f"run{said}", score=said).seal().write(spool)
     (spool / f"plain{said.replace('/', '')}.jsonl").write_text(
         json.dumps({"no": said}, ensure_ascii=False) + "\n" + said

@@ -26,7 +26,7 @@ from .text import plural, told
 SHOWN: Final = 20
 """Rows on a terminal, if nobody says how many."""
 _COUNTED_FOR: Final = 2.0
-"""Seconds for which runs beyond the shown ones are counted: nobody waits longer for a sum."""
+"""Seconds of processor time for which runs beyond the shown ones are counted: nobody waits longer for a sum."""
 
 
 class Column(NamedTuple):
@@ -130,18 +130,18 @@ def _say_table(reader: RunReader, wanted: Wanted) -> int:
     most = SHOWN if wanted.selection.limit is None else wanted.selection.limit
     every = wanted._replace(selection=wanted.selection.model_copy(update={"limit": None}))
     ends, sums = inf, Sums()
-    found = matching(takewhile(lambda _: time.monotonic() < ends, reader.newest_first()), every)
+    found = matching(takewhile(lambda _: time.process_time() < ends, reader.newest_first()), every)
     for run in islice(found, most or None):
         if not sums.runs:
             say_styled(("   ", ""), *_cells_of(lambda column: (column.title, "dim")))
         say_styled(*_table_row(run))
         sums.add(run)
-    ends = time.monotonic() + _COUNTED_FOR
+    ends = time.process_time() + _COUNTED_FOR
     for run in found:
         sums.add(run)
     if sums.runs:
         more = f"showing the newest {most:,} (-n 0: all)"
-        at_least = "more than " if time.monotonic() >= ends else ""
+        at_least = "more than " if time.process_time() >= ends else ""
         say_styled((" · ".join([f"{at_least}{sums}", *told((0 < most < sums.runs, more))]), "dim"))
     return sums.runs
 

@@ -93,7 +93,8 @@ def _say_run(run: Run, *, texts: bool) -> None:
     if text := message(run):
         say_styled((text, style.removeprefix("bold ")), cut=False)
     for feedback in run.feedback:
-        say_styled((f"feedback: {on_line(' '.join(told(feedback.score, feedback.text)))}", "magenta"))
+        said = on_line(f"feedback: {feedback.score} {feedback.text}")
+        say_styled((said.rstrip(), "magenta"))
     if run.calls:
         say_styled()
         for parts in tree(run, width() if is_terminal() else None):
