@@ -36,7 +36,7 @@ def rows(quick: bool) -> Iterator[Row]:
         _write(few, small)
         limit, size = "reading and joining the same runs", f"{runs:,} standard runs"
         yield row(f"{limit}, {size}", writing["read"], unit="s")
-        yield row("writing their report", ratios(writing["write"], writing["read"]), limit=limit, at_most=4)
+        yield row("writing their report", ratios(writing["write"], writing["read"]), limit=limit, at_most=8)
         bytes_read = sum(file.stat().st_size for file in many.iterdir())
         yield row("size of the report", [report.stat().st_size / bytes_read], limit="size of the spool", at_most=0.5)
         if CHROMIUM.exists():

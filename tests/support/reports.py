@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import random
 import re
 from collections import Counter
@@ -128,5 +129,10 @@ def children_of(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def as_set(items: Iterable[dict[str, Any]]) -> Counter[bytes]:
-    """Return items as comparable bytes, however they are ordered."""
-    return Counter(orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in items)
+    """Return items as comparable bytes, however they are ordered; 1.0 is 1, as in JavaScript."""
+    plain = (json.loads(orjson.dumps(item), parse_float=_number) for item in items)
+    return Counter(orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in plain)
+
+
+def _number(text: str) -> float:
+    return int(float(text)) if float(text).is_integer() else float(text)

@@ -88,6 +88,18 @@ def test_the_list_is_walked_with_keys(view: View, report: Path) -> None:
     view.until("!document.querySelector('dialog').open")
 
 
+def test_whoever_comes_back_to_the_list_finds_the_row_that_was_opened(view: View, report: Path) -> None:
+    """The list is not at its beginning again after each look at a run."""
+    view.open(report, "#/runs")
+    view.page.keyboard.press("End")
+    view.until("document.querySelector('.current')?.ariaRowIndex === '201'")
+    view.page.keyboard.press("Enter")
+    view.shows("turn 1 of 4")
+    view.page.keyboard.press("u")
+    view.until("document.querySelector('.current')?.ariaRowIndex === '201'")
+    assert view.page.locator(".current").is_visible()
+
+
 def test_a_session_reads_like_a_conversation(view: View, report: Path) -> None:
     """Prompts and answers in order, what failed in place of an answer, and the way to each run."""
     view.open(report, "#/session/conversation-1")

@@ -8,7 +8,7 @@ import { Sessions } from "./pages/sessions";
 import { useReport } from "./parts/context";
 import { Help } from "./parts/help";
 import { useKeys } from "./parts/keys";
-import { go, useRoute, type Route } from "./route";
+import { go, useRoute, type Visit } from "./route";
 import { moment } from "./text/numbers";
 import { oneLine } from "./text/visible";
 
@@ -18,10 +18,10 @@ const TABS: [view: string, address: string, name: string, views: string[]][] = [
   ["sessions", "#/sessions", "Sessions", ["sessions", "session"]],
 ];
 
-function View({ route }: { route: Route }) {
+function View({ route }: { route: Visit }) {
   switch (route.view) {
     case "runs":
-      return <Runs route={route} />;
+      return <Runs key={route.number} options={route.options} />;
     case "run":
       return <Run id={route.id} call={route.call} />;
     case "sessions":

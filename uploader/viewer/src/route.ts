@@ -11,6 +11,11 @@ export interface Route {
   options: URLSearchParams;
 }
 
+/** A route, and how many came before it. */
+export interface Visit extends Route {
+  number: number;
+}
+
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part);
@@ -37,12 +42,12 @@ export const go = (address: string): void => {
 /** Write the page's state into the address; going back leads to where the page was before. */
 export const remember = (address: string): void => history.replaceState(null, "", address);
 
-export function useRoute(): Route {
-  const [fragment, set] = useState(location.hash);
+export function useRoute(): Visit {
+  const [visit, set] = useState({ fragment: location.hash, number: 0 });
   useEffect(() => {
-    const changed = (): void => set(location.hash);
+    const changed = (): void => set(({ number }) => ({ fragment: location.hash, number: number + 1 }));
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
   }, []);
-  return parseRoute(fragment);
+  return { ...parseRoute(visit.fragment), number: visit.number };
 }

@@ -51,10 +51,12 @@ interface Props {
   hit: Hit | undefined;
   /** Milliseconds that fill the duration's bar. */
   longest: number;
+  /** Called before it is opened. */
+  onOpen: () => void;
 }
 
 /** One run of the list. The link covers the whole row. */
-export function Row({ run, place, current, hit, longest }: Props) {
+export function Row({ run, place, current, hit, longest, onOpen }: Props) {
   const report = useReport();
   const { columns: c, agents, models } = report;
   const status = c.status[run]!;
@@ -74,7 +76,7 @@ export function Row({ run, place, current, hit, longest }: Props) {
       </div>
       <div role="cell" class="what">
         <div class="cut">
-          <a class="cover" href={runAddress(c.id[run]!)}>
+          <a class="cover" href={runAddress(c.id[run]!)} onClick={onOpen}>
             {oneLine(c.prompt[run]!) || "no prompt"}
           </a>
           {feedback > 0 && (

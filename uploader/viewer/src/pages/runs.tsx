@@ -5,7 +5,7 @@ import { useList } from "../list/use-list";
 import { useReport } from "../parts/context";
 import { useKeys } from "../parts/keys";
 import { useRowsInSight } from "../parts/rows-in-sight";
-import { go, remember, runAddress, type Route } from "../route";
+import { go, remember, runAddress } from "../route";
 import { quantile } from "../text/numbers";
 
 const NEWEST = "-time";
@@ -44,30 +44,31 @@ function Head({ sort, onSort }: { sort: string; onSort: (sort: string) => void }
   );
 }
 
+/** Which row of a list was opened, by the list's address: whoever comes back finds it. */
+const opened = new Map<string, number>();
+
 /** The list of runs, with search and filters. */
-export function Runs({ route }: { route: Route }) {
+export function Runs({ options }: { options: URLSearchParams }) {
   const report = useReport();
   const { columns: c } = report;
-  const asked = route.options.get("q") ?? "";
-  const askedSort = route.options.get("sort") ?? NEWEST;
-  const [typed, type] = useState(asked);
-  const [sort, setSort] = useState(askedSort);
-  const [current, setCurrent] = useState(0);
+  const [typed, setTyped] = useState(options.get("q") ?? "");
+  const [sort, setSort] = useState(options.get("sort") ?? NEWEST);
+  const [current, setCurrent] = useState(opened.get(location.hash) ?? 0);
   const box = useRef<HTMLDivElement>(null);
   const { query, runs, progress } = useList(report, typed, sort);
   const { first, last, show } = useRowsInSight(box, runs.length, ROW, HEAD);
   const longest = useMemo(() => quantile(Float64Array.from(runs, (run) => c.took[run]!).sort(), 0.98) || 1, [runs]);
 
-  useEffect(() => {
-    type(asked);
-    setSort(askedSort);
-  }, [asked, askedSort]);
-  useEffect(() => {
+  useEffect(() => show(current), []);
+  const change = (text: string, by: string): void => {
+    const asked = new URLSearchParams({ ...(text && { q: text }), ...(by !== NEWEST && { sort: by }) });
+    remember(`#/runs${asked.size ? `?${asked}` : ""}`); // now: later, the reader may be on another page
+    setTyped(text);
+    setSort(by);
     setCurrent(0);
     box.current?.scrollTo(0, 0);
-    const options = new URLSearchParams({ ...(typed && { q: typed }), ...(sort !== NEWEST && { sort }) });
-    remember(`#/runs${options.size ? `?${options}` : ""}`);
-  }, [typed, sort]);
+  };
+  const type = (text: string): void => change(text, sort);
 
   const move = (rows: number) => () => {
     const to = Math.max(0, Math.min(runs.length - 1, current + rows));
@@ -76,7 +77,9 @@ export function Runs({ route }: { route: Route }) {
   };
   const open = (): void => {
     const run = runs[current];
-    if (run !== undefined) go(runAddress(c.id[run]!));
+    if (run === undefined) return;
+    opened.set(location.hash, current);
+    go(runAddress(c.id[run]!));
   };
   useKeys({
     j: move(1),
@@ -98,7 +101,7 @@ export function Runs({ route }: { route: Route }) {
       <div class="table">
         <div class="rows" role="table" aria-label="Runs" aria-rowcount={runs.length + 1} ref={box} tabIndex={0}>
           <div role="rowgroup" class="sticky">
-            <Head sort={sort} onSort={setSort} />
+            <Head sort={sort} onSort={(by) => change(typed, by)} />
           </div>
           <div role="rowgroup" class="all-rows" style={{ height: `${runs.length * ROW}px` }}>
             {runs.slice(first, last).map((run, n) => (
@@ -109,6 +112,7 @@ export function Runs({ route }: { route: Route }) {
                 current={first + n === current}
                 hit={progress?.hits.get(run)}
                 longest={longest}
+                onOpen={() => opened.set(location.hash, first + n)}
               />
             ))}
           </div>

@@ -1,4 +1,4 @@
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 /** What each key does, by `KeyboardEvent.key`. */
 export type Keys = { [key: string]: () => void };
@@ -13,9 +13,11 @@ const isTakenBy = (element: HTMLElement, key: string): boolean =>
 
 /** Listen to single keys; not with Ctrl, Alt or Meta, and not where text is typed. */
 export function useKeys(keys: Keys): void {
+  const latest = useRef(keys);
+  latest.current = keys; // at once: an effect may come after the next key
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
-      const act = Object.hasOwn(keys, event.key) ? keys[event.key] : undefined;
+      const act = Object.hasOwn(latest.current, event.key) ? latest.current[event.key] : undefined;
       if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
       if (event.target instanceof HTMLElement && isTakenBy(event.target, event.key)) return;
       if (MOVES.has(event.key)) event.preventDefault();
@@ -23,5 +25,5 @@ export function useKeys(keys: Keys): void {
     };
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
-  });
+  }, []);
 }
