@@ -145,6 +145,30 @@ def test_a_long_run_is_shown_in_parts(view: View, tmp_path: Path) -> None:
     view.until("/drag to look closer/.test(document.querySelector('.zoom').innerText)")
 
 
+def test_a_failed_test_leads_to_the_call_that_failed(view: View, tmp_path: Path) -> None:
+    """The record that pytest makes of a test shows the test's agent runs; the first page shows the run, not that record."""
+    failed = {"status_code": 2, "status_message": "TimeoutError: no answer"}
+    segment = SegmentFile()
+    call = tool_call_item("agent", "t", args='{"order": 4711}', **failed)
+    run = run_item(
+        "agent", metadata={"test.nodeid": "test_a.py::test_b"}, prompt={"user_prompt": "Money back"}, **failed
+    )
+    segment.record("run", "agent", batch_of(run, call))
+    about = {"test.nodeid": "test_a.py::test_b", "test.outcome": "failed", "test.run_ids": "agent"}
+    segment.run(
+        "test", metadata=about, prompt={"user_prompt": "test_a.py::test_b"}, start_time=at(9), end_time=at(10), **failed
+    )
+    view.open(report_of(tmp_path, segment))
+    told = view.page.inner_text(".errors .newest")
+    assert "Money back · test_a.py::test_b" in told
+    assert 'search {"order": 4711}' in told
+    view.go("#/run/test")
+    view.until("!!document.querySelector('a.message.run')")
+    assert 'search {"order": 4711}' in view.page.inner_text("a.message.run")
+    view.page.click("a.message.run")
+    view.shows("first failing call")
+
+
 def test_sub_runs_unended_runs_and_orphans_are_told(view: View, tmp_path: Path) -> None:
     """A sub-run stands in the waterfall of its parent; what has no end, or no record of its own, is called so."""
     segment = SegmentFile().run(

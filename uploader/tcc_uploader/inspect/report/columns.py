@@ -92,6 +92,7 @@ class Row(NamedTuple):
     agent: int
     error: int
     test: int
+    test_record: int
     prompt: str
     failed_call: str
     tokens_in: int
@@ -149,6 +150,7 @@ class IndexBuilder:
             agent=self.agents(run.agent[:_NAME]),
             error=self._error(run.message),
             test=self.tests(run.metadata.get("test.nodeid", "")[:_NAME]),
+            test_record=int("test.outcome" in run.metadata),
             prompt=one_line(run.prompt, _PROMPT) if self._texts else "",
             failed_call=self._failed_call(run),
             tokens_in=run.tokens_in,

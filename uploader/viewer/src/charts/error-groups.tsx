@@ -11,16 +11,16 @@ import { Spark } from "./spark";
 
 const SHOWN = 8;
 
-/** A group's newest run: what was asked, at which call it failed, and what it cost. */
+/** A group's newest run of which a call failed: what was asked, which call it was, and what the run cost. */
 function Newest({ group, alone }: { group: ErrorGroup; alone: boolean }) {
   const { columns: c, tests } = useReport();
-  const run = group.runs[0]!;
+  const run = group.runs.find((one) => c.failed_call[one]) ?? group.runs[0]!;
   const test = tests[c.test[run]!];
   return (
     <a class="newest" href={runAddress(c.id[run]!)}>
       <span class="cut">
         <span class="dim">{alone ? "run" : "newest"}</span> {oneLine(c.prompt[run]!) || "no prompt"}
-        {test !== undefined && <span class="dim"> · {oneLine(test)}</span>}
+        {test !== undefined && !c.test_record[run] && <span class="dim"> · {oneLine(test)}</span>}
       </span>
       {c.failed_call[run] && (
         <span class="cut">

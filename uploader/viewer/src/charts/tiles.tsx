@@ -7,13 +7,14 @@ import { count, counted, dollars, duration, quantile, short } from "../text/numb
 import { none } from "./scale";
 
 function sums({ columns: c, newest }: Report) {
-  const all = { outcomes: none(), input: 0, cached: 0, output: 0, cost: 0, tools: 0, failedTools: 0, up: 0, down: 0 };
+  const all = { outcomes: none(), input: 0, cached: 0, output: 0, cost: 0, tools: 0, failedTools: 0, up: 0, down: 0, tests: 0 };
   for (const run of newest) {
     all.outcomes[c.status[run]!]!++;
     all.input += c.tokens_in[run]!;
     all.cached += c.tokens_cached[run]!;
     all.output += c.tokens_out[run]!;
     all.cost += c.cost[run]!;
+    all.tests += c.test_record[run]!;
     all.tools += c.tool_calls[run]!;
     all.failedTools += c.failed_tools[run]!;
     if (c.feedback[run] === 1) all.up++;
@@ -52,7 +53,7 @@ export function Tiles() {
   return (
     <section class="tiles" aria-label="Totals">
       <Tile value={count(runs)} name={runs === 1 ? "run" : "runs"} href="#/runs">
-        {counted(report.sessions.length, "session")}
+        {all.tests > 0 ? `${count(all.tests)} of them are tests` : counted(report.sessions.length, "session")}
       </Tile>
       <Tile value={count(failed)} name="failed" href={listOf("status:error")} bad={failed > 0}>
         {((failed / runs) * 100).toFixed(1)} %{partial > 0 && ` · ${count(partial)} partial`}
@@ -61,7 +62,7 @@ export function Tiles() {
       <Tile value={duration(quantile(all.took, 0.5))} name="median" href={listOf(`>${Math.max(0, p95 - 1)}ms`)}>
         p95 {duration(p95)}
       </Tile>
-      <Tile value={short(all.input + all.cached + all.output)} name="tokens" href="#/runs?sort=-tokens">
+      <Tile value={short(all.input + all.cached + all.output).replace(/^0$/, "—")} name="tokens" href="#/runs?sort=-tokens">
         <span class="together">{short(all.input)} in ·</span> <span class="together">{short(all.cached)} cached ·</span>{" "}
         <span class="together">{short(all.output)} out</span>
       </Tile>

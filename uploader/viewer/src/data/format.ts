@@ -28,6 +28,8 @@ export interface Columns {
   error: number[];
   /** Into `tests`: the pytest test that it belongs to. */
   test: number[];
+  /** 1: it is no agent's run, but pytest's own record of a test. */
+  test_record: number[];
   prompt: string[];
   /** The first failing call, with the beginning of its arguments. */
   failed_call: string[];

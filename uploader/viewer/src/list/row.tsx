@@ -17,9 +17,12 @@ const THUMB_WORDS = ["", "thumbs up", "thumbs down", "feedback in words"];
 function HitLine({ hit }: { hit: Hit }) {
   return (
     <>
-      <span class="tag">{oneLine(hit.field)}</span> {hit.before && "…"}
-      {oneLine(hit.before.slice(-18))}
-      {/\s$/.test(hit.before) && " "}
+      <span class="tag">{oneLine(hit.field)}</span>{" "}
+      <span class="middle-only">
+        {hit.before && "…"}
+        {oneLine(hit.before.slice(-18))}
+        {/\s$/.test(hit.before) && " "}
+      </span>
       <mark>{oneLine(hit.found)}</mark>
       {/^\s/.test(hit.after) && " "}
       {oneLine(hit.after)}
@@ -40,6 +43,7 @@ function SecondLine({ run, hit }: { run: RunNumber; hit: Hit | undefined }) {
       </span>
     );
   }
+  if (c.test_record[run]) return <span class="dim">a test</span>;
   const parts = [tests[c.test[run]!] ?? sessions[c.session[run]!] ?? "", c.parent[run] && "sub-run"];
   return <span class="dim">{oneLine(parts.filter(Boolean).join(" · "))}</span>;
 }

@@ -2,10 +2,10 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { asBatch } from "../data/body";
 import type { RunBody } from "../data/format";
 import type { RunNumber } from "../data/report";
-import { loadRun } from "../data/runs";
 import { turnsOf } from "../data/sessions";
 import { useReport } from "../parts/context";
 import { Pairs } from "../parts/facts";
+import { useBody } from "../parts/body";
 import { useKeys } from "../parts/keys";
 import { go, remember, runAddress } from "../route";
 import { callsOf, nextFailed, type Call } from "../run/calls";
@@ -17,27 +17,6 @@ import { GLYPHS, MEANINGS, STATUSES } from "../text/status";
 import { oneLine, visible } from "../text/visible";
 
 const THUMBS: { [score: string]: string } = { thumbs_up: "▲ thumbs up", thumbs_down: "▼ thumbs down" };
-
-/** Read a run's contents; the sentence if that fails. */
-function useBody(run: RunNumber): [RunBody | null, string] {
-  const report = useReport();
-  const [body, setBody] = useState<RunBody | null>(null);
-  const [trouble, setTrouble] = useState("");
-  useEffect(() => {
-    let shown = true;
-    if (report.columns.chunk[run]! < 0) setTrouble("The contents of this run were left out of the report.");
-    else {
-      loadRun(report, run).then(
-        (read) => shown && setBody(read),
-        (error: Error) => shown && setTrouble(error.message),
-      );
-    }
-    return () => {
-      shown = false;
-    };
-  }, [run]);
-  return [body, trouble];
-}
 
 /** What went wrong, and a way to the call where it did. */
 interface BannerProps {
@@ -99,7 +78,8 @@ function RunPage({ run, call }: Props) {
   const [raw, setRaw] = useState(false);
   const turns = useMemo(() => turnsOf(report, report.sessions[c.session[run]!] ?? ""), [run]);
   const calls = useMemo(() => {
-    const subRuns = report.newest.filter((other) => c.parent[other] === id).reverse();
+    const named = new Set(asText(member(member(body?.run ?? null, "metadata"), "test.run_ids")).split(" "));
+    const subRuns = report.newest.filter((other) => c.parent[other] === id || named.has(c.id[other]!)).reverse();
     return body ? callsOf(report, body, subRuns, c.start[run]!) : [];
   }, [body]);
   const turn = turns.indexOf(run);

@@ -1,9 +1,9 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { RunBody } from "../data/format";
 import type { Report, RunNumber } from "../data/report";
-import { loadRun } from "../data/runs";
 import { turnsOf } from "../data/sessions";
 import { Bar } from "../parts/bar";
+import { useBody } from "../parts/body";
 import { useReport } from "../parts/context";
 import { Copy } from "../parts/copy";
 import { Facts } from "../parts/facts";
@@ -48,19 +48,7 @@ function Answer({ body }: { body: RunBody }) {
 function Turn({ run, most }: { run: RunNumber; most: number }) {
   const report = useReport();
   const { columns: c } = report;
-  const [body, setBody] = useState<RunBody | null>(null);
-  const [trouble, setTrouble] = useState("");
-  useEffect(() => {
-    let shown = true;
-    if (c.chunk[run]! < 0) return;
-    loadRun(report, run).then(
-      (read) => shown && setBody(read),
-      (error: Error) => shown && setTrouble(error.message),
-    );
-    return () => {
-      shown = false;
-    };
-  }, [run]);
+  const [body, trouble] = useBody(run);
   const feedback = ["", " ▲", " ▼", " ✎"][c.feedback[run]!];
   return (
     <article class={`turn of${c.status[run]!}`}>
@@ -68,7 +56,7 @@ function Turn({ run, most }: { run: RunNumber; most: number }) {
         <Text value={member(member(body?.run ?? null, "prompt"), "user_prompt") ?? c.prompt[run]!} />
       </div>
       <div class="bubble">
-        {body ? <Answer body={body} /> : <p class="dim">{trouble || (c.chunk[run]! < 0 ? "Contents were left out." : "Reading…")}</p>}
+        {body ? <Answer body={body} /> : <p class="dim">{trouble || "Reading…"}</p>}
       </div>
       <a class="turn-facts" href={runAddress(c.id[run]!)}>
         <Status status={c.status[run]!} /> {minute(c.start[run]!)} · {duration(c.took[run]!)} · {dollars(c.cost[run]!)} · context{" "}

@@ -46,6 +46,22 @@ function StepFacts({ call: { begin, end, item } }: { call: Call }) {
   );
 }
 
+/** A sub-run, or a run of a test: what was asked, at which call it failed, and what it cost. */
+function SubRun({ call }: { call: Call }) {
+  const { columns: c } = useReport();
+  const run = call.number;
+  return (
+    <>
+      <Status status={call.status} />
+      <b class="cut">{oneLine(call.name)}</b>
+      {c.failed_call[run] && <code class="cut bad">{oneLine(c.failed_call[run]!)}</code>}
+      <span class="about">
+        {duration(c.took[run]!)} · {dollars(c.cost[run]!)}
+      </span>
+    </>
+  );
+}
+
 function Head({ call }: { call: Call }) {
   if (call.kind === "step") {
     return (
@@ -98,7 +114,7 @@ export function Conversation({ body, calls, selected, onSelect }: Props) {
     if (call.kind === "run") {
       return (
         <a key={call.key} id={call.key} class={`message ${kind}`} href={runAddress(c.id[call.number]!)}>
-          <Head call={call} />
+          <SubRun call={call} />
         </a>
       );
     }

@@ -5,7 +5,7 @@ import { Pairs } from "../parts/facts";
 import { Text } from "../parts/text";
 import { asNumber, asText, member, parsed, pretty } from "../text/json";
 import { messages, sharedBeginning, type Message } from "../text/messages";
-import { count, duration } from "../text/numbers";
+import { count, counted, duration } from "../text/numbers";
 import { oneLine, visible } from "../text/visible";
 
 /** How many of a step's messages are known already: from the step before, or from the run's own prompt. */
@@ -62,7 +62,7 @@ function Sent({ body, step, index, toolOf }: Props) {
       <h3>
         sent{" "}
         <button type="button" class="link" aria-expanded={all} onClick={() => showAll(!all)}>
-          {all ? "only what is new" : `${sent.length} messages, ${fresh.length ? `${fresh.length} new` : "nothing new"}`}
+          {all ? "only what is new" : `${counted(sent.length, "message")}, ${fresh.length ? `${fresh.length} new` : "nothing new"}`}
         </button>
       </h3>
       {(all ? sent : fresh).map((message) => (

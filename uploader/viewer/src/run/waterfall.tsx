@@ -43,7 +43,7 @@ function Row({ call, span, selected, place, onSelect }: RowProps) {
       <span class="track">
         <i
           class={call.kind}
-          style={{ left: percent((call.begin - span.begin) / length), width: `max(3px, ${percent(took / length)})` }}
+          style={{ left: `min(100% - 3px, ${percent((call.begin - span.begin) / length)})`, width: `max(3px, ${percent(took / length)})` }}
         >
           {first > 0 && <u style={{ width: percent(first) }} />}
         </i>
