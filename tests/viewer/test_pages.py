@@ -146,7 +146,7 @@ def test_a_long_run_is_shown_in_parts(view: View, tmp_path: Path) -> None:
 
 
 def test_a_failed_test_leads_to_the_call_that_failed(view: View, tmp_path: Path) -> None:
-    """The record that pytest makes of a test shows the test's agent runs; the first page shows the run, not that record."""
+    """The record of a test shows its agent runs; the first page shows the run, not that record."""
     failed = {"status_code": 2, "status_message": "TimeoutError: no answer"}
     segment = SegmentFile()
     call = tool_call_item("agent", "t", args='{"order": 4711}', **failed)

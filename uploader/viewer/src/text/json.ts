@@ -27,9 +27,11 @@ export const asText = (value: Json | undefined): string =>
 /** A recorded value as a number; 0 if it is none. */
 export const asNumber = (value: Json | undefined): number => (typeof value === "number" ? value : 0);
 
-/** A recorded time in milliseconds since 1970; `otherwise` if it is none. */
+const WITH_ZONE = /Z|[+-]\d\d:?\d\d$/i;
+
+/** A recorded time in milliseconds since 1970; without a zone it is UTC. `otherwise` if it is none. */
 export function asTime(value: Json | undefined, otherwise: number): number {
-  const time = typeof value === "string" ? Date.parse(value) : NaN;
+  const time = typeof value === "string" ? Date.parse(WITH_ZONE.test(value) ? value : `${value}Z`) : NaN;
   return Number.isNaN(time) ? otherwise : time;
 }
 
