@@ -114,6 +114,7 @@ def test_the_policy_of_the_page_refuses_what_a_slip_of_ours_would_let_in(browser
         view.page.evaluate(f"(async () => {{ try {{ await ({attempt}) }} catch {{}} }})()")
     view.page.evaluate("document.querySelector('h1').click()")
     assert view.page.evaluate("window.ran") is None
+    assert view.page.locator("img").count() == 0
     assert view.page.url.startswith("file:")
     assert not [fault for fault in view.faults if fault.startswith(("request", "dialog"))]
     assert len([fault for fault in view.faults if "Content Security Policy" in fault or "Trusted" in fault]) >= 5

@@ -82,10 +82,11 @@ def test_the_index_finds_each_run_in_its_chunk(tmp_path: Path) -> None:
         assert len(found[f"c{chunk}"]) <= CHUNK or run_id == "big"
 
 
-def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_runs_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report can be compared, cached and signed; nobody else may read it."""
     first = report_of(tmp_path / "a", conversations(50))
     second = tmp_path / "b.html"
+    monkeypatch.setattr("time.time", lambda: 1e9)
     report_on(tmp_path / "a" / "reported", output=second)
     assert first.read_bytes() == second.read_bytes()
     assert stat.S_IMODE(first.stat().st_mode) == 0o600
@@ -93,6 +94,7 @@ def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file is complete or not there, and no temporary file stays."""
+    (tmp_path / "report.tmp").write_text("somebody's own")
     report = report_of(tmp_path, conversations(5))
     before = report.read_bytes()
 
@@ -103,7 +105,7 @@ def test_a_failure_leaves_the_old_report(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(OSError, match="No space left"):
         report_on(tmp_path / "reported", output=report)
     assert report.read_bytes() == before
-    assert {path.name for path in tmp_path.iterdir()} == {"reported", "report.html"}
+    assert {path.name for path in tmp_path.iterdir()} == {"reported", "report.html", "report.tmp"}
 
 
 def test_above_the_size_failures_keep_their_contents_longest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
