@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tcc_schemas.default_dirs import spool_dir as default_spool_dir
 from tcc_schemas.endpoints import base_url, key_hint, without_secrets
+from tcc_schemas.room import DEFAULT_MAX_BYTES
 
 from .limited_log import log
 from .records import Route
@@ -15,7 +16,6 @@ from .values import given_text, string_map, text
 
 DurabilityLevel = Literal["process", "power"]
 _DURABILITY_LEVELS: Final = get_args(DurabilityLevel)
-_MAX_BYTES: Final = 1024**3
 
 
 class WriterConfig(NamedTuple):
@@ -65,7 +65,7 @@ def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> W
     """Return the settings in effect; ``given`` are those that the program passed to ``configure()``."""
     found: dict[str, Any] = {
         "durability": "process",
-        "max_bytes": _MAX_BYTES,
+        "max_bytes": DEFAULT_MAX_BYTES,
         "journal": _enabled(environment.get("TCC_JOURNAL", "")),
         "segment_seconds": inf,
     }

@@ -17,12 +17,14 @@ LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 CUSTOM_PATH: Final = "/v1/custom"
 FEEDBACK_PATH: Final = "/v1/feedback"
+OTLP_PATHS: Final = frozenset({"/v1/traces", "/v1/otel-steps"})
+"""The paths to which OpenTelemetry's spans are posted."""
 PATHS: Final = frozenset(
     {
         CUSTOM_PATH,
         FEEDBACK_PATH,
         *("/v1/claude", "/v1/mastra", "/v1/pi", "/v1/openclaw"),
-        *("/v1/traces", "/v1/otel-steps"),
+        *OTLP_PATHS,
     }
 )
 """The paths to which the official packages post."""

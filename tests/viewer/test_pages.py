@@ -186,3 +186,20 @@ def test_sub_runs_unended_runs_and_orphans_are_told(view: View, tmp_path: Path) 
     view.shows("no end was recorded: it still runs, or its process died")
     view.go("#/runs?q=status:missing")
     view.until("document.querySelector('.counts [role=status] b')?.textContent === '1'")
+
+
+def test_a_run_that_resent_its_history_to_60_megabytes_is_a_small_file(view: View, tmp_path: Path) -> None:
+    """It opens, and its last step has the whole history."""
+    history = "".join(f"{number:>99} " for number in range(2_000))
+    steps = [
+        step_item("big", f"s{n}", start_time=at(n), end_time=at(n + 1), prompt=history[: 1_000 * n]) for n in range(200)
+    ] + [step_item("big", f"t{n}", start_time=at(200 + n), end_time=at(201 + n), prompt=history) for n in range(200)]
+    assert sum(len(step["prompt"]) for step in steps) > 59_000_000
+    report = report_of(
+        tmp_path, SegmentFile().record("run", "big", batch_of(run_item("big", start_time=at(0)), *steps))
+    )
+    assert report.stat().st_size < 1_000_000
+    view.open(report, "#/run/big/s400")
+    view.until("!!document.querySelector('#s400.selected .text')")
+    view.page.click("#s400 .text button")
+    view.until("document.querySelector('#s400 .text').textContent.trimEnd().endsWith(' 1999')")

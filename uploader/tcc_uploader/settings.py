@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -32,7 +33,8 @@ BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
 
-KEEP_A_DAY: Final = "keep 24h"
+KEEP_FOR: Final = 24 * 3600.0
+"""Seconds for which a daemon keeps delivered segments by default."""
 
 
 class SettingsError(ValueError):
@@ -51,7 +53,7 @@ class TomlFile(BaseModel):
     allow_origins: list[str] = []
     allow_paths: list[str] = []
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
-    after: str = KEEP_A_DAY
+    after: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class Settings:
     allowed_origins: frozenset[str] = frozenset()
     allowed_paths: frozenset[str] = PATHS
     in_flight: int = DEFAULT_IN_FLIGHT
-    keep_for: float = 24 * 3600.0
+    keep_for: float = KEEP_FOR
     """Seconds for which a daemon keeps delivered segments; 0: it removes them at once, infinity: never."""
 
     @property
@@ -195,14 +197,17 @@ def _in_flight(argument: int | None, named: str) -> int:
     return number
 
 
-def _keep_for(after: str) -> float:
+def _keep_for(after: str | None) -> float:
     """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`."""
+    if after is None:
+        return KEEP_FOR
     if after in ("delete", "keep"):
         return 0.0 if after == "delete" else inf
-    try:
-        return seconds_in(after.removeprefix("keep ")) if after.startswith("keep ") else seconds_in("")
-    except ValueError as error:
-        raise SettingsError(f"--after {after!r} must be 'delete', 'keep' or 'keep' with a time: {error}") from error
+    if after.startswith("keep "):
+        with suppress(ValueError):
+            return seconds_in(after.removeprefix("keep "))
+    advice = "'delete', 'keep', or 'keep' with a number of minutes, hours, days or weeks, as 'keep 24h' (m, h, d, w)"
+    raise SettingsError(f"--after {after!r} must be {advice}")
 
 
 def _paths(names: Iterable[str]) -> frozenset[str]:

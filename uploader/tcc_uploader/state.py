@@ -5,7 +5,7 @@ A *target* is the server that a ledger speaks for.  Its folder has its ledger, d
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -73,14 +73,21 @@ def held(state: Path) -> Iterator[None]:
 class SpoolLocks:
     """The locks of spools: two uploaders that watch one spool, or remove from it, would send everything twice.
 
-    Use it as ``with SpoolLocks() as locks``.
+    ``with SpoolLocks(spools) as locks`` takes them all, as far as they exist now; a spool may come later, or be made
+    anew, so each is taken again before it is read.  Raises :class:`StateHeldError` if another uploader holds one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, spools: Iterable[Path] = ()) -> None:
+        self._spools = list(spools)
         self._held: dict[Path, int] = {}
         """The open folders, whose locks end when they are closed."""
 
     def __enter__(self) -> Self:
+        try:
+            self.take_all()
+        except StateHeldError:
+            self.release()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,8 +98,13 @@ class SpoolLocks:
         while self._held:
             os.close(self._held.popitem()[1])
 
+    def take_all(self) -> None:
+        """Lock the spools that have these names now.  Raises :class:`StateHeldError` as :meth:`take` does."""
+        for spool in self._spools:
+            self.take(spool)
+
     def take(self, spool: Path) -> None:
-        """Lock the spool that has this name now; do nothing if it is missing, or locked here.
+        """Lock the spool that has this name now; do nothing if it is missing, or locked here, maybe by another name.
 
         Raises :class:`StateHeldError` if another uploader holds it.
         """
@@ -100,12 +112,12 @@ class SpoolLocks:
             descriptor = os.open(spool, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return  # missing or unreadable: the scan reports it
-        held = self._held.get(spool)
-        if held is not None and os.path.sameopenfile(held, descriptor):
+        if any(os.path.sameopenfile(held, descriptor) for held in self._held.values()):
             os.close(descriptor)
         elif _lock_soon(descriptor):
-            if held is not None:
-                os.close(held)  # that folder was removed
+            before = self._held.get(spool)
+            if before is not None:
+                os.close(before)  # that folder was removed
             self._held[spool] = descriptor
         else:
             os.close(descriptor)

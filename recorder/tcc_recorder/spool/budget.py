@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from tcc_schemas.room import MIN_FREE
 from tcc_schemas.splitter import MAX_LINE
 
-_MIN_FREE: Final = 64 * 1024 * 1024
 _MEASURE_EVERY: Final = 4 * 1024 * 1024
 """Bytes written between two measurements: the directory must not be listed for each record."""
 _RETRY_AFTER: Final = 1.0
@@ -50,7 +50,7 @@ class Budget:
             raise self._refusal[1]
         try:
             in_spool = self._max_bytes - _bytes_in(self._directory)
-            on_disk = _free_bytes(self._directory) - _MIN_FREE
+            on_disk = _free_bytes(self._directory) - MIN_FREE
         except FileNotFoundError:  # the directory was removed; the write will find out and make it again
             return size
         if size > min(in_spool, on_disk):
@@ -66,7 +66,7 @@ class Budget:
                 errno.EDQUOT,
                 f"the spool holds its maximum of {self._max_bytes} bytes; run tcc-upload, or raise TCC_SPOOL_MAX_BYTES",
             )
-        return OSError(errno.ENOSPC, f"less than {_MIN_FREE} bytes of disk are free; make room")
+        return OSError(errno.ENOSPC, f"less than {MIN_FREE} bytes of disk are free; make room")
 
 
 def _bytes_in(directory: str) -> int:

@@ -129,7 +129,7 @@ def test_a_conflict_that_is_left_out_stays_pending(rig: Rig, server: FaultServer
 
 def test_a_run_that_is_recovered_is_chosen_like_any_other(rig: Rig, server: FaultServer) -> None:
     """Left out, it keeps its file; its process has died, so it failed."""
-    body = b'{"type":"run","run_id":"%b","start_time":"2026-01-31T12:00:00Z","session_id":"%b"}'
+    body = b'{"type":"run","run_id":"%b","start_time":"2026-01-31T12:30:00Z","session_id":"%b"}'
     segment = SegmentFile().run("ended", session_id="s")
     for run_id, session in ((b"open", b"s"), (b"other", b"t")):
         ident = run_id.decode()
@@ -138,7 +138,7 @@ def test_a_run_that_is_recovered_is_chosen_like_any_other(rig: Rig, server: Faul
     result = rig.once(selection=S, removes=True)
     assert sent(server) == ["ended", "open"]
     assert (result.left_out, result.counts.recovered, path.exists()) == (1, 2, True)
-    rig.once(selection=Selection(statuses=["error"]), removes=True)
+    rig.once(selection=Selection(limit=1, statuses=["error"]), removes=True)
     assert sent(server) == ["ended", "open", "other"]
     assert not path.exists()
 

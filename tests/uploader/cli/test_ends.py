@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from support.rigging import Rig
 from support.shell import COMMAND, Shell
 from support.worlds import PATIENCE, wait_until
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.state import SpoolLocks
+from tcc_uploader.state import SpoolLocks, StateHeldError
 
 
 def started(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
@@ -24,6 +25,21 @@ def started(shell: Shell, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def test_what_was_not_begun_is_not_sent_when_a_command_ends(shell: Shell, server: FaultServer) -> None:
+    """As many records as were sent may arrive twice, and that number is told."""
+    segment = SegmentFile()
+    for number in range(30):
+        segment.run(f"r{number}")
+    segment.seal().write(shell.spool)
+    server.behaviour = always(hold())
+    process = started(shell, "replay")
+    server.wait_for(lambda: bool(server.requests))
+    process.send_signal(signal.SIGTERM)
+    printed, _ = process.communicate(timeout=PATIENCE)
+    assert f"no answer yet for {len(server.requests)} of the records that were sent" in printed
+    assert len(server.requests) < 30
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -40,6 +56,8 @@ def test_a_server_that_hangs_does_not_keep_a_command_from_ending(
     printed, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, printed
     assert ("interrupted: " in printed) == (command == "replay")
+    assert "not read to the end" not in printed
+    assert "no answer yet for 1 of the records that were sent: they are sent again, and are there twice" in printed
     assert shell.json("status")["counts"]["pending"] == 1  # type: ignore[index]
     server.behaviour = always(Reply())
     shell.run("replay")
@@ -67,7 +85,8 @@ def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, s
     segment = SegmentFile()
     for number in range(300):
         segment.run(f"r{number}", response="x" * 9_000)
-    segment.seal().write(shell.spool)
+    segment.seal().write(shell.spool, "1.jsonl")
+    second = segment.write(shell.spool, "2.jsonl")
     served = 0
 
     def slow(_: object) -> object:
@@ -83,11 +102,13 @@ def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, s
     assert process.returncode == 75, printed
     assert "interrupted: " in printed
     assert "damaged" not in printed
-    assert "run it again" in printed
+    assert " not read to the end; run it again" in printed
+    assert f"not read to the end: {second}\n" in printed
     shell.run("verify")
     assert "damage" not in shell.run("status")
     server.behaviour = always(Reply())
-    assert shell.json("replay")["delivered"] == 300
+    told = shell.json("replay")
+    assert (told["records"], told["pending"]) == (600, 0)
 
 
 def test_two_daemons_on_a_spool_that_comes_later_do_not_share_it(shell: Shell, server: FaultServer) -> None:
@@ -118,6 +139,44 @@ def test_a_spool_that_another_uploader_holds_is_read_when_it_is_free(rig: Rig, s
             return bool(server.requests)
 
         rig.daemon(tell, locks=mine)
+
+
+def test_a_spool_that_comes_later_is_locked_when_it_is_taken_again(tmp_path: Path) -> None:
+    """Whoever comes first has it: a bundle that is about to remove finds out, and so does a daemon's scan."""
+    spool = tmp_path / "spool"
+    with SpoolLocks([spool]) as mine:
+        spool.mkdir()
+        with SpoolLocks([spool]):
+            with pytest.raises(StateHeldError):
+                mine.take_all()
+            shutil.rmtree(spool)
+            spool.mkdir()
+            mine.take_all()  # another folder has the name now
+        with pytest.raises(StateHeldError), SpoolLocks([spool]):
+            pass
+
+
+def test_a_spool_with_two_names_is_one_spool(tmp_path: Path) -> None:
+    """Nobody is kept out by himself."""
+    spool, other_name = tmp_path / "spool", tmp_path / "link"
+    spool.mkdir()
+    other_name.symlink_to(spool)
+    with SpoolLocks([spool, other_name]), pytest.raises(StateHeldError), SpoolLocks([other_name]):
+        pass
+
+
+def test_nothing_is_removed_from_under_a_daemon(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
+    """Neither as a spool, nor file by file, nor by a bundle."""
+    server.behaviour = always(Reply(503))
+    path = SegmentFile().run("r1").seal().write(shell.spool)
+    commands = (["replay", "--remove"], ["replay", "--remove", path], ["bundle", "-o", tmp_path / "x.zip", "--remove"])
+    with shell.daemon(TCC_TARGET="daemon"):
+        server.wait_for(lambda: bool(server.requests))
+        for command in commands:
+            shell.run(*command, code=73)
+        assert path.exists()
+        server.behaviour = always(Reply())
+        wait_until(lambda: not path.exists(), "the delivery")
 
 
 def test_a_daemon_that_is_told_to_end_and_to_reload_ends(shell: Shell, server: FaultServer) -> None:

@@ -71,6 +71,7 @@ def plant(spool: Path) -> None:
 ANSWERS = {
     "refuses and quotes": lambda request: Reply(400, body=(HOSTILE + " bad: Bearer ").encode() + request.key.encode()),
     "forbids and quotes": lambda request: Reply(403, body=b"forbidden: Bearer " + request.key.encode()),
+    "knows no such key": lambda request: Reply(401, body=b"no such key: Bearer " + request.key.encode()),
     "redirects": lambda request: Reply(302, {"Location": "https://login.example/?key=" + request.key}),
     "takes some": lambda request: Reply(200 if b"run" in request.body else 422, body=request.key.encode()),
 }

@@ -45,6 +45,7 @@ def result_of(
         unended=0,
         waiting=0,
         paused=paused or [],
+        partly_refused=[],
         timed_out=False,
         trouble=trouble,
     )

@@ -223,7 +223,8 @@ def test_a_reset_after_the_commit_costs_one_more_receipt_and_no_more(rig: Rig, s
 
 
 GATEWAY = Reply(200, {"TCC-Gateway": "1"})
-OPERATOR = [*map(Reply, (401, 402, 407, 511, 301, 304)), GATEWAY, redirect("/v1/custom")]
+PAGE = Reply(200, {"Content-Type": "application/json"}, b"\xef\xbb\xbf\n<!doctype html>log in")
+OPERATOR = [*map(Reply, (401, 402, 407, 511, 301, 304)), GATEWAY, PAGE, redirect("/v1/custom")]
 
 
 @pytest.mark.parametrize("answer", OPERATOR)

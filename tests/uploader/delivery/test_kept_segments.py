@@ -9,13 +9,14 @@ from support.rigging import Rig
 from tcc_recorder.config import writer_config
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.lines import encode
+from tcc_schemas.room import DEFAULT_MAX_BYTES, MIN_FREE
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.delivery.retention import DEFAULT_BUDGET, MIN_FREE, MOST_BYTES, Retention
+from tcc_uploader.delivery.retention import MOST_BYTES, Retention
 from tcc_uploader.spool import removal
 from tcc_uploader.spool.scan import Seen
 
 HOUR, DAY, MIB = 3600.0, 86_400.0, 1024 * 1024
-PLENTY = 10 * DEFAULT_BUDGET
+PLENTY = 10 * DEFAULT_MAX_BYTES
 
 
 def kept(*sizes: int, max_bytes: int | None = None) -> Retention:
@@ -38,7 +39,7 @@ def kept(*sizes: int, max_bytes: int | None = None) -> Retention:
         (kept(MIB // 8, MIB // 8, 1, max_bytes=MIB), 9, MIB // 4, PLENTY, ["0"]),
         (kept(9, 9, max_bytes=MIB), 9, MIB * 3 // 4, PLENTY, []),
         (kept(9, 9, max_bytes=MIB), 9, MIB * 3 // 4 + 1, PLENTY, ["0"]),
-        (kept(9, 9), 9, DEFAULT_BUDGET, PLENTY, ["0", "1"]),
+        (kept(9, 9), 9, DEFAULT_MAX_BYTES, PLENTY, ["0", "1"]),
         (kept(9, 9), 9, 18, MIN_FREE, []),
         (kept(9, 9), 9, 18, MIN_FREE - 1, ["0"]),
     ],
@@ -53,11 +54,11 @@ def test_the_oldest_go_first_and_no_more_than_must(
 def test_the_least_budget_of_the_segments_counts_as_long_as_they_stay() -> None:
     """Two agents with different budgets share a spool: neither is hindered."""
     retention = kept(1, 1)
-    assert retention.budget == DEFAULT_BUDGET
+    assert retention.budget == DEFAULT_MAX_BYTES
     retention.keep(Seen("small", 0, 1), -1, MIB)
     assert retention.budget == MIB
     assert [seen.file for seen, _ in retention.take_due(DAY - 1, 3, PLENTY)] == ["small"]
-    assert (retention.budget, retention.bytes, len(retention)) == (DEFAULT_BUDGET, 2, 2)
+    assert (retention.budget, retention.bytes, len(retention)) == (DEFAULT_MAX_BYTES, 2, 2)
 
 
 def names(rig: Rig) -> list[str]:

@@ -103,6 +103,16 @@ def test_older_files_are_not_read_before_their_turn(tmp_path: Path) -> None:
         assert reader.damaged == 1
 
 
+def test_a_file_whose_last_lines_tell_nothing_of_the_others_is_read_first(tmp_path: Path) -> None:
+    """Imported runs have times of their own: in an unsealed file, the newest may stand far before the end."""
+    imported = SegmentFile().later(time(200)).run("newest")
+    for number in range(100):
+        imported.later(time(1)).run(f"old{number}", response="x" * 1000)
+    imported.write(tmp_path)
+    SegmentFile().later(time(100)).run("newer").seal().write(tmp_path)
+    assert [run.id for run in read(tmp_path)][:2] == ["newest", "newer"]
+
+
 def test_the_later_of_two_records_of_a_run_counts_and_it_is_told(tmp_path: Path) -> None:
     """The older one is passed over, and counted under the run's id."""
     SegmentFile().later(time(1)).run("r", response="first").later(time(2)).run("other").write(tmp_path)
@@ -272,4 +282,7 @@ def test_a_body_that_is_no_json_costs_nothing_else(tmp_path: Path) -> None:
         for ident, body in (("odd", b"\x00\xff\n"), ("good", orjson.dumps(run_item("good", response="fine"))))
     ]
     (tmp_path / "x.jsonl").write_bytes(b"".join(lines))
-    assert {run.id: run.response for run in read(tmp_path)} == {"odd": "", "good": "fine"}
+    for sources in (Sources([tmp_path]), packed([(tmp_path / "x.jsonl").read_bytes()])):
+        with RunReader(sources) as reader:
+            assert {run.id: run.response for run in reader.newest_first()} == {"odd": "", "good": "fine"}
+            assert reader.damage == []

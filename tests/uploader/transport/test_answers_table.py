@@ -42,6 +42,8 @@ PAGES = {
     "comment": b"<!-- portal -->",
     "head": b"<head><meta http-equiv=refresh content='0;url=/login'>",
     "script": b"<script>location='/login'</script>",
+    "frames": b"<frameset rows='100%'><frame src='/login'>",
+    "SVG": b"\n<svg onload=\"location='/login'\">",
 }
 
 

@@ -65,12 +65,11 @@ def bundle_command(
     settings = settings_from({"spools": spools, **options})
     on_signals(partial(sys.exit, Exit.PENDING))
     try:
-        with ending(settings), SpoolLocks() as locks:
-            for spool in settings.spools if remove else ():
-                locks.take(spool)
+        with ending(settings), SpoolLocks(settings.spools if remove else ()) as locks:
             bundled = read_bundled(settings.state_dir)
             made = _make(settings, selection, output, suffix, None if every else bundled)
             if remove:
+                locks.take_all()  # a spool that came meanwhile may be another uploader's
                 _remove(settings, made, output.resolve(), bundled)
     except BundleError as error:
         fail(str(error), Exit.PENDING)

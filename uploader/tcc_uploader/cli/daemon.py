@@ -96,9 +96,7 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
 
 def _watch(settings: Settings, reload: Reload) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with SpoolLocks() as locks, working(settings) as ledger:
-        for spool in settings.spools:
-            locks.take(spool)
+    with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
         letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))

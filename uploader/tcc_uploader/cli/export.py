@@ -12,11 +12,11 @@ from tcc_uploader.inspect.export import write_jsonl, write_sqlite
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Run
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
-from tcc_uploader.model.selection import Selection
 
 from .exit_codes import Exit
-from .options import PATHS, SPOOLS, STATE_OPTIONS, selecting, settings_from, with_options
-from .run_text import MATCHING, findings, pattern_of
+from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .run_options import wanting
+from .run_text import findings
 from .session import looking
 from .terminal import fail, note
 from .text import plural
@@ -31,17 +31,14 @@ _OUTPUT = click.Path(path_type=Path, allow_dash=True)
 @click.option(
     "--jsonl", "lines", type=_OUTPUT, help="Write one run per line into this new file; - for standard output."
 )
-@selecting
-@with_options(*MATCHING, SPOOLS, *STATE_OPTIONS)
+@wanting
+@with_options(SPOOLS, *STATE_OPTIONS)
 def export_command(
     *,
     paths: tuple[Path, ...],
     database: Path | None,
     lines: Path | None,
-    selection: Selection,
-    models: tuple[str, ...],
-    tools: tuple[str, ...],
-    grep: str | None,
+    wanted: Wanted,
     **options: Any,
 ) -> None:
     """Write the runs in the default spool, or in PATHS (all that `replay` takes), to a file for other programs.
@@ -56,7 +53,6 @@ def export_command(
         raise click.UsageError("--sqlite needs a file")
     if output != _STDOUT and (output.exists() or output.is_symlink()):
         raise click.UsageError(f"{output} exists: name another file")
-    wanted = Wanted(selection, models, tools, pattern_of(grep))
     with looking(settings_from(options), paths) as reader:
         runs = _Counted(all_wanted(reader, wanted))
         try:

@@ -38,6 +38,10 @@ def summary(result: ReplayResult, letters: Mapping[str, int]) -> str:
         *told(
             (result.timed_out, "\nGiven up, because there was no progress: run it again."),
             (result.trouble, f"\nThe ledger can't be written: {_code(result.trouble)}"),
+            *(
+                f"\n{plural(it.partly_refused, 'record')} partly refused by {_code(it.url)}."
+                for it in result.partly_refused
+            ),
             (result.left_out, f"\n{plural(result.left_out, 'record')} left out on purpose: they stay pending."),
             (result.newer, f"\n{plural(result.newer, 'file')} of a newer version: upgrade tcc-upload."),
         ),

@@ -92,9 +92,7 @@ def replay_command(
     sources = choose(sources, selection, is_gone)
     if dry_run:
         sys.exit(_dry_run(settings, sources, as_json=as_json))
-    with ending(settings), SpoolLocks() as locks:
-        for spool in sources.spools if remove else ():
-            locks.take(spool)
+    with ending(settings), SpoolLocks(sources.folders if remove else ()) as locks:
         result = deliver_once(
             settings,
             sources,

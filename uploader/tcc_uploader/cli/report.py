@@ -17,14 +17,14 @@ from tcc_uploader.files import file_name
 from tcc_uploader.inspect.report.columns import Made
 from tcc_uploader.inspect.report.write import write_report
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
-from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import STDIN
 
 from .exit_codes import Exit
-from .options import PATHS, SPOOLS, STATE_OPTIONS, selecting, settings_from, with_options
+from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .progress import counting_bar
-from .run_text import MATCHING, findings, pattern_of
+from .run_options import wanting
+from .run_text import findings
 from .session import looking
 from .terminal import fail, note
 from .text import plural, told
@@ -76,8 +76,8 @@ _MEGABYTES: Final = 200
     help="Leave out contents of the oldest successful runs above this size; 0: never.",
 )
 @click.option("--no-content", is_flag=True, help="Leave out prompts, answers, arguments, results and messages.")
-@selecting
-@with_options(*MATCHING, SPOOLS, *STATE_OPTIONS)
+@wanting
+@with_options(SPOOLS, *STATE_OPTIONS)
 def report_command(
     *,
     paths: tuple[Path, ...],
@@ -85,10 +85,7 @@ def report_command(
     opens: bool,
     max_size: int,
     no_content: bool,
-    selection: Selection,
-    models: tuple[str, ...],
-    tools: tuple[str, ...],
-    grep: str | None,
+    wanted: Wanted,
     **options: Any,
 ) -> None:
     """Write the runs in the default spool, or in PATHS (all that `replay` takes), as one HTML file to be looked at.
@@ -96,7 +93,6 @@ def report_command(
     It opens in any browser from the disk and asks for nothing on the network.  It is made with mode 0600 and holds
     what was recorded, texts included.  Exit code 75: something could not be read, or the file not be written.
     """
-    wanted = Wanted(selection, models, tools, pattern_of(grep))
     try:
         whole = make_report(settings_from(options), paths, wanted, output, max_size=max_size, contents=not no_content)
     except OSError as error:

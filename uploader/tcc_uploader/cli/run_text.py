@@ -1,11 +1,8 @@
 """How runs are told on the terminal: their parts as short texts, and what was found beside them."""
 
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-
-import click
 
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Outcome, Run
@@ -20,23 +17,9 @@ STYLES: Final = {
     Outcome.MISSING: ("?", "dim"),
 }
 """The glyph and the style of each outcome: told by shape and word, never by colour alone."""
-MATCHING: Final = (
-    click.option("--model", "models", multiple=True, metavar="TEXT", help="Only runs that called a model named so."),
-    click.option("--tool", "tools", multiple=True, metavar="TEXT", help="Only runs that called a tool named so."),
-    click.option("--grep", metavar="REGEX", help="Only runs with a text in which this is found, upper or lower case."),
-)
-"""Options that choose runs by what is in them."""
 _SECOND: Final = 1000.0
 _MINUTE: Final = 60 * _SECOND
 _NO_END: Final = "no end was recorded: it still runs, or its process died"
-
-
-def pattern_of(grep: str | None) -> re.Pattern[str] | None:
-    """Return what ``--grep`` looks for; what is no regular expression is a usage error."""
-    try:
-        return None if grep is None else re.compile(grep, re.IGNORECASE)
-    except re.error as error:
-        raise click.UsageError(f"--grep needs a regular expression: {error}") from None
 
 
 def took(ms: float | None) -> str:

@@ -14,11 +14,11 @@ from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.tables import counted, iso
 from tcc_uploader.inspect.runs.values import Outcome, Run
 from tcc_uploader.inspect.runs.wanted import Wanted, matching
-from tcc_uploader.model.selection import Selection
 
 from .exit_codes import Exit
-from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, selecting, settings_from, with_options
-from .run_text import MATCHING, STYLES, amount, calls, findings, headline, local, money, pattern_of, short, took
+from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .run_options import wanting
+from .run_text import STYLES, amount, calls, findings, headline, local, money, short, took
 from .session import looking
 from .terminal import Part, cell, fail, is_terminal, note, say_json, say_row, say_styled, width
 from .text import plural, told
@@ -85,15 +85,12 @@ class Sums:
 
 @click.command("runs")
 @with_options(PATHS)
-@selecting
-@with_options(*MATCHING, AS_JSON, SPOOLS, *STATE_OPTIONS)
+@wanting
+@with_options(AS_JSON, SPOOLS, *STATE_OPTIONS)
 def runs_command(
     *,
     paths: tuple[Path, ...],
-    selection: Selection,
-    models: tuple[str, ...],
-    tools: tuple[str, ...],
-    grep: str | None,
+    wanted: Wanted,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -102,7 +99,6 @@ def runs_command(
     Piped, they are all listed, each with tabs between outcome, id, start, milliseconds, LLM calls, tool calls, tokens,
     USD, agent, models, session, prompt and message.  Exit code 66: no run fits.
     """
-    wanted = Wanted(selection, models, tools, pattern_of(grep))
     with looking(settings_from(options), paths) as reader:
         if is_terminal() and not as_json:
             number = _say_table(reader, wanted)

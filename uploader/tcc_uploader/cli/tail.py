@@ -13,13 +13,13 @@ from tcc_uploader.inspect.runs.follow import Follower
 from tcc_uploader.inspect.runs.tables import counted
 from tcc_uploader.inspect.runs.values import Run
 from tcc_uploader.inspect.runs.wanted import Wanted, matching
-from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.spool.watch import Watcher
 
 from .exit_codes import Exit
-from .options import AS_JSON, STATE_OPTIONS, selecting, settings_from, with_options
-from .run_text import MATCHING, STYLES, calls, findings, local, message, money, pattern_of, short, took
+from .options import AS_JSON, STATE_OPTIONS, settings_from, with_options
+from .run_options import wanting
+from .run_text import STYLES, calls, findings, local, message, money, short, took
 from .session import looking
 from .terminal import fail, note, on_line, say_json, say_styled
 
@@ -31,15 +31,12 @@ _LOOK_EVERY: Final = 1.0
 
 @click.command("tail")
 @click.argument("spools", nargs=-1, type=click.Path(path_type=Path))
-@selecting
-@with_options(*MATCHING, AS_JSON, *STATE_OPTIONS)
+@wanting
+@with_options(AS_JSON, *STATE_OPTIONS)
 def tail_command(
     *,
     spools: tuple[Path, ...],
-    selection: Selection,
-    models: tuple[str, ...],
-    tools: tuple[str, ...],
-    grep: str | None,
+    wanted: Wanted,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -48,9 +45,8 @@ def tail_command(
     What a daemon removes before it is read (`--after delete`) is not shown: a line says so.
     """
     settings = settings_from({"spools": spools, **options})
-    if selection.limit is None:
-        selection = selection.model_copy(update={"limit": _AT_FIRST})
-    wanted = Wanted(selection, models, tools, pattern_of(grep))
+    if wanted.selection.limit is None:
+        wanted = wanted._replace(selection=wanted.selection.model_copy(update={"limit": _AT_FIRST}))
 
     def say(run: Run) -> None:
         say_json(counted(run), on_one_line=True) if as_json else _say_run(run)

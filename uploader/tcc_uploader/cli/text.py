@@ -38,15 +38,15 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
         f"{plural(result.unended, 'journaled run')} without an end: still running, as far as is known here; "
         "if not, --assume-dead recovers what there is"
     )
-    interrupted = (
-        f"interrupted: {result.bytes_read:,} of {result.bytes_seen:,} bytes read, of the files found so far; "
-        f"{plural(len(result.unread_files), 'file')} not read to the end; run it again, and it goes on"
-    )
+    read = f"{result.bytes_read:,} of {result.bytes_seen:,} bytes read, of the files found so far"
+    files = f"{plural(len(result.unread_files), 'file')} not read to the end"
+    interrupted = ", ".join(told(f"interrupted: {read}", (result.unread_files, files)))
     return [
         *(line for report in result.paused for line in destination_lines(report)),
+        *(report.refusal_line for report in result.partly_refused if report not in result.paused),
         *unreadable_lines(result.unreadable),
         *capped(result.problems, str),
-        *told((result.interrupted, interrupted)),
+        *told((result.interrupted, f"{interrupted}; run it again, and it goes on")),
         *capped(result.unread_files, lambda file: f"not read to the end: {file}"),
         *told(
             (result.unended, unended),
@@ -88,6 +88,7 @@ def destination_lines(destination: DestinationReport) -> list[str]:
         (paused, f"            {destination.reason}; since {moment(destination.since)}{probe}"),
         (paused, f"            do: {destination.remedy or 'nothing, it is tried again'}"),
         (destination.reason and not paused, f"            {destination.reason}"),
+        (destination.partly_refused, f"            {destination.refusal_line}"),
     )
 
 

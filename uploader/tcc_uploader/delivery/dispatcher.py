@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from tcc_schemas.endpoints import OTLP_PATHS
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.letters import Cause
 from tcc_uploader.ledger.judge import decide
@@ -59,7 +60,10 @@ class Dispatcher:
         self.in_flight.remove(record, queue)
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
-        verdict, wait, remedy, divisible = classify(answer, datetime.fromtimestamp(wall, UTC))
+        is_otlp = record.line.path in OTLP_PATHS
+        verdict, wait, remedy, divisible, part = classify(answer, datetime.fromtimestamp(wall, UTC), is_otlp=is_otlp)
+        if part is not None:
+            queue.note_partly_refused(record, part)
         if verdict is Verdict.DELIVERED:
             health.succeeded(now=now, wall=wall)
             self._accepted(record)  # before it is decided about others, of which one may have the same bytes
@@ -77,7 +81,7 @@ class Dispatcher:
         else:
             self._refused(record, answer)
         if health.pause is not None and before is None:
-            self._take_back()
+            self.take_back()
         queue.log_change(before)
 
     def give_up_overdue(self) -> None:
@@ -120,8 +124,11 @@ class Dispatcher:
             request = Request(url, api_key, batch.left[0].body, idempotency_token(*batch.left[0]))
         self.pool.submit(record, request)
 
-    def _take_back(self) -> None:
-        """Queue again all requests, to any destination, that no thread has begun.  Called when a destination pauses."""
+    def take_back(self) -> None:
+        """Queue again all requests, to any destination, that no thread has begun.
+
+        Call this when a destination pauses, and at the end.
+        """
         now = self.clock.monotonic()
         for record in self.pool.take_back():
             queue = self.backlog.queues[record.destination]

@@ -1,5 +1,6 @@
 """The engine: read, send, commit, remove, repeat.  It runs in one thread; other threads put calls into ``inbox``."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from .result import ReplayResult
 from .routing import Router
 from .settlement import Settlement
 
+_log = logging.getLogger(__name__)
 _GATHER: Final = 0.002
 """Seconds to wait for more answers while many are in flight: to wake for each one costs more than to handle it."""
 
@@ -194,6 +196,7 @@ class Engine:
             nothing_chosen=intake.sources.choice.is_empty,
             waiting=self.backlog.waiting,
             paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if queue.holds_any],
+            partly_refused=[self.backlog.report(q) for q in self.backlog.queues.values() if q.partly_refused],
             timed_out=timed_out,
             interrupted=self._stopping and not self._finished(),
             bytes_read=intake.bytes_read,
@@ -264,13 +267,17 @@ class Engine:
             pass
 
     def _drain(self) -> None:
-        """Wait for the answers to requests in flight, and commit them."""
+        """Wait for the answers to the requests that were begun, and commit them."""
+        self.dispatcher.take_back()
         until = self.clock.monotonic() + self._limits.drain
         while self.in_flight and self.clock.monotonic() < until:
             self._listen(until)
             if self.clock.monotonic() >= self.committer.due_at():
                 self.committer.commit()
         self.committer.commit()
+        if self.in_flight:
+            cost = "they are sent again, and are there twice if the server took them now"
+            _log.warning("no answer yet for %d of the records that were sent: %s", len(self.in_flight), cost)
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from pydantic import BaseModel
 
 from tcc_uploader.transport.answers import Answer
+from tcc_uploader.transport.otlp import PartlyRefused
 
 from .compact_queue import CompactQueue, Location
 from .health import Health, Pause
@@ -40,6 +41,23 @@ class DestinationReport(BaseModel):
     next_probe: float | None = None
     remedy: str = ""
     last_success: float | None = None
+    partly_refused: int = 0
+    """How many records were delivered, but not whole: the server said that it refused some of their spans."""
+    spans_refused: int = 0
+    """How many spans these are."""
+    refusal: str = ""
+    """Why, in the server's words, the last time."""
+
+    @property
+    def refusal_line(self) -> str:
+        """What was partly refused, in one line; empty if nothing was."""
+        if not self.partly_refused:
+            return ""
+        why = f"; it says: {self.refusal}" if self.refusal else ""
+        return (
+            f"{self.url} took records without some of their spans: {self.partly_refused:,} partly refused, "
+            f"{self.spans_refused:,} spans in all{why}"
+        )
 
 
 class _Postponed(NamedTuple):
@@ -70,6 +88,10 @@ class DestinationQueue:
         self.destination = route.destination
         self.api_key = route.api_key
         self.health = Health(Pause(route.blocked, wall, None, route.remedy) if route.blocked else None)
+        self.partly_refused = 0
+        self.spans_refused = 0
+        self.refusal = ""
+        """See :class:`DestinationReport`."""
         self.queued = CompactQueue()
         self.postponed: list[_Postponed] = []
         """A heap, by due time."""
@@ -191,6 +213,14 @@ class DestinationQueue:
             or any(refused.location.run == fingerprint for refused in self.undecided)
         )
 
+    def note_partly_refused(self, record: Record, part: PartlyRefused) -> None:
+        """Count and log that the server took a record without some of its spans."""
+        self.partly_refused += 1
+        self.spans_refused += part.spans
+        self.refusal = part.why
+        what = f"{record.segment.path} line {record.line.number}"
+        _log.warning("%s was partly refused by %s: %d spans: %s", what, self.destination.url, *part)
+
     def log_change(self, before: Pause | None) -> None:
         """Log if the destination was paused for a new reason, or is up again; ``before`` is its earlier pause."""
         url, pause = self.destination.url, self.health.pause
@@ -216,4 +246,7 @@ class DestinationQueue:
             next_probe=pause.next_probe + epoch if pause and pause.next_probe is not None else None,
             remedy=pause.remedy if pause else "",
             last_success=self.health.last_success,
+            partly_refused=self.partly_refused,
+            spans_refused=self.spans_refused,
+            refusal=self.refusal,
         )

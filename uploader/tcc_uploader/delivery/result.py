@@ -33,6 +33,8 @@ class ReplayResult:
     """The number of records and requeued letters that are still to be sent."""
     paused: list[DestinationReport]
     """The destinations for which records still wait."""
+    partly_refused: list[DestinationReport]
+    """The destinations that took records without some of their spans."""
     timed_out: bool
     interrupted: bool
     """Whether a signal ended the run before it was finished."""

@@ -5,14 +5,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tcc_schemas.room import DEFAULT_MAX_BYTES, MIN_FREE
 from tcc_uploader.spool.scan import Seen
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 """The most bytes of delivered segments that stay in one spool."""
-MIN_FREE: Final = 64 * 1024 * 1024
-"""Bytes of free disk below which recorders refuse records (``tcc_recorder/spool/budget.py``)."""
-DEFAULT_BUDGET: Final = 1024**3
-"""The most bytes that a spool may hold, if its segments don't tell."""
 
 
 class _Kept(NamedTuple):
@@ -42,11 +39,11 @@ class Retention:
     @property
     def budget(self) -> int:
         """How many bytes the spool may hold: the least that a header tells."""
-        return min(self._budgets, default=DEFAULT_BUDGET)
+        return min(self._budgets, default=DEFAULT_MAX_BYTES)
 
     def keep(self, seen: Seen, since: float, max_bytes: int | None) -> None:
         """Keep a file that was finished at ``since`` (seconds since 1970)."""
-        budget = max_bytes or DEFAULT_BUDGET
+        budget = max_bytes or DEFAULT_MAX_BYTES
         heapq.heappush(self._kept, _Kept(since, seen, budget))
         self._budgets[budget] += 1
         self.bytes += seen.size

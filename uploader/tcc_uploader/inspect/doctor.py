@@ -205,11 +205,11 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
 
 
 def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
-    verdict, _, remedy, _ = classify(answer, datetime.now(UTC))
-    if verdict is Verdict.RETRY:
+    found = classify(answer, datetime.now(UTC))
+    if found.verdict is Verdict.RETRY:
         return Finding("warn", f"server {url}", answer.reason, "records wait until it answers with success")
-    if remedy and (api_key is not None or answer.error is not None):
-        return Finding("fail", f"server {url}", answer.reason, remedy)
+    if found.remedy and (api_key is not None or answer.error is not None):
+        return Finding("fail", f"server {url}", answer.reason, found.remedy)
     # a server refuses an empty batch only after it has accepted the key
     return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
 

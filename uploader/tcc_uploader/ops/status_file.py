@@ -85,5 +85,5 @@ def read_report(state: Path) -> ProcessReport | None:
 
 
 def _shown(report: DestinationReport) -> DestinationReport:
-    texts = {name: shown(getattr(report, name)) for name in ("url", "reason", "remedy")}
+    texts = {name: shown(getattr(report, name)) for name in ("url", "reason", "remedy", "refusal")}
     return report.model_copy(update=texts)

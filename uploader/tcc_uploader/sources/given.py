@@ -33,6 +33,11 @@ class Sources:
     """Which of their records are meant; the others stay pending."""
 
     @property
+    def folders(self) -> list[Path]:
+        """The folders from which files may be removed: the spools, and those of files that were given by path."""
+        return list(dict.fromkeys([*self.spools, *(file.parent for file in self.files)]))
+
+    @property
     def problems(self) -> list[str]:
         """What was found so far to be wrong with archives."""
         return [text for archive in self.archives for text in archive.problems]

@@ -8,8 +8,8 @@ any with a ``TCC-Gateway`` header; 511;      pause the destination until an oper
 URL or proxy that can't be used
 2xx with a web page, or with a body that     pause: a captive portal, a proxy, or a wrong URL
 its Content-Encoding does not undo
-any other 2xx; 409 that says the record      delivered
-exists
+any other 2xx; 409 that says the record      delivered; an OTLP server may say that it refused some spans,
+exists                                       then partly refused
 408, 425, 429, any other status or           retry (an outage; ``Retry-After`` is honoured up to 1 h)
 transport error
 413, 400, 422; 415                           refused for its content; of the first three a run's items are
@@ -28,6 +28,8 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 import httpx
+
+from .otlp import PartlyRefused, partly_refused
 
 MAX_RETRY_AFTER: Final = 3600.0
 """The longest wait in seconds; longer ones are shortened to it."""
@@ -98,24 +100,32 @@ class Verdict(Enum):
 class Classified(NamedTuple):
     """A verdict.  ``wait``: seconds that the server asks to wait; ``remedy``: what an operator should do.
 
-    ``divisible``: of a run with children, the items are tried one by one.
+    ``divisible``: of a run with children, the items are tried one by one.  ``partly_refused``: what the server refused
+    of a record that it took otherwise.
     """
 
     verdict: Verdict
     wait: float | None = None
     remedy: str = ""
     divisible: bool = False
+    partly_refused: PartlyRefused | None = None
 
 
-def classify(answer: Answer, now: datetime) -> Classified:
-    """Decide what ``answer`` means; ``now`` (UTC) is needed if ``Retry-After`` is a date."""
+def classify(answer: Answer, now: datetime, *, is_otlp: bool = False) -> Classified:
+    """Decide what ``answer`` means; ``now`` (UTC) is needed if ``Retry-After`` is a date.
+
+    ``is_otlp``: OpenTelemetry's spans were posted.
+    """
     status = answer.status
     if status is None:
         return _of_error(answer.error)
     if answer.gateway:
         return Classified(Verdict.PAUSE, remedy=_GATEWAY_REMEDY)
     if httpx.codes.is_success(status):
-        return Classified(Verdict.PAUSE, remedy=_PAGE_REMEDY) if _is_page(answer) else Classified(Verdict.DELIVERED)
+        if _is_page(answer):
+            return Classified(Verdict.PAUSE, remedy=_PAGE_REMEDY)
+        part = partly_refused(answer.text) if is_otlp and not answer.garbled else None
+        return Classified(Verdict.DELIVERED, partly_refused=part)
     if status in _PAUSES:
         return Classified(Verdict.PAUSE, remedy=_REMEDIES[status])
     if httpx.codes.is_redirect(status):

@@ -83,11 +83,10 @@ class Shelf:
         copy = encode(
             line.kind,
             line.id,
-            body := line.body,
+            line.body,  # read by its size, so a newline in it does no harm
             at=line.at,
             run_id=line.run_id,
             path=line.path,
-            base64=b"\n" in body,
             url=line.url,
             key=line.key,
             converted=line.converted,
