@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 /** What each key does, by `KeyboardEvent.key`. */
 export type Keys = { [key: string]: () => void };
@@ -15,7 +15,8 @@ const isTakenBy = (element: HTMLElement, key: string): boolean =>
 export function useKeys(keys: Keys): void {
   const latest = useRef(keys);
   latest.current = keys; // at once: an effect may come after the next key
-  useEffect(() => {
+  useLayoutEffect(() => {
+    // before the page is painted: whoever sees it can press a key
     const pressed = (event: KeyboardEvent): void => {
       const act = Object.hasOwn(latest.current, event.key) ? latest.current[event.key] : undefined;
       if (!act || event.ctrlKey || event.altKey || event.metaKey) return;
