@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit wheel torture load bench bench-quick links clean
+.PHONY: install demo test lint unit wheel viewer nightly torture load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -35,6 +35,14 @@ wheel: install
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/pip install --quiet build/wheel/*.whl
 	build/wheel/venv/bin/python examples/demo.py
+
+# the page of `tcc-upload report`, after a change in uploader/viewer; needs node
+viewer:
+	cd uploader/viewer && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check && npm run --silent build
+
+# a report in the browsers that `make test` does not try; apt-get install firefox-esr webkit2gtk-driver xvfb
+nightly: install
+	TCC_TEST_BROWSERS=1 $(BIN)/pytest tests/viewer/test_other_browsers.py
 
 # long campaigns, well over half an hour; docs/reliability.md is written by the third
 torture: install

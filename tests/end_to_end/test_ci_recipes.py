@@ -13,10 +13,12 @@ import pytest
 import yaml
 
 from support.worlds import PATIENCE, World
+from tcc_uploader.spool.format import REPORT_START
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text()
 BLOCKS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)]
-TEST, SHIP, _ONLY_OURS, RESTORE, SAVE, BUNDLE, GITLAB, BUILDKITE = BLOCKS
+TEST, SHIP, _ONLY_OURS, RESTORE, SAVE, BUNDLE, GITLAB, BUILDKITE, *REPORTS = BLOCKS
+GITHUB_REPORT, GITLAB_REPORT, BUILDKITE_REPORT = REPORTS
 BASH = shutil.which("bash") or "bash"
 AGENT = """
 import os
@@ -117,7 +119,8 @@ class Platform:
                 environment = {name: self._expanded(value) for name, value in step.get("env", {}).items()}
                 succeeded &= self.shell([step["run"]], self.environment | environment)
             else:
-                self._use(step["uses"], {name: self._expanded(value) for name, value in step.get("with", {}).items()})
+                given = {name: self._expanded(str(value)) for name, value in step.get("with", {}).items()}
+                self._use(step["uses"], given)
         return succeeded
 
     def _use(self, action: str, given: dict[str, str]) -> None:
@@ -126,6 +129,7 @@ class Platform:
             "actions/checkout@v6": lambda: None,
             "actions/setup-python@v6": lambda: None,
             "actions/upload-artifact@v6": lambda: copy(Path(given["path"]), self.store / given["name"]),
+            "actions/upload-artifact@v7": lambda: copy(Path(given["path"]), self.store),
             "actions/download-artifact@v7": lambda: self._download(given["pattern"], Path(given["path"])),
             "actions/cache/restore@v5": lambda: copy(self.store / "state", Path(given["path"])),
             "actions/cache/save@v5": lambda: copy(Path(given["path"]), self.store / "state"),
@@ -255,6 +259,30 @@ def test_buildkite_ships_what_was_recorded(platform: Platform, *, passes: bool) 
     platform.new_runner()
     assert platform.shell(uninterpolated(ship["command"]), platform.environment)
     assert arrivals(platform.world) == [1, 1, 1]
+
+
+def test_a_job_that_failed_leaves_a_page_to_look_at(platform: Platform) -> None:
+    """With the report's steps at its end, the artifact is one file, of the runs that were recorded."""
+    platform.write_tests(passes=False)
+    assert not platform.steps([*TEST["jobs"]["test"]["steps"], *GITHUB_REPORT])
+    assert (platform.store / "report.html").read_bytes().startswith(REPORT_START)
+    assert "3 runs: 3 success" in (platform.store / "report.html").read_text()
+    platform.new_runner()
+    assert platform.steps(SHIP["jobs"]["ship"]["steps"]), "the second job does not take it for a spool"
+
+
+def test_gitlab_and_buildkite_leave_the_page_too(platform: Platform) -> None:
+    """Their own ways to do something at a job's end run also when the tests fail, and don't make them pass."""
+    platform.write_tests(passes=False)
+    report, spool = platform.checkout / "report.html", {"TCC_SPOOL_DIR": str(platform.checkout / "spool")}
+    assert not platform.shell(GITLAB["record"]["script"], platform.environment | spool)
+    assert platform.shell(GITLAB_REPORT["after_script"], platform.environment | spool)
+    assert "3 runs: 3 success" in report.read_text()
+    report.unlink()
+    assert not platform.shell(uninterpolated(BUILDKITE_REPORT["command"]), platform.environment)
+    assert "6 runs: 6 success" in report.read_text()
+    for paths in (GITLAB_REPORT["artifacts"]["paths"], BUILDKITE_REPORT["artifact_paths"]):
+        assert "report.html" in paths
 
 
 def uninterpolated(commands: Iterable[str]) -> list[str]:

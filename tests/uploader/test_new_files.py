@@ -57,7 +57,7 @@ def test_an_error_on_the_way_leaves_all_as_it_was(tmp_path: Path, replace: bool)
 def test_what_a_killed_writer_left_does_not_hinder_the_next(tmp_path: Path) -> None:
     """Its temporary file is taken out of the way, even if it is a link to somebody's file."""
     (tmp_path / "precious").write_bytes(b"precious")
-    for temporary in ("file.tmp", f".file.json.{os.getpid()}.tmp"):
+    for temporary in (".file.json.tmp", f".file.json.{os.getpid()}.tmp"):
         (tmp_path / temporary).symlink_to(tmp_path / "precious")
     path = tmp_path / "file.json"
     with new_file(path) as file:

@@ -39,7 +39,7 @@ def new_file(path: Path, *, replace: bool = False, synced: bool = True) -> Itera
     one writer at a time.  Raises OSError; without ``replace`` also FileExistsError if the name is taken.
     """
     # with `replace` the temporary name is always the same: the next writer removes what a killed one left
-    temporary = path.with_suffix(".tmp") if replace else path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp" if replace else f".{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=0o600)) as file:

@@ -95,7 +95,7 @@ class Recording(logging.Handler):
                 self._output["tcc_problems"] = dict(self._problems)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print what was recorded, and how to ship it."""
+        """Print what was recorded, and how to look at it and ship it."""
         lines = []
         with self._errors_collected():
             lines = self._summary()
@@ -155,8 +155,10 @@ class Recording(logging.Handler):
         if not runs:
             return [f"no agent run was recorded; {spool}"]
         outside = sum("test.nodeid" not in (run.metadata or {}) for run in runs.values())
-        ship = f"ship it: tcc-upload replay {shlex.quote(self._directory)}"
-        return [*_total_lines(total(runs.values()), outside), spool, ship]
+        directory = shlex.quote(self._directory)
+        look = f"look at it: tcc-upload report {directory} --open"
+        ship = f"ship it: tcc-upload replay {directory}"
+        return [*_total_lines(total(runs.values()), outside), spool, look, ship]
 
 
 def _total_lines(totals: Totals, outside: int) -> list[str]:

@@ -87,7 +87,7 @@ def test_runs_carry_their_test(pytester: pytest.Pytester, workers: list[str]) ->
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(
         ["*= tcc =*", "runs: 4 (1 failed)", "tokens: 300 uncached, 60 cached, 9 completion", "cost: 0.7500 USD",
-         f"spool: {pytester.path}/sp", "ship it: tcc-upload replay *"]
+         f"spool: {pytester.path}/sp", "look at it: tcc-upload report *", "ship it: tcc-upload replay *"]
     )  # fmt: skip
     spool = pytester.path / "sp"
     outcomes = _outcomes(spool)

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from tcc_uploader.files import new_file
 from tcc_uploader.inspect.export import write_jsonl, write_sqlite
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Run
-from tcc_uploader.inspect.runs.wanted import Wanted, matching
+from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
 
 from .exit_codes import Exit
 from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -55,7 +54,7 @@ def export_command(
     if output != _STDOUT and (output.exists() or output.is_symlink()):
         raise click.UsageError(f"{output} exists: name another file")
     with looking(settings_from(options), paths) as reader:
-        runs = _Counted(_exported(reader, wanted))
+        runs = _Counted(all_wanted(reader, wanted))
         try:
             if output == _STDOUT:
                 write_jsonl(sys.stdout.buffer, runs)
@@ -80,12 +79,6 @@ class _Counted:
         for run in self._runs:
             self.number += 1
             yield run
-
-
-def _exported(reader: RunReader, wanted: Wanted) -> Iterator[Run]:
-    """Return the wanted runs; without a limit also the wanted ones of which only late records are here."""
-    found = matching(reader.newest_first(), wanted)
-    return found if wanted.selection.limit else chain(found, filter(wanted.takes, reader.without_record()))
 
 
 def _write(output: Path, runs: _Counted, reader: RunReader, *, tables: bool) -> None:

@@ -14,7 +14,7 @@ from tcc_uploader.sinks import ShownFormatter
 from .terminal import note, show_usage
 
 _COMMANDS: Final = (
-    *("daemon", "replay", "bundle", "runs", "show", "tail", "export"),
+    *("daemon", "replay", "bundle", "runs", "report", "show", "tail", "export"),
     *("status", "verify", "dead", "drop", "doctor", "sandbox"),
 )
 

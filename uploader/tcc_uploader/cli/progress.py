@@ -1,19 +1,55 @@
-"""The progress bar of a replay."""
+"""Progress bars: of a replay, and of what only counts."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 from tcc_uploader.delivery.engine import Engine
+
+_INTERVAL: Final = 0.1
+"""Seconds between two updates."""
+
+
+@contextmanager
+def counting_bar(title: str) -> Iterator[Callable[[str], None]]:
+    """Show that something goes on whose end is not known, if standard error is a terminal.
+
+    Yields the function that is given a text, as often as there is a new one.
+    """
+    with _bar(title) as update:
+        yield lambda text: update(lambda: {"text": text})
 
 
 @contextmanager
 def progress_bar(*, wanted: bool) -> Iterator[Callable[[Engine], None]]:
     """Show a bar of bytes read and records settled, if that is wanted and standard error is a terminal.
 
-    Yields the function that updates it, at most ten times a second.
+    Yields the function that updates it.
     """
-    if not (wanted and sys.stderr.isatty()):
+    if not wanted:
+        yield lambda _: None
+        return
+    with _bar("replay") as update:
+        yield lambda engine: update(lambda: _told(engine))
+
+
+def _told(engine: Engine) -> dict[str, Any]:
+    intake = engine.intake
+    text = f"{intake.counts.records - intake.counts.pending:,} of {intake.counts.records:,} records"
+    if any(queue.health.pause for queue in engine.backlog.queues.values()):
+        text += ", waiting for the server"
+    return {"total": intake.bytes_seen, "completed": intake.bytes_read, "text": text}
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[Callable[[], dict[str, Any]]], None]]:
+    """Show a bar, if standard error is a terminal.
+
+    Yields what updates it, at most ten times a second, with the members that the function it is given returns.
+    """
+    if not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415 -- a fifth of a replay's start, and for terminals alone
@@ -22,19 +58,13 @@ def progress_bar(*, wanted: bool) -> Iterator[Callable[[Engine], None]]:
     console = Console(file=sys.stderr)
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("replay", total=None, text="")
+        task = progress.add_task(title, total=None, text="")
         due = 0.0
 
-        def update(engine: Engine) -> None:
+        def update(members: Callable[[], dict[str, Any]]) -> None:
             nonlocal due
-            now = engine.clock.monotonic()
-            if progress.disable or now < due:
-                return
-            due = now + 0.1
-            intake = engine.intake
-            text = f"{intake.counts.records - intake.counts.pending:,} of {intake.counts.records:,} records"
-            if any(queue.health.pause for queue in engine.backlog.queues.values()):
-                text += ", waiting for the server"
-            progress.update(task, total=intake.bytes_seen, completed=intake.bytes_read, text=text)
+            if (now := time.monotonic()) >= due:
+                due = now + _INTERVAL
+                progress.update(task, **members())
 
         yield update

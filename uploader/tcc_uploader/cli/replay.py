@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from math import inf
@@ -12,12 +12,13 @@ from typing import Any, Final
 import click
 
 from tcc_uploader.delivery.result import ReplayResult
+from tcc_uploader.inspect.runs.wanted import Wanted
 from tcc_uploader.inspect.survey import take_survey
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, choose
-from tcc_uploader.sources.paths import sources_of
+from tcc_uploader.sources.paths import STDIN, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
@@ -27,6 +28,7 @@ from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .one_shot import deliver_once
 from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
+from .report import PAGE, make_report
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
 from .text import capped, left_out_lines, plural, result_hints, told, unreadable_lines
@@ -49,6 +51,7 @@ STAYS: Final = "stay pending; run it again without that"
 @click.option("--remove", is_flag=True, help="Remove segments that are delivered, as the daemon does.")
 @click.option("--give-up", is_flag=True, help="Make dead letters of what the server still refuses at the end.")
 @click.option("--summary", type=click.Path(path_type=Path), help="Append the result to this file as Markdown.")
+@click.option("--report", type=PAGE, help="Write the runs to this *.html file, to be looked at in a browser.")
 def replay_command(
     *,
     paths: tuple[Path, ...],
@@ -72,8 +75,13 @@ def replay_command(
     Exit codes: 0 all delivered, of what was chosen; 65 dead letters or damage; 66 no run is chosen by these options; 73
     another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
     """
-    if dry_run and (summary or remove or give_up or fail_on != "pending"):
-        raise click.UsageError("a --dry-run has no result: leave out --summary, --fail-on, --give-up and --remove")
+    report: Path | None = options.pop("report")
+    if dry_run and (summary or report or remove or give_up or fail_on != "pending"):
+        options_of_results = "--summary, --report, --fail-on, --give-up and --remove"
+        raise click.UsageError(f"a --dry-run has no result: leave out {options_of_results}")
+    if report and (remove or STDIN in paths):
+        what = "leave out --remove, and save standard input to a file first"
+        raise click.UsageError(f"--report reads everything again when it is sent: {what}")
     settings = settings_from(options)
     sources = sources_of(paths) if paths else Sources(list(settings.spools))
     if selection and any(archive.stream for archive in sources.archives):
@@ -97,6 +105,16 @@ def replay_command(
             give_up=give_up,
             locks=locks if remove else None,
         )
+    _say(result, sources, settings, as_json=as_json)
+    if summary:
+        _append_summary(summary, result, settings)
+    if report:
+        _write_report(report, settings, paths, selection)
+    sys.exit(exit_of_replay(result, fail_on))
+
+
+def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json: bool) -> None:
+    """Print the result."""
     if as_json:
         say_json(_result_json(result))
     else:
@@ -108,9 +126,6 @@ def replay_command(
         if not result.counts.records:
             note(f"nothing to deliver in {sources}")
         note(*left_out_lines(sources.choice, STAYS), *result_hints(result, settings.state_dir))
-    if summary:
-        _append_summary(summary, result, settings)
-    sys.exit(exit_of_replay(result, fail_on))
 
 
 def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
@@ -152,6 +167,14 @@ def _append_summary(file: Path, result: ReplayResult, settings: Settings) -> Non
             opened.write(markdown.summary(result, letters))
     except OSError as error:
         note(f"can't write the summary: {error}; the result above is not affected")
+
+
+def _write_report(file: Path, settings: Settings, paths: Sequence[Path], selection: Selection) -> None:
+    """Write the report of what was delivered.  As with the summary, a failure is a warning."""
+    try:
+        make_report(settings, paths, Wanted(selection), file)
+    except OSError as error:
+        note(f"can't write the report: {error}; the result above is not affected")
 
 
 def _result_json(result: ReplayResult) -> dict[str, object]:

@@ -13,7 +13,9 @@ LINE_START: Final = b'{"v":1,"crc":"'
 """The first bytes of every line of a segment."""
 EXPORT_LINE: Final = b'{"tcc_export":1}'
 """The first line of a JSONL export."""
-EXPORT_STARTS: Final = (b'{"tcc_export":', b"SQLite format 3\0")
+REPORT_START: Final = b"<!doctype html><!-- tcc-upload report -->"
+"""How a report begins."""
+EXPORT_STARTS: Final = (b'{"tcc_export":', b"SQLite format 3\0", REPORT_START)
 """How exports begin."""
 
 
@@ -25,7 +27,7 @@ class Format(Enum):
     NEWER = "segment of a newer version"
     PLAIN = "plain JSONL"
     OTHER = "no JSON in any of its lines (an encrypted bundle? decrypt it first)"
-    EXPORT = "an export, made to be looked at: give the spool or bundle that it was made from"
+    EXPORT = "an export or report, made to be looked at: give the spool or bundle that it was made from"
     LETTER = "a letter, on its way again"
 
     @property

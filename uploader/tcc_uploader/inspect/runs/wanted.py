@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from tcc_uploader.model.selection import RunFacts, Selection
 
+from .reader import RunReader
 from .values import Feedback, Outcome, Run, Timed
 
 _STATUS = {Outcome.SUCCESS: 0, Outcome.PARTIAL: 1, Outcome.ERROR: 2}
@@ -44,6 +46,12 @@ def matching(runs: Iterable[Run], wanted: Wanted) -> Iterator[Run]:
             left -= 1
             if not left:
                 return
+
+
+def all_wanted(reader: RunReader, wanted: Wanted) -> Iterator[Run]:
+    """Return the wanted runs of a reader, newest first; then, without a limit, those without a record of their own."""
+    found = matching(reader.newest_first(), wanted)
+    return found if wanted.selection.limit else chain(found, filter(wanted.takes, reader.without_record()))
 
 
 def _is_in(parts: tuple[str, ...], names: Iterable[object]) -> bool:

@@ -1,0 +1,76 @@
+"""Everything that was recorded can be read in a report, and reads as it was recorded."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from support.browser import View
+from support.faults import SegmentFile, batch_of, run_item, step_item
+from support.reports import as_set, at, children_of, report_of, report_on
+from tcc_uploader.inspect.runs.reader import RunReader
+from tcc_uploader.sources.paths import sources_of
+
+TRACES = Path(__file__).parents[2] / "sample_traces"
+
+
+def raw_of(view: View, run_id: str) -> dict[str, Any]:
+    """Return what the page shows of a run as raw JSON."""
+    view.page.evaluate("id => { location.hash = '#/run/' + encodeURIComponent(id); }", run_id)
+    view.until(f"document.querySelector('.ids code')?.textContent === {json.dumps(run_id)}")
+    view.until("!!document.querySelector('.beside')")
+    view.page.keyboard.press("r")
+    view.until("!!document.querySelector('pre.raw')")
+    value = json.loads(view.page.evaluate("document.querySelector('pre.raw').textContent"))
+    assert isinstance(value, dict)
+    return value
+
+
+def test_every_member_of_the_sample_traces_stands_in_the_raw_view(view: View, tmp_path: Path) -> None:
+    """Runs, steps, tool calls and feedback are there, each with all of its members, whichever file they came from."""
+    expected: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    report_on(TRACES, output=tmp_path / "report.html")
+    with RunReader(sources_of([TRACES])) as reader:
+        for runs in (reader.newest_first(), reader.without_record()):
+            for run in runs:
+                expected[run.id] += [
+                    item for record in run.records for item in children_of(orjson.loads(record.line.body))
+                ]
+    view.open(tmp_path / "report.html")
+    assert len(expected) > 10
+    for run_id, items in expected.items():
+        raw = raw_of(view, run_id)
+        shown = [*raw["items"], *raw.get("feedback", [])]
+        latest = {item.get("step_id") or item.get("tool_call_id") or str(item): item for item in items}
+        assert as_set(shown) == as_set(latest.values()), run_id
+
+
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]) | st.sampled_from("😀é\n"), max_size=30
+)
+SHARED = st.sampled_from(["", "a" * 300, "😀" * 150 + "é" * 120, '[{"role": "user"}, ' * 20])
+PROMPTS = st.lists(st.tuples(SHARED, TEXTS).map("".join) | TEXTS | st.none(), min_size=1, max_size=8)
+
+
+@settings(max_examples=15)
+@given(runs=st.lists(PROMPTS, min_size=1, max_size=5))
+def test_what_is_not_repeated_in_the_file_is_whole_on_the_page(
+    browser_view: View, tmp_path_factory: Any, runs: list[list[str | None]]
+) -> None:
+    """Prompts that begin alike, in whatever order, with characters of any width, come out as they went in."""
+    segment = SegmentFile()
+    for number, prompts in enumerate(runs):
+        steps = [
+            step_item(f"run-{number}", f"step-{n}", start_time=at(n), **({} if text is None else {"prompt": text}))
+            for n, text in enumerate(prompts)
+        ]
+        segment.record("run", f"run-{number}", batch_of(run_item(f"run-{number}", start_time=at(0)), *steps))
+    report = report_of(tmp_path_factory.mktemp("report"), segment)
+    browser_view.open(report)
+    for number, prompts in enumerate(runs):
+        raw = raw_of(browser_view, f"run-{number}")
+        assert [item.get("prompt") for item in raw["items"][1:]] == prompts

@@ -1,0 +1,160 @@
+"""``tcc-upload report``: recorded runs as one HTML file, to be looked at in a browser."""
+
+import os
+import re
+import sys
+import webbrowser
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.filesize import decimal
+
+from tcc_schemas.version import __version__
+from tcc_uploader.files import file_name
+from tcc_uploader.inspect.report.columns import Made
+from tcc_uploader.inspect.report.write import write_report
+from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
+from tcc_uploader.settings import Settings
+from tcc_uploader.sources.paths import STDIN
+
+from .exit_codes import Exit
+from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .progress import counting_bar
+from .recorded_runs import looking
+from .run_options import wanting
+from .run_text import findings
+from .terminal import fail, note
+from .text import plural, told
+
+_NAME: Final = Path("tcc-report.html")
+_UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
+
+
+def _size(_context: click.Context, _option: click.Parameter, value: str) -> int:
+    """Return bytes; what is no size is a usage error."""
+    found = re.fullmatch(r"(\d{1,9})([kMG]?)", value)
+    if found is None:
+        raise click.BadParameter("give bytes, or 500k, 200M, 1G; 0 for any size")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+class _Page(click.Path):
+    """The path of a report.  Another ending is a usage error: the file is replaced, and may be somebody's spool."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if not str(value).lower().endswith((".html", ".htm")):
+            self.fail(f"{value} must end in .html", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PAGE: Final = _Page(dir_okay=False, path_type=Path)
+_MEGABYTES: Final = 200
+"""The size above which contents are left out, if nobody says another."""
+
+
+@click.command("report")
+@with_options(PATHS)
+@click.option(
+    "-o",
+    "--output",
+    type=PAGE,
+    default=_NAME,
+    show_default=True,
+    help="The file to write, *.html; one of this name is replaced.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open it in the browser.")
+@click.option(
+    "--max-size",
+    metavar="BYTES[k|M|G]",
+    default=f"{_MEGABYTES}M",
+    show_default=True,
+    callback=_size,
+    help="Leave out contents of the oldest successful runs above this size; 0: never.",
+)
+@click.option("--no-content", is_flag=True, help="Leave out prompts, answers, arguments, results and messages.")
+@wanting
+@with_options(SPOOLS, *STATE_OPTIONS)
+def report_command(
+    *,
+    paths: tuple[Path, ...],
+    output: Path,
+    opens: bool,
+    max_size: int,
+    no_content: bool,
+    wanted: Wanted,
+    **options: Any,
+) -> None:
+    """Write the runs in the default spool, or in PATHS (all that `replay` takes), as one HTML file to be looked at.
+
+    It opens in any browser from the disk and asks for nothing on the network.  It is made with mode 0600 and holds
+    what was recorded, texts included.  Exit code 75: something could not be read, or the file not be written.
+    """
+    try:
+        whole = make_report(settings_from(options), paths, wanted, output, max_size=max_size, contents=not no_content)
+    except OSError as error:
+        fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
+    if opens and not webbrowser.open(output.resolve().as_uri()):
+        note("there is no browser here: open the file yourself")
+    sys.exit(Exit.DELIVERED if whole else Exit.PENDING)
+
+
+def make_report(
+    settings: Settings,
+    paths: Sequence[Path],
+    wanted: Wanted,
+    output: Path,
+    *,
+    max_size: int = _MEGABYTES * _UNITS["M"],
+    contents: bool = True,
+) -> bool:
+    """Write the report on ``paths``, or on the spools, and say what is in it; see :func:`write_report`.
+
+    Return whether everything could be read.  Raises OSError if the report can't be written.
+    """
+    with looking(settings, paths) as reader, counting_bar("report") as count:
+        written = write_report(
+            all_wanted(reader, wanted),
+            reader,
+            output,
+            made=Made(_now(), __version__, _sources(paths, str(reader.sources)), _asked(wanted)),
+            max_size=max_size,
+            contents=contents,
+            on_run=lambda until_now: count(f"{until_now.runs:,} runs"),
+        )
+    note(*findings(reader))
+    counts = told(plural(written.runs, "run"), (written.failed, f"{written.failed:,} failed"), decimal(written.size))
+    note(f"{output}: {', '.join(counts)}")
+    if written.left_out:
+        note(f"contents of {plural(written.left_out, 'run')} left out (--max-size)")
+    return not (reader.files.unreadable or reader.files.newer)
+
+
+def _now() -> datetime:
+    """Return the time at which the report says that it was made; ``SOURCE_DATE_EPOCH`` makes equal files equal."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdecimal() else datetime.now(UTC)
+
+
+def _sources(paths: Sequence[Path], default: str) -> list[str]:
+    """Return what the report says that it was made from; of paths the names, because the file goes elsewhere."""
+    return ["standard input" if path == STDIN else file_name(path) for path in paths] or [default]
+
+
+def _asked(wanted: Wanted) -> str:
+    """Return what was asked for, as options; empty if that is everything."""
+    selection = wanted.selection
+    parts = told(
+        *(f"--status {name}" for name in selection.statuses),
+        *(f"--session {ident}" for ident in selection.sessions),
+        (selection.since, f"--since {selection.since:%Y-%m-%dT%H:%MZ}" if selection.since else ""),
+        (selection.until, f"--until {selection.until:%Y-%m-%dT%H:%MZ}" if selection.until else ""),
+        (selection.limit, f"-n {selection.limit}"),
+        *(f"--model {text}" for text in wanted.models),
+        *(f"--tool {text}" for text in wanted.tools),
+        (wanted.pattern, f"--grep {wanted.pattern.pattern}" if wanted.pattern else ""),
+    )
+    return " ".join(parts)

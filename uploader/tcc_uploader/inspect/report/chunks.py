@@ -1,0 +1,115 @@
+"""The contents of runs, packed."""
+
+import base64
+import gzip
+from collections.abc import Iterable
+from typing import BinaryIO, Final, NamedTuple
+
+import orjson
+
+from tcc_uploader.inspect.runs.values import Run, Step, Wire
+
+CHUNK: Final = 512 * 1024
+"""Bytes before compression.  Smaller chunks cost size and searching time, larger ones make opening a run slow."""
+REPEATED: Final = ("prompt", "tool_definitions")
+"""The members of a step that repeat what the step before sent."""
+_WORTH: Final = 200
+"""Characters that two texts must share."""
+_OVERLAP: Final = 64
+"""Shared characters that are written all the same: a search finds a phrase that begins in what is shared."""
+_LEVEL: Final = 6  # of gzip: 1 is 46 % larger, 9 is 3 % smaller and takes 30 % longer
+
+
+class Contents(NamedTuple):
+    """Where the contents of a run are: the chunk's number, offset and length in bytes.  A chunk of -1: nowhere."""
+
+    chunk: int
+    offset: int
+    length: int
+
+
+LEFT_OUT: Final = Contents(-1, 0, 0)
+
+
+class ChunkWriter:
+    """Writes chunks as the page's blocks, one behind the other."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._bodies: list[bytes] = []
+        self._size = 0
+        self.chunks = 0
+        """How many chunks were begun."""
+        self.written = 0
+        """Bytes in the file."""
+
+    def add(self, run: Run) -> Contents:
+        """Add a run's contents; return where they will be.  Raises OSError."""
+        body = body_of(run)
+        if self._size and self._size + len(body) > CHUNK:
+            self.flush()
+        if not self._size:
+            self.chunks += 1
+        place = Contents(self.chunks - 1, self._size, len(body))
+        self._bodies.append(body)
+        self._size += len(body)
+        return place
+
+    def flush(self) -> None:
+        """Write the chunk that was begun.  Raises OSError."""
+        if self._bodies:
+            self.written += self._file.write(block(f"c{self.chunks - 1}", b"".join(self._bodies)))
+            self._bodies, self._size = [], 0
+
+
+def body_of(run: Run) -> bytes:
+    """Return a run's contents as JSON; ``run`` is null if only its children were found."""
+    value = {
+        "run": run.wire or None,
+        "steps": shortened(run.steps),
+        "tools": [call.wire for call in run.tool_calls],
+        "feedback": [each.wire for each in run.feedback],
+    }
+    return orjson.dumps(value)
+
+
+def shortened(steps: Iterable[Step]) -> list[Wire]:
+    """Return steps without what each repeats of the one before."""
+    before: dict[str, str] = {}
+    made = []
+    for step in steps:
+        wire = dict(step.wire)
+        for member in REPEATED:
+            text = step.wire.get(member)
+            if not isinstance(text, str):
+                continue
+            shared = shared_length(before.get(member, ""), text)
+            if shared >= _WORTH:
+                shared -= _OVERLAP
+                wire[member] = {"$": [utf16_length(text[:shared]), text[shared:]]}
+            before[member] = text
+        made.append(wire)
+    return made
+
+
+def shared_length(one: str, other: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:  # comparing slices is a hundred times faster than comparing characters
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def utf16_length(text: str) -> int:
+    """Return the length that a text has in JavaScript."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def block(name: str, content: bytes) -> bytes:
+    """Return a block of data as the page holds it."""
+    packed = base64.b64encode(gzip.compress(content, _LEVEL, mtime=0))
+    return b'<script type="application/octet-stream" id="%s">%s</script>\n' % (name.encode(), packed)

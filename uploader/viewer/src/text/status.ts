@@ -1,0 +1,19 @@
+/** How a run, step or tool call ended. The index has these numbers; the last two are of runs alone. */
+export const STATUSES = ["success", "partial", "error", "unended", "missing"] as const;
+export const GLYPHS = ["✓", "◐", "✕", "◌", "?"] as const;
+export const MEANINGS = [
+  "success",
+  "partial success",
+  "error",
+  "no end was recorded: it still runs, or its process died",
+  "only its late steps, tool calls or feedback are here",
+] as const;
+
+export type StatusNumber = 0 | 1 | 2 | 3 | 4;
+
+/** A recorded status code as a status: what is neither success nor partial is an error. */
+export const statusOf = (code: unknown): StatusNumber =>
+  code === 0 || code === undefined || code === null ? 0 : code === 1 ? 1 : 2;
+
+/** What became of a run's record. */
+export const FATES = ["", "pending", "delivered", "dead", "dropped"] as const;
