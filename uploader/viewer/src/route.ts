@@ -1,5 +1,5 @@
 /** The page's state is in the address's fragment: `#/run/ID/CALL`, `#/runs?q=…&sort=…`. */
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 export interface Route {
   /** "", "runs", "run", "session", "sessions". */
@@ -44,7 +44,7 @@ export const remember = (address: string): void => history.replaceState(null, ""
 
 export function useRoute(): Visit {
   const [visit, set] = useState({ fragment: location.hash, number: 0 });
-  useEffect(() => {
+  useLayoutEffect(() => {
     const changed = (): void => set(({ number }) => ({ fragment: location.hash, number: number + 1 }));
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
