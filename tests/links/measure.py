@@ -73,7 +73,7 @@ LINKS = (
     Link("64 kbit/s, 600 ms, 5 % loss", 64e3, 0.6, 0.05, 40, 14_000),
     Link("64 kbit/s, 600 ms, 5 % loss, one 300 kB record", 64e3, 0.6, 0.05, 1, 300_000),
     Link("10 Mbit/s, 600 ms, one 16 MiB record", 10e6, 0.6, 0.0, 1, 16 << 20),
-    Link("100 Mbit/s, 20 ms, `--limit-rate 64k`", 100e6, 0.02, 0.0, 40, 50_000, limit=64 * 1024),
+    Link("100 Mbit/s, 20 ms, `--limit-rate 64k`", 100e6, 0.02, 0.0, 80, 50_000, limit=64 * 1024),
 )
 
 
