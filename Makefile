@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit wheel viewer nightly torture load bench bench-quick links clean
+.PHONY: install demo pictures test lint unit wheel viewer nightly torture load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -16,6 +16,10 @@ $(VENV)/.ready: pyproject.toml
 
 demo: install
 	$(BIN)/python examples/demo.py
+
+# docs/images, drawn from sample_traces; needs chromium
+pictures: install
+	$(BIN)/python examples/pictures.py
 
 test: lint unit wheel bench-quick
 

@@ -78,6 +78,8 @@ def main() -> None:
         say("6. Runs are seen without a server, too: the newest one that failed, of a story in sample_traces.")
         story = str(HERE.parent / "sample_traces" / "book_shop.jsonl")
         subprocess.run([TCC_UPLOAD, "show", "last-error", story], env=environment, check=True)
+        report = Path(tempfile.gettempdir(), "tcc-demo-report.html")  # it stays, to be opened
+        subprocess.run([TCC_UPLOAD, "report", story, "-o", report], env=environment, check=True)
     say("Done. Replay ended with 77: a record waits that only a newer version can send, on purpose.")
 
 

@@ -120,7 +120,7 @@ def make_report(
             all_wanted(reader, wanted),
             reader,
             output,
-            made=Made(_now(), __version__, _sources(paths, str(reader.sources)), _asked(wanted)),
+            made=Made(_now(), __version__, _sources(paths or reader.sources.spools), _asked(wanted)),
             max_size=max_size,
             contents=contents,
             on_run=lambda until_now: count(f"{until_now.runs:,} runs"),
@@ -139,9 +139,9 @@ def _now() -> datetime:
     return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdecimal() else datetime.now(UTC)
 
 
-def _sources(paths: Sequence[Path], default: str) -> list[str]:
-    """Return what the report says that it was made from; of paths the names, because the file goes elsewhere."""
-    return ["standard input" if path == STDIN else file_name(path) for path in paths] or [default]
+def _sources(paths: Sequence[Path]) -> list[str]:
+    """Return what the report says that it was made from: the names alone, because the file goes elsewhere."""
+    return ["standard input" if path == STDIN else file_name(Path(path.resolve().name)) for path in paths]
 
 
 def _asked(wanted: Wanted) -> str:
