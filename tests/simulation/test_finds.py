@@ -76,12 +76,10 @@ def what_is_given_up_is_not_sent_again(patch: Patch) -> None:
     """A request without an answer in time is given up for good."""
 
     def give_up(dispatcher: Dispatcher) -> None:
-        now = dispatcher.clock.monotonic()
-        for record in [record for _, _, record in dispatcher.in_flight.by_key if record.sent_at < now - 90.0]:
-            if dispatcher.pool.abandon(record):
-                dispatcher.in_flight.remove(record, dispatcher.backlog.queues[record.destination])
+        for record, _ in dispatcher.pool.give_up_failed():
+            dispatcher.in_flight.remove(record, dispatcher.backlog.queues[record.destination])
 
-    patch.setattr(Dispatcher, "give_up_overdue", give_up)
+    patch.setattr(Dispatcher, "give_up_failed", give_up)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_replay_says_that_an_export_is_no_spool(shell: Shell, tmp_path: Path, op
     file = tmp_path / "export.jsonl"
     shell.run("export", STORY, option, file)
     shell.run("replay", file, code=77)
-    assert "an export, made to be looked at" in shell.printed
+    assert "an export or report, made to be looked at" in shell.printed
     assert shell.json("status")["counts"]["records"] == 0  # type: ignore[index]
 
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import reduce, wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -117,6 +117,19 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
         command(selection=selection, **options)
 
     return with_options(*_SELECTION_OPTIONS)(with_selection)
+
+
+class _Page(click.Path):
+    """The path of a report.  Another ending is a usage error: the file is replaced, and may be somebody's spool."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if not str(value).lower().endswith((".html", ".htm")):
+            self.fail(f"{value} must end in .html", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PAGE: Final = _Page(dir_okay=False, path_type=Path)
 
 
 def settings_from(options: dict[str, Any]) -> Settings:

@@ -27,8 +27,7 @@ from tcc_uploader.state import SpoolLocks
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .one_shot import deliver_once
-from .options import AS_JSON, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
-from .report import PAGE, make_report
+from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
 from .text import capped, left_out_lines, plural, result_hints, told, unreadable_lines
@@ -171,6 +170,8 @@ def _append_summary(file: Path, result: ReplayResult, settings: Settings) -> Non
 
 def _write_report(file: Path, settings: Settings, paths: Sequence[Path], selection: Selection) -> None:
     """Write the report of what was delivered.  As with the summary, a failure is a warning."""
+    from .report import make_report  # noqa: PLC0415 -- few replays are asked for one, and it brings much with it
+
     try:
         make_report(settings, paths, Wanted(selection), file)
     except OSError as error:

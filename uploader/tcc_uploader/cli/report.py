@@ -21,7 +21,7 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.sources.paths import STDIN
 
 from .exit_codes import Exit
-from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .options import PAGE, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .progress import counting_bar
 from .recorded_runs import looking
 from .run_options import wanting
@@ -41,17 +41,6 @@ def _size(_context: click.Context, _option: click.Parameter, value: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-class _Page(click.Path):
-    """The path of a report.  Another ending is a usage error: the file is replaced, and may be somebody's spool."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
-        if not str(value).lower().endswith((".html", ".htm")):
-            self.fail(f"{value} must end in .html", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-PAGE: Final = _Page(dir_okay=False, path_type=Path)
 _MEGABYTES: Final = 200
 """The size above which contents are left out, if nobody says another."""
 
