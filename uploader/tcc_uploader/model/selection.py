@@ -33,7 +33,7 @@ class RunFacts(NamedTuple):
 class Selection(BaseModel):
     """What a user asks for.  What is empty or None allows any."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
