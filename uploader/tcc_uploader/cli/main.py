@@ -38,7 +38,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="tcc-offline", prog_name="tcc-upload")
 def tcc_upload() -> None:
-    """Deliver recorded agent runs to Observatory, each once.
+    """Deliver recorded agent runs to Observatory.
 
     Keys come from TCC_API_KEY, TCC_API_KEYS or --api-key-file.
     """
