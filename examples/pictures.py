@@ -27,7 +27,7 @@ WIDTH = 110
 def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="tcc-pictures-") as folder, sync_playwright() as playwright:
-        environment = {**os.environ, "HOME": folder, "SOURCE_DATE_EPOCH": "1764115200", "TCC_TARGET": "pictures"}
+        environment = {**os.environ, "HOME": folder, "SOURCE_DATE_EPOCH": "1795651200", "TCC_TARGET": "pictures"}
         report, terminal = Path(folder, "report.html"), Path(folder, "terminal.html")
         subprocess.run([TCC_UPLOAD, "report", STORY, "-o", report], env=environment, check=True)
         draw_terminal(environment, terminal)
