@@ -209,7 +209,7 @@ def row_of(segment: Segment, *, finished: bool, now: int) -> SegmentRow:
         number=segment.number,
         id=segment.id,
         path=file_name(segment.path),
-        size=segment.size,
+        size=segment.size if segment.at_end else segment.offset,  # what follows may be taken back by its writer
         finished=finished,
         counts=segment.counts,
         damaged=segment.damaged + segment.cut,
