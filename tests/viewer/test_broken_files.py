@@ -38,14 +38,19 @@ def test_of_a_file_that_was_cut_off_the_runs_before_the_cut_are_shown(view: View
     view.shows("of the file can't be read")
 
 
+def _damaged(report: Path, block: bytes, folder: Path) -> Path:
+    """Return a copy of a report with one other character in a block."""
+    data = bytearray(report.read_bytes())
+    place = data.index(block) + 3000
+    data[place] = ord("A") if data[place] != ord("A") else ord("B")
+    damaged = folder / "damaged.html"
+    damaged.write_bytes(data)
+    return damaged
+
+
 def test_a_damaged_part_costs_its_own_runs_alone(view: View, report: Path, tmp_path: Path) -> None:
     """The checksum in gzip finds one changed character; runs elsewhere open as ever."""
-    data = bytearray(report.read_bytes())
-    place = data.index(b'id="c1"') + 3000
-    data[place] = ord("A") if data[place] != ord("A") else ord("B")
-    damaged = tmp_path / "damaged.html"
-    damaged.write_bytes(data)
-    view.open(damaged, "#/runs?q=H%C3%A4rkingen")
+    view.open(_damaged(report, b'id="c1"', tmp_path), "#/runs?q=H%C3%A4rkingen")
     view.shows("1 parts of the file can't be read")
     view.go("#/run/run-799")
     view.until("!!document.querySelector('.beside')")
@@ -53,12 +58,7 @@ def test_a_damaged_part_costs_its_own_runs_alone(view: View, report: Path, tmp_p
 
 def test_an_unreadable_index_is_told(view: View, report: Path, tmp_path: Path) -> None:
     """Damage there, or a version of tomorrow, gives a sentence in place of a white page."""
-    data = bytearray(report.read_bytes())
-    place = data.index(b'id="index"') + 3000
-    data[place] = ord("A") if data[place] != ord("A") else ord("B")
-    damaged = tmp_path / "damaged.html"
-    damaged.write_bytes(data)
-    view.page.goto(damaged.as_uri())
+    view.page.goto(_damaged(report, b'id="index"', tmp_path).as_uri())
     view.shows("The list of runs in this file is damaged. Copy or download it again.")
 
 

@@ -62,7 +62,7 @@ class Durability:
                     self._syncing.add(descriptor)
             if descriptor is not None:
                 try:
-                    files.sync(descriptor, self._system)
+                    self._system.fdatasync(descriptor)
                 finally:
                     self._syncing.discard(descriptor)
                     files.close_quietly(descriptor, self._system)

@@ -66,11 +66,6 @@ def prepare_directory(path: str) -> Directory:
     return Directory(0o660 if shared else 0o600, made_in)
 
 
-def sync(descriptor: int, system: System) -> None:
-    """Make a file's bytes durable.  Raises OSError."""
-    system.fdatasync(descriptor)
-
-
 def sync_directory(path: str, system: System) -> None:
     """Make the directory's entries durable; do nothing if it was removed.  Raises OSError."""
     if sys.platform == "win32":

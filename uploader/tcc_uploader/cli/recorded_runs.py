@@ -1,6 +1,6 @@
 """What every command that shows recorded runs does first: open what it is given, and the ledger if there is one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources
 from tcc_uploader.sources.paths import sources_of
 
 from .exit_codes import Exit
@@ -19,14 +18,14 @@ from .terminal import fail, note
 
 @contextmanager
 def looking(
-    named: Settings, paths: Iterable[Path], wanted: Callable[[str], bool] = lambda _: True
+    named: Settings, paths: Sequence[Path], wanted: Callable[[str], bool] = lambda _: True
 ) -> Iterator[RunReader]:
     """Yield a reader of the runs in ``paths``, or in the spools; of runs alone whose id is ``wanted``.
 
     Their fates are told if there is a ledger that can be read.
     """
-    (settings, *_), paths = targets_of(named), list(paths)
-    sources = sources_of(paths) if paths else Sources(list(settings.spools))
+    settings = targets_of(named)[0]
+    sources = sources_of(paths, settings.spools)
     with ExitStack() as stack:
         ledger = None
         try:

@@ -82,7 +82,7 @@ def replay_command(
         what = "leave out --remove, and save standard input to a file first"
         raise click.UsageError(f"--report reads everything again when it is sent: {what}")
     settings = settings_from(options)
-    sources = sources_of(paths) if paths else Sources(list(settings.spools))
+    sources = sources_of(paths, settings.spools)
     if selection and any(archive.stream for archive in sources.archives):
         raise click.UsageError(
             "standard input can be read once, and choosing runs takes two looks: save it to a file and name that, or "

@@ -27,7 +27,7 @@ from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
 from .terminal import fail, note
-from .text import plural, told
+from .text import asked_by, plural, told
 
 _NAME: Final = Path("tcc-report.html")
 _UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
@@ -135,13 +135,8 @@ def _sources(paths: Sequence[Path]) -> list[str]:
 
 def _asked(wanted: Wanted) -> str:
     """Return what was asked for, as options; empty if that is everything."""
-    selection = wanted.selection
     parts = told(
-        *(f"--status {name}" for name in selection.statuses),
-        *(f"--session {ident}" for ident in selection.sessions),
-        (selection.since, f"--since {selection.since:%Y-%m-%dT%H:%MZ}" if selection.since else ""),
-        (selection.until, f"--until {selection.until:%Y-%m-%dT%H:%MZ}" if selection.until else ""),
-        (selection.limit, f"-n {selection.limit}"),
+        *map(" ".join, asked_by(wanted.selection)),
         *(f"--model {text}" for text in wanted.models),
         *(f"--tool {text}" for text in wanted.tools),
         (wanted.pattern, f"--grep {wanted.pattern.pattern}" if wanted.pattern else ""),

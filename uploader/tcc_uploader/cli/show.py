@@ -28,7 +28,7 @@ _LEAST: Final = 4
 """Characters of an id that are enough to look for."""
 _NAME: Final = 20
 """Columns for the name of a model or tool."""
-_BAR: Final = range(12, 41)
+_COLUMNS: Final = range(12, 41)
 """Columns for the bars."""
 
 
@@ -123,16 +123,18 @@ def _facts(run: Run) -> list[str]:
 
 def tree(run: Run, columns: int | None) -> Iterator[list[Part]]:
     """Yield the lines of a run's calls over time; ``columns`` is the terminal's width, None if nothing is cut."""
-    size = min(max(columns - 64, _BAR.start), _BAR[-1]) if columns else _BAR[-1]
-    for number, call in enumerate(run.calls, 1):
-        is_last = number == len(run.calls)
+    size = min(max(columns - 64, _COLUMNS.start), _COLUMNS[-1]) if columns else _COLUMNS[-1]
+    calls = run.calls
+    whole = run.ms or max((_ms_until(run, call) for call in calls), default=0) or 1
+    for number, call in enumerate(calls, 1):
+        is_last = number == len(calls)
         style = STYLES[call.outcome][1] if call.outcome is Outcome.ERROR else ""
         name, color, detail = _told(call)
         yield [
             ("└─ " if is_last else "├─ ", "dim"),
             (cell(name, _NAME), style or ("bold" if isinstance(call, Step) else "")),
             (" ", ""),
-            (bar(run, call, size), style or color),
+            (_bar(_ms_until(run, call), call.ms or 0, whole, size), style or color),
             (f" {took(call.ms):>7}  ", "dim"),
             (detail, "dim"),
         ]
@@ -140,14 +142,13 @@ def tree(run: Run, columns: int | None) -> Iterator[list[Part]]:
             yield [("   " if is_last else "│  ", "dim"), (f"  {on_line(call.message)}", "red")]
 
 
-def bar(run: Run, call: Step | ToolCall, size: int) -> str:
-    """Return ``size`` columns in which those are filled that a call took of its run's time."""
-    whole = run.ms or max((_ms_until(run, each) for each in run.calls), default=0) or 1
-    first = int(max(0, min(_ms_until(run, call) - (call.ms or 0), whole)) / whole * size)
-    filled = round((call.ms or 0) / whole * size)
+def _bar(until: float, ms: float, whole: float, size: int) -> str:
+    """Return ``size`` columns for ``whole`` ms; those of a call of ``ms`` that ended at ``until`` are filled."""
+    first = int(max(0, min(until - ms, whole)) / whole * size)
+    filled = round(ms / whole * size)
     first = min(first, size - 1)
     filled = min(max(filled, 1), size - first)
-    return " " * first + ("█" * filled if call.ms else "▌") + " " * (size - first - filled)
+    return " " * first + ("█" * filled if ms else "▌") + " " * (size - first - filled)
 
 
 def _ms_until(run: Run, call: Step | ToolCall) -> float:

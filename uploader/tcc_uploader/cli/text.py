@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tcc_uploader.delivery.result import DestinationReport, ReplayResult
-from tcc_uploader.model.selection import Choice
+from tcc_uploader.model.selection import Choice, Selection
 
 T = TypeVar("T")
 MAX_LIST: Final = 20
@@ -55,20 +55,24 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
     ]
 
 
+def asked_by(selection: Selection) -> list[tuple[str, str]]:
+    """Return the options, each with its value, by which a selection can be asked for."""
+    return [
+        *(("--status", name) for name in selection.statuses),
+        *(("--session", ident) for ident in selection.sessions),
+        *(("--since", f"{moment:%Y-%m-%dT%H:%MZ}") for moment in [selection.since] if moment),
+        *(("--until", f"{moment:%Y-%m-%dT%H:%MZ}") for moment in [selection.until] if moment),
+        *(("-n", str(limit)) for limit in [selection.limit] if limit),
+    ]
+
+
 def left_out_lines(choice: Choice, what_becomes: str) -> list[str]:
     """Return what was left out because a command was to take only some runs, and ``what_becomes`` of that."""
-    selection = choice.selection
-    by = told(
-        (selection.statuses, "--status"),
-        (selection.sessions, "--session"),
-        (selection.since, "--since"),
-        (selection.until, "--until"),
-        (selection.limit, "-n"),
-    )
+    by = ", ".join(dict(asked_by(choice.selection)))
     records = f"{plural(choice.records_left_out, 'record')} of {plural(choice.runs_left_out, 'run')}"
     return told(
-        (choice.records_left_out, f"{records} left out by {', '.join(by)}: they {what_becomes}"),
-        (choice.is_empty, f"nothing here is chosen by {', '.join(by)}"),
+        (choice.records_left_out, f"{records} left out by {by}: they {what_becomes}"),
+        (choice.is_empty, f"nothing here is chosen by {by}"),
     )
 
 

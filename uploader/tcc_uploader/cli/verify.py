@@ -10,7 +10,6 @@ import click
 
 from tcc_uploader.inspect.survey import spools_read
 from tcc_uploader.inspect.verify import Verification, verify_spools
-from tcc_uploader.sources.given import Sources
 from tcc_uploader.sources.paths import sources_of
 from tcc_uploader.state import is_in_use
 
@@ -40,7 +39,7 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     for settings in targets_of(named):
         with reading(settings) as ledger:
             spools = spools_read(settings.spools, ledger) if reports else settings.spools
-            report = verify_spools(sources_of(paths) if paths else Sources(list(spools)), ledger, whole=not paths)
+            report = verify_spools(sources_of(paths, spools), ledger, whole=not paths)
         if not reports or (not named.names_target and is_in_use(settings.state_dir, time.time())):
             codes.append(exit_of_verify(report))
         reports[settings.state_dir.name] = report

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,9 +18,12 @@ STDIN: Final = Path("-")
 _ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
 
 
-def sources_of(paths: Iterable[Path]) -> Sources:
-    """Sort paths by what lies there.  A folder stands for all spools and archives in it and in its subfolders."""
-    found = Sources()
+def sources_of(paths: Sequence[Path], spools: Iterable[Path] = ()) -> Sources:
+    """Sort paths by what lies there.  A folder stands for all spools and archives in it and in its subfolders.
+
+    Without paths, the sources are ``spools``.
+    """
+    found = Sources([] if paths else list(spools))
     for path in paths:
         if path == STDIN:
             found.archives.append(ArchiveSource(Path("stdin"), sys.stdin.buffer))

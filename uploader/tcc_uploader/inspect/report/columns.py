@@ -4,11 +4,11 @@ from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import chain, count
 from typing import Any, Final, NamedTuple
 
-from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, moment_of
+from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, moment_of, ms_of
 
 from .chunks import LEFT_OUT, Contents
 from .masks import kind_of, masked
@@ -22,7 +22,6 @@ _PROMPT: Final = 110  # characters, as many as a row of the list shows
 _CALL: Final = 160
 _NAME: Final = 200
 _MESSAGE: Final = 500
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = 1e6
 """Costs are whole millionths of a dollar."""
 
@@ -136,7 +135,7 @@ class IndexBuilder:
         return row
 
     def _row(self, run: Run, contents: Contents) -> Row:
-        start = _ms(run.start or moment_of(run.at))
+        start = ms_of(run.start or moment_of(run.at))
         before, self._last_start = self._last_start, start
         return Row(
             id=self._unique(run),
@@ -230,10 +229,6 @@ def _totals(kind: str, number: int, totals: CallTotals) -> dict[str, float]:
         "p50": round(took[len(took) // 2]),
         "p95": round(took[len(took) * 95 // 100]),
     }
-
-
-def _ms(moment: datetime | None) -> int:
-    return (moment - _EPOCH) // timedelta(milliseconds=1) if moment else 0
 
 
 def _feedback(run: Run) -> int:

@@ -23,7 +23,7 @@ from tcc_uploader.spool.segment import Segment
 from .fates import fate_of
 from .join import joined, wire_items
 from .places import Block, Place, Row, Shelf, source_of
-from .values import Record, Run, Source, moment_of, text_of
+from .values import Record, Run, Source, moment_of, ms_of, text_of
 
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
@@ -224,8 +224,8 @@ def newest_in(path: Path) -> float:
     except OSError:
         return inf  # reading it will fail, too, and say why
     lines = [line for line in found if isinstance(line, Line)]
-    newest = max((_ms(line.at) for line in lines), default=inf)
-    sealed = bool(lines) and lines[-1].kind == "seal" and _ms(lines[-1].at) == newest
+    newest = max((ms_of(moment_of(line.at)) for line in lines), default=inf)
+    sealed = bool(lines) and lines[-1].kind == "seal" and ms_of(moment_of(lines[-1].at)) == newest
     return newest if sealed or (status.st_size <= _TAIL and len(lines) == len(found)) else inf
 
 
@@ -242,10 +242,4 @@ def _start_of(line: Line) -> int:
         if found
         else next((text_of(wire, "start_time") for wire in wire_items(body) if wire.get("type") == "run"), "")
     )
-    return _ms(start) or _ms(line.at)
-
-
-def _ms(moment: str) -> int:
-    """Return a time in milliseconds since 1970; what is none as the oldest time of all."""
-    found = moment_of(moment)
-    return 0 if found is None else int(found.timestamp() * 1000)
+    return ms_of(moment_of(start)) or ms_of(moment_of(line.at))

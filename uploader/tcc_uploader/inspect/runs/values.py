@@ -5,7 +5,7 @@ as it can be: a member of another type is taken as text, or as if it was missing
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from math import isfinite
 from pathlib import Path
@@ -21,6 +21,7 @@ from .fates import Fate
 
 Wire = dict[str, Any]
 """A wire item, as it was recorded."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST: Final = 10**12
 """The greatest count that is believed, so that sums stay numbers that every database and reader of JSON has."""
 
@@ -205,6 +206,11 @@ def moment_of(text: object) -> datetime | None:
         return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
     except (ValueError, OverflowError):
         return None
+
+
+def ms_of(moment: datetime | None) -> int:
+    """Return a time in milliseconds since 1970; 0, the oldest time of all, if there is none."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1) if moment else 0
 
 
 def outcome_of(wire: Wire) -> Outcome:

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from tcc_uploader.model.selection import RunFacts, Selection
+from tcc_uploader.model.selection import STATUSES, RunFacts, Selection
 
 from .reader import RunReader
-from .values import Feedback, Outcome, Run, Timed
-
-_STATUS = {Outcome.SUCCESS: 0, Outcome.PARTIAL: 1, Outcome.ERROR: 2}
+from .values import Feedback, Run, Timed
 
 
 class Wanted(NamedTuple):
@@ -28,7 +26,7 @@ class Wanted(NamedTuple):
         """Whether a run is wanted; the selection's limit aside."""
         models = (text for step in run.steps for text in (step.model, step.wire.get("model_requested")))
         return (
-            self.selection.takes(RunFacts(_STATUS.get(run.outcome), run.session_id, run.start))
+            self.selection.takes(RunFacts(STATUSES.get(run.outcome.value), run.session_id, run.start))
             and _is_in(self.models, models)
             and _is_in(self.tools, (call.name for call in run.tool_calls))
             and (self.pattern is None or any(map(self.pattern.search, _texts_of_run(run))))

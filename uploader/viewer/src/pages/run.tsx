@@ -7,6 +7,7 @@ import { useReport } from "../parts/context";
 import { Pairs } from "../parts/facts";
 import { useBody } from "../parts/body";
 import { useKeys } from "../parts/keys";
+import { Unknown } from "../parts/unknown";
 import { go, remember, runAddress } from "../route";
 import { callsOf, nextFailed, type Call } from "../run/calls";
 import { Conversation } from "../run/conversation";
@@ -169,14 +170,7 @@ export function Run({ id, call }: { id: string; call: string }) {
   const run = useReport().byId.get(id);
   useEffect(() => scrollTo(0, 0), [id]);
   if (run === undefined) {
-    return (
-      <main id="main" class="page">
-        <h1>No run {oneLine(id)}</h1>
-        <p class="nothing">
-          It is not in this report. <a href="#/runs">All runs</a>
-        </p>
-      </main>
-    );
+    return <Unknown what="run" id={id} all="#/runs" />;
   }
   return <RunPage key={run} run={run} call={call} />;
 }

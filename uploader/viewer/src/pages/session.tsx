@@ -9,6 +9,7 @@ import { Copy } from "../parts/copy";
 import { Facts } from "../parts/facts";
 import { Status } from "../parts/status";
 import { Text } from "../parts/text";
+import { Unknown } from "../parts/unknown";
 import { runAddress } from "../route";
 import { filter, listOf, measure } from "../search/query";
 import { asText, member } from "../text/json";
@@ -74,14 +75,7 @@ export function Session({ id }: { id: string }) {
   const turns = useMemo(() => turnsOf(report, id), [report, id]);
   const [shown, show] = useState(SHOWN);
   if (turns.length === 0) {
-    return (
-      <main id="main" class="page">
-        <h1>No session {oneLine(id)}</h1>
-        <p class="nothing">
-          It is not in this report. <a href="#/sessions">All sessions</a>
-        </p>
-      </main>
-    );
+    return <Unknown what="session" id={id} all="#/sessions" />;
   }
   const sum = (value: (run: RunNumber) => number): number => turns.reduce((all, run) => all + value(run), 0);
   const failed = sum((run) => (c.status[run] === 2 ? 1 : 0));
