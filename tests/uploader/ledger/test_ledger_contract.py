@@ -8,7 +8,7 @@ import pytest
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.fate import Counts, Known, Place
 from tcc_uploader.model.ledger import Ledger, LedgerError
-from tcc_uploader.model.rows import Changes, LetterRow, SegmentRow
+from tcc_uploader.model.rows import Adjustment, Changes, LetterRow, SegmentRow
 
 ROW = SegmentRow(1, "s1", "/spool/a.jsonl", 100, False, Counts(3, 1, 0, 1, 0), 0, 0, 0, None, 2, 1_790_000_000)  # noqa: FBT003 -- a row
 LETTER = LetterRow("abc", b"k" * 16, 9, Place(1, 3), "dead", "refused")
@@ -146,7 +146,7 @@ def test_a_commit_is_all_or_nothing_and_can_be_made_again(reopen: Reopen) -> Non
     """If one row can't be written none is; the same changes, mended, are written by the next commit, and only once."""
     ledger = reopen()
     broken = changes(segments={1: ROW, 2: ROW._replace(number=2, path=None)})  # type: ignore[arg-type]
-    broken.adjustments.append((1, Counts(dropped=1)))
+    broken.adjustments.append(Adjustment(LETTER.id, "dropped", 1, Counts(dropped=1)))
     with pytest.raises(LedgerError):
         ledger.commit(broken)
     assert ledger.delivered([KEY]) == {}
@@ -161,12 +161,36 @@ def test_an_adjustment_counts_unless_the_whole_row_is_written(reopen: Reopen) ->
     """It is added to a row that is there; a row in the same commit has it already."""
     ledger = reopen()
     ledger.commit(changes())
-    ledger.commit(Changes(adjustments=[(1, Counts(dropped=1)), (1, Counts(dead=-1))]))
+    dropped, requeued = (
+        Adjustment("a", "dropped", 1, Counts(dropped=1)),
+        Adjustment("b", "requeued", 1, Counts(dead=-1)),
+    )
+    ledger.commit(Changes(adjustments=[dropped, requeued]))
     row = ledger.segment("s1")
     assert row is not None
     assert row.counts == Counts(3, 1, 0, 0, 1)
-    ledger.commit(Changes(segments={1: row._replace(size=120)}, adjustments=[(1, Counts(dropped=1))]))
+    ledger.commit(Changes(segments={1: row._replace(size=120)}, adjustments=[dropped]))
     assert ledger.segment("s1") == row._replace(size=120)
+
+
+def test_what_was_committed_though_an_error_was_reported_is_not_added_again(reopen: Reopen) -> None:
+    """The uploader makes such a commit again, with what came since; the counts are those of one commit."""
+    ledger = reopen()
+    ledger.commit(changes())
+    repeated = Changes()
+    for fate, by in (
+        ("requeued", Counts(dead=-1)),
+        ("dead", Counts(dead=1)),
+        ("requeued", Counts(dead=-1)),
+        ("delivered", Counts(delivered=1)),
+    ):
+        repeated.letters.append(LETTER._replace(fate=fate))  # type: ignore[arg-type]
+        repeated.adjustments.append(Adjustment(LETTER.id, fate, 1, by))  # type: ignore[arg-type]
+        ledger.commit(repeated)
+        ledger.commit(repeated)
+    row = ledger.segment("s1")
+    assert row is not None
+    assert row.counts == ROW.counts + Counts(dead=-1, delivered=1)
 
 
 def test_a_segment_that_is_read_again_never_shrinks(reopen: Reopen) -> None:

@@ -126,7 +126,7 @@ class Engine:
                 self._take_requests()
                 self.dispatcher.give_up_failed()
                 if self.intake.idle and self.intake.scans:
-                    self._requeue.adopt_orphans()
+                    self._adopt_orphans()
                 if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
                     self._recover_and_remove(in_order(self.committer.changed_unsealed))
             if now >= self._rescan:
@@ -177,7 +177,7 @@ class Engine:
                 timed_out = now - max(since, self._pool.last_progress()) >= timeout
         self._drain()
         self.dispatcher.give_up_undecided(all_of_them=give_up)
-        self._requeue.adopt_orphans()
+        self._adopt_orphans()
         self.committer.commit(self.intake.live if self.intake.removes else None)
         return self._result(timed_out=timed_out)
 
@@ -212,6 +212,10 @@ class Engine:
             self._requeue.take_requests()
         except (Unavailable, OSError) as error:
             self.committer.note_trouble(error)
+
+    def _adopt_orphans(self) -> None:
+        if not self.committer.trouble:  # else their segments' rows may be there already, and not be known to be
+            self._requeue.adopt_orphans()
 
     def _step(self) -> None:
         """Read and send as much as the limits allow; commit what was answered, and remove finished files."""

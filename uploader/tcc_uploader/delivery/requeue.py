@@ -8,7 +8,7 @@ from tcc_uploader.dead.letters import letter_line, segment_of
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, invalid_key, invalid_token
 from tcc_uploader.model.letter import Letter, LetterRequest, PendingRecord
-from tcc_uploader.model.rows import LetterRow, SegmentRow
+from tcc_uploader.model.rows import Adjustment, LetterRow, SegmentRow
 
 from .backlog import Backlog
 from .settlement import Settlement, letter_row
@@ -77,13 +77,13 @@ class Requeue:
         _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
         self.settlement.note_letter(new)
         if row is None or row.counts.pending:  # else a copy with another record on this line was counted
-            self._count(letter.segment, letter.source, place.segment, Counts(records=row is None, dead=1))
+            self._count(new, letter.segment, letter.source, Counts(records=row is None, dead=1))
 
-    def _count(self, segment_id: str, source: str, number: int, fate: Counts) -> None:
+    def _count(self, letter: LetterRow, segment_id: str, source: str, fate: Counts) -> None:
         """Count a record of a segment whose file is not open here; without a row, the segment gets one."""
-        row = self.settlement.ledger.segment(segment_id)
-        if row is not None:
-            self.settlement.changes.adjustments.append((number, fate))
+        number = letter.place.segment
+        if self.settlement.ledger.segment(segment_id) is not None:
+            self.settlement.changes.adjustments.append(Adjustment(letter.id, letter.fate, number, fate))
             return
         earlier = self.settlement.adopted.get(number)
         counts = (earlier.counts if earlier else Counts()) + fate
@@ -183,6 +183,6 @@ class Requeue:
                 backlog.withdraw(segment, record.line)
         elif before is None or (before.size >= record.end and not record.recovered):
             fate = Counts() if record.recovered else Counts(records=before is None, dropped=1)
-            self._count(record.segment, record.source, number, fate)
+            self._count(row, record.segment, record.source, fate)
         _log.info("line %d of %s is dropped: it is not sent", record.line, record.source)
         return True

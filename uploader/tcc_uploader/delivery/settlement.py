@@ -17,7 +17,7 @@ from tcc_uploader.model.keys import dedupe_key, digest_of, hint_number
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.letter import Letter, letter_id
 from tcc_uploader.model.letter_store import LetterStore
-from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
+from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, SegmentRow
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
@@ -72,7 +72,7 @@ class Settlement:
             segment.counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
-            self._adjust(segment.letter, segment.number, Counts(dead=1))  # a requeued letter that is dead again
+            self._adjust(segment.letter, "dead", segment.number, Counts(dead=1))  # a requeued letter that is dead again
         elif row := self.ledger.letter(segment.letter):
             self.settle_letter(row, "delivered")
 
@@ -183,13 +183,13 @@ class Settlement:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
         self.note_letter(row._replace(fate=fate))
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
-        self._adjust(row.id, row.place.segment, counts)
+        self._adjust(row.id, fate, row.place.segment, counts)
         if fate != "requeued":
             self.answered.append(row.id)
 
-    def _adjust(self, letter: str, number: int, by: Counts) -> None:
+    def _adjust(self, letter: str, fate: LetterFate, number: int, by: Counts) -> None:
         """Add to a segment's counts in the ledger, and in its open file if the letter's record was counted there."""
-        self.changes.adjustments.append((number, by))
+        self.changes.adjustments.append(Adjustment(letter, fate, number, by))
         segment = self.intake.counted(number)
         if segment is not None:
             self.touched.add(segment)

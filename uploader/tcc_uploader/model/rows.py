@@ -59,6 +59,15 @@ class LetterRow(NamedTuple):
         return Known(self.digest, self.place, self.hint)
 
 
+class Adjustment(NamedTuple):
+    """What a letter's new fate adds to the counts of its segment, for a segment whose row is not written whole."""
+
+    letter: str
+    fate: LetterFate
+    segment: int
+    counts: Counts
+
+
 @dataclass(slots=True)
 class Changes:
     """The changes that one commit writes."""
@@ -68,8 +77,8 @@ class Changes:
     letters: list[LetterRow] = field(default_factory=list)
     segments: dict[int, SegmentRow] = field(default_factory=dict)
     """Complete rows, by segment number."""
-    adjustments: list[tuple[int, Counts]] = field(default_factory=list)
-    """Segment numbers, and what to add to the counts of each; not used if the segment's row is written."""
+    adjustments: list[Adjustment] = field(default_factory=list)
+    """Not used for a segment whose row is written.  A commit that is made again leaves out what it made before."""
 
     def __bool__(self) -> bool:
         return bool(self.delivered or self.letters or self.segments or self.adjustments)
