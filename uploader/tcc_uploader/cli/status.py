@@ -24,7 +24,7 @@ def status_command(*, as_json: bool, **options: Any) -> None:
         with reading(settings) as ledger:
             reports.append(status_report(settings.spools, settings.state_dir, ledger, own=not reports))
     if as_json:
-        own, *others = [report.model_dump() for report in reports]
+        own, *others = [report.as_json() for report in reports]
         say_json(own | {"other_targets": others})
     else:
         say("\n\n".join(map(_status_text, reports)))
@@ -36,7 +36,7 @@ def _status_text(report: StatusReport) -> str:
     recovered, damage = report.counts["recovered"], plural(report.damage, "place")
     lines = told(
         f"target      {report.target}{'' if report.in_use else ', not used for a week'}",
-        f"uploader    {running}; watcher: {report.watcher}",
+        f"uploader    {running}; watcher: {report.activity.watcher}",
         f"state       {report.state_dir}",
         *(f"spool       {spool}: {word}" for spool, word in report.spools.items()),
         *(f"unreadable  {path}: {why}" for path, why in report.unreadable.items()),
@@ -46,7 +46,7 @@ def _status_text(report: StatusReport) -> str:
         (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
         (report.not_in_sight, f"            {report.not_in_sight:,} more were pending in files that are not here now"),
         (report.damage, f"damage      {damage}: torn tails, corrupt lines, seals that do not match"),
-        (report.trouble, f"trouble     {report.trouble}"),
-        f"last sent   {moment(report.last_success)}",
+        (report.activity.trouble, f"trouble     {report.activity.trouble}"),
+        f"last sent   {moment(report.activity.last_success)}",
     )
-    return "\n".join([*lines, *(line for report in report.destinations for line in destination_lines(report))])
+    return "\n".join([*lines, *(line for report in report.activity.destinations for line in destination_lines(report))])

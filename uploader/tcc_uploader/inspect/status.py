@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from tcc_uploader.model.ledger import Ledger
@@ -14,9 +14,12 @@ from tcc_uploader.state import holder, is_in_use
 from .survey import spools_read, take_survey
 
 
-class StatusReport(Activity):
-    """Everything that ``status --json`` prints; of the uploader's activity what it reported last, if anything."""
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """Everything that ``status --json`` prints."""
 
+    activity: Activity
+    """What the uploader reported last, if anything."""
     target: str
     in_use: bool
     """Whether an uploader works on this target, or worked on it in the last seven days."""
@@ -30,20 +33,24 @@ class StatusReport(Activity):
     unreadable: dict[str, str]
     not_in_sight: int
 
+    def as_json(self) -> dict[str, object]:
+        """Return its members, with those of the activity among them."""
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "activity"}
+        return self.activity.model_dump() | own
+
 
 def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool) -> StatusReport:
     """Put the report on a target together, with or without a running uploader.  Raises :class:`LedgerError`.
 
     ``own``: the settings name this target.  In a spool that another target never read, nothing is pending for it.
     """
-    last = read_report(state)
     spools = spools if own else spools_read(spools, ledger)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
-        **dict(last or Activity()),
+        activity=read_report(state) or Activity.model_construct(),
         target=state.name,
         in_use=is_in_use(state, time.time()),
         running_pid=holder(state),

@@ -73,7 +73,7 @@ class Choice:
 
         Of a run that is told of more than once, one fitting line is enough.
         """
-        self.selection = selection or Selection()
+        self.selection = selection or Selection.model_construct()
         starts: dict[str, datetime] = {}
         known: set[str] = set()
         self.is_empty = bool(self.selection)
