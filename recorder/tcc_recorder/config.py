@@ -10,6 +10,7 @@ from tcc_schemas.default_dirs import spool_dir as default_spool_dir
 from tcc_schemas.endpoints import base_url, key_hint, without_secrets
 from tcc_schemas.room import DEFAULT_MAX_BYTES
 
+from .environment import enabled
 from .limited_log import log
 from .records import Route
 from .values import given_text, string_map, text
@@ -21,6 +22,7 @@ _DURABILITY_LEVELS: Final = get_args(DurabilityLevel)
 class WriterConfig(NamedTuple):
     """The settings of a spool's writer.  ``max_bytes`` is the most that the spool's directory may hold.
 
+    ``min_free`` bytes of disk stay free; None: see :func:`tcc_schemas.room.free_floor`.
     A segment older than ``segment_seconds`` is sealed before the next record is written.
     """
 
@@ -29,6 +31,7 @@ class WriterConfig(NamedTuple):
     max_bytes: int
     journal: bool
     segment_seconds: float
+    min_free: int | None = None
 
 
 def checked_arguments(
@@ -66,7 +69,7 @@ def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> W
     found: dict[str, Any] = {
         "durability": "process",
         "max_bytes": DEFAULT_MAX_BYTES,
-        "journal": _enabled(environment.get("TCC_JOURNAL", "")),
+        "journal": enabled(environment, "TCC_JOURNAL", default=False, safe=False),
         "segment_seconds": inf,
     }
     if "spool_dir" not in given:
@@ -74,6 +77,7 @@ def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> W
     for name, variable, check in (
         ("durability", "TCC_DURABILITY", _checked_durability),
         ("max_bytes", "TCC_SPOOL_MAX_BYTES", _checked_max_bytes),
+        ("min_free", "TCC_SPOOL_MIN_FREE", _checked_min_free),
         ("segment_seconds", "TCC_SEGMENT_SECONDS", _checked_seconds),
     ):
         value = environment.get(variable)
@@ -83,11 +87,6 @@ def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> W
             except ValueError as error:
                 log.warning(f"{variable} is ignored: {error}")
     return WriterConfig(**{**found, **given})
-
-
-def debug_wanted(environment: Mapping[str, str]) -> bool:
-    """Return whether every record should be logged (``TCC_DEBUG``)."""
-    return _enabled(environment.get("TCC_DEBUG", ""))
 
 
 def get_api_key(api_key: str | None = None) -> str:
@@ -115,10 +114,6 @@ def get_url(path: str, api_key: str | None = None) -> str:
 def route_to(tcc_url: object, api_key: object) -> Route:
     """Return where an item that is made now goes.  The key itself is not kept, only its hint."""
     return _route(given_text(tcc_url), given_text(api_key) or os.environ.get("TCC_API_KEY"))
-
-
-def _enabled(value: str) -> bool:
-    return value.strip().lower() in {"1", "true"}
 
 
 @lru_cache(maxsize=64)
@@ -152,6 +147,12 @@ def _checked_max_bytes(value: int | str) -> int:
     if number <= 0:
         raise ValueError(f"[TCC] max_bytes must be a number of bytes above 0, not {text(value)!r}")
     return number
+
+
+def _checked_min_free(value: str) -> int:
+    if not value.strip().isdecimal():
+        raise ValueError(f"[TCC] it must be a number of bytes, not {text(value)!r}")
+    return int(value)
 
 
 def _checked_seconds(value: str) -> float:

@@ -7,15 +7,13 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+
+from tcc_schemas.switches import switch
 
 from .ci import ci_metadata
 from .limited_log import log
 from .values import string_map
-
-_ON: Final = frozenset({"1", "on", "true"})
-_OFF: Final = frozenset({"0", "off", "false"})
 
 
 class Defaults:
@@ -87,12 +85,20 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _ci_wanted(environment: Mapping[str, str]) -> bool:
     wanted = environment.get("TCC_CI", "").strip().lower()
-    if wanted in _ON or wanted in _OFF:
-        return wanted in _ON
-    if wanted not in {"", "auto"}:
+    try:
+        found = switch(wanted.removeprefix("auto"))
+    except ValueError:
         log.warning("TCC_CI is taken as auto: it must be auto, 1 or 0")
-    # Azure Pipelines sets a variable of its own instead of CI
-    return any(environment.get(name, "").strip().lower() in _ON for name in ("CI", "TF_BUILD"))
+        found = None
+    return _runs_in_ci(environment) if found is None else found
+
+
+def _runs_in_ci(environment: Mapping[str, str]) -> bool:
+    for name in ("CI", "TF_BUILD"):  # Azure Pipelines sets a variable of its own instead of CI
+        with suppress(ValueError):  # these are not ours: what else they may hold is not on
+            if switch(environment.get(name)):
+                return True
+    return False
 
 
 def _parsed(value: str) -> dict[str, str]:

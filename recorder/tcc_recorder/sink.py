@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from . import unended
-from .config import checked_arguments, checked_metadata, debug_wanted, writer_config
+from .config import checked_arguments, checked_metadata, writer_config
 from .defaults import defaults
+from .environment import enabled
 from .limited_log import debug_logger, enable_debug, log
 from .redact import policy
 from .spool.writer import SpoolWriter
@@ -120,7 +121,7 @@ def _writer() -> SpoolWriter:
     """Return the spool's writer; the first call makes it."""
     writer = _writers.get("current")
     if writer is None:
-        if debug_wanted(os.environ):
+        if enabled(os.environ, "TCC_DEBUG", default=False, safe=False):
             enable_debug()
         made = SpoolWriter(writer_config(_arguments, os.environ), unended.journal_lines)
         writer = _writers.setdefault("current", made)

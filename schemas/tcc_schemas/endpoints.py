@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from .switches import switch
+
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
@@ -99,12 +101,19 @@ def checked_url(url: str, environment: Mapping[str, str]) -> str:
     """
     origin = origin_of(url)
     base = f"{origin}{_split(url).path.rstrip('/')}"
-    if origin in OFFICIAL_ORIGINS or is_loopback(url) or environment.get("TCC_ALLOW_UNSAFE_BASE_URL") == "1":
+    if origin in OFFICIAL_ORIGINS or is_loopback(url) or _allows_unsafe(environment):
         return base
     raise ValueError(
         f"[TCC] Refusing unsafe TCC base URL ({base}). Use {PRODUCTION}, {DEVELOPMENT}, localhost, "
         "or set TCC_ALLOW_UNSAFE_BASE_URL=1 for self-hosted testing."
     )
+
+
+def _allows_unsafe(environment: Mapping[str, str]) -> bool:
+    try:
+        return bool(switch(environment.get("TCC_ALLOW_UNSAFE_BASE_URL")))
+    except ValueError as error:
+        raise ValueError(f"[TCC] TCC_ALLOW_UNSAFE_BASE_URL: {error}") from error
 
 
 def base_url(api_key: str | None, environment: Mapping[str, str]) -> str:

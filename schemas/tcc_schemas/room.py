@@ -5,4 +5,9 @@ from typing import Final
 DEFAULT_MAX_BYTES: Final = 1024**3
 """The most bytes that a spool may hold, unless its recorders are told otherwise."""
 MIN_FREE: Final = 64 * 1024 * 1024
-"""Bytes of free disk below which records are refused."""
+"""Bytes of free disk below which records are refused, unless the disk is small or the recorder is told otherwise."""
+
+
+def free_floor(disk: int) -> int:
+    """Return how many bytes of a disk of this size recorders leave free: 64 MiB, or 5 % of a small one."""
+    return min(MIN_FREE, disk // 20)

@@ -15,7 +15,6 @@ from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
 from support.rigging import Rig
 from support.worlds import PATIENCE, TCC_UPLOAD
 from tcc_recorder import sink
-from tcc_recorder.spool import budget
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader import files
 from tcc_uploader.delivery.engine import Engine
@@ -164,7 +163,7 @@ def test_a_disk_that_is_full_when_a_segment_is_sealed_costs_the_seal_alone(
     rig: Rig, server: FaultServer, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No room for the seal: nothing is raised, every record is whole, and the segment is delivered and removed."""
-    monkeypatch.setattr(budget, "MIN_FREE", 0)
+    monkeypatch.setenv("TCC_SPOOL_MIN_FREE", "0")
     rig.spool = small_disk / "spool"
     tcc.configure(spool_dir=rig.spool)
     try:
@@ -191,7 +190,7 @@ def test_a_spool_that_became_read_only_hurts_no_agent_and_is_delivered(
     rig: Rig, server: FaultServer, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Remounted read-only: end() returns, the refusal is counted; the daemon delivers what is there, each once."""
-    monkeypatch.setattr(budget, "MIN_FREE", 0)
+    monkeypatch.setenv("TCC_SPOOL_MIN_FREE", "0")
     rig.spool = small_disk / "spool"
     tcc.configure(spool_dir=rig.spool)
     try:

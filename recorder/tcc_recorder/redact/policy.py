@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from tcc_recorder.environment import enabled
 from tcc_recorder.limited_log import log
 from tcc_recorder.values import REDACTED
 
@@ -191,7 +192,7 @@ def _policy(environment: Mapping[str, str]) -> Policy:
         chosen = _from_environment(environment.get("TCC_REDACT", ""))
     content = _arguments.get("content")
     if content is None:
-        content = environment.get("TCC_CONTENT", "").strip().lower() not in {"0", "off", "false"}
+        content = enabled(environment, "TCC_CONTENT", default=True, safe=False)
     policy = Policy(
         content,
         "secrets" in chosen,

@@ -6,21 +6,27 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from tcc_schemas.room import MIN_FREE
+from tcc_schemas.room import free_floor
 from tcc_schemas.splitter import MAX_LINE
 
 _MEASURE_EVERY: Final = 4 * 1024 * 1024
 """Bytes written between two measurements: the directory must not be listed for each record."""
+_WHAT_FREES: Final = "to free it, run tcc-upload daemon, tcc-upload replay --remove or tcc-upload bundle --remove"
 _RETRY_AFTER: Final = 1.0
 """Seconds between two measurements while records are refused."""
 
 
 class Budget:
-    """The budget of one spool directory.  ``clock`` returns monotonic seconds."""
+    """The budget of one spool directory, which may hold ``max_bytes``.  ``clock`` returns monotonic seconds.
 
-    def __init__(self, directory: str, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    ``min_free`` bytes of the disk stay free; None: :func:`.room.free_floor` says how many.
+    """
+
+    def __init__(
+        self, directory: str, max_bytes: int, min_free: int | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._directory = directory
-        self._max_bytes = max_bytes
+        self._max_bytes, self._min_free = max_bytes, min_free
         self._clock = clock
         self._left = 0
         self._refusal: tuple[float, OSError] | None = None
@@ -50,23 +56,31 @@ class Budget:
             raise self._refusal[1]
         try:
             in_spool = self._max_bytes - _bytes_in(self._directory)
-            on_disk = _free_bytes(self._directory) - MIN_FREE
+            free, disk = _free_and_all(self._directory)
         except FileNotFoundError:  # the directory was removed; the write will find out and make it again
             return size
+        floor = free_floor(disk) if self._min_free is None else self._min_free
+        on_disk = free - floor
         if size > min(in_spool, on_disk):
-            error = self._no_room(in_spool <= on_disk)
+            error = self._spool_is_full() if in_spool <= on_disk else _disk_is_full(floor)
             self._refusal = (now, error)
             raise error
         self._refusal = None
         return min(in_spool, on_disk, max(size, _MEASURE_EVERY))
 
-    def _no_room(self, spool_is_full: bool) -> OSError:
-        if spool_is_full:
-            return OSError(
-                errno.EDQUOT,
-                f"the spool holds its maximum of {self._max_bytes} bytes; run tcc-upload, or raise TCC_SPOOL_MAX_BYTES",
-            )
-        return OSError(errno.ENOSPC, f"less than {MIN_FREE} bytes of disk are free; make room")
+    def _spool_is_full(self) -> OSError:
+        return OSError(
+            errno.EDQUOT,
+            f"the spool holds its maximum of {self._max_bytes:,} bytes; {_WHAT_FREES}, or raise TCC_SPOOL_MAX_BYTES",
+        )
+
+
+def _disk_is_full(floor: int) -> OSError:
+    return OSError(
+        errno.ENOSPC,
+        f"less than {floor:,} bytes of the spool's disk are free; make room ({_WHAT_FREES}), "
+        "or lower TCC_SPOOL_MIN_FREE",
+    )
 
 
 def _bytes_in(directory: str) -> int:
@@ -80,8 +94,9 @@ def _bytes_in(directory: str) -> int:
     return total
 
 
-def _free_bytes(directory: str) -> int:
+def _free_and_all(directory: str) -> tuple[int, int]:
+    """Return how many bytes of a directory's disk this user may still fill, and how many it has."""
     if not hasattr(os, "statvfs"):
-        return 1 << 62  # Windows: only the spool's maximum counts
+        return 1 << 62, 1 << 62  # Windows: only the spool's maximum counts
     status = os.statvfs(directory)
-    return status.f_bavail * status.f_frsize
+    return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize

@@ -47,7 +47,7 @@ class SpoolWriter:
         self._segment_bytes = min(SEGMENT_BYTES, max(_LEAST_BYTES, config.max_bytes // _PART_OF_BUDGET))
         self.keeps_journal = config.journal
         self._unended_journal = unended_journal
-        self._budget = Budget(config.spool_dir, config.max_bytes)
+        self._budget = Budget(config.spool_dir, config.max_bytes, config.min_free)
         self._begin()
 
     def _begin(self) -> None:

@@ -44,8 +44,8 @@ def test_room_that_is_made_is_found_within_a_second(tmp_path: Path) -> None:
     """While records are refused the directory is measured once a second, and never per record."""
     clock, filler = Clock(), tmp_path / "filler"
     filler.write_bytes(b"x" * 1000)
-    small = Budget(str(tmp_path), 1000, clock)
-    with pytest.raises(OSError, match="maximum of 1000 bytes"):
+    small = Budget(str(tmp_path), 1000, None, clock)
+    with pytest.raises(OSError, match="maximum of 1,000 bytes"):
         small.take(1)
     filler.unlink()
     clock.now = 0.9
@@ -59,20 +59,37 @@ def test_the_directory_is_measured_every_4_mib(tmp_path: Path, monkeypatch: pyte
     """Measurements cost nothing per record."""
     measured: list[str] = []
     monkeypatch.setattr(budget, "_bytes_in", lambda path: measured.append(path) or 0)
-    large = Budget(str(tmp_path), 2**40)
+    large = Budget(str(tmp_path), 2**40, None)
     for _ in range(10 * 1024):
         large.take(1024)
     assert len(measured) == 3
 
 
-def test_a_floor_of_disk_is_left_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Below 64 MiB of free disk records are refused: the agent needs it more."""
-    free = 64 * 2**20 + 100
-    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((1, 1, free, free, free, 0, 0, 0, 0, 255)))
-    tight = Budget(str(tmp_path), 2**40)
-    with pytest.raises(OSError, match="disk are free"):
-        tight.take(101)
-    Budget(str(tmp_path), 2**40).take(100)
+@pytest.mark.parametrize(
+    ("disk", "given", "floor"), [(2**40, None, 64 * 2**20), (2**20, None, 2**20 // 20), (2**40, 7, 7)]
+)
+def test_a_floor_of_disk_is_left_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: int, given: int | None, floor: int
+) -> None:
+    """Below 64 MiB of free disk, 5 % of a small one, or what TCC_SPOOL_MIN_FREE says, records are refused."""
+    free = floor + 100
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((1, 1, disk, free, free, 0, 0, 0, 0, 255)))
+    with pytest.raises(OSError, match=f"less than {floor:,} bytes.*--remove.*TCC_SPOOL_MIN_FREE"):
+        Budget(str(tmp_path), 2**40, given).take(101)
+    Budget(str(tmp_path), 2**40, given).take(100)
+
+
+def test_the_floor_is_a_setting(spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """TCC_SPOOL_MIN_FREE is read; what is no number of bytes is said, and the default holds."""
+    monkeypatch.setenv("TCC_SPOOL_MIN_FREE", str(2**60))
+    tcc.configure()
+    assert tcc.submit_feedback("r", "thumbs_up") is False
+    assert "TCC_SPOOL_MIN_FREE" in caplog.text
+    monkeypatch.setenv("TCC_SPOOL_MIN_FREE", "1 GiB")
+    tcc.configure()
+    assert tcc.submit_feedback("r", "thumbs_up") is True
+    assert "TCC_SPOOL_MIN_FREE is ignored" in caplog.text
+    assert list(spool.iterdir())
 
 
 def test_a_record_that_no_reader_would_take_is_refused_counted_and_said(

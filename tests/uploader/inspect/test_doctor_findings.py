@@ -98,3 +98,10 @@ def test_doctor_tells_a_file_without_json_from_one_that_it_may_not_read(shell: S
     report = shell.run("doctor", code=77)
     assert "move it out of the spool" in report
     assert "chmod" not in report
+
+
+def test_a_variable_that_nothing_reads_is_named(shell: Shell) -> None:
+    """A misspelt setting would otherwise have no effect, and nobody would know."""
+    shell.spool.mkdir(mode=0o700)
+    (line,) = [line for line in shell.run("doctor", TCC_JURNAL="1").splitlines() if "TCC_JURNAL" in line]
+    assert line.startswith("warn")

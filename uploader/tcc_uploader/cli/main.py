@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from tcc_schemas.switches import switch
 from tcc_schemas.version import __version__
 from tcc_uploader.sinks import ShownFormatter
 
@@ -44,13 +45,20 @@ def tcc_upload() -> None:
     """
 
 
+def _debug_wanted() -> bool:
+    try:
+        return bool(switch(os.environ.get("TCC_DEBUG")))
+    except ValueError as error:
+        logging.getLogger(__name__).warning("TCC_DEBUG is taken as off: %s", error)
+        return False
+
+
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
-    debug = os.environ.get("TCC_DEBUG", "").lower() in ("1", "true")
     handler = logging.StreamHandler()
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if debug else logging.INFO)
+    logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if _debug_wanted() else logging.INFO)
     try:
         sys.exit(tcc_upload.main(standalone_mode=False))
     except click.ClickException as error:

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
+from tcc_schemas.switches import unknown_names
 from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.files import free_bytes, try_lock
 from tcc_uploader.model.ledger import Ledger
@@ -59,6 +60,8 @@ def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
         yield from _check_spool(spool, removes=settings.keep_for < inf)
     yield from _check_state(settings.state_dir)
     yield from _check_inotify()
+    for name in unknown_names(os.environ):
+        yield Finding("warn", name, "nothing reads this variable", "check its spelling: see the settings in the README")
     yield from _check_keys(settings, ledger)
     router = Router(settings)
     for hint in tuple(map(key_hint, settings.api_keys)) or (None,):
