@@ -16,7 +16,8 @@ LOGGER: Final = "tcc_recorder"
 _PERIOD: Final = 60.0
 """Seconds."""
 _DEBUG: Final = 10
-"""The level of debug messages in ``logging``, which may not be imported yet."""
+_WARNING: Final = 30
+"""Levels of ``logging``, which may not be imported yet."""
 _loggers: Final[list["logging.Logger"]] = []
 """Our logger, after the first call of :func:`find_logger`."""
 
@@ -36,10 +37,20 @@ def find_logger() -> "logging.Logger | None":
     return _loggers[0]
 
 
-def debug_logger() -> "logging.Logger | None":
-    """Return our logger if debug messages are enabled; without ``logging`` imported, nobody can have enabled them."""
+def debug(message: str, *args: object, error: BaseException | None = None) -> None:
+    """Log a message if debug messages are enabled; without ``logging`` imported, nobody can have enabled them.
+
+    It may hold what is recorded.
+    """
     logger = find_logger() if "logging" in sys.modules else None
-    return logger if logger is not None and logger.isEnabledFor(_DEBUG) else None
+    if logger is not None and logger.isEnabledFor(_DEBUG):
+        _log(logger, _DEBUG, message, *args, error=error)
+
+
+def _log(logger: "logging.Logger", level: int, message: str, *args: object, error: BaseException | None = None) -> None:
+    """Log a message.  The handlers are the program's own: what they raise must not reach its agent through us."""
+    with suppress(Exception):
+        logger.log(level, message, *args, exc_info=error)
 
 
 def enable_debug() -> None:
@@ -75,7 +86,7 @@ class LimitedLog:
         message = _shown(message)
         logger = find_logger()
         if logger is not None:
-            logger.warning("%s%s", message, times)
+            _log(logger, _WARNING, "%s%s", message, times)
         else:
             with suppress(Exception):
                 sys.stderr.write(f"{message}{times}\n")  # noqa: TID251 -- as ``logging`` does if nobody configured it

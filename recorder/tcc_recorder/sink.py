@@ -12,7 +12,7 @@ from . import unended
 from .config import checked_arguments, checked_metadata, writer_config
 from .defaults import defaults
 from .environment import enabled
-from .limited_log import debug_logger, enable_debug, log
+from .limited_log import debug, enable_debug, log
 from .redact import policy
 from .spool.writer import SpoolWriter
 
@@ -39,12 +39,11 @@ def emit(build: Callable[..., list[bytes]], *args: object, done: Callable[[], ob
     try:
         lines = build(*args)
         stored = _current().record(lines, done)
-        if (logger := debug_logger()) is not None:
-            for line in lines:
-                logger.debug("%s %.200s", "recorded" if stored else "could not record", line.decode())
     except Exception as error:  # noqa: BLE001 -- the agent must not suffer, whatever is wrong with us
         log.warning(f"a record is lost: {type(error).__name__}: {error}")
         return False
+    for line in lines:
+        debug("%s %s", "recorded" if stored else "could not record", line[:200].decode(errors="replace"))
     return stored
 
 

@@ -7,6 +7,8 @@ then return that it was converted, and the record says so.
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from enum import Enum
 from typing import Any, Final
 
 import orjson
@@ -18,6 +20,7 @@ _CYCLE: Final = "<cycle>"
 _TOO_DEEP: Final = "<too deep>"
 _MAX_DEPTH: Final = 200
 _LOWEST, _HIGHEST = -(2**63), 2**64 - 1
+_CONTAINERS: Final = (Mapping, list, tuple, set, frozenset)
 _SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 
 
@@ -103,29 +106,55 @@ def string_map(data: object) -> dict[str, str] | None:
 
 
 def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:
-    """Return ``value`` as orjson accepts it.  ``ancestors`` are the ``id()`` of the containers around it."""
+    """Return ``value`` as orjson accepts it.  ``ancestors`` are the ``id()`` of the values around it."""
     try:
-        if value is None or isinstance(value, bool):
-            return value
-        if isinstance(value, float):
-            return float.__float__(value) if math.isfinite(value) else None
-        if isinstance(value, int):
-            number = int.__int__(value)
-            return number if _LOWEST <= number <= _HIGHEST else text(number)
-        if not isinstance(value, Mapping | list | tuple | set | frozenset):
-            return without_surrogates(text(value))
+        if value is None or isinstance(value, bool | int | float | str):
+            return _scalar(value)
+        if not isinstance(value, _CONTAINERS):
+            with suppress(Exception):  # a date, an enum or a dataclass without anything odd in it
+                return orjson.Fragment(orjson.dumps(value))
         if id(value) in ancestors:
             return _CYCLE
         if depth == 0:
             return _TOO_DEEP
-        return _container(value, depth - 1, ancestors | {id(value)})
+        depth, ancestors = depth - 1, ancestors | {id(value)}
+        plain = _plain(value)
+        if isinstance(plain, dict):
+            members = plain.items()
+            return {without_surrogates(text(key)): _converted(member, depth, ancestors) for key, member in members}
+        if isinstance(plain, list):
+            return [_converted(member, depth, ancestors) for member in plain]
+        return _converted(plain, depth, ancestors)
     except Exception:  # noqa: BLE001 -- a value's own code may raise anything; RecursionError close to the limit
         return UNPRINTABLE
 
 
-def _container(value: Any, depth: int, ancestors: frozenset[int]) -> object:
+def _scalar(value: Any) -> object:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return float.__float__(value) if math.isfinite(value) else None
+    if isinstance(value, int):
+        number = int.__int__(value)
+        return number if _LOWEST <= number <= _HIGHEST else text(number)
+    return without_surrogates(text(value))
+
+
+def _plain(value: Any) -> object:
+    """Return what JSON would hold in place of ``value``: a dict, a list, or another value."""
     # dict() and list() copy in one atomic step: another thread may change the container at the same time.
     if isinstance(value, Mapping):
-        members = dict(value)
-        return {without_surrogates(text(key)): _converted(member, depth, ancestors) for key, member in members.items()}
-    return [_converted(member, depth, ancestors) for member in list(value)]
+        return dict(value)
+    if isinstance(value, _CONTAINERS):
+        return list(value)
+    if isinstance(value, Enum):
+        return value.value
+    kind = type(value)
+    if hasattr(kind, "__dataclass_fields__"):  # without private members, as orjson does it
+        names = [name for name in kind.__dataclass_fields__ if not name.startswith("_")]
+        return {name: getattr(value, name) for name in names if hasattr(value, name)}
+    if callable(getattr(kind, "model_dump", None)):
+        for mode in ("json", "python"):
+            with suppress(Exception):  # pydantic has no JSON for a member; then ours is used
+                return value.model_dump(mode=mode)
+    return text(value)

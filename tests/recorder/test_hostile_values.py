@@ -1,12 +1,17 @@
+import dataclasses
+import enum
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, RootModel
 
 import tcc_recorder as tcc
 from tcc_recorder import values
@@ -200,6 +205,65 @@ def test_conversion_keeps_what_it_can() -> None:
         "self": "<cycle>",
     }
     assert orjson.dumps(orjson.loads(values.json_bytes(deep())[0])).count(b"[") == 200
+
+
+@dataclasses.dataclass
+class _Hit:
+    url: str
+    score: object
+    _private: int = 1
+
+
+class _Mode(enum.Enum):
+    FAST = "fast"
+
+
+class _Query(BaseModel):
+    text: str
+    top: int
+
+
+class _Ids(RootModel[list[int]]):
+    pass
+
+
+_PLAIN: Final = {
+    "hit": _Hit("u", 0.5),
+    "mode": _Mode.FAST,
+    "at": datetime(2026, 1, 1, tzinfo=UTC),
+    "id": UUID(int=7),
+    "nested": [_Hit("v", {"deep": _Mode.FAST})],
+}
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        (Decimal("1.5"), "1.5"),
+        ("cut \ud83d", "cut \ufffd"),
+        (2**70, str(2**70)),
+        ({1}, [1]),
+        (_Query(text="q", top=3), {"text": "q", "top": 3}),
+        (_Ids([1, 2]), [1, 2]),
+        ({"m": _Query(text="q", top=3)}, {"m": {"text": "q", "top": 3}}),
+        (_Hit("w", Decimal(2)), {"url": "w", "score": "2"}),
+        (_Hit("w", _Query(text="q", top=3)), {"url": "w", "score": {"text": "q", "top": 3}}),
+        ({1: _Hit("w", 2)}, {"1": {"url": "w", "score": 2}}),
+    ],
+)
+def test_one_odd_value_changes_none_beside_it(odd: object, told: object) -> None:
+    """Dataclasses, enums, dates and models are what they are alone, whatever else is in the same value."""
+    alone = orjson.loads(orjson.dumps(_PLAIN))
+    data, converted = values.json_bytes({**_PLAIN, "odd": odd})
+    assert converted
+    assert orjson.loads(data) == {**alone, "odd": told}
+
+
+def test_a_dataclass_that_holds_itself_is_cut() -> None:
+    """As any other cycle."""
+    hit = _Hit("u", None)
+    hit.score = [hit]
+    assert orjson.loads(values.json_bytes(hit)[0]) == {"url": "u", "score": ["<cycle>"]}
 
 
 def test_counts_of_tokens_are_whole_numbers() -> None:

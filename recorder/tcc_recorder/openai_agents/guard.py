@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, ParamSpec, Self, TypeVar
 
-from tcc_recorder.limited_log import debug_logger, log
+from tcc_recorder.limited_log import debug, log
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,13 +43,9 @@ class Guard:
         if not isinstance(error, Exception):
             return False
         self.failures += 1
-        try:
-            # The error's text may quote what was being recorded, so it is only logged as a debug message.
-            log.warning(f"recording an agent's run failed: {type(error).__name__} in {_location(trace)}")
-            if (logger := debug_logger()) is not None:
-                logger.debug("recording an agent's run failed", exc_info=error)
-        except Exception:  # noqa: BLE001 -- a logging handler of the program may raise anything
-            return True
+        # The error's text may quote what was being recorded, so it is only logged as a debug message.
+        log.warning(f"recording an agent's run failed: {type(error).__name__} in {_location(trace)}")
+        debug("recording an agent's run failed", error=error)
         return True
 
 

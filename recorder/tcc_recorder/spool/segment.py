@@ -21,14 +21,9 @@ from tcc_schemas.version import __version__
 from .system import SYSTEM, System
 
 _FLAGS: Final = (
-    os.O_WRONLY
-    | os.O_APPEND
-    | os.O_CREAT
-    | os.O_EXCL
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_BINARY", 0)
+    os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
+"""With these no link is followed: O_EXCL refuses one.  Not every file system knows O_NOFOLLOW."""
 _NAME_TRIES: Final = 16
 """How many names are tried if another process locks each new file first."""
 
@@ -115,7 +110,7 @@ class Segment:
         """How many of its records are known to be durable."""
         self.unsynced: list[bytes] = []
         """The records after those; used only if the durability is ``power``."""
-        self.path, self._descriptor = _create(directory, file_mode, system)
+        self.path, self._descriptor, self.mode_error = _create(directory, file_mode, system)
         status = system.fstat(self._descriptor)
         self._identity = (status.st_ino, status.st_dev)
         try:
@@ -190,22 +185,40 @@ class Segment:
         return status.st_nlink if (status.st_ino, status.st_dev) == self._identity else None
 
 
-def _create(directory: str, file_mode: int, system: System) -> tuple[str, int]:
-    """Return path and descriptor of a new file that is locked and still has its name."""
+class _Created(NamedTuple):
+    """A new file that is locked and still has its name; and the error if its mode could not be set."""
+
+    path: str
+    descriptor: int
+    mode_error: OSError | None
+
+
+def _create(directory: str, file_mode: int, system: System) -> _Created:
     for _ in range(_NAME_TRIES):
         name = f"{time.strftime('%Y%m%dt%H%M%Sz', time.gmtime(system.wall()))}-{system.urandom(8).hex()}.jsonl"
         path = os.path.join(directory, name)  # noqa: PTH118 -- see prepare_directory
         descriptor = system.open(path, _FLAGS, file_mode)
+        kept = False
         try:
-            if system.lock(descriptor) and system.fstat(descriptor).st_nlink:
-                if hasattr(os, "fchmod"):
-                    os.fchmod(descriptor, file_mode)  # whatever the umask says
-                return path, descriptor
-        except OSError:
-            system.close(descriptor)
-            raise
-        system.close(descriptor)  # an uploader locked the empty file first, and removes it
+            kept = system.lock(descriptor) and system.fstat(descriptor).st_nlink > 0
+            if kept:
+                return _Created(path, descriptor, _mode_error(descriptor, file_mode))
+        finally:
+            if not kept:  # an uploader locked the empty file first, and removes it
+                system.close(descriptor)
+                with suppress(OSError):
+                    system.unlink(path)
     raise OSError(errno.EAGAIN, "another process locks every new segment")
+
+
+def _mode_error(descriptor: int, file_mode: int) -> OSError | None:
+    """Set the mode of a file, whatever the umask says.  A file system may refuse that: the file is as good as any."""
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, file_mode)
+    except OSError as error:
+        return error
+    return None
 
 
 _MAX_NUMBER: Final = 2**63 - 1

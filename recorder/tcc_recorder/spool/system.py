@@ -1,6 +1,5 @@
 """What a writer asks of the operating system about its segments."""
 
-import errno
 import os
 import sys
 import time
@@ -10,9 +9,6 @@ from tcc_recorder.ids import new_id
 
 if sys.platform != "win32":
     import fcntl
-
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL})
-"""Errors of a file system without locks: the uploader delivers such a segment but does not remove it."""
 
 
 class System:
@@ -46,16 +42,15 @@ class System:
     def lock(descriptor: int) -> bool:
         """Take the lock that tells uploaders that the writer is alive; return False if another process has it.
 
-        Raises OSError.
+        Any other error is that of a file system without locks: the uploader delivers such a segment, and keeps it.
         """
         if sys.platform != "win32":
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return False
-            except OSError as error:
-                if error.errno not in _NO_LOCKS:
-                    raise
+            except OSError:
+                return True
         return True
 
 

@@ -187,6 +187,8 @@ class SpoolWriter:
         self._budget.take(size)
         config = self._config
         segment = Segment(self._directory, directory.file_mode, config.durability, config.max_bytes, self._system)
+        if segment.mode_error is not None:
+            self._keep_error("the mode of a segment can't be set: see who may read it", segment.mode_error)
         self._durability.changed((*directory.made_in, self._directory))
         return segment
 

@@ -190,10 +190,10 @@ def test_nothing_is_sent_to_a_socket_that_took_our_number(spool: Path, records: 
     assert len(records(spool)) == 2
 
 
-def test_an_empty_file_that_somebody_locked_or_removed_is_left(
+def test_a_file_that_somebody_locked_or_removed_is_given_up(
     spool: Path, read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever is faster than our lock keeps the empty file; the record goes to another name."""
+    """Whoever is faster than our lock may have the empty file: the record goes to another name."""
     times = iter(["locked", "removed"])
 
     def opened(path: str, flags: int, mode: int = 0o777, real: Callable[..., int] = os.open) -> int:
@@ -202,32 +202,62 @@ def test_an_empty_file_that_somebody_locked_or_removed_is_left(
         if what == "removed":
             Path(path).unlink()
         elif what == "locked":
-            other = real(path, os.O_RDONLY)
-            fcntl.flock(other, fcntl.LOCK_EX)
-            held.append((other, path))
+            held.append(real(path, os.O_RDONLY))
+            fcntl.flock(held[0], fcntl.LOCK_EX)
         return descriptor
 
-    held: list[tuple[int, str]] = []
+    held: list[int] = []
     monkeypatch.setattr(SYSTEM, "open", opened)
     record("r")
-    ((other, path),) = held
-    assert Path(path).read_bytes() == b""
-    Path(path).unlink()
-    os.close(other)
+    os.close(held[0])
     assert [[line.id for line in one.records] for one in read(spool)] == [["r"]]
 
 
-def test_a_file_system_without_locks_is_written_all_the_same(
-    spool: Path, records: Records, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("broken", [errno.ENOLCK, errno.EPERM, errno.EIO, errno.ENOTSUP])
+@pytest.mark.parametrize("call", ["fcntl.flock", "os.fchmod"])
+def test_a_file_system_without_locks_or_modes_is_written_all_the_same(
+    spool: Path, records: Records, monkeypatch: pytest.MonkeyPatch, call: str, broken: int
 ) -> None:
-    """ENOLCK is no reason to lose a record."""
+    """Both are niceties: whatever a file system says to them is no reason to lose a record."""
 
-    def no_locks(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
+    def refused(*_: object) -> None:
+        raise OSError(broken, os.strerror(broken))
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr(call, refused)
     record("r")
     assert [line.id for line in records(spool)] == ["r"]
+
+
+def test_a_mode_that_is_refused_is_said_once(
+    spool: Path, records: Records, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CIFS and S3 mounts refuse chmod: who may read the files there, only an operator can see."""
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "fchmod", refused)
+    for number in range(3):
+        record(f"r{number}")
+        tcc.configure()  # each record gets a segment of its own
+    assert len(records(spool)) == 3
+    assert [one.message for one in caplog.records if "see who may read it" in one.message] == [
+        caplog.records[0].message
+    ]
+
+
+def test_no_empty_file_is_left_where_none_can_be_used(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where every new file counts as locked by another process, records are refused, and no litter stays."""
+
+    def locked(*_: object) -> None:
+        raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+
+    monkeypatch.setattr(fcntl, "flock", locked)
+    record("r")
+    assert list(spool.iterdir()) == []
+    assert "another process locks every new segment" in caplog.text
 
 
 @pytest.mark.parametrize(
