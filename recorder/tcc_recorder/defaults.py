@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from tcc_schemas.switches import switch
 
 from .ci import ci_metadata
+from .forks import check, on_fork
 from .limited_log import log
 from .values import string_map
 
@@ -32,6 +33,7 @@ class Defaults:
 
     def configure(self, metadata: dict[str, str] | None) -> None:
         """Replace what was configured, unless it is None; and read the environment again."""
+        check()
         with self._lock:
             if metadata is not None:
                 self._configured = metadata
@@ -44,12 +46,14 @@ class Defaults:
         if scope is None:
             log.warning(f"metadata is ignored: {type(metadata).__name__} is not a mapping")
             scope = {}
+        check()
         with self._lock:
             self._scopes.append(scope)
             self._merged = None
         try:
             yield
         finally:
+            check()
             with self._lock:  # by identity: another thread may have added an equal scope
                 self._scopes = [other for other in self._scopes if other is not scope]
                 self._merged = None
@@ -59,6 +63,7 @@ class Defaults:
         self._lock = threading.RLock()
 
     def _merge(self) -> dict[str, str]:
+        check()
         with self._lock:
             merged = _from_environment(os.environ)
             for layer in (self._configured, *self._scopes):
@@ -73,8 +78,7 @@ defaults = Defaults()
 scoped = defaults.scoped
 """Add metadata to every run that begins in any thread, until the block ends; of nested blocks the inner one wins."""
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=defaults.reset_after_fork)
+on_fork(defaults.reset_after_fork)
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

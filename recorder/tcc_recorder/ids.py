@@ -4,6 +4,7 @@ import os
 import time
 from typing import Final
 
+from .forks import check, on_fork
 from .values import text
 
 _BATCH: Final = 64
@@ -23,6 +24,7 @@ def new_id() -> str:
     never from the ``random`` module: agents may seed that, and forked processes share its state.
     """
     global _millisecond  # noqa: PLW0603 -- a cache of one entry, replaced as a whole, so threads need no lock
+    check()
     milliseconds = time.time_ns() // 1_000_000
     cached = _millisecond
     if cached[0] != milliseconds:
@@ -51,5 +53,4 @@ def _new_tail() -> str:
     return tail
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_tails.clear)  # the parent will use them
+on_fork(_tails.clear)  # the parent will use them

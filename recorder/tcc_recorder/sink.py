@@ -12,6 +12,7 @@ from . import unended
 from .config import checked_arguments, checked_metadata, writer_config
 from .defaults import defaults
 from .environment import enabled
+from .forks import check, on_fork
 from .limited_log import debug, enable_debug, log
 from .redact import policy
 from .spool.writer import SpoolWriter
@@ -118,6 +119,7 @@ def _current() -> Sink:
 
 def _writer() -> SpoolWriter:
     """Return the spool's writer; the first call makes it."""
+    check()
     writer = _writers.get("current")
     if writer is None:
         if enabled(os.environ, "TCC_DEBUG", default=False, safe=False):
@@ -128,6 +130,7 @@ def _writer() -> SpoolWriter:
 
 
 def _at_exit() -> None:
+    check()
     unended.record_all()
     writer = _writers.get("current")
     if writer is not None:
@@ -142,5 +145,4 @@ def _after_fork() -> None:
 
 
 atexit.register(_at_exit)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+on_fork(_after_fork)

@@ -4,6 +4,8 @@ import weakref
 from contextlib import suppress
 from typing import Protocol
 
+from .forks import check
+
 
 class Unended(Protocol):
     """What this module needs of a run."""
@@ -21,11 +23,13 @@ _live: dict[int, weakref.ref[Unended]] = {}
 
 def watch(run: Unended) -> None:
     """Remember a run that has begun."""
+    check()
     _live[id(run)] = weakref.ref(run)
 
 
 def forget(run: Unended) -> bool:
     """Forget a run; return whether it was known (a forked process knows none of its parent's runs)."""
+    check()
     return _live.pop(id(run), None) is not None
 
 

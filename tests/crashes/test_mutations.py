@@ -47,12 +47,12 @@ def writers_do_not_lock(patch: Patch) -> None:
 def locked_is_not_looked_at_again(patch: Patch) -> None:
     """The recorder does not check if a new file was removed between its creation and its lock."""
 
-    def create(directory: str, mode: int, system: System) -> tuple[str, int]:
+    def create(directory: str, mode: int, system: System) -> segment_file._Created:
         while True:
             path = os.path.join(directory, f"{os.urandom(8).hex()}.jsonl")  # noqa: PTH118 -- as the original
             descriptor = system.open(path, segment_file._FLAGS, mode)
             if system.lock(descriptor):
-                return path, descriptor
+                return segment_file._Created(path, descriptor, None)
             os.close(descriptor)
 
     patch.setattr(segment_file, "_create", create)

@@ -22,6 +22,7 @@ WRITER = """
 import os, sys, time
 import tcc_recorder.spool.segment as seams
 from tcc_recorder.spool.system import SYSTEM
+from tcc_recorder.config import writer_config
 from tcc_recorder.spool.segment import Segment
 from tcc_schemas.lines import encode
 
@@ -34,7 +35,7 @@ def dawdling(call):
 SYSTEM.write, SYSTEM.lock = dawdling(SYSTEM.write), dawdling(SYSTEM.lock)
 seams._NAME_TRIES = 10_000  # a scanner that takes empty files at once, as no real one does, may win many times in a row
 for number in range(int(sys.argv[2])):
-    segment = Segment(sys.argv[1], 0o600, "process", 1 << 30)
+    segment = Segment(0o600, writer_config({"spool_dir": sys.argv[1]}, {}))
     segment.append(encode("run", f"{segment.id}", b"{}", at="2026-01-31T12:00:00.123Z", path="/v1/custom"))
     print(segment.id, flush=True)
     segment.close()

@@ -179,3 +179,58 @@ def test_many_processes_share_a_spool(spool: Path, read: Read) -> None:
     assert len({one.header["segment_id"] for one in segments}) == len(segments) == 6
     assert {line.id for one in segments for line in one.records} == {f"{p}-{n}" for p in range(6) for n in range(50)}
     assert all(one.seal for one in segments)
+
+
+def test_a_process_that_forks_without_python_is_known_by_its_pid(spool: Path, read: Read, python: Python) -> None:
+    """A worker of uWSGI, which forks in C where no hook runs, has its own segment, ids, defaults and open runs."""
+    python("""
+        import ctypes
+        import tcc_recorder.defaults
+        tcc.run("before").prompt("p").end()
+        run = tcc.run("open").prompt("p")
+        pids = []
+        for child in range(3):
+            tcc_recorder.defaults.defaults._lock.acquire()  # as a thread that the child does not have may hold it
+            pid = ctypes.PyDLL(None).fork()
+            if pid:
+                tcc_recorder.defaults.defaults._lock.release()
+            if pid == 0:
+                barrier = threading.Barrier(4)
+                def work(number):
+                    barrier.wait()
+                    with tcc_recorder.defaults.scoped({"new": tcc.run().run_id}):
+                        tcc.run(f"child {child} {number}").prompt("p").end()
+                threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+                [thread.start() for thread in threads]
+                [thread.join() for thread in threads]
+                sys.exit(0)
+            pids.append(pid)
+        for pid in pids:
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        tcc.run("after").prompt("p").end()
+    """)
+    segments = read(spool)
+    assert len(segments) == len({one.header["process"] for one in segments}) == 4
+    assert all(one.seal for one in segments)
+    runs = Counter(line.id for one in segments for line in one.records)
+    children = {f"child {child} {number}" for child in range(3) for number in range(4)}
+    assert runs == dict.fromkeys({"before", "open", "after", *children}, 1)
+
+
+def test_a_failed_write_cuts_nothing_that_another_process_wrote(spool: Path, python: Python) -> None:
+    """A process that has our file without knowing it may have written behind our last line: that stays."""
+    python("""
+        from tcc_recorder.spool.system import SYSTEM
+        tcc.run("before").prompt("p").end()
+        (path,) = [entry.path for entry in os.scandir(os.environ["TCC_SPOOL_DIR"])]
+        def failing(descriptor, line):
+            SYSTEM.write = os.write
+            with open(path, "ab") as file:
+                file.write(b"of another process\\n")
+            raise OSError(28, "No space left on device")
+        SYSTEM.write = failing
+        tcc.run("after").prompt("p").end()
+    """)
+    lines = b"".join(path.read_bytes() for path in spool.iterdir())
+    assert b"of another process\n" in lines
+    assert lines.count(b'"kind":"run"') == 2

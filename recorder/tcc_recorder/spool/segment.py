@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from tcc_recorder.clock import now
+from tcc_recorder.config import WriterConfig
 from tcc_recorder.ids import new_id
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
@@ -21,7 +22,7 @@ from tcc_schemas.version import __version__
 from .system import SYSTEM, System
 
 _FLAGS: Final = (
-    os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 )
 """With these no link is followed: O_EXCL refuses one.  Not every file system knows O_NOFOLLOW."""
 _NAME_TRIES: Final = 16
@@ -95,10 +96,8 @@ def close_quietly(descriptor: int, system: System) -> None:
 class Segment:
     """A segment that this process writes.  Its methods may raise OSError.  The caller holds the writer's mutex."""
 
-    def __init__(
-        self, directory: str, file_mode: int, durability: str, max_bytes: int, system: System = SYSTEM
-    ) -> None:
-        """Create the file, lock it and write its header line; ``max_bytes`` is the most that the spool may hold."""
+    def __init__(self, file_mode: int, config: WriterConfig, system: System = SYSTEM) -> None:
+        """Create the file in the spool, lock it and write its header line."""
         self._system = system
         self.id = system.new_id().replace("-", "")
         self.tally = Tally()
@@ -110,11 +109,11 @@ class Segment:
         """How many of its records are known to be durable."""
         self.unsynced: list[bytes] = []
         """The records after those; used only if the durability is ``power``."""
-        self.path, self._descriptor, self.mode_error = _create(directory, file_mode, system)
+        self.path, self._descriptor, self.mode_error = _create(config.spool_dir, file_mode, system)
         status = system.fstat(self._descriptor)
         self._identity = (status.st_ino, status.st_dev)
         try:
-            header = _header(self.id, durability, max_bytes, status.st_ino, system)
+            header = _header(self.id, config, status.st_ino, system)
             self.append(encode("segment", self.id, header, at=now()), is_record=False)
         except OSError:
             with suppress(OSError):
@@ -140,15 +139,21 @@ class Segment:
             if self._system.write(descriptor, line) != len(line):  # no second write: other bytes may follow these
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301 -- handled as an error of the call is
         except OSError:
-            if self._links(descriptor) is not None:
-                self._system.ftruncate(descriptor, self.size)
-                self.intact = True
+            self._cut(descriptor, line)
             raise
         if not self._links(descriptor):
             raise SegmentLostError(errno.ENOENT, "the segment was removed, or other code closed its descriptor")
         self.size += len(line)
         self.tally.add(crc_of(line), is_record=is_record)
         self.intact = True
+
+    def _cut(self, descriptor: int, line: bytes) -> None:
+        """Take back the part of a line that was written; never what a forked process wrote, which has our file, too."""
+        if self._links(descriptor) is None:
+            return
+        if line.startswith(self._system.read_from(descriptor, self.size, len(line))):
+            self._system.ftruncate(descriptor, self.size)
+            self.intact = True
 
     def seal(self, refused: int) -> None:
         """Write the last line: what this segment holds, and how many records were ``refused`` since the last seal."""
@@ -225,7 +230,7 @@ _MAX_NUMBER: Final = 2**63 - 1
 """The largest number in a header: JSON of other programs holds no larger one."""
 
 
-def _header(segment_id: str, durability: str, max_bytes: int, inode: int, system: System) -> bytes:
+def _header(segment_id: str, config: WriterConfig, inode: int, system: System) -> bytes:
     pid = system.getpid()
     name, numbers = _process(pid)
     return orjson.dumps(
@@ -238,8 +243,8 @@ def _header(segment_id: str, durability: str, max_bytes: int, inode: int, system
             "sequence": next(numbers),
             "inode": inode,
             "sdk_version": __version__,
-            "durability": durability,
-            "max_bytes": min(max_bytes, _MAX_NUMBER),
+            "durability": config.durability,
+            "max_bytes": min(config.max_bytes, _MAX_NUMBER),
         }
     )
 

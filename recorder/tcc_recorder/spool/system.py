@@ -39,6 +39,12 @@ class System:
             os.fsync(descriptor)
 
     @staticmethod
+    def read_from(descriptor: int, offset: int, size: int) -> bytes:
+        """Return up to ``size`` bytes from ``offset``; what is written next goes to the end all the same."""
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, size)
+
+    @staticmethod
     def lock(descriptor: int) -> bool:
         """Take the lock that tells uploaders that the writer is alive; return False if another process has it.
 

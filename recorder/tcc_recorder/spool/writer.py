@@ -185,9 +185,8 @@ class SpoolWriter:
         directory = files.prepare_directory(self._directory)
         self._budget.expire()
         self._budget.take(size)
-        config = self._config
-        segment = Segment(self._directory, directory.file_mode, config.durability, config.max_bytes, self._system)
-        if segment.mode_error is not None:
+        segment = Segment(directory.file_mode, self._config, self._system)
+        if segment.mode_error:
             self._keep_error("the mode of a segment can't be set: see who may read it", segment.mode_error)
         self._durability.changed((*directory.made_in, self._directory))
         return segment
@@ -244,9 +243,8 @@ class SpoolWriter:
                 segment.seal(self._refused)
                 self._refused = 0
         except OSError as error:
-            self._keep_error(
-                "a segment can't be sealed (its records are kept)", error
-            )  # readers can read a segment without a seal
+            # readers can read a segment without a seal
+            self._keep_error("a segment can't be sealed (its records are kept)", error)
         finally:
             if segment.intact or not self.keeps_journal:
                 segment.close()

@@ -14,6 +14,7 @@ import pytest
 from support.faults import FaultServer, Reply, run_item
 from support.rigging import Rig
 from support.worlds import PATIENCE, World, stop, wait_until
+from tcc_recorder.config import writer_config
 from tcc_recorder.spool.segment import Segment as Writer
 from tcc_schemas.lines import Line, LineReader, encode
 from tcc_uploader.delivery.engine import Limits
@@ -80,7 +81,7 @@ def end(writer: Writer, run_id: str) -> None:
 @pytest.fixture
 def writer(rig: Rig) -> Writer:
     """Give a segment that this process writes; it holds the lock."""
-    return Writer(str(rig.spool), 0o600, "process", 1 << 30)
+    return Writer(0o600, writer_config({"spool_dir": str(rig.spool)}, {}))
 
 
 def test_a_killed_run_arrives_with_what_had_ended(world: World) -> None:
@@ -195,7 +196,7 @@ def test_nothing_is_recovered_while_the_process_lives(rig: Rig, writer: Writer, 
 def test_a_run_that_ended_in_a_later_segment_is_not_recovered(rig: Rig, writer: Writer, server: FaultServer) -> None:
     """An abandoned segment's open runs are a later segment's matter, also if that is read after it or has gone."""
     journal(writer, "over", "s1")
-    later = Writer(str(rig.spool), 0o600, "process", 1 << 30)
+    later = Writer(0o600, writer_config({"spool_dir": str(rig.spool)}, {}))
     journal(later, "over")
     end(later, "over")
     for segment in (writer, later):
@@ -203,7 +204,7 @@ def test_a_run_that_ended_in_a_later_segment_is_not_recovered(rig: Rig, writer: 
     rig.daemon(lambda _: not list(rig.spool.iterdir()))
     assert server.ids == [["over"]]
     assert rig.counts().recovered == 0
-    again = Writer(str(rig.spool), 0o600, "process", 1 << 30)
+    again = Writer(0o600, writer_config({"spool_dir": str(rig.spool)}, {}))
     journal(again, "over")
     again.close()
     rig.daemon(lambda _: not list(rig.spool.iterdir()))
@@ -216,7 +217,7 @@ def test_segments_of_one_millisecond_are_in_their_order(
     """What a sealed segment knows of a run never hides it in the one that took it over, whatever their ids."""
     ids = iter(["ffffffff-0000-7000-8000-000000000000", "00000000-0000-7000-8000-000000000000"])
     monkeypatch.setattr("tcc_recorder.spool.segment.new_id", lambda: next(ids, "eeeeeeee-0000-7000-8000-000000000000"))
-    first, second = (Writer(str(rig.spool), 0o600, "process", 1 << 30) for _ in range(2))
+    first, second = (Writer(0o600, writer_config({"spool_dir": str(rig.spool)}, {})) for _ in range(2))
     for writer in (first, second):
         journal(writer, "open", "s1")
     end(first, "pending")
@@ -232,7 +233,7 @@ def test_a_process_killed_while_it_took_a_run_over_loses_no_child(
 ) -> None:
     """If the next segment has only a part of the journal yet, the one before tells the run whole, and once."""
     journal(writer, "open", "s1", "s2")
-    later = Writer(str(rig.spool), 0o600, "process", 1 << 30)
+    later = Writer(0o600, writer_config({"spool_dir": str(rig.spool)}, {}))
     journal(later, "open", "s1")
     for segment in (writer, later):
         segment.close()
@@ -248,7 +249,7 @@ def test_a_process_that_went_on_to_another_segment_while_we_looked_is_recovered_
 
     def goes_on_and_dies(segment: Segment) -> bool:
         if len(list(rig.spool.iterdir())) == 1:
-            later = Writer(str(rig.spool), 0o600, "process", 1 << 30)
+            later = Writer(0o600, writer_config({"spool_dir": str(rig.spool)}, {}))
             journal(later, "open", "s1", "s2")
             for one in (writer, later):
                 one.close()
@@ -262,7 +263,7 @@ def test_a_process_that_went_on_to_another_segment_while_we_looked_is_recovered_
 def test_nothing_is_recovered_while_files_are_unread(rig: Rig, server: FaultServer, writer: Writer) -> None:
     """However often the daemon scans meanwhile: a file that is read later may tell more of the same run."""
     journal(writer, "open", "s1")
-    later = Writer(str(rig.spool), 0o600, "process", 1 << 30)
+    later = Writer(0o600, writer_config({"spool_dir": str(rig.spool)}, {}))
     journal(later, "open", "s1", "s2")
     for name, one in (("a.jsonl", writer), ("c.jsonl", later)):
         Path(one.path).rename(rig.spool / name)
