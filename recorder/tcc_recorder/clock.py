@@ -1,9 +1,22 @@
 """Times in the format of the wire: UTC, ISO-8601, milliseconds, ``Z``."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final, NamedTuple
 
+
+class _Elapsed(NamedTuple):
+    monotonic_ns: Callable[[], int]
+
+
+ELAPSED: Final = _Elapsed(time.monotonic_ns)
+"""The monotonic clock that the process began with, in nanoseconds.
+
+A test that freezes time replaces the functions of ``time``, and every name of a module that is bound to one.  What
+began before or ends after the freeze would then have an end before its start, or in the year 2076.
+"""
 _millisecond = (-1, "")
 """The last millisecond that was formatted, and its text: an agent needs many times within one millisecond."""
 

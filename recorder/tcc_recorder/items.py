@@ -7,7 +7,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, ClassVar, Final, Self
 
-from .clock import from_datetime, wire_time
+from .clock import ELAPSED, from_datetime, wire_time
 from .limited_log import log
 from .records import Ended, Route
 from .values import given_text, json_text, text, whole_number
@@ -72,7 +72,7 @@ class Item(ABC):
     def __init__(self, run_id: str, ident: str, route: Route, children: RunChildren) -> None:
         self._claim = [True]
         started = time.time_ns()
-        self._clock = started - time.monotonic_ns()
+        self._clock = started - ELAPSED.monotonic_ns()
         """Monotonic time plus this is the time since the epoch."""
         self._body: dict[str, Any] = {
             "type": self._kind,
@@ -169,7 +169,9 @@ class Item(ABC):
         self._final, self._body = self._body, {}  # in this order: another thread's journal uses one or the other
         body = self._final
         if "end_time" not in body:
-            body["end_time"] = wire_time(self._clock + time.monotonic_ns())
+            body["end_time"] = wire_time(self._clock + ELAPSED.monotonic_ns())
+        # where the two were told by clocks that differ, it took no time, rather than less
+        body["end_time"] = max(body["end_time"], body["start_time"])
         if "status_code" not in body:
             body["status_code"] = status_code
         return body

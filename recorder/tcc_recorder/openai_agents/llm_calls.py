@@ -1,11 +1,11 @@
 """The LLM calls of one run.  Each becomes a step; if a call was retried, each failed attempt becomes a step too."""
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from tcc_recorder import Run, Step
+from tcc_recorder.clock import ELAPSED
 
 from . import content
 
@@ -40,7 +40,7 @@ class _OpenCall:
     def __init__(self, step: Step, request: LlmRequest) -> None:
         self.step = step
         self.request = request
-        self.began = time.monotonic()
+        self.began = ELAPSED.monotonic_ns()
         self.failed = 0
         """How many attempts have become steps already."""
         self.failure: Attempt | None = None
@@ -73,7 +73,7 @@ class LlmCalls:
     def attempt_began(self) -> None:
         """Record that a request is sent; the time to the first token counts from here."""
         if self._open is not None:
-            self._open.began = time.monotonic()
+            self._open.began = ELAPSED.monotonic_ns()
             self._open.first_token_ms = None
             self._open.text_parts.clear()
 
@@ -98,7 +98,7 @@ class LlmCalls:
             return
         if kind.endswith(_DELTA):
             if call.first_token_ms is None:
-                call.first_token_ms = (time.monotonic() - call.began) * 1000
+                call.first_token_ms = (ELAPSED.monotonic_ns() - call.began) / 1e6
             delta = content.member(event, "delta")
             if kind == "response.output_text.delta" and isinstance(delta, str):
                 call.text_parts.append(delta)
