@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo pictures test lint unit wheel viewer nightly torture load bench bench-quick links clean
+.PHONY: install demo pictures test lint unit wheel viewer nightly hosts versions torture load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -47,6 +47,20 @@ viewer:
 # a report in the browsers that `make test` does not try; apt-get install firefox-esr webkit2gtk-driver xvfb
 nightly: install
 	TCC_TEST_BROWSERS=1 $(BIN)/pytest tests/viewer/test_other_browsers.py
+
+# records in real uWSGI, gunicorn, Celery, gevent, eventlet, uvloop, multiprocessing and a Jupyter kernel
+hosts: build/hosts/.ready
+	TCC_TEST_HOSTS=1 build/hosts/bin/pytest tests/hosts
+
+build/hosts/.ready: pyproject.toml
+	$(PYTHON) -m venv build/hosts
+	build/hosts/bin/pip install --quiet --upgrade 'pip>=25.1'
+	build/hosts/bin/pip install --quiet --editable . --group dev --group hosts
+	@touch $@
+
+# the whole suite on every CPython from 3.11 that this machine has
+versions: install
+	$(BIN)/python tests/versions.py
 
 # long campaigns, well over half an hour; docs/reliability.md is written by the third
 torture: install

@@ -5,7 +5,6 @@ Of these sources a later one wins: CI, ``TCC_METADATA``, ``configure()``, ``scop
 
 import os
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
@@ -14,6 +13,7 @@ from tcc_schemas.switches import switch
 from .ci import ci_metadata
 from .forks import check, on_fork
 from .limited_log import log
+from .locks import RLock
 from .values import string_map
 
 
@@ -21,7 +21,7 @@ class Defaults:
     """The default metadata of a process.  Any thread may change it; reading it takes no lock."""
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # re-entrant: a signal handler may begin a run
+        self._lock = RLock()  # re-entrant: a signal handler may begin a run
         self._configured: dict[str, str] = {}
         self._scopes: list[dict[str, str]] = []
         self._merged: dict[str, str] | None = None
@@ -60,7 +60,7 @@ class Defaults:
 
     def reset_after_fork(self) -> None:
         """Replace the lock in a child: a thread of the parent may hold it, and the child does not have that thread."""
-        self._lock = threading.RLock()
+        self._lock = RLock()
 
     def _merge(self) -> dict[str, str]:
         check()

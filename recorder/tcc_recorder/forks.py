@@ -5,12 +5,13 @@ Python tells of its own forks.  uWSGI and other hosts fork in C, where no hook r
 """
 
 import os
-import threading
 from collections.abc import Callable
 from typing import Final
 
+from .locks import RLock
+
 _resets: Final[list[Callable[[], None]]] = []
-_locks: Final[dict[int, threading.Lock]] = {}
+_locks: Final[dict[int, RLock]] = {}
 """By pid: a lock of the parent may be held by a thread that the child does not have."""
 _current: Final = [os.getpid()]
 """The process that all state belongs to: one pid."""
@@ -29,7 +30,7 @@ def check() -> None:
     pid = os.getpid()
     if pid == _current[0]:
         return
-    with _locks.setdefault(pid, threading.Lock()):  # the other threads wait until all is reset
+    with _locks.setdefault(pid, RLock()):  # the other threads wait until all is reset
         if pid != _current[0]:
             for reset in _resets:
                 reset()

@@ -3,8 +3,9 @@
 ``process`` durability syncs only when it is asked to; ``power`` durability syncs before a record counts as recorded.
 """
 
-import threading
 from collections.abc import Callable, Iterable
+
+from tcc_recorder.locks import RLock
 
 from . import segment as files
 from .segment import Segment
@@ -18,14 +19,12 @@ class Durability:
     others can write meanwhile.  ``report`` takes the errors of syncs; none is raised.
     """
 
-    def __init__(
-        self, mutex: threading.RLock, report: Callable[[OSError], None], system: System, *, power: bool
-    ) -> None:
+    def __init__(self, mutex: RLock, report: Callable[[OSError], None], system: System, *, power: bool) -> None:
         self._mutex = mutex
         self._report = report
         self._system = system
         self._power = power
-        self.sync_lock = threading.RLock()
+        self.sync_lock = RLock()
         """Held by the caller that syncs.  Taken before ``mutex``, never after it."""
         self._segments: dict[str, Segment] = {}  # by path; sealed ones too
         self._directories: set[str] = set()

@@ -6,12 +6,12 @@ them.  ``_busy`` then says that the state is being changed further up the same s
 segment of its own.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from tcc_recorder.config import WriterConfig
 from tcc_recorder.limited_log import log
+from tcc_recorder.locks import RLock
 
 from . import segment as files
 from .budget import Budget
@@ -51,7 +51,7 @@ class SpoolWriter:
         self._begin()
 
     def _begin(self) -> None:
-        self._mutex = threading.RLock()
+        self._mutex = RLock()
         self._busy = False
         self._closed = False
         self._segment: Segment | None = None
