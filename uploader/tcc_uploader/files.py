@@ -13,6 +13,8 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from tcc_schemas.default_dirs import make_private
+
 if sys.platform != "win32":
     import fcntl
 
@@ -77,10 +79,8 @@ def _name(temporary: Path, path: Path) -> None:
 
 def make_durably(folder: Path) -> None:
     """Create a folder (0700) and its missing parents, so that they survive a power loss.  Raises OSError."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in missing:
-        sync_folder(path.parent)
+    for parent in make_private(str(folder)):
+        sync_folder(Path(parent))
 
 
 def sync_folder(path: Path) -> None:
