@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -68,11 +69,13 @@ def test_what_a_killed_writer_left_does_not_hinder_the_next(tmp_path: Path) -> N
 def test_two_writers_with_one_pid_do_not_share_a_temporary_file(tmp_path: Path) -> None:
     """Each container has a process 1: the one that ends first makes a file of its own bytes, the other one none."""
     path = tmp_path / "file"
-    with pytest.raises(FileExistsError), new_file(path) as slow:
+    with ExitStack() as until_then:
+        slow = until_then.enter_context(new_file(path))
         slow.write(b"half of it")
         with new_file(path) as quick:
             quick.write(b"all of the other one")
-        slow.write(b", and the rest")
+        with pytest.raises(FileExistsError):
+            until_then.close()
     assert path.read_bytes() == b"all of the other one"
     assert list(tmp_path.iterdir()) == [path]
 

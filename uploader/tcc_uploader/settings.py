@@ -170,17 +170,23 @@ def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
     """Return all configured API keys without repetitions, the default key first.  Raises :class:`SettingsError`."""
-    keys = []
+    given = {
+        "TCC_API_KEY": [environment.get("TCC_API_KEY", "")],
+        "TCC_API_KEYS": _words(environment.get("TCC_API_KEYS", "")),
+    }
     if key_file is not None:
         try:
-            keys += _words(key_file.read_text(encoding="utf-8-sig"))
+            of_file = _words(key_file.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise SettingsError(f"can't read the key file {key_file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
-    keys += [environment.get("TCC_API_KEY", ""), *_words(environment.get("TCC_API_KEYS", ""))]
-    with _of("TCC_API_KEY, TCC_API_KEYS or the key file"):
-        return tuple(dict.fromkeys(key for key in map(checked_key, keys) if key not in ("", OFFLINE_KEY)))
+        given = {f"the key file {key_file}": of_file, **given}
+    keys = []
+    for name, texts in given.items():
+        with _of(name):
+            keys += map(checked_key, texts)
+    return tuple(dict.fromkeys(key for key in keys if key not in ("", OFFLINE_KEY)))
 
 
 def _target(named: str | None, url: str) -> str:
