@@ -170,21 +170,18 @@ def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
     """Return all configured API keys without repetitions, the default key first.  Raises :class:`SettingsError`."""
-    given = {
-        "TCC_API_KEY": [environment.get("TCC_API_KEY", "")],
-        "TCC_API_KEYS": _words(environment.get("TCC_API_KEYS", "")),
-    }
+    given = {"TCC_API_KEY": [environment.get("TCC_API_KEY", "")]}
+    given["TCC_API_KEYS"] = _words(environment.get("TCC_API_KEYS", ""))
     if key_file is not None:
         try:
-            of_file = _words(key_file.read_text(encoding="utf-8-sig"))
+            given = {f"the key file {key_file}": _words(key_file.read_text(encoding="utf-8-sig")), **given}
         except OSError as error:
             raise SettingsError(f"can't read the key file {key_file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
-        given = {f"the key file {key_file}": of_file, **given}
-    keys = []
-    for name, texts in given.items():
-        with _of(name):
+    keys: list[str] = []
+    for setting, texts in given.items():
+        with _of(setting):
             keys += map(checked_key, texts)
     return tuple(dict.fromkeys(key for key in keys if key not in ("", OFFLINE_KEY)))
 
