@@ -1,7 +1,6 @@
 """The terminal: everything that a command prints goes through here, and through ``sinks``."""
 
 import io
-import json
 import os
 import re
 import sys
@@ -106,6 +105,8 @@ def say_json(value: object, *, on_one_line: bool = False) -> None:
     try:
         text = orjson.dumps(value, default=dump, option=option).decode()
     except orjson.JSONEncodeError:  # a path that is no UTF-8: JSON has escapes for what Python makes of its bytes
+        import json  # noqa: PLC0415 -- few commands get here
+
         text = json.dumps(value, default=dump, indent=None if on_one_line else 2)
     # orjson escapes some of what a terminal obeys or hides, and writes the rest as it is
     put(HIDDEN.sub(lambda found: _escaped(found[0]), without_held_keys(text)).encode())
