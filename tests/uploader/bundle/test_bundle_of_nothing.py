@@ -1,4 +1,4 @@
-"""``tcc-upload bundle`` where there is nothing to pack, or where it is stopped: no file, and an exit code that tells."""
+"""``tcc-upload bundle`` where there is nothing to pack, or where it is stopped: no file, and a telling exit code."""
 
 import os
 import stat
@@ -94,17 +94,17 @@ def test_a_bundle_that_was_killed_as_process_1_hinders_no_later_one(shell: Shell
     assert bundle.exists()
 
 
-def test_a_bundle_keeps_the_spool_as_its_owner_set_it_up(shell: Shell, tmp_path: Path) -> None:
-    """The bundle can be read by its owner alone, in a folder of a group, too; the spool's modes and groups stay."""
+def test_a_folder_of_a_group_stays_as_its_owner_set_it_up(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
+    """Bundle and state can be read by their owner alone, in a folder of a group, too; the spool's mode stays."""
     path = SegmentFile().run("r1").write(shell.spool)
     for folder in (shell.spool, tmp_path):
-        os.chown(folder, -1, os.getgid())
         folder.chmod(0o2775)
     path.chmod(0o660)
-    before = [(found.stat().st_mode, found.stat().st_gid) for found in (tmp_path, shell.spool, path)]
+    before = [(found.stat().st_mode, found.stat().st_gid) for found in (tmp_path, shell.spool)]
     shell.run("bundle", "-o", tmp_path / "b.zip")
-    shell.run("bundle", "-o", tmp_path / "c.zip", "--remove")
-    assert [(found.stat().st_mode, found.stat().st_gid) for found in (tmp_path, shell.spool)] == before[:2]
+    shell.run("replay")
+    shell.run("bundle", "-o", tmp_path / "c.zip", "--all", "--remove")
+    assert not path.exists()
+    assert [(found.stat().st_mode, found.stat().st_gid) for found in (tmp_path, shell.spool)] == before
     assert stat.S_IMODE((tmp_path / "b.zip").stat().st_mode) == 0o600
     assert shell.state.parent.stat().st_mode & 0o077 == 0
-    assert {file.stat().st_mode & 0o077 for file in shell.state.rglob("*")} <= {0}
