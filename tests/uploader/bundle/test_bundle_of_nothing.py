@@ -16,9 +16,19 @@ def test_a_spool_that_holds_nothing_is_no_failure(shell: Shell, tmp_path: Path) 
     """Cron may run it every minute: 0, no file, and a line that says where it looked."""
     shell.spool.mkdir()
     shell.run("bundle", "-o", tmp_path / "b.zip")
-    assert f"nothing to pack in {shell.spool}: no bundle was made\n" in shell.printed
-    assert shell.run("bundle", "-o", "-") == ""
+    assert f"nothing to pack in {shell.spool}: no file was made\n" in shell.printed
     assert list(tmp_path.iterdir()) == [shell.spool]
+
+
+def test_a_pipe_gets_a_bundle_of_nothing(shell: Shell, server: FaultServer) -> None:
+    """At its other end a replay finds nothing to deliver; without any byte it would report damage."""
+    shell.spool.mkdir()
+    made = subprocess.run([COMMAND, "bundle", "-o", "-"], env=shell.environment, capture_output=True, check=True)
+    done = subprocess.run(
+        [COMMAND, "replay", "-"], env=shell.environment, input=made.stdout, capture_output=True, check=True
+    )
+    assert b"0 records: 0 delivered" in done.stdout
+    assert b"nothing to deliver" in done.stderr
 
 
 def test_a_spool_that_is_not_there_is_told(shell: Shell, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def bundle_command(
     runs that --status, --session, --since, --until and -n select, each with all its records, also those in other
     segments.  What was delivered from here is left out.  An existing file is never replaced.
 
-    If there is nothing to pack, no file is made.  Exit codes: 0 packed, or nothing is there to be packed; 65 damage is
+    If there is nothing to pack, no file is made (a pipe gets a bundle without segments).  Exit codes: 0 packed, or nothing is there to be packed; 65 damage is
     packed, too; 66 the spool is missing, or no run is chosen by these options; 75 run it again; 2 usage.
     """
     suffix = _ending_of(output)
@@ -98,10 +98,10 @@ def _make(
     with Snapshots(settings.spools) as snapshots:
         with reading(settings) as ledger:
             made = plan(snapshots, selection, None if bundled is None else LeaveOut(ledger, bundled))
-        if not made.members:
-            size = 0
-        elif output == _STDOUT:
+        if output == _STDOUT:  # whoever reads a pipe gets a bundle, if only one without segments
             size = write(made, ending, _STDOUT_NUMBER)
+        elif not made.members:
+            size = 0
         else:
             with new_file(output) as file:
                 size = write(made, ending, file.fileno())
@@ -109,7 +109,7 @@ def _make(
     if made.members:
         note(f"{output}: {counts}, {decimal(size)}")
     else:
-        note(f"nothing to pack in {', '.join(map(str, settings.spools))}: no bundle was made")
+        note(f"nothing to pack in {', '.join(map(str, settings.spools))}: no file was made")
     open_ones = sum(1 for _, place in made.left_out if place)
     if finished := len(made.left_out) - open_ones:
         note(f"{plural(finished, 'delivered segment')} left out (--all takes them in)")
