@@ -49,6 +49,8 @@ class Environment:
 
 
 WRITERS = {"replay": 77, "daemon": 77, "dead requeue": 77, "dead drop": 77}
+OF_A_FILE = {"replay": 77, "doctor": 77, "bundle": 75, "report": 75, "tail": 75, "verify": 65}
+OF_A_FILE |= {"runs": 66, "show": 66, "export": 66}
 USAGE, OPERATOR = {"*": 2}, {"*": 77}
 SENDERS_PAUSE = {"replay": 77, "doctor": 77}
 TLS = {"TCC_BASE_URL": f"https://{DEAD_END}", "TCC_TARGET": "here"}
@@ -95,6 +97,7 @@ ENVIRONMENTS = {
     "state below a file": Environment({"TCC_STATE_DIR": "{folder}/file/x"}, OPERATOR, "Not a directory"),
     "state with a long name": Environment({"TCC_STATE_DIR": "/" + "x" * 400}, OPERATOR, "File name too long"),
     "state where nothing can be": Environment({"TCC_STATE_DIR": "/proc/x"}, WRITERS),
+    "spool is a file": Environment({"TCC_SPOOL_DIR": "{folder}/file"}, OF_A_FILE),
     "time zone": Environment({"TZ": "No/Such::\x01"}),
     "ASCII": Environment({"LANG": "C"}, encoding="ascii"),
     "dumb terminal": Environment({"TERM": "dumb", "COLUMNS": "0", "LINES": "x"}),

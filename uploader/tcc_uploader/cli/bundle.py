@@ -62,8 +62,9 @@ def bundle_command(
     runs that --status, --session, --since, --until and -n select, each with all its records, also those in other
     segments.  What was delivered from here is left out.  An existing file is never replaced.
 
-    If there is nothing to pack, no file is made (a pipe gets a bundle without segments).  Exit codes: 0 packed, or nothing is there to be packed; 65 damage is
-    packed, too; 66 the spool is missing, or no run is chosen by these options; 75 run it again; 2 usage.
+    If there is nothing to pack, no file is made (a pipe gets a bundle without segments).  Exit codes: 0 packed, or
+    nothing is there to be packed; 65 damage is packed, too; 66 the spool is missing, or no run is chosen by these
+    options; 75 run it again; 77 an operator is needed; 2 usage.
     """
     suffix = _ending_of(output)
     if remove and (selection or output == _STDOUT):
@@ -86,7 +87,7 @@ def bundle_command(
     note(*unreadable_lines(made.unreadable))
     if made.damaged:
         note(f"{plural(made.damaged, 'damaged line')} carried as they are")
-    missing = [spool for spool in settings.spools if not spool.exists()]
+    missing = [spool for spool in settings.spools if spool not in made.unreadable and not spool.exists()]
     note(*(f"{spool} does not exist: {_MISSING}" for spool in missing))
     sys.exit(exit_of_bundle(made, missing=bool(missing)))
 

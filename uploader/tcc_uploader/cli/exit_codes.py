@@ -31,7 +31,7 @@ class Exit(IntEnum):
     PENDING = 75
     """Some records wait for a server that did not answer: run it again."""
     OPERATOR_NEEDED = 77
-    """Some records wait for a person: a wrong key, a wrong URL, a certificate."""
+    """A person is needed: a wrong key, URL or certificate, a folder that can't be written, an output that is full."""
 
 
 def exit_of_replay(result: "ReplayResult", fail_on: FailOn = "pending") -> Exit:
