@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from tcc_schemas.default_dirs import spool_dir as default_spool_dir
-from tcc_schemas.endpoints import base_url, key_hint, without_secrets
+from tcc_schemas.endpoints import base_url, checked_key, key_hint, without_secrets
 from tcc_schemas.room import DEFAULT_MAX_BYTES
 
 from .environment import enabled
@@ -90,11 +90,11 @@ def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> W
 
 
 def get_api_key(api_key: str | None = None) -> str:
-    """Return ``api_key``, else ``TCC_API_KEY``.
+    """Return ``api_key``, else ``TCC_API_KEY``, without blanks and line ends around it.
 
     Raises ValueError if there is neither.
     """
-    key = api_key or os.environ.get("TCC_API_KEY")
+    key = (api_key or os.environ.get("TCC_API_KEY") or "").strip()
     if not key:
         raise ValueError(
             "TCC API key is required. Set TCC_API_KEY environment variable "
@@ -119,18 +119,21 @@ def route_to(tcc_url: object, api_key: object) -> Route:
 @lru_cache(maxsize=64)
 def _route(url: str, key: str | None) -> Route:
     try:
-        hint = key_hint(key) if key else None
-    except UnicodeEncodeError:  # such a key can't be sent in a header either
+        hint = key_hint(checked_key(key)) if key else None
+    except ValueError as error:
+        log.warning(f"records do not tell which key they belong to: {error}")
         hint = None
     return Route(without_secrets(url) or None, hint)
 
 
 def _spool_dir(environment: Mapping[str, str]) -> str:
-    try:
-        return default_spool_dir(environment)
-    except (OSError, RuntimeError) as error:  # the home or the current directory is not known
-        log.warning(f"TCC_SPOOL_DIR is ignored: {error}")
-        return default_spool_dir({})
+    """Return the spool's directory.  Raises RuntimeError if it lies in a home directory that is not known."""
+    if environment.get("TCC_SPOOL_DIR"):
+        try:
+            return default_spool_dir(environment)
+        except (OSError, RuntimeError) as error:  # the home or the current directory is not known
+            log.warning(f"TCC_SPOOL_DIR is ignored: {error}")
+    return default_spool_dir({**environment, "TCC_SPOOL_DIR": ""})
 
 
 def _checked_durability(value: str) -> DurabilityLevel:

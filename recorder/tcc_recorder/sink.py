@@ -50,7 +50,10 @@ def emit(build: Callable[..., list[bytes]], *args: object, done: Callable[[], ob
 
 def keeps_journal() -> bool:
     """Return whether runs that have not ended are journaled."""
-    return not _captures and _writer().keeps_journal
+    try:
+        return not _captures and _writer().keeps_journal
+    except Exception:  # noqa: BLE001 -- the record itself will tell
+        return False
 
 
 def journal(build: Callable[..., list[bytes]], *args: object) -> None:

@@ -47,6 +47,19 @@ def can_be_path(path: str) -> bool:
     return re.fullmatch(OTHER_PATHS, path) is not None
 
 
+def checked_key(text: str) -> str:
+    """Return an API key without the blanks and line ends around it, which come with it from files.
+
+    Raises ValueError, which does not quote it, if that is no key that can be sent in an HTTP header.
+    """
+    key = text.strip()
+    if not (key.isascii() and key.isprintable()) or " " in key or "," in key:
+        raise ValueError(
+            "an API key can't hold blanks, commas, line breaks or characters beyond ASCII: check how it was copied"
+        )
+    return key
+
+
 def key_hint(api_key: str) -> str | None:
     """Return the hint of a key, which records hold in place of the key: the first 8 hex digits of its sha256.
 
@@ -70,13 +83,15 @@ def origin_of(url: str) -> str:
 
     Raises ValueError if ``url`` is not an http or https URL with a host.
     """
-    parts = _split(url)
-    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    try:
+        parts = _split(url)
+        scheme, host, port = parts.scheme.lower(), (parts.hostname or "").lower(), parts.port
+    except ValueError:  # brackets without an end, or a port that is no number
+        scheme, host, port = "", "", None
     if scheme not in _DEFAULT_PORTS or not host:
-        raise ValueError(f"[TCC] Invalid TCC base URL: {url}")
+        raise ValueError(f"[TCC] Invalid TCC base URL: {without_secrets(url)}")
     if ":" in host:
         host = f"[{host}]"
-    port = parts.port
     return f"{scheme}://{host}" + (f":{port}" if port not in (None, 0, _DEFAULT_PORTS[scheme]) else "")
 
 
@@ -124,4 +139,4 @@ def base_url(api_key: str | None, environment: Mapping[str, str]) -> str:
     configured = environment.get("TCC_BASE_URL")
     if configured:
         return checked_url(configured, environment)
-    return DEVELOPMENT if (api_key or "").startswith("dev_") else PRODUCTION
+    return DEVELOPMENT if (api_key or "").lstrip().startswith("dev_") else PRODUCTION

@@ -2,12 +2,13 @@
 
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tcc_uploader import files
-from tcc_uploader.files import new_file, write_whole
+from tcc_uploader.files import make_durably, new_file, write_whole
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -55,17 +56,52 @@ def test_an_error_on_the_way_leaves_all_as_it_was(tmp_path: Path, replace: bool)
 
 
 def test_what_a_killed_writer_left_does_not_hinder_the_next(tmp_path: Path) -> None:
-    """Its temporary file is taken out of the way, even if it is a link to somebody's file."""
+    """A temporary file that is always named the same is replaced, even if it is a link to somebody's file."""
     (tmp_path / "precious").write_bytes(b"precious")
-    for temporary in (".file.json.tmp", f".file.json.{os.getpid()}.tmp"):
-        (tmp_path / temporary).symlink_to(tmp_path / "precious")
+    (tmp_path / ".file.json.tmp").symlink_to(tmp_path / "precious")
     path = tmp_path / "file.json"
-    with new_file(path) as file:
-        file.write(b"new")
-    write_whole(path, b"newer")
-    assert path.read_bytes() == b"newer"
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert sorted(tmp_path.iterdir()) == [path, tmp_path / "precious"]
+
+
+def test_two_writers_with_one_pid_do_not_share_a_temporary_file(tmp_path: Path) -> None:
+    """Each container has a process 1: the one that ends first makes a file of its own bytes, the other one none."""
+    path = tmp_path / "file"
+    with ExitStack() as until_then:
+        slow = until_then.enter_context(new_file(path))
+        slow.write(b"half of it")
+        with new_file(path) as quick:
+            quick.write(b"all of the other one")
+        with pytest.raises(FileExistsError):
+            until_then.close()
+    assert path.read_bytes() == b"all of the other one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o777])
+def test_missing_directories_are_private_whatever_the_umask_is(tmp_path: Path, umask: int) -> None:
+    """Each one that is made has mode 0700, its parents too; one that is there stays as it is."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    theirs.chmod(0o2775)
+    before = os.umask(umask)
+    try:
+        make_durably(theirs / "a" / "b" / "c")
+        make_durably(theirs / "a" / "b")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(theirs.stat().st_mode) == 0o2775
+    for made in ("a", "a/b", "a/b/c"):
+        assert (theirs / made).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_directory_below_a_file_cannot_be_made(tmp_path: Path) -> None:
+    """The error names the file that is in the way."""
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match="file"):
+        make_durably(tmp_path / "file" / "state")
 
 
 @pytest.mark.parametrize("replace", [False, True])

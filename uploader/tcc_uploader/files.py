@@ -13,6 +13,8 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
+from tcc_schemas.default_dirs import make_private
+
 if sys.platform != "win32":
     import fcntl
 
@@ -38,9 +40,11 @@ def new_file(path: Path, *, replace: bool = False, synced: bool = True) -> Itera
     With ``synced`` it survives a power loss.  With ``replace`` it replaces the file of this name, which must have only
     one writer at a time.  Raises OSError; without ``replace`` also FileExistsError if the name is taken.
     """
-    # with `replace` the temporary name is always the same: the next writer removes what a killed one left
-    temporary = path.with_name(f".{path.name}.tmp" if replace else f".{path.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    if replace:  # the temporary name is always the same: the next writer removes what a killed one left
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.unlink(missing_ok=True)
+    else:  # several may write here, in containers all with pid 1: nobody else has this name, nor will
+        temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=0o600)) as file:
             yield file
@@ -77,10 +81,8 @@ def _name(temporary: Path, path: Path) -> None:
 
 def make_durably(folder: Path) -> None:
     """Create a folder (0700) and its missing parents, so that they survive a power loss.  Raises OSError."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in missing:
-        sync_folder(path.parent)
+    for parent in make_private(str(folder)):
+        sync_folder(Path(parent))
 
 
 def sync_folder(path: Path) -> None:

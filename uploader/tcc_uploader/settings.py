@@ -1,9 +1,10 @@
 """The uploader's settings.  Each comes from the argument, else the environment, the settings file, or a default."""
 
+import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -19,6 +20,7 @@ from tcc_schemas.endpoints import (
     PATHS,
     base_url,
     can_be_path,
+    checked_key,
     checked_url,
     origin_of,
 )
@@ -117,23 +119,25 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_IN_FLIGHT": str(file.in_flight),
         "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
-    if not spools and not environment.get("TCC_SPOOL_DIR"):
-        spools = [Path(spool).expanduser() for spool in file.spools]
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
     allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
-    try:
-        base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
-        if custom and not base:
-            # send all else to the host of the runs: never to a host that the user did not name
-            base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
+    base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
+    if custom and not base:
+        # send all else to the host of the runs: never to a host that the user did not name
+        base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
+    with _of("an allowed origin (--allow-origin, TCC_ALLOW_ORIGINS)"):
         origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
     keys = _api_keys(environment, api_key_file)
     target = _target(environment.get("TCC_TARGET"), custom or base or base_url(next(iter(keys), None), {}))
+    with _of("the spool (--spool, TCC_SPOOL_DIR)"):
+        if not spools and not environment.get("TCC_SPOOL_DIR"):
+            spools = [Path(spool_dir({"TCC_SPOOL_DIR": spool})) for spool in file.spools]
+        found_spools = tuple(_absolute(spool) for spool in spools or [Path(spool_dir(environment))])
+    with _of("the state directory (--state-dir, TCC_STATE_DIR)"):
+        states = _absolute(state or Path(state_dir(environment)))
     return Settings(
-        spools=tuple(spool.absolute() for spool in spools or [Path(spool_dir(environment))]),
-        state_dir=Path(state or state_dir(environment)).absolute() / target,
+        spools=found_spools,
+        state_dir=states / target,
         names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
         api_keys=keys,
         adopt=frozenset(adopt),
@@ -150,15 +154,13 @@ def load(  # noqa: PLR0913 -- one for each option of a command
 
 def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> TomlFile:
     """Return the settings of the named file, else of the user's own file, else the defaults.  Raises SettingsError."""
-    if not named:
-        home = environment.get("XDG_CONFIG_HOME") or Path("~/.config").expanduser()
-        named = Path(home, "tcc", "upload.toml")
-        if not named.is_file():
-            return TomlFile.model_construct()  # the defaults: a validator is not built for them, which takes 20 ms
-    path = Path(named)
+    home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 -- it never raises
+    path = Path(named or Path(home, "tcc", "upload.toml"))
     try:
-        return TomlFile.model_validate(tomllib.loads(path.read_text()))
+        return TomlFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
+        if not named and isinstance(error, FileNotFoundError | NotADirectoryError):
+            return TomlFile.model_construct()  # the defaults: a validator is not built for them, which takes 20 ms
         raise SettingsError(f"can't read the settings file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from error
@@ -168,18 +170,20 @@ def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
     """Return all configured API keys without repetitions, the default key first.  Raises :class:`SettingsError`."""
-    keys = []
+    given = {"TCC_API_KEY": [environment.get("TCC_API_KEY", "")]}
+    given["TCC_API_KEYS"] = _words(environment.get("TCC_API_KEYS", ""))
     if key_file is not None:
         try:
-            keys += _words(key_file.read_text())
+            given = {f"the key file {key_file}": _words(key_file.read_text(encoding="utf-8-sig")), **given}
         except OSError as error:
             raise SettingsError(f"can't read the key file {key_file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
-    keys += _words(environment.get("TCC_API_KEY", "")) + _words(environment.get("TCC_API_KEYS", ""))
-    if not all(key.isascii() and key.isprintable() for key in keys):
-        raise SettingsError("an API key holds characters that an HTTP header can't carry: check how it was copied")
-    return tuple(dict.fromkeys(key for key in keys if key != OFFLINE_KEY))
+    keys: list[str] = []
+    for setting, texts in given.items():
+        with _of(setting):
+            keys += map(checked_key, texts)
+    return tuple(dict.fromkeys(key for key in keys if key not in ("", OFFLINE_KEY)))
 
 
 def _target(named: str | None, url: str) -> str:
@@ -243,5 +247,29 @@ def _words(text: str) -> list[str]:
 
 
 def _url(name: str, environment: Mapping[str, str]) -> str | None:
-    """Return the URL in this variable in normal form, if it is set.  Raises ValueError if no key may be sent there."""
-    return checked_url(environment[name], environment) if name in environment else None
+    """Return the URL in this variable in normal form, if it is set.
+
+    Raises :class:`SettingsError` if it is none, or no key may be sent there.
+    """
+    with _of(name):
+        return checked_url(environment[name], environment) if name in environment else None
+
+
+def _absolute(folder: Path) -> Path:
+    """Return a folder's absolute path.  Raises what :func:`_of` turns into an error of the settings."""
+    path = folder.absolute()
+    if b"\0" in os.fsencode(path):
+        raise ValueError(f"{str(path)!r} can't be a path")
+    return path
+
+
+@contextmanager
+def _of(setting: str) -> Iterator[None]:
+    """Turn what is wrong with a setting's value into a :class:`SettingsError` that names the setting."""
+    try:
+        yield
+    except FileNotFoundError as error:  # what a path is completed with
+        gone = "the current directory was removed: go to another one, or give an absolute path"
+        raise SettingsError(f"{setting} can't be used: {gone}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"{setting} can't be used: {error}") from error

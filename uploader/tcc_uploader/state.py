@@ -3,10 +3,12 @@
 A *target* is the server that a ledger speaks for.  Its folder has its ledger, dead letters, requests, status and lock.
 """
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import Final, Self
@@ -27,7 +29,13 @@ class OldLayoutError(Exception):
 
 
 def check_layout(states: Path) -> None:
-    """Raise :class:`OldLayoutError` if an unreleased version has written into the state directory itself."""
+    """Raise :class:`OldLayoutError` if an unreleased version has written into the state directory itself.
+
+    Raises OSError if it is no directory, or can't be looked at.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISDIR(states.stat().st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(states))
     if old := next((name for name in TARGET_FILES if (states / name).exists()), None):
         advice = "move it away; what still lies in spools is sent again"
         raise OldLayoutError(f"{states / old} is of a version without targets: {advice}")

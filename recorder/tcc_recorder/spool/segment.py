@@ -15,6 +15,7 @@ import orjson
 from tcc_recorder.clock import now
 from tcc_recorder.config import WriterConfig
 from tcc_recorder.ids import new_id
+from tcc_schemas.default_dirs import make_private
 from tcc_schemas.lines import crc_of, encode
 from tcc_schemas.tally import Tally
 from tcc_schemas.version import __version__
@@ -45,15 +46,8 @@ def prepare_directory(path: str) -> Directory:
 
     Raises OSError if it can't be made, PermissionError if every user may rename and remove files in it.
     """
-    made_in = []
-    parent = path
-    # os.path throughout: pathlib would double the cost of a segment's start
-    while not os.path.isdir(parent) and parent != os.path.dirname(parent):  # noqa: PTH112, PTH120 -- see above
-        parent = os.path.dirname(parent)  # noqa: PTH120 -- see above
-        made_in.append(parent)
-    if made_in:
-        os.makedirs(path, mode=0o700, exist_ok=True)  # noqa: PTH103 -- see above
-    mode = os.stat(path).st_mode  # noqa: PTH116 -- see above
+    made_in = make_private(path)
+    mode = os.stat(path).st_mode  # noqa: PTH116 -- pathlib would double the cost of a segment's start
     if mode & stat.S_IWOTH and not mode & (stat.S_ISVTX | stat.S_ISGID):
         raise PermissionError(
             errno.EACCES, f"anybody can write to {path}; set its mode to 0700, or to 2770 for a group of users"

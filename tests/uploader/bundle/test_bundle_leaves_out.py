@@ -44,7 +44,7 @@ def test_an_open_segment_is_carried_away_once_at_each_size(shell: Shell) -> None
     with open_segment(shell) as (agent, record):
         record("r1")
         assert bundled(shell, 1) == "1 segment, 1 record"
-        assert bundled(shell, 2) == "0 segments, 0 records"
+        assert bundled(shell, 2) == "no bundle"
         assert "1 open segment left out: nothing was added since an earlier bundle" in shell.printed
         assert bundled(shell, 3, "--all") == "1 segment, 1 record"
         record("r2")
@@ -52,7 +52,7 @@ def test_an_open_segment_is_carried_away_once_at_each_size(shell: Shell) -> None
         assert len(list(shell.spool.iterdir())) == 1
         agent.kill()
         agent.wait()
-        assert bundled(shell, 5) == "0 segments, 0 records"
+        assert bundled(shell, 5) == "no bundle"
         assert not list(shell.spool.iterdir())
     shell.run("verify", code=0)
 
@@ -85,6 +85,8 @@ def bundled(shell: Shell, number: int, *options: str) -> str:
     """Carry the spool away in a bundle; return what it holds."""
     shell.printed = ""
     shell.run("bundle", "-o", shell.spool.parent / f"{number}.zip", "--remove", *options)
+    if not (shell.spool.parent / f"{number}.zip").exists():
+        return "no bundle"
     return ", ".join(shell.printed.partition(".zip: ")[2].split(", ")[:2])
 
 
@@ -162,5 +164,4 @@ def test_a_run_whose_members_are_of_any_type_is_only_not_chosen(shell: Shell) ->
     segment.record("run", "r2", {"type": "batch", "items": None}).record("run", "r3", [1]).seal().write(shell.spool)
     shell.run("bundle", "-o", shell.spool.parent / "some.zip", "--status", "error")
     assert "some.zip: 1 segment, 1 record" in shell.printed
-    shell.run("bundle", "-o", shell.spool.parent / "other.zip", "--session", "s")
-    assert "other.zip: 0 segments, 0 records" in shell.printed
+    shell.run("bundle", "-o", shell.spool.parent / "other.zip", "--session", "s", code=66)

@@ -25,14 +25,17 @@ from tcc_uploader.state import SpoolLocks
 from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, selecting, settings_from, with_options
 from .session import ending, on_signals, reading, working
-from .terminal import fail, note
+from .terminal import OutputError, fail, note
 from .text import left_out_lines, plural, unreadable_lines
 
 _STDOUT: Final = Path("-")
+_STDOUT_NUMBER: Final = 1
+"""Of the descriptor itself: ``sys.stdout`` stands for nothing if it was closed, and a bundle must not go there."""
+_MISSING: Final = "name the agent's spool, or set TCC_SPOOL_DIR; the default lies in each user's own home"
 
 
 @click.command("bundle")
-@click.argument("spools", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("spools", nargs=-1, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "-o",
     "--output",
@@ -58,6 +61,10 @@ def bundle_command(
     It holds everything that was recorded before the command began, also by agents that are still running; or only the
     runs that --status, --session, --since, --until and -n select, each with all its records, also those in other
     segments.  What was delivered from here is left out.  An existing file is never replaced.
+
+    If there is nothing to pack, no file is made (a pipe gets a bundle without segments).  Exit codes: 0 packed, or
+    nothing is there to be packed; 65 damage is packed, too; 66 the spool is missing, or no run is chosen by these
+    options; 75 run it again; 77 an operator is needed; 2 usage.
     """
     suffix = _ending_of(output)
     if remove and (selection or output == _STDOUT):
@@ -74,11 +81,15 @@ def bundle_command(
     except BundleError as error:
         fail(str(error), Exit.PENDING)
     except OSError as error:
+        if output == _STDOUT:
+            raise OutputError(error) from error
         fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
     note(*unreadable_lines(made.unreadable))
     if made.damaged:
         note(f"{plural(made.damaged, 'damaged line')} carried as they are")
-    sys.exit(exit_of_bundle(made))
+    missing = [spool for spool in settings.spools if spool not in made.unreadable and not spool.exists()]
+    note(*(f"{spool} does not exist: {_MISSING}" for spool in missing))
+    sys.exit(exit_of_bundle(made, missing=bool(missing)))
 
 
 def _make(
@@ -88,13 +99,18 @@ def _make(
     with Snapshots(settings.spools) as snapshots:
         with reading(settings) as ledger:
             made = plan(snapshots, selection, None if bundled is None else LeaveOut(ledger, bundled))
-        if output == _STDOUT:
-            size = write(made, ending, sys.stdout.fileno())
+        if output == _STDOUT:  # whoever reads a pipe gets a bundle, if only one without segments
+            size = write(made, ending, _STDOUT_NUMBER)
+        elif not made.members:
+            size = 0
         else:
             with new_file(output) as file:
                 size = write(made, ending, file.fileno())
     counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
-    note(f"{output}: {counts}, {decimal(size)}")
+    if made.members:
+        note(f"{output}: {counts}, {decimal(size)}")
+    else:
+        note(f"nothing to pack in {', '.join(map(str, settings.spools))}: no file was made")
     open_ones = sum(1 for _, place in made.left_out if place)
     if finished := len(made.left_out) - open_ones:
         note(f"{plural(finished, 'delivered segment')} left out (--all takes them in)")
@@ -107,7 +123,8 @@ def _make(
 
 def _remove(settings: Settings, made: Plan, output: Path, bundled: dict[str, BundledSegment]) -> None:
     """Read the bundle back; then remove from the spools what is in it."""
-    read_back(output, made.manifest)
+    if made.members:
+        read_back(output, made.manifest)
     has_ledger = (settings.state_dir / FILE_NAME).exists()
     with working(settings) if has_ledger else nullcontext() as ledger:
         try:
@@ -115,7 +132,8 @@ def _remove(settings: Settings, made: Plan, output: Path, bundled: dict[str, Bun
             staying = remove_bundled([*here, *made.left_out], ledger)
         except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
-    note_bundled(settings.state_dir, [member for member in made.members if member.path in staying], output, bundled)
+    with ending(settings, OSError):
+        note_bundled(settings.state_dir, [member for member in made.members if member.path in staying], output, bundled)
     all_files = len(made.members) + len(made.left_out)
     note(f"removed {all_files - len(staying):,} of {plural(all_files, 'segment')}")
     note(*(f"{path} stays: {why}" for path, why in staying.items()))

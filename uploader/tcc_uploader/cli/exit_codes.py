@@ -31,7 +31,7 @@ class Exit(IntEnum):
     PENDING = 75
     """Some records wait for a server that did not answer: run it again."""
     OPERATOR_NEEDED = 77
-    """Some records wait for a person: a wrong key, a wrong URL, a certificate."""
+    """A person is needed: a wrong key, URL or certificate, a folder that can't be written, an output that is full."""
 
 
 def exit_of_replay(result: "ReplayResult", fail_on: FailOn = "pending") -> Exit:
@@ -72,8 +72,10 @@ def exit_of_verify(report: "Verification") -> Exit:
     return Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED
 
 
-def exit_of_bundle(made: "Plan") -> Exit:
-    """Return the exit code of ``bundle``."""
+def exit_of_bundle(made: "Plan", *, missing: bool) -> Exit:
+    """Return the exit code of ``bundle``; ``missing``: one of the spools does not exist."""
     if made.unreadable:
         return Exit.PENDING
+    if not made.members and (missing or made.choice.is_empty):
+        return Exit.NOTHING_FOUND
     return Exit.DEAD_OR_DAMAGED if made.damaged else Exit.DELIVERED

@@ -18,7 +18,7 @@ from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
-from .terminal import fail, note
+from .terminal import OutputError, fail, note
 from .text import plural
 
 _STDOUT = Path("-")
@@ -61,6 +61,8 @@ def export_command(
             else:
                 _write(output, runs, reader, tables=database is not None)
         except OSError as error:
+            if output == _STDOUT:
+                raise OutputError(error) from error
             fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
         note(*findings(reader))
         if not runs.number:

@@ -13,7 +13,10 @@ from tcc_schemas.switches import switch
 from tcc_schemas.version import __version__
 from tcc_uploader.sinks import ShownFormatter
 
-from .terminal import note, show_usage
+from .exit_codes import Exit
+from .terminal import OutputError, end_streams, fail, flush, note, prepare_streams, show_usage
+
+_log = logging.getLogger(__name__)
 
 _COMMANDS: Final = (
     *("daemon", "replay", "bundle", "runs", "report", "show", "tail", "export"),
@@ -55,15 +58,28 @@ def _debug_wanted() -> bool:
 
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
+    prepare_streams()
     handler = logging.StreamHandler()
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if _debug_wanted() else logging.INFO)
     try:
-        sys.exit(tcc_upload.main(standalone_mode=False))
+        try:
+            sys.exit(tcc_upload.main(standalone_mode=False))
+        finally:
+            flush()
     except click.ClickException as error:
         show_usage(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         note("aborted")
         sys.exit(1)
+    except OutputError as error:
+        if isinstance(error.cause, BrokenPipeError):  # who read it has seen enough, as `head` does
+            sys.exit(Exit.PENDING)
+        fail(f"can't write the result to standard output: {error}; give it another place", Exit.OPERATOR_NEEDED)
+    except OSError as error:
+        _log.debug("it was raised here", exc_info=True)
+        fail(f"can't go on: {error}; nothing recorded is lost: mend this, and run it again", Exit.OPERATOR_NEEDED)
+    finally:
+        end_streams()

@@ -1,6 +1,5 @@
 """``tcc-upload sandbox``: a stand-in for Observatory."""
 
-import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tcc_uploader.sandbox import Receipts, Sandbox
 from .exit_codes import Exit
 from .options import FOLDER
 from .session import on_signals
-from .terminal import fail, say
+from .terminal import fail, flush, say
 
 
 @click.command("sandbox")
@@ -32,7 +31,7 @@ def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
         # shutdown() waits for serve_forever(), which runs in this thread: called here it would wait for ever
         on_signals(lambda: threading.Thread(target=server.shutdown).start())
         say(server.url)  # who reads it may send a signal
-        sys.stdout.flush()
+        flush()
         server.serve_forever()
         say(receipts.table())
     receipts.close()

@@ -5,6 +5,8 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
 
 from tcc_uploader.ledger.quarantine import quarantined_ledgers
 from tcc_uploader.ledger.sqlite import SqliteLedger
@@ -40,7 +42,15 @@ def ending(settings: Settings, *errors: type[Exception]) -> Iterator[None]:
     except OldLayoutError as error:
         fail(str(error), Exit.OPERATOR_NEEDED)
     except errors as error:
-        fail(f"can't work in {settings.state_dir}: {error}", Exit.PENDING)
+        _fail_at(settings.state_dir, error)
+
+
+def _fail_at(state: Path, error: Exception) -> NoReturn:
+    """End the command because of a state directory that can't be used, or of its ledger."""
+    if isinstance(error, OSError):
+        advice = "it must be a directory that this user can write; or name another one: TCC_STATE_DIR, --state-dir"
+        fail(f"can't use the state in {state}: {error.strerror or error}; {advice}", Exit.OPERATOR_NEEDED)
+    fail(f"can't use the ledger in {state}: {error}", Exit.PENDING)
 
 
 def targets_of(settings: Settings) -> list[Settings]:
@@ -48,9 +58,9 @@ def targets_of(settings: Settings) -> list[Settings]:
 
     If they name none, the first is production, or what was used last.  A layout without targets ends the command.
     """
-    with ending(settings):
+    with ending(settings, OSError):
         check_layout(settings.state_dir.parent)
-    found = targets_in(settings.state_dir.parent)
+        found = targets_in(settings.state_dir.parent)
     if not (settings.names_target or settings.state_dir in found) and found:
         settings = replace(settings, state_dir=max(found, key=last_change))
     return [settings, *(replace(settings, state_dir=target) for target in found if target != settings.state_dir)]
@@ -61,12 +71,14 @@ def reading(settings: Settings) -> Iterator[SqliteLedger]:
     """Read the ledger, also while an uploader works; if that is not possible, end the command."""
     with ExitStack() as stack:
         try:
+            with ending(settings):
+                check_layout(settings.state_dir.parent)
             ledger = stack.enter_context(SqliteLedger.reading(settings.state_dir))
         except Damaged as error:
             advice = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
             fail(f"the ledger in {settings.state_dir} is damaged ({error}): {advice}", Exit.PENDING)
         except (LedgerError, OSError) as error:
-            fail(f"can't read the ledger in {settings.state_dir}: {error}", Exit.PENDING)
+            _fail_at(settings.state_dir, error)
         for file in quarantined_ledgers(settings.state_dir):
             note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
         yield ledger

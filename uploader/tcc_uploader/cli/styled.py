@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tcc_uploader.sinks import shown
 
-from .terminal import on_line
+from .terminal import on_line, put
 
 Part = tuple[str, str]
 """A text, and its style as rich names it; empty for none."""
@@ -23,7 +23,10 @@ def say_styled(*parts: Part, cut: bool = True) -> None:
     """Print a line of texts in styles; ``cut`` it to the terminal's width, if there is one."""
     line = Text.assemble(*((shown(text), style) for text, style in parts))
     cut = cut and is_terminal()
-    _console().print(line, no_wrap=cut, overflow="ellipsis" if cut else "ignore", crop=cut, soft_wrap=not cut)
+    console = _console()
+    with console.capture() as text:
+        console.print(line, no_wrap=cut, overflow="ellipsis" if cut else "ignore", crop=cut, soft_wrap=not cut)
+    put(text.get(), newline=False)
 
 
 def is_terminal() -> bool:

@@ -105,10 +105,15 @@ def _check_spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
 
 def _check_state(state: Path) -> Iterator[Finding]:
     subject = f"state {state}"
+    remedy = "give it to this user, or set TCC_STATE_DIR"
     if not state.exists():
-        yield Finding("ok", subject, "does not exist yet")
+        above = next(folder for folder in state.parents if folder.exists())
+        if os.access(above, os.W_OK | os.X_OK):
+            yield Finding("ok", subject, "does not exist yet")
+        else:
+            yield Finding("fail", subject, f"can't be created: {above} can't be written", remedy)
     elif not os.access(state, os.R_OK | os.W_OK | os.X_OK):
-        yield Finding("fail", subject, "can't be written", "give it to this user, or set TCC_STATE_DIR")
+        yield Finding("fail", subject, "can't be written", remedy)
     else:
         pid = holder(state)
         yield Finding("ok", subject, f"used by the uploader with pid {pid}" if pid else "no uploader runs on it")

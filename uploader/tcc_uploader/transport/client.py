@@ -27,6 +27,7 @@ _HEADERS: Final = (
     (b"User-Agent", f"tcc-upload/{__version__}".encode()),
     (b"Accept-Encoding", b"identity"),  # bodies are not decompressed, and the text of a 409 matters
 )
+_LAST_PORT: Final = 65535
 _MAX_ANSWER: Final = 64 * 1024  # bytes
 _BROKEN: Final = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 
@@ -133,6 +134,8 @@ class Client:
             return httpcore.ConnectionPool(tls, keepalive_expiry=_IDLE, network_backend=self.wire)
         try:
             through = httpx.Proxy(proxy)
+            if (through.url.port or 0) > _LAST_PORT:  # a socket would take another one
+                raise ValueError(f"there is no port {through.url.port}")  # noqa: TRY301 -- handled as httpx's own
             url, auth = _core_url(through.url), through.raw_auth
             if through.url.scheme.startswith("socks"):
                 return httpcore.SOCKSProxy(url, auth, tls, keepalive_expiry=_IDLE, network_backend=self.wire)
