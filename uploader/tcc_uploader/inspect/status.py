@@ -28,6 +28,7 @@ class StatusReport(Activity):
     damage: int
     newer_files: list[str]
     unreadable: dict[str, str]
+    passed_over: list[str]
     not_in_sight: int
 
 
@@ -54,6 +55,7 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
         damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
         newer_files=found.newer,
         unreadable=found.unreadable,
+        passed_over=found.passed_over,
         not_in_sight=not_in_sight,
     )
 

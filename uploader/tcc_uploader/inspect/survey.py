@@ -32,6 +32,8 @@ class FileReport:
     """Files of a format that only a newer version can read."""
     archives: list[str] = field(default_factory=list)
     """What is wrong with archives: members that can't be read, and what their manifests miss."""
+    passed_over: list[str] = field(default_factory=list)
+    """What lies in the spools and is not read there, though somebody may think so."""
 
     def look(self, sources: Sources, take: Callable[[Segment], None]) -> None:
         """Call ``take`` with each segment of ``sources``, and note what else lies there.
@@ -52,6 +54,7 @@ class FileReport:
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         self.newer += map(file_name, sources.newer)
         self.archives += sources.problems
+        self.passed_over += sources.passed_over
 
 
 @dataclass(kw_only=True)

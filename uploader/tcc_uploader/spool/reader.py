@@ -6,13 +6,13 @@ from io import FileIO
 from pathlib import Path
 
 from tcc_schemas.lines import Line, decode
-from tcc_schemas.plain import plain_record
+from tcc_schemas.plain import NUL, plain_record
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
 from .format import Format, sniff
 from .journal import LineRef, Span, recovered
-from .scan import Seen
+from .scan import Seen, stamp_of
 from .segment import Found, Reader, Segment, feed
 
 
@@ -23,6 +23,8 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
     """
     with opened(path, disk=disk) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
+        while not start.strip(NUL) and (more := read_first_line(file)):
+            start = more  # a hole may be larger than memory
         kind, ident = sniff(start)
         limit = None
         if kind is Format.PLAIN:
@@ -30,7 +32,7 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
             ident = "plain-" + hashlib.file_digest(file, "sha256").hexdigest()
             limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
-    seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit)
+    seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit, stamp_of(status))
     return Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
 
 
@@ -62,11 +64,19 @@ def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
 
 
 def fetch(segment: Segment, place: LineRef, disk: Disk = DISK) -> Line | None:
-    """Read one line again; None if it is damaged now.  Raises OSError; FileNotFoundError if the file is gone."""
+    """Read one line again; None if it is damaged now.
+
+    Raises OSError; FileNotFoundError if the file is gone, or is a plain file that was written anew.
+    """
     if isinstance(place, Line):
         return place
     raw = RawLine(place.number, place.offset, place.size, read_again(segment, place, disk).removesuffix(b"\n"))
-    found = plain_record(raw) if segment.format is Format.PLAIN else decode(raw)
+    if segment.format is Format.PLAIN:
+        record = plain_record(raw)
+        if not isinstance(record, Line):
+            raise FileNotFoundError(errno.ENOENT, "it was written anew", segment.file)
+        return record
+    found = decode(raw)
     return found if isinstance(found, Line) else None
 
 
