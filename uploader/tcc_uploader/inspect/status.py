@@ -11,7 +11,7 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import holder, is_in_use
 
-from .survey import spools_read, take_survey
+from .survey import has_grown, spools_read, take_survey
 
 
 class StatusReport(Activity):
@@ -40,7 +40,7 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
     last = read_report(state)
     spools = spools if own else spools_read(spools, ledger)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
-    gone = [row for row in ledger.segments() if row.id not in found.segment_ids]
+    gone = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(

@@ -36,6 +36,16 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
     return Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
 
 
+def begins_with(path: Path, size: int, ident: str) -> bool:
+    """Whether the first ``size`` bytes of a file are those of the plain file with this id.  Raises OSError."""
+    hashed = hashlib.sha256()
+    with opened(path) as (file, _):
+        while data := file.read(min(CHUNK, size)):
+            hashed.update(data)
+            size -= len(data)
+    return not size and ident == f"plain-{hashed.hexdigest()}"
+
+
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
     """Read ``size`` bytes, then more (up to about ``most``) until there is a complete line.  Raises OSError."""
     parts = [stream.read(size)]
