@@ -42,6 +42,10 @@ def test_links_that_are_not_followed_are_told(shell: Shell, tmp_path: Path, comm
     with shell.daemon():
         pass
     assert "not followed" in shell.printed
+    shell.printed = ""
+    shell.run_anyhow("doctor")
+    assert "symbolic links (4" in shell.printed
+    assert "symbolic links (4" in str(shell.json("replay")["passed_over"])
 
 
 def test_links_among_the_spool_files_fail_nothing(shell: Shell) -> None:

@@ -219,3 +219,20 @@ def test_the_next_daemon_reads_a_plain_file_that_was_written_anew_meanwhile(rig:
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     rig.daemon(lambda engine: engine.settlement.total.delivered == 1)
     assert server.ids == [["night-1"], ["night-2"]]
+
+
+def test_what_a_foreign_file_is_stays_told(rig: Rig) -> None:
+    """A second event for it says nothing new: it can't be read as before."""
+    path = rig.spool / "windows.jsonl"
+    path.write_bytes(line("r1").decode().encode("utf-16"))
+    os.utime(path, (1, 1))
+    hints: list[float] = []
+
+    def hint(engine: Engine) -> bool:
+        if engine.intake.scans and engine.intake.idle and len(hints) < 3:
+            hints.append(rig.time.now)
+            engine.intake.hint(path)
+        return len(hints) == 3 and engine.intake.idle
+
+    engine = rig.daemon(hint)
+    assert "UTF-16" in engine.intake.unreadable[path]

@@ -115,7 +115,7 @@ def replay_command(
 def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json: bool) -> None:
     """Print the result."""
     if as_json:
-        say_json(_result_json(result))
+        say_json(_result_json(result) | {"passed_over": sources.passed_over})
     else:
         before = result.counts.delivered - result.sent.delivered
         delivered = f"delivered ({before:,} of them before)" if before else "delivered"
@@ -138,6 +138,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     counts, blocked = found.counts, found.blocked(settings)
     if as_json:
         report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}
+        report |= {"passed_over": found.passed_over}
         say_json(_counts_json(counts) | report | {"left_out": found.choice.records_left_out})
     else:
         newer, unreadable = len(found.newer), len(found.unreadable)

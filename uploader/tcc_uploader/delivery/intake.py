@@ -39,9 +39,8 @@ class Intake:
         self.scans = 0
         """How many times the spools were scanned."""
         self.by_handle: dict[int, Segment] = {}
-        self.bytes_seen = 0
+        self.bytes_seen = self.bytes_read = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
-        self.bytes_read = 0
         self._ledger, self._locks = ledger, locks
         self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk; None when all were read."""
@@ -265,14 +264,15 @@ class Intake:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path, now, known = Path(file), self.host.clock.wall(), self._by_path.get(file)
         segment, seen = reader.identify(path, self.host.disk)
-        self.unreadable.pop(path, None)
+        if segment.format.is_foreign:
+            self._note_unreadable(path, OSError(segment.format.value))
+        else:
+            self.unreadable.pop(path, None)
         if self._done.holds(seen) or self._done.has_same_bytes(seen, segment.bytes_id, now, is_read=known is not None):
             return None  # both a scan and a hint named the file, or only its time was changed
         self.forget(known)
         if segment.format is Format.NEWER:
             self._newer.add(path)
-        if segment.format.is_foreign:
-            self._note_unreadable(path, OSError(segment.format.value))
         if not segment.id:
             self._done.add(seen, sealed=False)
             return None

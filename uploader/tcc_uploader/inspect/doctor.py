@@ -172,6 +172,9 @@ def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     found = take_survey(Sources(list(settings.spools)), ledger)
     for remedy, number in found.blocked(settings).items() if hints else ():
         yield Finding("fail", "records", f"{number:,} pending records would wait", remedy)
+    for text in found.passed_over:
+        what, _, remedy = text.rpartition(": ")
+        yield Finding("warn", "spool", f"passed over in {what}", remedy)
     if found.unreadable:
         path, why = next(iter(found.unreadable.items()))
         text = f"{len(found.unreadable):,} can't be read, {path} for one: {why}"

@@ -23,7 +23,7 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
     """
     with opened(path, disk=disk) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
-        while not start.strip(NUL) and (more := read_first_line(file)):
+        while start and not start.strip(NUL) and (more := read_first_line(file)):
             start = more  # a hole may be larger than memory
         kind, ident = sniff(start)
         limit = None
