@@ -6,7 +6,7 @@ from io import FileIO
 from pathlib import Path
 
 from tcc_schemas.lines import Line, decode
-from tcc_schemas.plain import NUL, plain_record
+from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
@@ -23,8 +23,6 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
     """
     with opened(path, disk=disk) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
-        while start and not start.strip(NUL) and (more := read_first_line(file)):
-            start = more  # a hole may be larger than memory
         kind, ident = sniff(start)
         limit = None
         if kind is Format.PLAIN:
