@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo pictures test lint unit wheel viewer nightly hosts versions torture load bench bench-quick links clean
+.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts versions torture load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -28,6 +28,13 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive schemas recorder uploader/tcc_uploader
+
+# known vulnerabilities of what is installed; needs a network, and fails if it can't ask about every package
+audit: install
+	$(BIN)/pip install --quiet --group audit
+	mkdir -p build && $(BIN)/pip freeze --exclude-editable > build/installed.txt
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement build/installed.txt
 
 unit: install
 	$(BIN)/pytest -n auto

@@ -13,6 +13,7 @@ from tcc_schemas.lines import Line
 from tcc_schemas.splitter import RawLine
 
 BOM: Final = b"\xef\xbb\xbf"
+NUL: Final = b"\0"
 _SHAPE: Final = 'a line is an object with "type": "run", "step", "tool_call" or "batch"; or, for feedback, with "runId"'
 _ITEM: Final[TypeAdapter[Item]] = TypeAdapter(Item, config={"defer_build": True})
 
@@ -48,18 +49,19 @@ class Invalid(NamedTuple):
 def plain_record(raw: RawLine) -> Line | Invalid | None:
     """Return the record of a plain line: a wire item, a batch or feedback; None for a blank line.
 
-    CR LF and a byte-order mark are accepted.  A record without an id gets the sha256 of its bytes as one.
+    CR LF, a byte-order mark (each of several files that were joined has one) and NUL bytes before the line are no part
+    of it.  A record without an id gets the sha256 of its bytes as one.
     """
     if raw.data is None:
         what = f"line {raw.number}: {raw.size} bytes".encode()
         return Invalid(raw.number, raw.offset, raw.size, "the line is too long", what)
-    body = (raw.data.removeprefix(BOM) if raw.number == 1 else raw.data).strip()
+    body = raw.data.lstrip(NUL).removeprefix(BOM).strip()
     if not body:
         return None
     try:
         kind, ident, run_id, at = _identify(orjson.loads(body))
     except (orjson.JSONDecodeError, _NotAnItemError, ValidationError) as error:
-        return Invalid(raw.number, raw.offset, raw.size, _detail(error), body)
+        return Invalid(raw.number, raw.offset, raw.size, _detail(error, body), body)
     path = FEEDBACK_PATH if kind == "feedback" else CUSTOM_PATH
     ident = ident or hashlib.sha256(body).hexdigest()
     return Line(
@@ -85,8 +87,10 @@ def _identify(value: object) -> _Identity:
             raise _NotAnItemError
 
 
-def _detail(error: ValueError) -> str:
+def _detail(error: ValueError, body: bytes) -> str:
     match error:
+        case orjson.JSONDecodeError() if NUL in body:
+            return "no JSON: there are NUL bytes in the line; if it is text in UTF-16, save it as UTF-8"
         case ValidationError():
             return fault_text(error)
         case orjson.JSONDecodeError():

@@ -50,6 +50,16 @@ class LineSplitter:
         self.tail = 0
         self._parts = ()
 
+    def skip_nuls(self) -> int:
+        """Leave out the NUL bytes with which the unfinished line begins; return how many there were."""
+        rest = self.rest if self.begun.startswith(b"\0") else b""
+        kept = rest.lstrip(b"\0")
+        skipped = len(rest) - len(kept)
+        if skipped:
+            self.offset += skipped
+            self.tail, self._parts = len(kept), (kept,) if kept else ()
+        return skipped
+
     @property
     def rest(self) -> bytes:
         """The unfinished line (empty if it is already oversized)."""

@@ -14,7 +14,7 @@ from tcc_uploader.files import DISK, Disk, opened
 from tcc_uploader.model.ledger import Unavailable
 from tcc_uploader.model.rows import Changes
 from tcc_uploader.spool import reader
-from tcc_uploader.spool.scan import Seen
+from tcc_uploader.spool.scan import Seen, stamp_of
 from tcc_uploader.spool.segment import Segment
 
 # ruff: noqa: D401 -- a mutation's docstring says what the product does wrong then
@@ -31,7 +31,7 @@ def a_file_s_size_is_taken_after_its_first_bytes(patch: Patch) -> None:
     def late(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
         segment, seen = identify(path, disk)
         with opened(path, disk=disk) as (_, status):
-            return segment, seen._replace(size=status.st_size)
+            return segment, seen._replace(size=status.st_size, stamp=stamp_of(status))
 
     patch.setattr(reader, "identify", late)
 

@@ -59,6 +59,35 @@ def test_a_wrong_key_is_refused(sandbox: Sandbox) -> None:
     assert not sandbox.receipts.counts()
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("[::1]:80", 200),
+        ("sandbox", 200),
+        ("host.docker.internal:8000", 200),
+        ("rebound.example.com:8000", 421),
+        ("127.0.0.1.nip.example.", 421),
+        ("RUNS.EXAMPLE", 421),
+    ],
+)
+def test_it_answers_to_names_of_this_machine_alone(sandbox: Sandbox, host: str, status: int) -> None:
+    """A web page may let its own name lead to loopback, and then read and write here as its own server."""
+    assert httpx.get(sandbox.url, headers={"Host": host}).status_code == status
+    headers = {"Host": host, "Authorization": "Bearer the-key"}
+    assert httpx.post(sandbox.url + "/v1/custom", headers=headers, json=run_item("r1")).status_code == status
+    assert bool(sandbox.receipts.counts()) == (status == 200)
+
+
+def test_a_page_gets_no_leave_to_post_a_key(sandbox: Sandbox) -> None:
+    """A browser asks before it sends an ``Authorization`` header to another origin: nothing here says yes."""
+    asked = {"Origin": "http://page.example", "Access-Control-Request-Headers": "authorization"}
+    answer = httpx.options(sandbox.url + "/v1/custom", headers=asked)
+    assert answer.status_code == 501
+    assert not any(name.startswith("access-control") for name in answer.headers)
+
+
 def test_a_second_receipt_is_counted(sandbox: Sandbox) -> None:
     """The same item twice is two receipts, and the page says so."""
     post(sandbox, "/v1/custom", batch_of(run_item("r1"), step_item("r1", "s1")))

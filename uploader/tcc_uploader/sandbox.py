@@ -100,6 +100,15 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    def parse_request(self) -> bool:
+        """Read the head of a request; refuse one that a web page may have made."""
+        if not super().parse_request():
+            return False
+        if _is_public(self.headers.get("Host", "")):
+            self.send_error(421, "this sandbox answers to names of this machine alone")
+            return False
+        return True
+
     def do_GET(self) -> None:
         """Show what was received, as text."""
         self._answer(200, self.server.receipts.table() + "\n")
@@ -141,6 +150,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _is_public(host: str) -> bool:
+    """Whether anybody may own the name in this ``Host`` header, and let it lead to loopback, to read what is here."""
+    name = host.partition(":")[0].lower().rstrip(".")
+    is_address = name.startswith("[") or name.replace(".", "").isdigit()
+    return "." in name and not is_address and not name.endswith((".internal", ".local", ".localhost"))
 
 
 def _received(item: dict[str, Any]) -> _Received:

@@ -1,15 +1,17 @@
 """``verify``: what is damage, what does not add up, and what explains it."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from support.faults import FaultServer, Reply, SegmentFile, always
+from support.faults import FaultServer, Reply, SegmentFile, always, ok, run_item
 from support.rigging import Rig
 from support.shell import Shell
 from support.worlds import wait_until
+from tcc_uploader.inspect.status import status_report
 from tcc_uploader.inspect.verify import SegmentCheck, verify_spools
 from tcc_uploader.sources.given import Sources
 
@@ -149,3 +151,24 @@ def test_what_is_explained_by_a_damaged_line_is_damage(rig: Rig) -> None:
     check = checked(rig)
     assert "the seal counts 2 records, 1 are here" in check.damage
     assert check.broken == []
+
+
+def test_a_plain_file_that_grew_during_an_outage_is_not_missing(rig: Rig, server: FaultServer) -> None:
+    """The next uploader takes it for another file, which has the old records, too: each is counted once."""
+    lines = [json.dumps(run_item(ident)).encode() + b"\n" for ident in ("r1", "r2")]
+    path = rig.spool / "mine.jsonl"
+    path.write_bytes(lines[0])
+    server.behaviour = always(Reply(503))
+    start = rig.time.now
+    rig.daemon(lambda _: rig.time.now > start + 20)
+    path.write_bytes(b"".join(lines))
+    server.behaviour = ok
+    rig.once()
+    assert (checked(rig).records, checked(rig).broken) == (2, [])
+    with rig.ledger() as ledger:
+        report = status_report([rig.spool], rig.state, ledger, own=True)
+    assert (report.counts["records"], report.not_in_sight) == (2, 0)
+    path.write_bytes(lines[1])
+    with rig.ledger() as ledger:
+        checks = verify_spools(Sources([rig.spool]), ledger, whole=True).segments
+    assert ["missing: it has gone with 1 records pending"] in [check.broken for check in checks]

@@ -57,7 +57,7 @@ def test_status_beside_a_living_daemon(shell: Shell, server: FaultServer) -> Non
 def test_a_name_that_is_no_text_is_reported_as_json_too(shell: Shell) -> None:
     """A file name may hold any bytes: what can't be shown of it costs no report."""
     shell.spool.mkdir()
-    Path(os.fsdecode(os.fsencode(shell.spool) + b"/x\xff.jsonl")).write_bytes(b"\0")
+    Path(os.fsdecode(os.fsencode(shell.spool) + b"/x\xff.jsonl")).write_bytes(b"\0\1")
     assert len(shell.json("status")["unreadable"]) == 1  # type: ignore[arg-type]
     assert len(shell.json("verify", code=65)["unreadable"]) == 1  # type: ignore[arg-type]
 

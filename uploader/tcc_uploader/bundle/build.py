@@ -40,6 +40,8 @@ class Plan(NamedTuple):
     damaged: int
     """Damaged lines, which are bundled as they are."""
     unreadable: dict[Path, str]
+    foreign: dict[Path, str]
+    """Which files hold no records, and what they are; they are bundled as they are, too."""
 
 
 def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None = None) -> Plan:
@@ -51,6 +53,7 @@ def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None 
     left_out: list[tuple[PlannedMember, str]] = []
     names: set[str] = set()
     damaged = 0
+    foreign: dict[Path, str] = {}
     try:
         choice = choice_among(snapshots.all, selection)
         for snapshot in snapshots.all:
@@ -60,6 +63,8 @@ def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None 
             else:
                 segment, entry = snapshot.examine()
                 damaged += segment.damaged + segment.cut
+                if segment.format.is_foreign:
+                    foreign[snapshot.path] = segment.format.value
                 member = PlannedMember(snapshot.path, entry, partial(snapshot.chunks, entry.bytes))
             if place is not None:
                 left_out.append((member, place))
@@ -76,7 +81,7 @@ def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None 
         segments=[member.entry for member in members],
         selection=selection or None,
     )
-    return Plan(members, left_out, choice, manifest, damaged, snapshots.unreadable)
+    return Plan(members, left_out, choice, manifest, damaged, snapshots.unreadable, foreign)
 
 
 def write(made: Plan, ending: str, descriptor: int) -> int:

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from tcc_schemas.lines import Line, crc_of, decode, encode
-from tcc_schemas.plain import plain_record
+from tcc_schemas.plain import NUL, plain_record
 from tcc_schemas.splitter import LineSplitter
 from tcc_schemas.tally import Tally
 from tcc_uploader.model.selection import Choice, Selection
@@ -87,4 +87,4 @@ def lines_of(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
         for raw in splitter.feed(data):
             found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
             if isinstance(found, Line):
-                yield (raw.data or b"") + b"\n", found
+                yield (raw.data or b"").lstrip(NUL) + b"\n", found

@@ -20,13 +20,14 @@ from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.decompress import ZSTD
+from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit, exit_of_bundle
 from .options import STATE_OPTIONS, selecting, settings_from, with_options
 from .session import ending, on_signals, reading, working
 from .terminal import OutputError, fail, note
-from .text import left_out_lines, plural, unreadable_lines
+from .text import left_out_lines, passed_over_lines, plural, unreadable_lines
 
 _STDOUT: Final = Path("-")
 _STDOUT_NUMBER: Final = 1
@@ -84,7 +85,8 @@ def bundle_command(
         if output == _STDOUT:
             raise OutputError(error) from error
         fail(f"can't write {output}: {error.strerror or error}", Exit.PENDING)
-    note(*unreadable_lines(made.unreadable))
+    note(*passed_over_lines(Sources(list(settings.spools)).passed_over), *unreadable_lines(made.unreadable))
+    note(*(f"{path} is carried as it is: {why}" for path, why in made.foreign.items()))
     if made.damaged:
         note(f"{plural(made.damaged, 'damaged line')} carried as they are")
     missing = [spool for spool in settings.spools if spool not in made.unreadable and not spool.exists()]

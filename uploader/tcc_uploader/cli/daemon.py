@@ -101,6 +101,8 @@ def _watch(settings: Settings, reload: Reload) -> None:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
         letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
+        for text in sources.passed_over:
+            _log.warning("passed over in %s", text)
         with Engine(
             settings, ledger, letters, sources, keep_for=settings.keep_for, locks=locks, on_step=status.update
         ) as engine:

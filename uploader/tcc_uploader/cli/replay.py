@@ -30,7 +30,7 @@ from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
-from .text import capped, left_out_lines, plural, result_hints, told, unreadable_lines
+from .text import capped, left_out_lines, passed_over_lines, plural, result_hints, told, unreadable_lines
 
 STAYS: Final = "stay pending; run it again without that"
 """What becomes of what is left out."""
@@ -115,7 +115,7 @@ def replay_command(
 def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json: bool) -> None:
     """Print the result."""
     if as_json:
-        say_json(_result_json(result))
+        say_json(_result_json(result) | {"passed_over": sources.passed_over})
     else:
         before = result.counts.delivered - result.sent.delivered
         delivered = f"delivered ({before:,} of them before)" if before else "delivered"
@@ -124,7 +124,11 @@ def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json:
         say(_counts_line(result.counts, delivered, pending, result.damage, result.newer, unreadable))
         if not result.counts.records:
             note(f"nothing to deliver in {sources}")
-        note(*left_out_lines(sources.choice, STAYS), *result_hints(result, settings.state_dir))
+        note(
+            *left_out_lines(sources.choice, STAYS),
+            *passed_over_lines(sources.passed_over),
+            *result_hints(result, settings.state_dir),
+        )
 
 
 def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
@@ -134,6 +138,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     counts, blocked = found.counts, found.blocked(settings)
     if as_json:
         report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}
+        report |= {"passed_over": found.passed_over}
         say_json(_counts_json(counts) | report | {"left_out": found.choice.records_left_out})
     else:
         newer, unreadable = len(found.newer), len(found.unreadable)
@@ -142,6 +147,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
         note(
             *left_out_lines(found.choice, STAYS),
             *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
+            *passed_over_lines(found.passed_over),
             *unreadable_lines(found.unreadable),
             *capped(found.archives, str),
         )

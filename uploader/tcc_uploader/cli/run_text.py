@@ -7,7 +7,7 @@ from typing import Final
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Outcome, Run
 
-from .text import capped, plural, told, unreadable_lines
+from .text import capped, passed_over_lines, plural, told, unreadable_lines
 
 STYLES: Final = {
     Outcome.SUCCESS: ("✓", "green"),
@@ -87,6 +87,7 @@ def findings(reader: RunReader) -> list[str]:
     files = reader.files
     others = ", ".join(f"{number:,} {kind}" for kind, number in sorted(reader.others.items()))
     return [
+        *passed_over_lines(files.passed_over),
         *unreadable_lines(files.unreadable),
         *capped(files.newer, lambda name: f"{name} is of a newer version: upgrade tcc-upload"),
         *capped(files.archives, str),

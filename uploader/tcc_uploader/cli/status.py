@@ -40,6 +40,7 @@ def _status_text(report: StatusReport) -> str:
         f"state       {report.state_dir}",
         *(f"spool       {spool}: {word}" for spool, word in report.spools.items()),
         *(f"unreadable  {path}: {why}" for path, why in report.unreadable.items()),
+        *(f"passed over {text}" for text in report.passed_over),
         *(f"newer       {path}: written by a newer recorder; upgrade tcc-upload" for path in report.newer_files),
         f"records     {', '.join(fates)}",
         (recovered, f"            {recovered:,} of them recovered from processes that died"),

@@ -76,6 +76,11 @@ def left_out_lines(choice: Choice, what_becomes: str) -> list[str]:
     )
 
 
+def passed_over_lines(texts: Iterable[str]) -> Iterator[str]:
+    """Return what lies in the spools and is not read there."""
+    return capped(texts, lambda text: f"passed over in {text}")
+
+
 def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:
     """Return which files can't be read, and why."""
     return [f"can't read {path}: {why}" for path, why in unreadable.items()]

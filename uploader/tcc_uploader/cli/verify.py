@@ -17,7 +17,7 @@ from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading, targets_of
 from .terminal import say, say_json
-from .text import capped, plural, told
+from .text import capped, passed_over_lines, plural, told
 
 _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.BROKEN)
 """From the best result to the worst."""
@@ -60,6 +60,7 @@ def _verification_text(report: Verification) -> str:
         lines += [f"damage   {check.path}: {text}" for text in check.damage]
     lines += [f"damage   {path} can't be read: {why}" for path, why in report.unreadable.items()]
     lines += [f"damage   {text}" for text in capped(report.archives, str)]
+    lines += passed_over_lines(report.passed_over)
     lines += [f"newer    {path}: upgrade tcc-upload" for path in report.newer]
     total = report.totals
     fates = (f"{total[fate]:,} {fate}" for fate in ("delivered", "pending", "dead", "duplicate", "dropped"))

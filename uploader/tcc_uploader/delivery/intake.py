@@ -39,9 +39,8 @@ class Intake:
         self.scans = 0
         """How many times the spools were scanned."""
         self.by_handle: dict[int, Segment] = {}
-        self.bytes_seen = 0
+        self.bytes_seen = self.bytes_read = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
-        self.bytes_read = 0
         self._ledger, self._locks = ledger, locks
         self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk; None when all were read."""
@@ -107,14 +106,15 @@ class Intake:
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown; it is read first."""
-        if path.suffix == SUFFIX and path.parent not in self.unreadable:
+        known = self._by_path.get(str(path))  # a plain file would be hashed at each event, so it waits for a scan
+        if path.suffix == SUFFIX and path.parent not in self.unreadable and not (known and known.is_read_plain):
             self._hinted.setdefault(str(path))
 
     def scan(self) -> None:
         """List all files; queue those that are new or have grown, oldest first."""
         self.scans += 1
         self.kept.fresh = 0
-        gone = {*self._by_path, *self._done.files}
+        gone = {*(segment.file for segment in self.live if segment.stream is None), *self._done.files}
         self._empty.clear()
         self._scanned.clear()
         for spool in self.sources.spools:
@@ -126,15 +126,12 @@ class Intake:
             except (OSError, StateHeldError) as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # this spool was not listed
-        for file in map(str, self.sources.files):
-            gone.discard(file)
-            if file not in self._by_path and file not in self._done.files:
-                self._scanned.append(file)
+        files = list(map(str, self.sources.files))
+        gone.difference_update(files)
+        self._scanned += (file for file in files if file not in self._by_path and file not in self._done.files)
         for file in gone:
-            self._done.files.pop(file, None)
-            segment = self._by_path.get(file)
-            if segment is not None and segment.stream is None:
-                self.forget(segment)
+            self._done.forget(file)
+            self.forget(self._by_path.get(file))
         self._newer = {path for path in self._newer if str(path) not in gone}
         for segment in self.live:
             if not segment.counted_here and segment.stream is None and self._ledger.begin(segment.id)[1]:
@@ -165,9 +162,9 @@ class Intake:
             self._done.add(Seen(segment.file, segment.identity, segment.size), sealed=segment.seal is not None)
         self.forget(segment)
 
-    def forget(self, segment: Segment) -> None:
-        """Stop tracking a file that was removed or replaced; its counts are kept."""
-        if self.by_handle.pop(segment.handle, None) is None:
+    def forget(self, segment: Segment | None) -> None:
+        """Stop tracking a file that was removed or replaced, if it is tracked; its counts are kept."""
+        if segment is None or self.by_handle.pop(segment.handle, None) is None:
             return
         if self._by_path.get(segment.file) is segment:  # a letter has the path of the file that held its record
             del self._by_path[segment.file]
@@ -230,13 +227,15 @@ class Intake:
         if known.identity != seen.identity or seen.size < min(known.offset, known.size):
             self.forget(known)
             return True
-        return not known.at_end or (seen.size != known.size and known.limit is None)
+        has_grown = seen.size != known.size and known.limit is None
+        return not known.at_end or has_grown or (seen.size == known.limit and self._done.may_differ(seen))
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
         file = next(iter(self._hinted), None) or self._scanned.popleft()
         self._hinted.pop(file, None)
         try:
-            segment = self._by_path.get(file) or self._identify(file)
+            known = self._by_path.get(file)
+            segment = self._identify(file) if known is None or known.is_read_plain else known
             if segment is None:
                 return None
             before = segment.size
@@ -244,8 +243,7 @@ class Intake:
             self.bytes_read += segment.size - before
             self.kept.fresh += segment.size - before
         except FileNotFoundError:
-            if file in self._by_path:
-                self.forget(self._by_path[file])
+            self.forget(self._by_path.get(file))
             return None
         except OSError as error:
             self._note_unreadable(Path(file), error)
@@ -264,15 +262,17 @@ class Intake:
 
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
-        path = Path(file)
+        path, now, known = Path(file), self.host.clock.wall(), self._by_path.get(file)
         segment, seen = reader.identify(path, self.host.disk)
-        self.unreadable.pop(path, None)
-        if self._done.holds(seen):
-            return None  # both a scan and a hint named the file
-        if segment.format is Format.NEWER:
-            self._newer.add(path)
         if segment.format.is_foreign:
             self._note_unreadable(path, OSError(segment.format.value))
+        else:
+            self.unreadable.pop(path, None)
+        if self._done.holds(seen) or self._done.has_same_bytes(seen, segment.bytes_id, now, is_read=known is not None):
+            return None  # both a scan and a hint named the file, or only its time was changed
+        self.forget(known)
+        if segment.format is Format.NEWER:
+            self._newer.add(path)
         if not segment.id:
             self._done.add(seen, sealed=False)
             return None

@@ -180,11 +180,14 @@ def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     found = take_survey(Sources(list(settings.spools)), ledger)
     for remedy, number in found.blocked(settings).items() if hints else ():
         yield Finding("fail", "records", f"{number:,} pending records would wait", remedy)
+    for text in found.passed_over:
+        what, _, remedy = text.rpartition(": ")
+        yield Finding("warn", "spool", f"passed over in {what}", remedy)
     if found.unreadable:
         path, why = next(iter(found.unreadable.items()))
         text = f"{len(found.unreadable):,} can't be read, {path} for one: {why}"
         remedy = "let this user read them: chmod 2770 on the spool, and one group for agent and daemon"
-        if why in (Format.OTHER.value, Format.EXPORT.value):
+        if why in {kind.value for kind in Format if kind.is_foreign}:
             remedy = "it is no file of a recorder: move it out of the spool"
         yield Finding("fail", "segments", text, remedy)
 

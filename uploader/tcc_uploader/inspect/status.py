@@ -11,7 +11,7 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import holder, is_in_use
 
-from .survey import spools_read, take_survey
+from .survey import has_grown, spools_read, take_survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class StatusReport:
     damage: int
     newer_files: list[str]
     unreadable: dict[str, str]
+    passed_over: list[str]
     not_in_sight: int
 
     def as_json(self) -> dict[str, object]:
@@ -46,7 +47,7 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
     """
     spools = spools if own else spools_read(spools, ledger)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
-    gone = [row for row in ledger.segments() if row.id not in found.segment_ids]
+    gone = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
@@ -61,6 +62,7 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
         damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
         newer_files=found.newer,
         unreadable=found.unreadable,
+        passed_over=found.passed_over,
         not_in_sight=not_in_sight,
     )
 

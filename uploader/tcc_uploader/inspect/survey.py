@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tcc_uploader.ledger.judge import Judged, judge_all, judge_invalid
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import ByKey, dedupe_key
 from tcc_uploader.model.ledger import Ledger
+from tcc_uploader.model.rows import SegmentRow
 from tcc_uploader.model.selection import Choice
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
@@ -32,6 +34,8 @@ class FileReport:
     """Files of a format that only a newer version can read."""
     archives: list[str] = field(default_factory=list)
     """What is wrong with archives: members that can't be read, and what their manifests miss."""
+    passed_over: list[str] = field(default_factory=list)
+    """What lies in the spools and is not read there, though somebody may think so."""
 
     def look(self, sources: Sources, take: Callable[[Segment], None]) -> None:
         """Call ``take`` with each segment of ``sources``, and note what else lies there.
@@ -52,6 +56,7 @@ class FileReport:
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         self.newer += map(file_name, sources.newer)
         self.archives += sources.problems
+        self.passed_over += sources.passed_over
 
 
 @dataclass(kw_only=True)
@@ -87,6 +92,13 @@ def spools_read(spools: Iterable[Path], ledger: Ledger) -> list[Path]:
     """Return those of ``spools`` of which the ledger knows a file.  Raises :class:`LedgerError`."""
     known = {str(Path(row.path).parent) for row in ledger.segments()}
     return [spool for spool in spools if file_name(spool) in known]
+
+
+def has_grown(row: SegmentRow) -> bool:
+    """Whether this is a plain file as it was before lines were added: its records are counted in what it is now."""
+    with suppress(OSError):
+        return not row.finished and row.id.startswith("plain-") and reader.begins_with(Path(row.path), row.size, row.id)
+    return False
 
 
 def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:

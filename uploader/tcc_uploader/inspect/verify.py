@@ -20,7 +20,7 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import LINE_START
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
 
-from .survey import FileReport, examine
+from .survey import FileReport, examine, has_grown
 
 _TORN: Final = "a write that was cut short, so that `end()` never returned; or a copy that was cut short"
 _COUNTS: Final = "records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"
@@ -87,7 +87,7 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
     result.look(sources, take)
     if whole:
         folders = {str(spool) for spool in sources.spools}
-        absent = [row for row in ledger.segments() if row.id not in present]
+        absent = [row for row in ledger.segments() if row.id not in present and not has_grown(row)]
         keys = ledger.settled_lines() if absent else {}
         requeued = Counter(letter.place.segment for letter in ledger.letters_with("requeued"))
         for row in absent:

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from tcc_schemas.plain import NUL
 from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.spool.format import Format, holds_record, sniff
 from tcc_uploader.spool.journal import Allowance, Journal
@@ -87,9 +88,9 @@ class ArchiveSource:
             return None
         if kind is Format.NEWER:
             self.newer.append(Path(name))
-        elif given and (kind.is_foreign or kind is Format.UNKNOWN):
+        elif kind is Format.UTF_16 or (given and (kind.is_foreign or kind is Format.UNKNOWN)):
             self.problems.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
-        elif kind is Format.PLAIN and (given or holds_record(start)):
+        elif kind is Format.PLAIN and (given or holds_record(start) or not start.strip(NUL)):
             start += read_fully(stream, _MAX_PLAIN + 1 - len(start))
             if len(start) > _MAX_PLAIN:
                 self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")

@@ -12,6 +12,8 @@ from tcc_uploader.spool import reader
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
+from .bystanders import passed_over
+
 if TYPE_CHECKING:  # few commands read archives
     from .carried import ArchiveSource
 
@@ -45,6 +47,12 @@ class Sources:
     def newer(self) -> list[Path]:
         """The members of archives, found so far, that only a newer version can read."""
         return [path for archive in self.archives for path in archive.newer]
+
+    @property
+    def passed_over(self) -> list[str]:
+        """What lies in the spools and is not read there, though somebody may think so; and what to do about it."""
+        read = {str(archive.path) for archive in self.archives}
+        return [text for spool in self.spools for text in passed_over(spool, read)]
 
     def __str__(self) -> str:
         return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))

@@ -10,12 +10,12 @@ from typing import Final
 from tcc_uploader import files
 from tcc_uploader.spool.scan import SUFFIX
 
+from .bystanders import ARCHIVE_ENDINGS
 from .carried import ArchiveSource
 from .given import Sources
 from .walk import START, kind_of
 
 STDIN: Final = Path("-")
-_ENDINGS: Final = (".gz", ".tgz", ".zst", ".zip", ".tar", ".bz2", ".xz")
 
 
 def sources_of(paths: Sequence[Path], spools: Iterable[Path] = ()) -> Sources:
@@ -43,7 +43,7 @@ def _add_folder(folder: Path, found: Sources) -> None:
         if Path(root) != folder and any(name.endswith(SUFFIX) for name in names):
             found.spools.append(Path(root))
         for name in sorted(names):
-            if name.endswith(_ENDINGS):
+            if name.endswith(ARCHIVE_ENDINGS):
                 found.archives.append(ArchiveSource(Path(root, name)))
 
 
@@ -51,4 +51,4 @@ def _is_archive(path: Path) -> bool:
     with suppress(OSError), files.opened(path) as (file, _):  # reading it will fail, too, and say why
         if kind_of(file.read(START) or b""):
             return True
-    return path.name.endswith(_ENDINGS)
+    return path.name.endswith(ARCHIVE_ENDINGS)

@@ -1,11 +1,12 @@
 """Recognizes from a file's first lines a segment, a segment of a newer version, or plain JSONL.  Pure."""
 
 import hashlib
+import re
 from enum import Enum
 from typing import Final
 
 from tcc_schemas.lines import Line, decode, other_version
-from tcc_schemas.plain import BOM, plain_record
+from tcc_schemas.plain import BOM, NUL, plain_record
 from tcc_schemas.splitter import LineSplitter, RawLine
 
 _LOOKED_AT: Final = 100
@@ -16,7 +17,13 @@ EXPORT_LINE: Final = b'{"tcc_export":1}'
 REPORT_START: Final = b"<!doctype html><!-- tcc-upload report -->"
 """How a report begins."""
 EXPORT_STARTS: Final = (b'{"tcc_export":', b"SQLite format 3\0", REPORT_START)
-"""How exports begin."""
+"""How exports begin.  A ledger begins as the second one, too."""
+_STATE_START: Final = re.compile(
+    rb'\{\s*"(?:id": ?"[0-9a-f]{32}",\s*"reason"|action": ?"(?:requeue|drop)"|watcher":|format":1,"made_at":)'
+)
+"""How a letter, a request, a status file and a manifest begin."""
+_UTF_16_START: Final = re.compile(rb"\xff\xfe|\xfe\xff|[{\[]\0.\0|[{\[]\0\0\0", re.DOTALL)
+"""How text in UTF-16 or UTF-32 begins, with a byte-order mark or as JSON (behind the NUL bytes of big-endian text)."""
 
 
 class Format(Enum):
@@ -27,23 +34,35 @@ class Format(Enum):
     NEWER = "segment of a newer version"
     PLAIN = "plain JSONL"
     OTHER = "no JSON in any of its lines (an encrypted bundle? decrypt it first)"
-    EXPORT = "an export or report, made to be looked at: give the spool or bundle that it was made from"
+    UTF_16 = "text in UTF-16 or UTF-32, as some Windows programs write it: save it as UTF-8"
+    EXPORT = (
+        "an export or report, made to be looked at, or a ledger, and no spool file: "
+        "give the spool or bundle that it was made from"
+    )
+    STATE = (
+        "a letter, request, status file or manifest of tcc-upload, and no spool file: "
+        "`tcc-upload dead requeue` sends a letter again"
+    )
     LETTER = "a letter, on its way again"
 
     @property
     def is_foreign(self) -> bool:
         """Whether there are no records in it, whatever is added."""
-        return self in (Format.OTHER, Format.EXPORT)
+        return self in (Format.OTHER, Format.UTF_16, Format.EXPORT, Format.STATE)
 
 
 def sniff(start: bytes) -> tuple[Format, str]:
     """Return the format of a file with this beginning, and its segment id; ``""`` if there is no id yet.
 
-    If a segment's first line is damaged, the id is made from this line's bytes.
+    NUL bytes before the first line are passed over; a file that has nothing else is a plain file without a record.  If
+    a segment's first line is damaged, the id is made from this line's bytes.
     """
     splitter = LineSplitter()
-    lines = splitter.feed(start)
-    kind = _format_of(lines, splitter.rest)
+    text = start.lstrip(NUL)
+    if start and not text:
+        return Format.PLAIN, ""
+    lines = splitter.feed(text)
+    kind = _format_of(text, lines, splitter.rest, has_nuls=NUL in start)
     if kind is not Format.SEGMENT or not lines:
         return kind, ""
     first = decode(lines[0])
@@ -53,19 +72,23 @@ def sniff(start: bytes) -> tuple[Format, str]:
     return kind, "damaged-" + hashlib.sha256(evidence).hexdigest()[:32]
 
 
-def _format_of(lines: list[RawLine], rest: bytes) -> Format:
-    """Return the format of a file, from its first complete lines and the bytes after them.
+def _format_of(text: bytes, lines: list[RawLine], rest: bytes, *, has_nuls: bool) -> Format:
+    """Return the format of a file, from its beginning: its first complete lines and the bytes after them.
 
     One line with a valid checksum is enough for a segment: if the first line is damaged, the others are still read.
     """
     if any(isinstance(decode(line), Line) for line in lines):
         return Format.SEGMENT
     first = next((line.data for line in lines if line.data is not None), None)
-    start = rest if first is None else first
+    start = (rest if first is None else first).removeprefix(BOM)
     if start.startswith(EXPORT_STARTS):
         return Format.EXPORT
-    if b"\0" in start:
-        return Format.OTHER  # valid JSON never has this byte
+    if _STATE_START.match(text):
+        return Format.STATE
+    if _UTF_16_START.match(text):
+        return Format.UTF_16
+    if has_nuls and not start.startswith(LINE_START):  # valid JSON never has this byte
+        return Format.PLAIN if holds_record(text) else Format.OTHER
     if not start:
         return Format.UNKNOWN if first is None else Format.PLAIN
     if start.startswith(LINE_START) or LINE_START.startswith(start):

@@ -12,7 +12,7 @@ from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opene
 
 from .format import Format, sniff
 from .journal import LineRef, Span, recovered
-from .scan import Seen
+from .scan import Seen, stamp_of
 from .segment import Found, Reader, Segment, feed
 
 
@@ -30,8 +30,18 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
             ident = "plain-" + hashlib.file_digest(file, "sha256").hexdigest()
             limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
-    seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit)
+    seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit, stamp_of(status))
     return Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
+
+
+def begins_with(path: Path, size: int, ident: str) -> bool:
+    """Whether the first ``size`` bytes of a file are those of the plain file with this id.  Raises OSError."""
+    hashed = hashlib.sha256()
+    with opened(path) as (file, _):
+        while data := file.read(min(CHUNK, size)):
+            hashed.update(data)
+            size -= len(data)
+    return not size and ident == f"plain-{hashed.hexdigest()}"
 
 
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
@@ -62,11 +72,19 @@ def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
 
 
 def fetch(segment: Segment, place: LineRef, disk: Disk = DISK) -> Line | None:
-    """Read one line again; None if it is damaged now.  Raises OSError; FileNotFoundError if the file is gone."""
+    """Read one line again; None if it is damaged now.
+
+    Raises OSError; FileNotFoundError if the file is gone, or is a plain file that was written anew.
+    """
     if isinstance(place, Line):
         return place
     raw = RawLine(place.number, place.offset, place.size, read_again(segment, place, disk).removesuffix(b"\n"))
-    found = plain_record(raw) if segment.format is Format.PLAIN else decode(raw)
+    if segment.format is Format.PLAIN:
+        record = plain_record(raw)
+        if not isinstance(record, Line):
+            raise FileNotFoundError(errno.ENOENT, "it was written anew", segment.file)
+        return record
+    found = decode(raw)
     return found if isinstance(found, Line) else None
 
 

@@ -1,6 +1,7 @@
 """A segment as the uploader sees it: what was read so far, and how its records were settled.  Pure."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from tcc_schemas.lines import Damage, Line, decode
-from tcc_schemas.plain import Invalid, plain_record
+from tcc_schemas.plain import NUL, Invalid, plain_record
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.splitter import LineSplitter, RawLine
 from tcc_schemas.tally import Tally
@@ -22,6 +23,7 @@ from .journal import Journal
 Found = Line | Invalid | Damage
 MOST_INVALID: Final = 20
 """How many lines of one plain file that are no records become dead letters; further ones count as damage."""
+_NULS: Final = "NUL bytes, as a power loss leaves them, or a file that was emptied while its writer went on"
 
 
 class Writer(NamedTuple):
@@ -55,6 +57,8 @@ class Reader:
     header: Writer | None = None
     invalid: int = 0
     """How many lines of a plain file are no records."""
+    nuls: int = 0
+    """How many NUL bytes stand before the unfinished line of a plain file."""
 
     def note(self, line: Line) -> None:
         """Take in the next valid line of a segment."""
@@ -117,6 +121,11 @@ class Segment:
         return Path(self.file)
 
     @property
+    def bytes_id(self) -> str | None:
+        """The id, if it stands for all bytes of the file, or the file has no records (``""``); None for a segment."""
+        return None if self.format is Format.SEGMENT else self.id
+
+    @property
     def header(self) -> Writer | None:
         """The segment's writer; None if it is unknown, or if ``reader`` was dropped at the seal."""
         return self.reader.header if self.reader else None
@@ -147,6 +156,11 @@ class Segment:
     def complete(self) -> bool:
         """Whether no records can be added: it is sealed, or a plain file (bytes after ``limit`` are not read)."""
         return self.seal is not None or self.format is Format.PLAIN
+
+    @property
+    def is_read_plain(self) -> bool:
+        """Whether it is a plain file that was read to its ``limit``: what is added is read when this is settled."""
+        return self.limit is not None and self.at_end
 
     @property
     def removable(self) -> bool:
@@ -185,22 +199,41 @@ def feed(segment: Segment, data: bytes) -> list[Found]:
 
 def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> list[Found]:
     splitter = reader.splitter
+    found = [each for raw in lines for each in _plain_line(segment, reader, raw)]
+    reader.nuls += splitter.skip_nuls()
     if segment.at_end and (rest := splitter.rest):
         # the last line of a hand-written file may have no newline; if this line is no record it is a torn tail
         last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
-        lines += [] if isinstance(last, Invalid) else splitter.feed(b"\n")
-    found: list[Found] = []
-    for raw in lines:
-        record = plain_record(raw)
-        if isinstance(record, Invalid):
-            reader.invalid += 1
-            if reader.invalid > MOST_INVALID:  # a file of another program must not make a letter of every line
-                segment.damaged += 1
-                continue
-        if record is not None:
-            found.append(record)
-    segment.counts.records += len(found)
+        if not isinstance(last, Invalid):
+            found += (each for raw in splitter.feed(b"\n") for each in _plain_line(segment, reader, raw))
+    if segment.at_end:
+        found += _nuls_before(segment, reader, splitter.number + 1, splitter.offset)
     return found
+
+
+def _plain_line(segment: Segment, reader: Reader, raw: RawLine) -> Iterator[Found]:
+    """Yield what a plain line holds, after the NUL bytes that stand before it."""
+    data = raw.data or b""
+    nuls = len(data) - len(data.lstrip(NUL))
+    reader.nuls += nuls
+    yield from _nuls_before(segment, reader, raw.number, raw.offset + nuls)
+    record = plain_record(raw)
+    if isinstance(record, Invalid):
+        reader.invalid += 1
+        if reader.invalid > MOST_INVALID:  # a file of another program must not make a letter of every line
+            segment.damaged += 1
+            return
+    if record is not None:
+        segment.counts.records += 1
+        yield record
+
+
+def _nuls_before(segment: Segment, reader: Reader, number: int, end: int) -> Iterator[Damage]:
+    """Yield the NUL bytes that end at ``end`` and stand before line ``number``, as one damage, if there are any."""
+    size, reader.nuls = reader.nuls, 0
+    if size:
+        segment.damaged += 1
+        yield Damage(number, end - size, size, _NULS, b"")
 
 
 def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | None:

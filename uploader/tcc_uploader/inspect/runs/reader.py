@@ -92,6 +92,7 @@ class RunReader:
         """
         for archive in self.sources.archives:
             self.files.look(Sources(archives=[archive]), self._take)
+        self.files.passed_over += self.sources.passed_over
         files, unreadable = list_files(self.sources.spools, self.sources.files)
         self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         for newest, path in sorted(((newest_in(path), path) for path in files), reverse=True):
