@@ -144,6 +144,17 @@ def test_the_row_of_a_segment_that_is_gone_must_add_up(rig: Rig, statement: str,
     assert check.damage == []
 
 
+@pytest.mark.parametrize(("duplicates", "broken"), [(1, False), (0, True)])
+def test_a_duplicate_of_which_an_item_was_sent_before_adds_up(rig: Rig, duplicates: int, broken: bool) -> None:
+    """A run was sent in part, then a copy of it whole: the item has a key of the first one's place."""
+    path = SegmentFile().run("r1").run("r2").seal().write(rig.spool)
+    rig.daemon(lambda _: not path.exists())
+    change(
+        rig, f"UPDATE segments SET delivered = 1, duplicate = {duplicates}, records = {1 + duplicates}, sealed = NULL"
+    )
+    assert bool(checked(rig).broken) is broken
+
+
 def test_what_is_explained_by_a_damaged_line_is_damage(rig: Rig) -> None:
     """A record that the seal counts, and that lies in a damaged line, is not missing without a reason."""
     path = SegmentFile().run("r1").run("r2").seal().write(rig.spool)

@@ -93,8 +93,8 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
         for row in absent:
             check = _check_row(row, requeued[row.number], folders)
             if row.finished:
-                told = replace(row.counts, records=0, duplicate=0, recovered=0)  # of these, no key tells
-                _compare_counts(check, told, keys.get(row.number, Counts()), contested.get(row.number, 0))
+                found = keys.get(row.number, Counts())
+                _compare_counts(check, _told_by_keys(row, found), found, contested.get(row.number, 0))
             result.segments.append(check)
     result.totals = {name: sum(getattr(check, name) for check in result.segments) for name in _COUNTS}
     return result
@@ -148,6 +148,15 @@ def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hi
             check.damage.append(text)  # this is a copy, and may have been cut short when it was made
     elif row.finished and end == (row.size, row.damaged):
         _compare_counts(check, row.counts, segment.counts, contested)
+
+
+def _told_by_keys(row: SegmentRow, keys: Counts) -> Counts:
+    """Return those of a row's counts of which keys tell.
+
+    No key tells of a duplicate; but if some items of its run had been sent alone before, these have keys.
+    """
+    sent_in_part = min(max(keys.delivered - row.counts.delivered, 0), row.counts.duplicate)
+    return replace(row.counts, records=0, duplicate=0, recovered=0, delivered=row.counts.delivered + sent_in_part)
 
 
 def _compare_counts(check: SegmentCheck, row: Counts, keys: Counts, contested: int) -> None:
