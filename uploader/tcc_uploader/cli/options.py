@@ -45,7 +45,7 @@ SENDING_OPTIONS = (
     click.option(
         "--limit-rate",
         metavar="BYTES[k|M]",
-        help="Send at most so many bytes per second, like 64k [env: TCC_LIMIT_RATE; default: no limit].",
+        help="Send at most so many bytes per second, like 64k (1k is 1,024) [env: TCC_LIMIT_RATE; default: no limit].",
     ),
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -7,7 +7,8 @@ from typing import BinaryIO, Final, NamedTuple
 
 import orjson
 
-from tcc_uploader.inspect.runs.values import Run, Step, Wire
+from tcc_uploader.inspect.runs.values import Run, Step
+from tcc_uploader.model.body import Wire
 
 CHUNK: Final = 512 * 1024
 """Bytes before compression.  Smaller chunks cost size and searching time, larger ones make opening a run slow."""

@@ -13,6 +13,7 @@ from tcc_schemas.lines import Damage, Line, LineReader
 from tcc_schemas.plain import Invalid
 from tcc_uploader.files import file_name, opened
 from tcc_uploader.inspect.survey import FileReport
+from tcc_uploader.model.body import moment_of, wire_items
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
@@ -21,9 +22,9 @@ from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
 from .fates import fate_of
-from .join import joined, wire_items
+from .join import joined
 from .places import Block, Place, Row, Shelf, source_of
-from .values import Record, Run, Source, moment_of, ms_of, text_of
+from .values import Record, Run, Source, ms_of, text_of
 
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
