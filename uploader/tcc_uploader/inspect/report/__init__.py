@@ -20,7 +20,8 @@ then the rest.  Agents send their whole history at each step: this makes it 50 t
 Why many chunks: a browser keeps a block of text that is not looked at outside of the page's memory, so the file may
 be large.  Why base64: no byte of a record is ever markup.
 
-**Memory**: the index, and one chunk.  The same runs give the same bytes.
+**Memory**: the index, and a few chunks: one is filled while those before it are compressed by other threads.  The same
+runs give the same bytes.
 
 Begin with ``write``.
 """
