@@ -108,14 +108,17 @@ def shortened(steps: Iterable[Step]) -> list[Wire]:
     for step in steps:
         wire = dict(step.wire)
         for member in REPEATED:
-            text = step.wire.get(member)
-            if not isinstance(text, str):
-                continue
-            shared = shared_length(before.get(member, ""), text)
-            if shared >= _WORTH:
-                shared -= _OVERLAP
-                wire[member] = {"$": [utf16_length(text[:shared]), text[shared:]]}
-            before[member] = text
+            value = step.wire.get(member)
+            if isinstance(value, str):
+                shared = shared_length(before.get(member, ""), value)
+                if shared >= _WORTH:
+                    shared -= _OVERLAP
+                    wire[member] = {"$": [utf16_length(value[:shared]), value[shared:]]}
+                before[member] = value
+            elif (
+                isinstance(value, dict) and "$" in value
+            ):  # it was recorded like this: the page must not take it for ours
+                wire[member] = {"$": [0, value]}
         made.append(wire)
     return made
 

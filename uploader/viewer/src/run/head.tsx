@@ -8,6 +8,7 @@ import { Facts } from "../parts/facts";
 import { Status } from "../parts/status";
 import { runAddress, sessionAddress } from "../route";
 import { filter, listOf } from "../search/query";
+import { toJson } from "../text/exact";
 import { count, dollars, duration, moment, short } from "../text/numbers";
 import { FATES } from "../text/status";
 import { oneLine } from "../text/visible";
@@ -53,7 +54,7 @@ function Crumb({ run, turns, turn, onTurn }: Pick<Props, "run" | "turns" | "turn
 export function RunHead({ run, body, turns, turn, raw, onRaw, onTurn }: Props) {
   const { columns: c, tests, agents } = useReport();
   const id = c.id[run]!;
-  const json = (): string => JSON.stringify(asBatch(body!), null, 2);
+  const json = (): string => toJson(asBatch(body!), 2);
   const test = tests[c.test[run]!];
   const agent = agents[c.agent[run]!];
   const facts: [string, ComponentChildren][] = [
