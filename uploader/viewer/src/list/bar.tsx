@@ -14,11 +14,11 @@ interface Props {
 }
 
 const SHOWN = [2, 3, 1, 0, 4] as const;
-const STATUS_FILTER = /(^|\s)-?status:\S+/g;
+const STATUS_FILTER = /(^|\s)-?status:\S+/;
 
 /** Put an outcome's filter in or take it out; the rest of what was typed stays. */
 function toggled(typed: string, chip: string): string {
-  const rest = typed.replace(STATUS_FILTER, "").trim();
+  const rest = typed.replace(new RegExp(STATUS_FILTER, "g"), "").trim();
   return typed.split(/\s+/).includes(chip) ? rest : `${rest} ${chip}`.trim();
 }
 
@@ -43,6 +43,7 @@ export function FilterBar({ typed, type, runs, text, progress }: Props) {
   const { columns: c } = useReport();
   const outcomes = none();
   for (const run of runs) outcomes[c.status[run]!]!++;
+  const chosen = STATUS_FILTER.test(typed); // then the other outcomes are not counted, which is not the same as none
   return (
     <>
       <input
@@ -68,7 +69,7 @@ export function FilterBar({ typed, type, runs, text, progress }: Props) {
               aria-pressed={typed.split(/\s+/).includes(chip)}
               onClick={() => type(toggled(typed, chip))}
             >
-              {GLYPHS[status]} {count(outcomes[status]!)} {STATUSES[status]}
+              {GLYPHS[status]} {(!chosen || outcomes[status]! > 0) && count(outcomes[status]!)} {STATUSES[status]}
             </button>
           );
         })}

@@ -9,7 +9,7 @@ import { Status } from "../parts/status";
 import { runAddress, sessionAddress } from "../route";
 import { filter, listOf } from "../search/query";
 import { toJson } from "../text/exact";
-import { count, dollars, duration, moment, short } from "../text/numbers";
+import { count, dollars, moment, short, took } from "../text/numbers";
 import { FATES } from "../text/status";
 import { oneLine } from "../text/visible";
 
@@ -59,7 +59,7 @@ export function RunHead({ run, body, turns, turn, raw, onRaw, onTurn }: Props) {
   const agent = agents[c.agent[run]!];
   const facts: [string, ComponentChildren][] = [
     ["started", `${moment(c.start[run]!)} UTC`],
-    ["took", duration(c.took[run]!)],
+    ["took", took(c, run)],
     ["calls", `${count(c.steps[run]!)} LLM · ${count(c.tool_calls[run]!)} tool`],
     ["tokens", `${short(c.tokens_in[run]!)} in · ${short(c.tokens_cached[run]!)} cached · ${short(c.tokens_out[run]!)} out`],
     ["cost", dollars(c.cost[run]!)],
