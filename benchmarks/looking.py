@@ -44,4 +44,4 @@ def rows(quick: bool) -> Iterator[Row]:
         f"runs --json, all {many:,}", ratios(found["all"], found["limit"]), limit="reading and crc of their bytes"
     )
     more = [(every - some) / _MIB for every, some in zip(memory["all"], memory["large"], strict=True)]
-    yield row(f"runs --json, all {many:,}: memory beyond that for the newest 20", more, unit="MiB", at_most=16)
+    yield row(f"runs --json, all {many:,}: memory beyond that for the newest 20", more, unit="MiB", at_most=4)

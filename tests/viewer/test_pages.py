@@ -55,6 +55,7 @@ def test_a_filter_and_a_text_are_searched_in_every_content(view: View, report: P
     view.open(report, "#/runs?q=status%3Aerror+H%C3%A4rkingen")
     view.shows("with “Härkingen” inside")
     assert view.page.inner_text(".counts [role=status] b") == view.page.inner_text(".chip.st2").split()[1]
+    assert view.page.inner_text(".chip.st0").split() == ["✓", "success"], "what the filter hides is not counted as none"
     view.page.fill("#search", "Härkingen")
     view.until("/^200 with/.test(document.querySelector('.progress')?.innerText)")
     fields = set(view.page.evaluate("[...document.querySelectorAll('.run-row .tag')].map(tag => tag.textContent)"))
@@ -184,6 +185,7 @@ def test_sub_runs_unended_runs_and_orphans_are_told(view: View, tmp_path: Path) 
     view.until("!!document.querySelector('.bar-row .run')")
     view.go("#/run/died")
     view.shows("no end was recorded: it still runs, or its process died")
+    assert "took\n—" in view.page.inner_text(".facts")
     view.go("#/runs?q=status:missing")
     view.until("document.querySelector('.counts [role=status] b')?.textContent === '1'")
 

@@ -1,7 +1,7 @@
 import { useReport } from "../parts/context";
 import type { RunNumber } from "../data/report";
 import type { Progress } from "../search/contents";
-import { count } from "../text/numbers";
+import { count, counted } from "../text/numbers";
 import { none } from "../charts/scale";
 import { GLYPHS, STATUSES } from "../text/status";
 
@@ -33,7 +33,7 @@ function Searching({ text, progress }: { text: string; progress: Progress }) {
   return (
     <>
       {count(progress.hits.size)} with “{text}” inside
-      {progress.unread > 0 && <span class="bad"> · {count(progress.unread)} parts of the file can't be read</span>}
+      {progress.unread > 0 && <span class="bad"> · {counted(progress.unread, "part")} of the file can't be read</span>}
     </>
   );
 }
