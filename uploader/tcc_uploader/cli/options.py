@@ -93,7 +93,8 @@ _SELECTION_OPTIONS = (
         "--since",
         metavar="WHEN",
         callback=_moment,
-        help="Only runs that began at this date (2026-01-31) or time (2026-01-31T18:00), or 30m, 2h, 7d, 4w ago.",
+        help="Only runs that began at this date (2026-01-31) or time (2026-01-31T18:00; local, or with Z or +02:00), "
+        "or 30m, 2h, 7d, 4w ago.",
     ),
     click.option("--until", metavar="WHEN", callback=_moment, help="Only runs that began before this."),
     click.option("-n", "--limit", type=click.IntRange(min=0), help="Only the newest N runs of these; 0: all."),

@@ -9,7 +9,8 @@ const WIDTH = 900;
 const HEIGHT = 132;
 const HEADROOM = 8;
 const LABELS = 10;
-const LAST_LABEL = 0.85; // of the width: a label behind it would stand out of the card on a phone
+const LAST_LABEL = 0.95; // of the width: a label behind it would stand out of the card
+const LAST_LABEL_NARROW = 0.8;
 const HOUR = 3600e3;
 const DAY = 24 * HOUR;
 
@@ -74,7 +75,15 @@ export function OverTime() {
         })}
       </svg>
       <div class="axis" aria-hidden="true">
-        {bars.map((_, n) => n % every === 0 && n / bars.length < LAST_LABEL && <span style={{ left: `${(n / bars.length) * 100}%` }}>{label(begin + n * step)}</span>)}
+        {bars.map((_, n) => {
+          const left = n / bars.length;
+          if (n % every || left > LAST_LABEL) return null;
+          return (
+            <span class={left > LAST_LABEL_NARROW ? "wide-only" : ""} style={{ left: `${left * 100}%` }}>
+              {label(begin + n * step)}
+            </span>
+          );
+        })}
         <b>{most}</b>
       </div>
     </figure>
