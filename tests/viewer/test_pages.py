@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from support.browser import View
 from support.faults import SegmentFile, batch_of, run_item, step_item, tool_call_item
@@ -62,6 +63,24 @@ def test_a_filter_and_a_text_are_searched_in_every_content(view: View, report: P
     assert fields == {"answer", "answer of step 2"}, "step 2 of a failed run; never the prompts that repeat it"
     view.page.fill("#search", "nothing like this")
     view.shows("No run matches.")
+
+
+def test_a_time_in_a_filter_is_utc_as_all_times_of_the_page_are(browser: Browser, report: Path) -> None:
+    """Also without a zone, and wherever the reader is: an address shows the same runs to everybody."""
+    view = View(browser, timezone_id="Asia/Tokyo")
+    view.open(report, "#/runs")
+    for typed, runs in (("from:2026-11-22", 200), ("to:2026-11-22", 0), ("to:2026-11-22T05:00:00", 0)):
+        view.page.fill("#search", typed)
+        view.until(f"document.querySelector('.counts [role=status] b')?.textContent === '{runs}'")
+    counts = []
+    for zone in ("Z", ""):
+        view.page.fill("#search", f"from:2026-11-22T06:00{zone}")
+        view.until("document.querySelector('.counts [role=status] b')?.textContent !== '0'")
+        counts.append(view.page.inner_text(".counts [role=status] b"))
+        view.page.fill("#search", "to:2026-11-22")
+        view.until("document.querySelector('.counts [role=status] b')?.textContent === '0'")
+    assert counts[0] == counts[1] != "200"
+    view.close()
 
 
 def test_the_list_is_walked_with_keys(view: View, report: Path) -> None:
