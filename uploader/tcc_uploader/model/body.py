@@ -13,7 +13,8 @@ Wire = dict[str, Any]
 def wire_items(body: bytes) -> Iterator[Wire]:
     """Yield the wire items of a request's body; nothing if it is no JSON, or has another shape.
 
-    Only a batch has items in it: ``items`` of anything else is a member like any other.
+    Only a batch has items in it: ``items`` of anything else is a member like any other.  An integer of more than 64
+    bits becomes a float; recorders write none, but a plain file may have one.
     """
     try:
         value = orjson.loads(body)
