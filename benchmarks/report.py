@@ -70,7 +70,7 @@ def _browsing(repetitions: int, report: Path, small: Path) -> Iterator[Row]:
         ("whole", "to the page's end", None),
         ("open", "opening a run that was not opened before", 5),
         ("search", "search in all contents", None),
-        ("memory", "memory of the page's process (PSS), after all that", 4),
+        ("memory", "memory of the page's process (PSS), after all that", None),
     ):
         many, few = ([each[name] for each in found[of]] for of in ("many", "few"))
         yield row(what, ratios(many, few), limit=limit, at_most=at_most)
