@@ -51,8 +51,13 @@ wheel: install
 viewer:
 	cd uploader/viewer && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check && npm run --silent build
 
-# a report in the browsers that `make test` does not try; apt-get install firefox-esr webkit2gtk-driver xvfb
+# a report in the browsers that `make test` does not try; what is missing is installed by root, and named to others
+BROWSERS := firefox-esr webkit2gtk-driver xvfb
 nightly: install
+	@for program in firefox-esr WebKitWebDriver xvfb-run; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && apt-get install -y -qq $(BROWSERS); \
+	elif [ -n "$$missing" ]; then echo "missing:$$missing; on Debian: sudo apt-get install $(BROWSERS)"; exit 1; fi
 	TCC_TEST_BROWSERS=1 $(BIN)/pytest tests/viewer/test_other_browsers.py
 
 # records in real uWSGI, gunicorn, Celery, gevent, eventlet, uvloop, multiprocessing and a Jupyter kernel

@@ -10,21 +10,25 @@ from uuid import uuid4
 
 import orjson
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
     PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
 from .endpoints import MAX_FEEDBACK_TEXT
 
 
-def _as_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)  # a naive datetime is local time
+def _as_utc(value: object, parse: ValidatorFunctionWrapHandler) -> datetime:
+    moment: datetime = parse(value)
+    if moment.tzinfo is None and not isinstance(value, datetime):
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 def _wire_time(value: datetime) -> str:
@@ -41,8 +45,11 @@ def _texts(value: object) -> object:
     return {str(name): text if isinstance(text, str) else str(text) for name, text in value.items()}
 
 
-Timestamp = Annotated[datetime, AfterValidator(_as_utc), PlainSerializer(_wire_time, return_type=str)]
-"""UTC; on the wire ISO-8601 with milliseconds and ``Z``.  A naive datetime is local time."""
+Timestamp = Annotated[datetime, WrapValidator(_as_utc), PlainSerializer(_wire_time, return_type=str)]
+"""UTC; on the wire ISO-8601 with milliseconds and ``Z``.
+
+A naive datetime is local time; a text without a zone, as somebody else may write it, is UTC.
+"""
 
 Identifier = Annotated[str, Field(min_length=1)]
 JsonText = Annotated[str, BeforeValidator(_json_text, json_schema_input_type=str)]

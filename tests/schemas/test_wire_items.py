@@ -24,13 +24,15 @@ def test_times_on_the_wire_are_utc_with_milliseconds_and_z() -> None:
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone can't be set here")
-def test_a_naive_datetime_is_local_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A datetime without a zone means the clock on the wall."""
+def test_a_naive_datetime_is_local_time_and_a_text_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A datetime without a zone means the clock on the wall; on the wire, all times are UTC."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
         naive = datetime(2026, 1, 31, 21, 0)  # noqa: DTZ001 -- that is the point
         assert RunItem(run_id="r", start_time=naive, end_time=naive).start_time == datetime(2026, 1, 31, 12, tzinfo=UTC)
+        read = RunItem.model_validate(run_item("r", start_time="2026-01-31T12:00:00"))
+        assert read.start_time == datetime(2026, 1, 31, 12, tzinfo=UTC)
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -38,6 +38,19 @@ def test_of_a_file_that_was_cut_off_the_runs_before_the_cut_are_shown(view: View
     view.shows("of the file can't be read")
 
 
+def test_a_file_that_was_cut_off_within_its_script_shows_its_summary(
+    browser: Browser, report: Path, tmp_path: Path
+) -> None:
+    """After a few seconds, so that nobody waits for ever; with what to do."""
+    data = report.read_bytes()
+    cut = tmp_path / "cut.html"
+    cut.write_bytes(data[: data.index(b'id="app"') + 2000])
+    view = View(browser)
+    view.page.goto(cut.as_uri())
+    view.shows("the file was cut off: download it again")
+    view.shows("TimeoutError: no answer in # s")
+
+
 def _damaged(report: Path, block: bytes, folder: Path) -> Path:
     """Return a copy of a report with one other character in a block."""
     data = bytearray(report.read_bytes())
@@ -51,7 +64,7 @@ def _damaged(report: Path, block: bytes, folder: Path) -> Path:
 def test_a_damaged_part_costs_its_own_runs_alone(view: View, report: Path, tmp_path: Path) -> None:
     """The checksum in gzip finds one changed character; runs elsewhere open as ever."""
     view.open(_damaged(report, b'id="c1"', tmp_path), "#/runs?q=H%C3%A4rkingen")
-    view.shows("1 parts of the file can't be read")
+    view.shows("1 part of the file can't be read")
     view.go("#/run/run-799")
     view.until("!!document.querySelector('.beside')")
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from support.browser import View
 from support.faults import SegmentFile, batch_of, run_item, step_item, tool_call_item
@@ -55,12 +56,31 @@ def test_a_filter_and_a_text_are_searched_in_every_content(view: View, report: P
     view.open(report, "#/runs?q=status%3Aerror+H%C3%A4rkingen")
     view.shows("with “Härkingen” inside")
     assert view.page.inner_text(".counts [role=status] b") == view.page.inner_text(".chip.st2").split()[1]
+    assert view.page.inner_text(".chip.st0").split() == ["✓", "success"], "what the filter hides is not counted as none"
     view.page.fill("#search", "Härkingen")
     view.until("/^200 with/.test(document.querySelector('.progress')?.innerText)")
     fields = set(view.page.evaluate("[...document.querySelectorAll('.run-row .tag')].map(tag => tag.textContent)"))
     assert fields == {"answer", "answer of step 2"}, "step 2 of a failed run; never the prompts that repeat it"
     view.page.fill("#search", "nothing like this")
     view.shows("No run matches.")
+
+
+def test_a_time_in_a_filter_is_utc_as_all_times_of_the_page_are(browser: Browser, report: Path) -> None:
+    """Also without a zone, and wherever the reader is: an address shows the same runs to everybody."""
+    view = View(browser, timezone_id="Asia/Tokyo")
+    view.open(report, "#/runs")
+    for typed, runs in (("from:2026-11-22", 200), ("to:2026-11-22", 0), ("to:2026-11-22T05:00:00", 0)):
+        view.page.fill("#search", typed)
+        view.until(f"document.querySelector('.counts [role=status] b')?.textContent === '{runs}'")
+    counts = []
+    for zone in ("Z", ""):
+        view.page.fill("#search", f"from:2026-11-22T06:00{zone}")
+        view.until("document.querySelector('.counts [role=status] b')?.textContent !== '0'")
+        counts.append(view.page.inner_text(".counts [role=status] b"))
+        view.page.fill("#search", "to:2026-11-22")
+        view.until("document.querySelector('.counts [role=status] b')?.textContent === '0'")
+    assert counts[0] == counts[1] != "200"
+    view.close()
 
 
 def test_the_list_is_walked_with_keys(view: View, report: Path) -> None:
@@ -184,6 +204,7 @@ def test_sub_runs_unended_runs_and_orphans_are_told(view: View, tmp_path: Path) 
     view.until("!!document.querySelector('.bar-row .run')")
     view.go("#/run/died")
     view.shows("no end was recorded: it still runs, or its process died")
+    assert "took\n—" in view.page.inner_text(".facts")
     view.go("#/runs?q=status:missing")
     view.until("document.querySelector('.counts [role=status] b')?.textContent === '1'")
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.browser import View
-from support.faults import SegmentFile, batch_of, run_item, step_item
+from support.faults import SegmentFile, batch_of, run_item, step_item, tool_call_item
 from support.reports import as_set, at, children_of, report_of, report_on
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.sources.paths import sources_of
@@ -47,6 +47,25 @@ def test_every_member_of_the_sample_traces_stands_in_the_raw_view(view: View, tm
         shown = [*raw["items"], *raw.get("feedback", [])]
         latest = {item.get("step_id") or item.get("tool_call_id") or str(item): item for item in items}
         assert as_set(shown) == as_set(latest.values()), run_id
+
+
+def test_long_integers_keep_their_digits(view: View, tmp_path: Path) -> None:
+    """Ids and nanoseconds beyond 2^53: in the raw view, in arguments, in metadata, and in a search for one of them."""
+    long, longest = 9007199254740993, 123456789012345678901234567890
+    args = f'{{"order": {longest}, "note": "\\\\", "quoted": "\\": {longest}", "small": [-1, 1.5e3, -{long}]}}'
+    run = run_item("r", metadata={"id": long}, nanoseconds=[-long, 5, 2**64 - 1], prompt={"$": [1, "x"]})
+    call = tool_call_item("r", "t", tool_name="find", args=args)
+    step = step_item("r", "s", prompt={"$": [3, "recorded so"]})
+    view.open(report_of(tmp_path, SegmentFile().record("run", "r", batch_of(run, step, call))))
+    raw = raw_of(view, "r")
+    assert raw["items"] == [run, step, call]
+    view.page.keyboard.press("r")
+    view.shows(f'"order": {longest}')
+    view.shows(f'"quoted": "\\": {longest}"')
+    view.shows(f"-{long}")
+    assert view.page.inner_text(".pairs dd") == str(long)
+    view.go(f"#/runs?q={longest}")
+    view.until("document.querySelectorAll('.run-row mark').length === 1")
 
 
 TEXTS = st.text(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import stat
 import sys
@@ -21,6 +22,7 @@ if sys.platform != "win32":
 CHUNK: Final = 1024 * 1024
 """Bytes to read in one call."""
 _INODE_BITS: Final = 64
+_UNITS: Final = {"": 1, "k": 1024, "M": 1024**2, "G": 1024**3}
 
 _fsync = os.fsync
 _replace = os.replace
@@ -31,6 +33,14 @@ class ByteStream(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes, at most ``size``; ``b""`` at the end.  Raises OSError."""
+
+
+def bytes_in(text: str) -> int:
+    """Return the bytes of a size like 500, 64k, 200M or 1G, where 1k is 1,024.  Raises ValueError for another text."""
+    found = re.fullmatch(r"(\d{1,9})([kMG]?)", text)
+    if found is None:
+        raise ValueError("give bytes, or 64k, 200M, 1G (1k is 1,024)")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 @contextmanager

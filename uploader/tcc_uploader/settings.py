@@ -27,6 +27,7 @@ from tcc_schemas.endpoints import (
 from tcc_schemas.faults import fault_text
 
 from .clock import seconds_in
+from .files import bytes_in
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
@@ -213,8 +214,9 @@ def _limit_rate(text: str | None) -> int | None:
     """Return bytes per second.  Raises :class:`SettingsError`."""
     if text is None:
         return None
-    found = re.fullmatch(r"(\d{1,9})([kM]?)", text)
-    rate = int(found[1]) * {"": 1, "k": 1024, "M": 1024 * 1024}[found[2]] if found else 0
+    rate = 0
+    with suppress(ValueError):
+        rate = bytes_in(text)
     if rate < _LEAST_RATE:
         raise SettingsError(f"the rate limit must be bytes per second, at least 1k, like 64k or 2M, not {text!r}")
     return rate

@@ -1,6 +1,8 @@
 """`export` writes runs so that other programs read them, and nothing takes an export for a spool."""
 
 import json
+import math
+import re
 import sqlite3
 import stat
 from collections import Counter
@@ -47,6 +49,27 @@ def test_tables_hold_every_run_with_its_children_feedback_and_metadata(shell: Sh
         *("run_id", "key_hint", "session_id", "start", "end", "ms", "status", "message", "prompt", "response"),
         *("model", "tokens_in", "tokens_cached", "tokens_out", "cost", "fate", "source"),
     ]
+
+
+def test_the_queries_of_the_readme_find_what_they_are_for(shell: Shell, tmp_path: Path) -> None:
+    """Each model's and each session's cost, from the tables and from JSON lines; the first line of those is no run."""
+    shell.run("export", STORY, "--sqlite", tmp_path / "runs.db")
+    shell.run("export", STORY, "--jsonl", tmp_path / "runs.jsonl")
+    readme = (SAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    by_model, by_session = re.findall(r'^(?:sqlite3 runs.db|duckdb -c) "(SELECT .*)"$', readme, re.MULTILINE)
+    costs = {str(model): cost for model, _, cost in rows(tmp_path / "runs.db", by_model)}
+    assert len(costs) > 2
+    assert all(costs.values())
+    first, *lines = map(json.loads, (tmp_path / "runs.jsonl").read_text(encoding="utf-8").splitlines())
+    assert first == {"tcc_export": 1}
+    with closing(sqlite3.connect(":memory:")) as database:  # a table as DuckDB and pandas make it of the lines
+        database.execute("CREATE TABLE 'runs.jsonl' (run_id, session_id, model, cost)")
+        columns = ("run_id", "session_id", "model", "cost")
+        values = [[line.get(name) for name in columns] for line in (first, *lines)]
+        database.executemany("INSERT INTO 'runs.jsonl' VALUES (?, ?, ?, ?)", values)
+        found = dict(database.execute(by_session))
+    assert found.keys() == {line["session_id"] for line in lines}
+    assert math.isclose(sum(found.values()), sum(costs.values()))
 
 
 def test_damage_and_what_belongs_to_runs_elsewhere_have_their_rows(shell: Shell, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_report_is_no_source(shell: Shell, tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (("-o", "spool.jsonl"), "must end in .html"),
-        (("--max-size", "200 MB"), "give bytes, or 500k, 200M, 1G"),
+        (("--max-size", "200 MB"), "give bytes, or 64k, 200M, 1G (1k is 1,024); 0 for any size"),
     ],
 )
 def test_usage_errors(shell: Shell, arguments: tuple[str, ...], told: str) -> None:

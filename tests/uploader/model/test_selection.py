@@ -96,6 +96,7 @@ def test_a_run_that_is_told_of_twice_is_chosen_if_either_fits() -> None:
         (run_item("a") | {"start_time": "yesterday"}, RunFacts(0, None, None)),
         (run_item("a") | {"start_time": 5, "session_id": ["s"]}, RunFacts(0, ["s"], None)),  # type: ignore[arg-type]
         (run_item("a") | {"start_time": "0001-01-01T00:00:00+14:00"}, RunFacts(0, None, None)),
+        (run_item("a", items=[run_item("b", status_code=2)]), RunFacts(0, None, datetime.fromisoformat(AT))),
         ({"type": "batch", "items": 5}, RunFacts(None, None, datetime.fromisoformat(AT))),
         ([], RunFacts(None, None, datetime.fromisoformat(AT))),
         (b"no JSON", RunFacts(None, None, datetime.fromisoformat(AT))),

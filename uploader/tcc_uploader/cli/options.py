@@ -45,7 +45,7 @@ SENDING_OPTIONS = (
     click.option(
         "--limit-rate",
         metavar="BYTES[k|M]",
-        help="Send at most so many bytes per second, like 64k [env: TCC_LIMIT_RATE; default: no limit].",
+        help="Send at most so many bytes per second, like 64k (1k is 1,024) [env: TCC_LIMIT_RATE; default: no limit].",
     ),
 )
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -93,7 +93,8 @@ _SELECTION_OPTIONS = (
         "--since",
         metavar="WHEN",
         callback=_moment,
-        help="Only runs that began at this date (2026-01-31) or time (2026-01-31T18:00), or 30m, 2h, 7d, 4w ago.",
+        help="Only runs that began at this date (2026-01-31) or time (2026-01-31T18:00; local, or with Z or +02:00), "
+        "or 30m, 2h, 7d, 4w ago.",
     ),
     click.option("--until", metavar="WHEN", callback=_moment, help="Only runs that began before this."),
     click.option("-n", "--limit", type=click.IntRange(min=0), help="Only the newest N runs of these; 0: all."),

@@ -1,7 +1,6 @@
 """``tcc-upload report``: recorded runs as one HTML file, to be looked at in a browser."""
 
 import os
-import re
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import click
 from rich.filesize import decimal
 
 from tcc_schemas.version import __version__
-from tcc_uploader.files import file_name
+from tcc_uploader.files import bytes_in, file_name
 from tcc_uploader.inspect.report.columns import Made
 from tcc_uploader.inspect.report.write import write_report
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
@@ -30,19 +29,16 @@ from .terminal import fail, note
 from .text import asked_by, plural, told
 
 _NAME: Final = Path("tcc-report.html")
-_UNITS: Final = {"": 1, "k": 1000, "M": 1000**2, "G": 1000**3}
+_MOST: Final = "200M"
+"""The size above which contents are left out, if nobody says another."""
 
 
 def _size(_context: click.Context, _option: click.Parameter, value: str) -> int:
     """Return bytes; what is no size is a usage error."""
-    found = re.fullmatch(r"(\d{1,9})([kMG]?)", value)
-    if found is None:
-        raise click.BadParameter("give bytes, or 500k, 200M, 1G; 0 for any size")
-    return int(found[1]) * _UNITS[found[2]]
-
-
-_MEGABYTES: Final = 200
-"""The size above which contents are left out, if nobody says another."""
+    try:
+        return bytes_in(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; 0 for any size") from None
 
 
 @click.command("report")
@@ -59,10 +55,10 @@ _MEGABYTES: Final = 200
 @click.option(
     "--max-size",
     metavar="BYTES[k|M|G]",
-    default=f"{_MEGABYTES}M",
+    default=_MOST,
     show_default=True,
     callback=_size,
-    help="Leave out contents of the oldest successful runs above this size; 0: never.",
+    help="Leave out contents of the oldest successful runs above this size (1k is 1,024); 0: never.",
 )
 @click.option("--no-content", is_flag=True, help="Leave out prompts, answers, arguments, results and messages.")
 @wanting
@@ -97,7 +93,7 @@ def make_report(
     wanted: Wanted,
     output: Path,
     *,
-    max_size: int = _MEGABYTES * _UNITS["M"],
+    max_size: int = bytes_in(_MOST),
     contents: bool = True,
 ) -> bool:
     """Write the report on ``paths``, or on the spools, and say what is in it; see :func:`write_report`.

@@ -139,7 +139,7 @@ def _say_table(reader: RunReader, wanted: Wanted) -> int:
     if sums.runs:
         more = f"showing the newest {most:,} (-n 0: all)"
         at_least = "more than " if time.process_time() >= ends else ""
-        say_styled((" · ".join([f"{at_least}{sums}", *told((0 < most < sums.runs, more))]), "dim"))
+        say_styled((" · ".join([f"{at_least}{sums}", *told((0 < most < sums.runs, more))]), "dim"), cut=False)
     return sums.runs
 
 

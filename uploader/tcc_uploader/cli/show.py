@@ -87,10 +87,12 @@ def _say_run(run: Run, *, texts: bool) -> None:
     sign, style = STYLES[run.outcome]
     say_styled((f"{sign} {run.outcome.value}", style), ("  ", ""), (on_line(run.prompt), "bold"))
     started = local(run.start, "%Y-%m-%d %H:%M:%S %Z")
-    say_styled(("  ".join(told(run.id, (run.session_id, f"session {on_line(run.session_id)}"), started)), "dim"))
+    say_styled(
+        ("  ".join(told(run.id, (run.session_id, f"session {on_line(run.session_id)}"), started)), "dim"), cut=False
+    )
     if run.metadata:
-        say_styled(("  ".join(on_line(f"{name}={value}") for name, value in run.metadata.items()), "dim"))
-    say_styled((" · ".join(_facts(run)), ""))
+        say_styled(("  ".join(on_line(f"{name}={value}") for name, value in run.metadata.items()), "dim"), cut=False)
+    say_styled((" · ".join(_facts(run)), ""), cut=False)
     if text := message(run):
         say_styled((text, style.removeprefix("bold ")), cut=False)
     for feedback in run.feedback:

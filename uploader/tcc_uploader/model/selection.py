@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tcc_schemas.lines import Line
 
+from .body import moment_of, wire_items
 from .fate import Decision
 
 STATUSES: Final = {"success": 0, "partial": 1, "error": 2}
@@ -57,7 +57,7 @@ class Selection(BaseModel):
 
     def takes_alone(self, at: str) -> bool:
         """Whether a record made ``at`` this time is meant, of whose run nothing is known."""
-        return not (self.sessions or self.statuses or self.limit) and self._is_in_time(_moment(at))
+        return not (self.sessions or self.statuses or self.limit) and self._is_in_time(moment_of(at))
 
     def _is_in_time(self, moment: datetime | None) -> bool:
         if moment is None:
@@ -86,7 +86,7 @@ class Choice:
             ident = line.run_id or line.id
             known.add(ident)
             if self.selection.takes(run):
-                starts[ident] = max(starts.get(ident, _LONG_AGO), run.start or _moment(line.at) or _LONG_AGO)
+                starts[ident] = max(starts.get(ident, _LONG_AGO), run.start or moment_of(line.at) or _LONG_AGO)
         newest = heapq.nlargest(self.selection.limit or len(starts), starts, key=lambda ident: (starts[ident], ident))
         self.runs: frozenset[str] = frozenset(newest)
         """The ids of the chosen runs."""
@@ -131,21 +131,7 @@ def facts_of(line: Line) -> RunFacts | None:
     """Return what a line tells of a run; None if it is another record's, or a child's in the journal."""
     if line.kind not in ("run", "journal"):
         return None
-    try:
-        value = orjson.loads(line.body)
-    except orjson.JSONDecodeError:
-        value = None
-    items = value.get("items", [value]) if isinstance(value, dict) else []
-    for item in items if isinstance(items, list) else []:
-        if isinstance(item, dict) and item.get("type") == "run":
-            session = item.get("session_id")
-            return RunFacts(item.get("status_code", 0), session, _moment(item.get("start_time")))
-    return RunFacts(None, None, _moment(line.at)) if line.kind == "run" else None
-
-
-def _moment(text: object) -> datetime | None:
-    """Return a time with its zone (local, if it tells none); None if it can't be read."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC) if isinstance(text, str) else None
-    except (ValueError, OverflowError):
-        return None
+    for item in wire_items(line.body):
+        if item.get("type") == "run":
+            return RunFacts(item.get("status_code", 0), item.get("session_id"), moment_of(item.get("start_time")))
+    return RunFacts(None, None, moment_of(line.at)) if line.kind == "run" else None

@@ -16,11 +16,17 @@ member.
 larger run has a chunk of its own.  The index has each one's place in bytes.  In ``steps``, a ``prompt`` or
 ``tool_definitions`` that begins like that of the step before is ``{"$": [n, rest]}``: ``n`` UTF-16 units of that one,
 then the rest.  Agents send their whole history at each step: this makes it 50 times smaller than compression alone.
+An object that was recorded with a member ``$`` is ``{"$": [0, object]}``.
+
+Chunks go newest run first, as the reader gives them: in one pass, in little memory.  By session the turns of one would
+lie in one or two chunks, but the writer would have to read everything twice; a session's page unpacks at most one
+chunk for each turn it shows, each in a few milliseconds.
 
 Why many chunks: a browser keeps a block of text that is not looked at outside of the page's memory, so the file may
 be large.  Why base64: no byte of a record is ever markup.
 
-**Memory**: the index, and one chunk.  The same runs give the same bytes.
+**Memory**: the index, and a few chunks: one is filled while those before it are compressed by other threads.  The same
+runs give the same bytes.
 
 Begin with ``write``.
 """

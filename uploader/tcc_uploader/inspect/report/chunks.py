@@ -2,12 +2,15 @@
 
 import base64
 import gzip
+from collections import deque
 from collections.abc import Iterable
-from typing import BinaryIO, Final, NamedTuple
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, Final, NamedTuple, Self
 
 import orjson
 
-from tcc_uploader.inspect.runs.values import Run, Step, Wire
+from tcc_uploader.inspect.runs.values import Run, Step
+from tcc_uploader.model.body import Wire
 
 CHUNK: Final = 512 * 1024
 """Bytes before compression.  Smaller chunks cost size and searching time, larger ones make opening a run slow."""
@@ -18,6 +21,8 @@ _WORTH: Final = 200
 _OVERLAP: Final = 64
 """Shared characters that are written all the same: a search finds a phrase that begins in what is shared."""
 _LEVEL: Final = 6  # of gzip: 1 is 46 % larger, 9 is 3 % smaller and takes 30 % longer
+_PACKERS: Final = 2
+"""Threads: packing takes as long as all else, and no more would be busy."""
 
 
 class Contents(NamedTuple):
@@ -32,22 +37,36 @@ LEFT_OUT: Final = Contents(-1, 0, 0)
 
 
 class ChunkWriter:
-    """Writes chunks as the page's blocks, one behind the other."""
+    """Writes chunks as the page's blocks, one behind the other.  Use it in a ``with`` block, which writes the last."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._bodies: list[bytes] = []
         self._size = 0
+        self._packers = ThreadPoolExecutor(_PACKERS)
+        self._packing: deque[tuple[int, Future[bytes]]] = deque()
+        """Chunks on their way into the file, in its order, each with its bytes before compression."""
         self.chunks = 0
         """How many chunks were begun."""
         self.written = 0
-        """Bytes in the file."""
+        """Bytes in the file; a chunk on its way counts as it is before compression."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                self._pack()
+                self._write(0)
+        finally:
+            self._packers.shutdown(cancel_futures=True)
 
     def add(self, run: Run) -> Contents:
         """Add a run's contents; return where they will be.  Raises OSError."""
         body = body_of(run)
         if self._size and self._size + len(body) > CHUNK:
-            self.flush()
+            self._pack()
         if not self._size:
             self.chunks += 1
         place = Contents(self.chunks - 1, self._size, len(body))
@@ -55,11 +74,20 @@ class ChunkWriter:
         self._size += len(body)
         return place
 
-    def flush(self) -> None:
-        """Write the chunk that was begun.  Raises OSError."""
+    def _pack(self) -> None:
+        """Hand the chunk that was begun to a packer."""
         if self._bodies:
-            self.written += self._file.write(block(f"c{self.chunks - 1}", b"".join(self._bodies)))
+            packed = self._packers.submit(block, f"c{self.chunks - 1}", b"".join(self._bodies))
+            self._packing.append((self._size, packed))
+            self.written += self._size
             self._bodies, self._size = [], 0
+            self._write(_PACKERS)
+
+    def _write(self, most: int) -> None:
+        """Write chunks, in order, until no more than ``most`` are on their way.  Raises OSError."""
+        while len(self._packing) > most:  # never "what is ready": the same runs must give the same bytes
+            size, packed = self._packing.popleft()
+            self.written += self._file.write(packed.result()) - size
 
 
 def body_of(run: Run) -> bytes:
@@ -80,14 +108,17 @@ def shortened(steps: Iterable[Step]) -> list[Wire]:
     for step in steps:
         wire = dict(step.wire)
         for member in REPEATED:
-            text = step.wire.get(member)
-            if not isinstance(text, str):
-                continue
-            shared = shared_length(before.get(member, ""), text)
-            if shared >= _WORTH:
-                shared -= _OVERLAP
-                wire[member] = {"$": [utf16_length(text[:shared]), text[shared:]]}
-            before[member] = text
+            value = step.wire.get(member)
+            if isinstance(value, str):
+                shared = shared_length(before.get(member, ""), value)
+                if shared >= _WORTH:
+                    shared -= _OVERLAP
+                    wire[member] = {"$": [utf16_length(value[:shared]), value[shared:]]}
+                before[member] = value
+            elif (
+                isinstance(value, dict) and "$" in value
+            ):  # it was recorded like this: the page must not take it for ours
+                wire[member] = {"$": [0, value]}
         made.append(wire)
     return made
 

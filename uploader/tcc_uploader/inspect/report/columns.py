@@ -8,7 +8,8 @@ from datetime import datetime
 from itertools import chain, count
 from typing import Any, Final, NamedTuple
 
-from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, moment_of, ms_of
+from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, ms_of
+from tcc_uploader.model.body import moment_of
 
 from .chunks import LEFT_OUT, Contents
 from .masks import kind_of, masked

@@ -17,7 +17,7 @@ _GROUPS: Final = 20
 _TEXT: Final = 200
 _MORE: Final = (
     "All runs with their calls and texts are in this file. A browser shows them when scripts are allowed: "
-    "download it, and open it from disk."
+    "download it, and open it from disk. If that shows no more than this, the file was cut off: download it again."
 )
 BAD: Final = (Outcome.ERROR, Outcome.UNENDED)
 

@@ -80,15 +80,14 @@ def write_report(
     index, summary, budget = IndexBuilder(texts=contents), PlainSummary(texts=contents), Budget(max_size)
     written = Written()
     with tempfile.TemporaryFile(dir=output.parent) as kept:
-        chunks = ChunkWriter(kept)
-        for run in runs:
-            place = _place(run, chunks, budget, written) if contents else LEFT_OUT
-            row = index.add(run, place)
-            summary.add(run, row.failed_call)
-            written.runs += 1
-            written.failed += run.outcome is Outcome.ERROR
-            on_run(written)
-        chunks.flush()
+        with ChunkWriter(kept) as chunks:
+            for run in runs:
+                place = _place(run, chunks, budget, written) if contents else LEFT_OUT
+                row = index.add(run, place)
+                summary.add(run, row.failed_call)
+                written.runs += 1
+                written.failed += run.outcome is Outcome.ERROR
+                on_run(written)
         notes = notes_of(reader, written, contents=contents)
         page = head(summary.html(made.sources, notes), index.index(made, notes, chunks.chunks, reader.twice))
         kept.seek(0)

@@ -11,8 +11,10 @@ large spool come at once, and whoever wants no more stops there.  In memory are
 
 - of each run that was found, but has not had its turn: 36 bytes (:class:`.places.Block`).  In a spool that recorders
   wrote as things happened these are the runs of a few segments; of imported runs and of archives, possibly all;
-- of each child, feedback or journal line whose run has not had its turn: its place, about 300 bytes;
-- of each run that had its turn: a number, about 70 bytes, so that a second record of the run is noticed;
+- of each child, feedback or journal line whose run has not had its turn: its place, about 300 bytes.  A late one is
+  newer than its run and so is met first, and nothing tells whether its run is here at all: if it isn't, the place stays
+  to the end, for :meth:`.reader.RunReader.without_record`.  So these are as many as there are such lines;
+- of each run that had its turn: a number, 9 bytes, because a second record of the run may stand in the oldest file;
 - the one run that is being joined, with its contents: they are read again from their place.
 
 What comes from an archive, a compressed file or a pipe can be read only once.  Its records are copied to an unnamed

@@ -1,9 +1,9 @@
 """Makes a run of the lines that were recorded about it.  Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-import orjson
+from tcc_uploader.model.body import Wire, moment_of, wire_items
 
 from .fates import Fate
 from .values import (
@@ -13,10 +13,8 @@ from .values import (
     Run,
     Step,
     ToolCall,
-    Wire,
     by_start,
     count_of,
-    moment_of,
     number_of,
     outcome_of,
     text_of,
@@ -62,16 +60,6 @@ def joined(run_id: str, own: Record | None, others: Sequence[Record], fate: Fate
         fate=fate,
         records=tuple(records),
     )
-
-
-def wire_items(body: bytes) -> Iterator[Wire]:
-    """Yield the wire items of a request's body; nothing if it is no JSON, or has another shape."""
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return
-    items = value.get("items") if isinstance(value, dict) and value.get("type") == "batch" else [value]
-    yield from (item for item in (items if isinstance(items, list) else []) if isinstance(item, dict))
 
 
 def _members(wire: Wire, name: str) -> Wire:

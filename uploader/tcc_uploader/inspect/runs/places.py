@@ -2,6 +2,7 @@
 
 import tempfile
 from array import array
+from bisect import bisect_left
 from collections import OrderedDict
 from contextlib import ExitStack
 from io import FileIO
@@ -55,6 +56,23 @@ class Block:
         """Take the newest run out; return its key and its place."""
         _, key, number, offset, size = (column.pop() for column in self._columns)
         return key, Place(self.source, number, offset, size)
+
+
+class Numbers:
+    """A set of 64-bit numbers that takes little more than 8 bytes for each; a ``set`` takes 70."""
+
+    def __init__(self) -> None:
+        self._parts = [array("q") for _ in range(4096)]
+        """By their last bits, each in order: so short that inserting a number moves few others."""
+
+    def add(self, number: int) -> bool:
+        """Take in a number; return whether it is new."""
+        part = self._parts[number % len(self._parts)]
+        at = bisect_left(part, number)
+        if at < len(part) and part[at] == number:
+            return False
+        part.insert(at, number)
+        return True
 
 
 class Shelf:

@@ -13,6 +13,7 @@ from tcc_schemas.lines import Damage, Line, LineReader
 from tcc_schemas.plain import Invalid
 from tcc_uploader.files import file_name, opened
 from tcc_uploader.inspect.survey import FileReport
+from tcc_uploader.model.body import moment_of, wire_items
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
@@ -21,14 +22,14 @@ from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
 from .fates import fate_of
-from .join import joined, wire_items
-from .places import Block, Place, Row, Shelf, source_of
-from .values import Record, Run, Source, moment_of, ms_of, text_of
+from .join import joined
+from .places import Block, Numbers, Place, Row, Shelf, source_of
+from .values import Record, Run, Source, ms_of, text_of
 
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
-_TAIL: Final = 64 * 1024
-"""Bytes at the end of a file that are looked at first, to find its newest time."""
+_TAILS: Final = (4 * 1024, 64 * 1024)
+"""Bytes at the end of a file that are looked at to find its newest time: a seal is in the first, or elsewhere."""
 _AS_RECORDED: Final = re.compile(
     rb'\{"type":"(?:batch","items":\[\{"type":")?run","run_id":"[^"\\]*","start_time":"([^"\\]*)"'
 )
@@ -75,7 +76,7 @@ class RunReader:
         self._numbers = count()
         self._late: dict[int, list[tuple[str | None, Place]]] = defaultdict(list)
         """By hash of a run's id: the lines about it that are not its own record, each with its key hint."""
-        self._had_turn: set[int] = set()
+        self._had_turn = Numbers()
         self._lines: dict[str, int] = {}
         """By segment: how many lines were read of it, in whichever file."""
 
@@ -174,8 +175,7 @@ class RunReader:
             heapq.heappush(self._blocks, (-block.newest, number, block))
         for own in self._read([place]):
             run_id = own.line.run_id or own.line.id
-            if key not in self._had_turn:
-                self._had_turn.add(key)
+            if self._had_turn.add(key):
                 fate = fate_of(own.line, self._ledger) if self._ledger else ""
                 yield joined(run_id, own, self._late_of(run_id, own.line.key), fate)
             elif own.line.kind == "run":
@@ -220,14 +220,17 @@ def newest_in(path: Path) -> float:
     """
     try:
         with opened(path) as (file, status):
-            file.seek(max(0, status.st_size - _TAIL))
-            found = LineReader().read(file.read(_TAIL) or b"")
+            for tail in _TAILS:
+                file.seek(max(0, status.st_size - tail))
+                found = LineReader().read(file.read(tail) or b"")
+                lines = [line for line in found if isinstance(line, Line)]
+                newest = max((ms_of(moment_of(line.at)) for line in lines), default=inf)
+                sealed = bool(lines) and lines[-1].kind == "seal" and ms_of(moment_of(lines[-1].at)) == newest
+                if sealed or (status.st_size <= tail and len(lines) == len(found)):
+                    return newest
     except OSError:
-        return inf  # reading it will fail, too, and say why
-    lines = [line for line in found if isinstance(line, Line)]
-    newest = max((ms_of(moment_of(line.at)) for line in lines), default=inf)
-    sealed = bool(lines) and lines[-1].kind == "seal" and ms_of(moment_of(lines[-1].at)) == newest
-    return newest if sealed or (status.st_size <= _TAIL and len(lines) == len(found)) else inf
+        pass  # reading it will fail, too, and say why
+    return inf
 
 
 def _row(line: Line, place: Place) -> Row:

@@ -9,18 +9,17 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from math import isfinite
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
 from tcc_schemas.lines import Line
 from tcc_uploader.files import file_name
+from tcc_uploader.model.body import Wire
 from tcc_uploader.spool.format import Format
 
 from .fates import Fate
 
-Wire = dict[str, Any]
-"""A wire item, as it was recorded."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST: Final = 10**12
 """The greatest count that is believed, so that sums stay numbers that every database and reader of JSON has."""
@@ -197,15 +196,6 @@ def number_of(wire: Wire, name: str) -> float | None:
     """Return a member that is a number; anything else as None."""
     value = wire.get(name)
     return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
-
-
-def moment_of(text: object) -> datetime | None:
-    """Return the time of an ISO-8601 text, in UTC; None if it is none.  Without a zone it is taken as UTC."""
-    try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
-        return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
-    except (ValueError, OverflowError):
-        return None
 
 
 def ms_of(moment: datetime | None) -> int:

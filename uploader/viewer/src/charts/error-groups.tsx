@@ -3,7 +3,7 @@ import { useReport } from "../parts/context";
 import { Status } from "../parts/status";
 import { runAddress } from "../route";
 import { filter, listOf } from "../search/query";
-import { count, dollars, duration, minute } from "../text/numbers";
+import { count, dollars, minute, took } from "../text/numbers";
 import { MEANINGS, STATUSES } from "../text/status";
 import { oneLine } from "../text/visible";
 import { errorGroups, type ErrorGroup } from "./scale";
@@ -28,7 +28,7 @@ function Newest({ group, alone }: { group: ErrorGroup; alone: boolean }) {
         </span>
       )}
       <span class="dim together">
-        {duration(c.took[run]!)} · {dollars(c.cost[run]!)}
+        {took(c, run)} · {dollars(c.cost[run]!)}
       </span>
     </a>
   );

@@ -9,7 +9,10 @@ const WIDTH = 900;
 const HEIGHT = 132;
 const HEADROOM = 8;
 const LABELS = 10;
+const LAST_LABEL = 0.95; // of the width: a label behind it would stand out of the card
+const LAST_LABEL_NARROW = 0.8;
 const HOUR = 3600e3;
+const DAY = 24 * HOUR;
 
 const told = (at: number, bar: Outcomes): string =>
   [`${minute(at)}: ${counted(total(bar), "run")}`, ...bar.map((n, status) => n && `${n} ${STATUSES[status]}`).filter(Boolean)].join(", ");
@@ -35,7 +38,8 @@ export function OverTime() {
   const { begin, step, bars, most } = useMemo(() => overTime(report), [report]);
   const width = WIDTH / bars.length;
   const every = Math.ceil(bars.length / LABELS);
-  const label = (at: number): string => (step < HOUR ? moment(at).slice(11, step < 60e3 ? 19 : 16) : minute(at));
+  const label = (at: number): string =>
+    step < HOUR ? moment(at).slice(11, step < 60e3 ? 19 : 16) : step < DAY ? minute(at) : moment(at).slice(0, 10);
   return (
     <figure class="card">
       <figcaption>
@@ -71,7 +75,15 @@ export function OverTime() {
         })}
       </svg>
       <div class="axis" aria-hidden="true">
-        {bars.map((_, n) => n % every === 0 && <span style={{ left: `${(n / bars.length) * 100}%` }}>{label(begin + n * step)}</span>)}
+        {bars.map((_, n) => {
+          const left = n / bars.length;
+          if (n % every || left > LAST_LABEL) return null;
+          return (
+            <span class={left > LAST_LABEL_NARROW ? "wide-only" : ""} style={{ left: `${left * 100}%` }}>
+              {label(begin + n * step)}
+            </span>
+          );
+        })}
         <b>{most}</b>
       </div>
     </figure>

@@ -119,7 +119,7 @@ function Top({ title, by, write }: TopProps) {
                 <Status status={c.status[run]!} />
               </td>
               <td class="message-cell">
-                <a class="cut" href={runAddress(c.id[run]!)}>
+                <a class="cut" dir="auto" href={runAddress(c.id[run]!)}>
                   {oneLine(c.prompt[run]!) || "no prompt"}
                 </a>
               </td>

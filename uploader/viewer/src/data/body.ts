@@ -1,17 +1,18 @@
+import { parseJson } from "../text/exact";
+import { member } from "../text/json";
 import { REPEATED, type Json, type Repeated, type RunBody } from "./format";
 
-const isRepeated = (value: Json | undefined): value is Json & Repeated =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && Array.isArray(value["$"]);
+const isRepeated = (value: Json | undefined): value is Json & Repeated => Array.isArray(member(value, "$"));
 
 /** Parse the contents of one run, and write out what a step repeats of the one before. */
 export function parseBody(text: string): RunBody {
-  const body = JSON.parse(text) as RunBody;
-  for (const member of REPEATED) {
+  const body = parseJson(text) as unknown as RunBody;
+  for (const name of REPEATED) {
     let before = "";
     for (const step of body.steps) {
-      const value = step[member];
-      if (isRepeated(value)) step[member] = before.slice(0, value.$[0]) + value.$[1];
-      const whole = step[member];
+      const value = step[name];
+      if (isRepeated(value)) step[name] = typeof value.$[1] === "string" ? before.slice(0, value.$[0]) + value.$[1] : value.$[1];
+      const whole = step[name];
       if (typeof whole === "string") before = whole;
     }
   }

@@ -4,11 +4,12 @@
  * Times are milliseconds since 1970 UTC, durations milliseconds, costs millionths of a dollar.
  * A number that points into a list is -1 where there is nothing to point at.
  */
+import type { LongInteger } from "../text/exact";
 import type { StatusNumber } from "../text/status";
 
 export const VERSION = 1;
 
-export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+export type Json = null | boolean | number | LongInteger | string | Json[] | { [name: string]: Json };
 export type Members = { [name: string]: Json };
 
 /** One value per run, in the order of the chunks. */
@@ -120,9 +121,12 @@ export interface RunBody {
   feedback: Members[];
 }
 
-/** A text that begins like the one of the step before: so many UTF-16 units of that one, then the rest. */
+/**
+ * A text that begins like the one of the step before: so many UTF-16 units of that one, then the rest.
+ * A recorded object that looks like this is the rest itself.
+ */
 export interface Repeated {
-  $: [number, string];
+  $: [number, string | Members];
 }
 
 /** The members of a step that are written as {@link Repeated}. */

@@ -1,7 +1,7 @@
 import { useReport } from "../parts/context";
 import type { RunNumber } from "../data/report";
 import type { Progress } from "../search/contents";
-import { count } from "../text/numbers";
+import { count, counted } from "../text/numbers";
 import { none } from "../charts/scale";
 import { GLYPHS, STATUSES } from "../text/status";
 
@@ -14,11 +14,11 @@ interface Props {
 }
 
 const SHOWN = [2, 3, 1, 0, 4] as const;
-const STATUS_FILTER = /(^|\s)-?status:\S+/g;
+const STATUS_FILTER = /(^|\s)-?status:\S+/;
 
 /** Put an outcome's filter in or take it out; the rest of what was typed stays. */
 function toggled(typed: string, chip: string): string {
-  const rest = typed.replace(STATUS_FILTER, "").trim();
+  const rest = typed.replace(new RegExp(STATUS_FILTER, "g"), "").trim();
   return typed.split(/\s+/).includes(chip) ? rest : `${rest} ${chip}`.trim();
 }
 
@@ -33,7 +33,7 @@ function Searching({ text, progress }: { text: string; progress: Progress }) {
   return (
     <>
       {count(progress.hits.size)} with “{text}” inside
-      {progress.unread > 0 && <span class="bad"> · {count(progress.unread)} parts of the file can't be read</span>}
+      {progress.unread > 0 && <span class="bad"> · {counted(progress.unread, "part")} of the file can't be read</span>}
     </>
   );
 }
@@ -43,6 +43,7 @@ export function FilterBar({ typed, type, runs, text, progress }: Props) {
   const { columns: c } = useReport();
   const outcomes = none();
   for (const run of runs) outcomes[c.status[run]!]!++;
+  const chosen = STATUS_FILTER.test(typed); // then the other outcomes are not counted, which is not the same as none
   return (
     <>
       <input
@@ -68,7 +69,7 @@ export function FilterBar({ typed, type, runs, text, progress }: Props) {
               aria-pressed={typed.split(/\s+/).includes(chip)}
               onClick={() => type(toggled(typed, chip))}
             >
-              {GLYPHS[status]} {count(outcomes[status]!)} {STATUSES[status]}
+              {GLYPHS[status]} {(!chosen || outcomes[status]! > 0) && count(outcomes[status]!)} {STATUSES[status]}
             </button>
           );
         })}

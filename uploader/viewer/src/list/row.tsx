@@ -5,7 +5,7 @@ import { Status } from "../parts/status";
 import { runAddress } from "../route";
 import type { Hit } from "../search/hit";
 import { measure } from "../search/query";
-import { dollars, duration, minute, short } from "../text/numbers";
+import { dollars, minute, short, took } from "../text/numbers";
 import { oneLine } from "../text/visible";
 
 export const ROW = 44; // pixels
@@ -80,7 +80,7 @@ export function Row({ run, place, current, hit, longest, onOpen }: Props) {
       </div>
       <div role="cell" class="what">
         <div class="cut">
-          <a class="cover" href={runAddress(c.id[run]!)} onClick={onOpen}>
+          <a class="cover" dir="auto" href={runAddress(c.id[run]!)} onClick={onOpen}>
             {oneLine(c.prompt[run]!) || "no prompt"}
           </a>
           {feedback > 0 && (
@@ -111,7 +111,7 @@ export function Row({ run, place, current, hit, longest, onOpen }: Props) {
         {dollars(c.cost[run]!)}
       </div>
       <div role="cell" class="took">
-        <span>{duration(c.took[run]!)}</span>
+        <span>{took(c, run)}</span>
         <Bar part={c.took[run]! / longest} kind={`k${status}`} />
       </div>
     </div>

@@ -13,6 +13,7 @@ import { callsOf, nextFailed, type Call } from "../run/calls";
 import { Conversation } from "../run/conversation";
 import { RunHead } from "../run/head";
 import { Waterfall } from "../run/waterfall";
+import { toJson } from "../text/exact";
 import { asText, member, members } from "../text/json";
 import { GLYPHS, MEANINGS, STATUSES } from "../text/status";
 import { oneLine, visible } from "../text/visible";
@@ -132,7 +133,7 @@ function RunPage({ run, call }: Props) {
       {body && <Feedback body={body} />}
       {body && raw && (
         <pre class="raw" tabIndex={0}>
-          {visible(JSON.stringify({ ...asBatch(body), ...(body.feedback.length && { feedback: body.feedback }) }, null, 2))}
+          {visible(toJson({ ...asBatch(body), ...(body.feedback.length && { feedback: body.feedback }) }, 2))}
         </pre>
       )}
       {body && !raw && (

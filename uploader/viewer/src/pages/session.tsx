@@ -13,7 +13,7 @@ import { Unknown } from "../parts/unknown";
 import { runAddress } from "../route";
 import { filter, listOf, measure } from "../search/query";
 import { asText, member } from "../text/json";
-import { count, dollars, duration, minute, moment, short } from "../text/numbers";
+import { count, dollars, duration, minute, moment, short, took } from "../text/numbers";
 import { statusOf } from "../text/status";
 import { oneLine, visible } from "../text/visible";
 
@@ -60,7 +60,7 @@ function Turn({ run, most }: { run: RunNumber; most: number }) {
         {body ? <Answer body={body} /> : <p class="dim">{trouble || "Reading…"}</p>}
       </div>
       <a class="turn-facts" href={runAddress(c.id[run]!)}>
-        <Status status={c.status[run]!} /> {minute(c.start[run]!)} · {duration(c.took[run]!)} · {dollars(c.cost[run]!)} · context{" "}
+        <Status status={c.status[run]!} /> {minute(c.start[run]!)} · {took(c, run)} · {dollars(c.cost[run]!)} · context{" "}
         {short(context(report, run))} <Bar part={context(report, run) / most} />
         {feedback} <b>open</b>
       </a>

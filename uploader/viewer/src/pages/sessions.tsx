@@ -72,7 +72,7 @@ export function Sessions() {
                 <tr key={session.id}>
                   <td class="time wide-only">{minute(session.last)}</td>
                   <td class="message-cell">
-                    <a class="cut" href={sessionAddress(session.id)}>
+                    <a class="cut" dir="auto" href={sessionAddress(session.id)}>
                       {oneLine(session.prompt) || "no prompt"}
                     </a>
                   </td>

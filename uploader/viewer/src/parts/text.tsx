@@ -12,11 +12,11 @@ const FENCED = /(```[\s\S]*?(?:```|$))/;
 
 /** Code between ``` stands in a <pre>; nothing else of a text is markup. */
 const withCode = (text: string) =>
-  text.split(FENCED).map((part) =>
+  text.split(FENCED).map((part, n) =>
     part.startsWith("```") ? (
       <pre>{part.replace(/^```[^\n]*\n?/, "").replace(/\n?```$/, "")}</pre>
     ) : (
-      <span>{part}</span>
+      <span>{n ? part.replace(/^\n/, "") : part}</span>
     ),
   );
 

@@ -7,7 +7,7 @@ import { Status } from "../parts/status";
 import { Text } from "../parts/text";
 import { runAddress } from "../route";
 import { asNumber, asText, member, pretty } from "../text/json";
-import { count, dollars, duration, short } from "../text/numbers";
+import { count, dollars, duration, short, took } from "../text/numbers";
 import { statusOf } from "../text/status";
 import { oneLine } from "../text/visible";
 import type { Call } from "./calls";
@@ -56,7 +56,7 @@ function SubRun({ call }: { call: Call }) {
       <b class="cut">{oneLine(call.name)}</b>
       {c.failed_call[run] && <code class="cut bad">{oneLine(c.failed_call[run]!)}</code>}
       <span class="about">
-        {duration(c.took[run]!)} · {dollars(c.cost[run]!)}
+        {took(c, run)} · {dollars(c.cost[run]!)}
       </span>
     </>
   );

@@ -8,7 +8,8 @@ import { Facts } from "../parts/facts";
 import { Status } from "../parts/status";
 import { runAddress, sessionAddress } from "../route";
 import { filter, listOf } from "../search/query";
-import { count, dollars, duration, moment, short } from "../text/numbers";
+import { toJson } from "../text/exact";
+import { count, dollars, moment, short, took } from "../text/numbers";
 import { FATES } from "../text/status";
 import { oneLine } from "../text/visible";
 
@@ -53,12 +54,12 @@ function Crumb({ run, turns, turn, onTurn }: Pick<Props, "run" | "turns" | "turn
 export function RunHead({ run, body, turns, turn, raw, onRaw, onTurn }: Props) {
   const { columns: c, tests, agents } = useReport();
   const id = c.id[run]!;
-  const json = (): string => JSON.stringify(asBatch(body!), null, 2);
+  const json = (): string => toJson(asBatch(body!), 2);
   const test = tests[c.test[run]!];
   const agent = agents[c.agent[run]!];
   const facts: [string, ComponentChildren][] = [
     ["started", `${moment(c.start[run]!)} UTC`],
-    ["took", duration(c.took[run]!)],
+    ["took", took(c, run)],
     ["calls", `${count(c.steps[run]!)} LLM · ${count(c.tool_calls[run]!)} tool`],
     ["tokens", `${short(c.tokens_in[run]!)} in · ${short(c.tokens_cached[run]!)} cached · ${short(c.tokens_out[run]!)} out`],
     ["cost", dollars(c.cost[run]!)],

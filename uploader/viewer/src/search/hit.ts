@@ -1,5 +1,6 @@
 /** Where a text stands in a run: which member, and the words around it. */
 import type { Json, RunBody } from "../data/format";
+import { LongInteger } from "../text/exact";
 import { asText, member, members, parsed } from "../text/json";
 
 export interface Hit {
@@ -16,7 +17,7 @@ const AROUND = 60; // characters
 function* textsIn(value: Json | undefined): Generator<string> {
   const tree = typeof value === "string" ? (parsed(value) ?? value) : value;
   if (typeof tree === "string") yield tree;
-  else if (typeof tree === "object" && tree !== null) {
+  else if (typeof tree === "object" && tree !== null && !(tree instanceof LongInteger)) {
     for (const [name, inner] of Object.entries(tree)) {
       if (!Array.isArray(tree)) yield name;
       yield* textsIn(inner);

@@ -1,5 +1,6 @@
 /** The filter language: `status:error model:gpt -tool:find_order >5s cost>0.01 "free text"`. */
 import type { Report, RunNumber } from "../data/report";
+import { asTime } from "../text/json";
 import { FATES, STATUSES } from "../text/status";
 
 type Test = (run: RunNumber) => boolean;
@@ -44,7 +45,7 @@ function fieldTest(report: Report, name: string, value: string): Test | undefine
       return (run) => (FEEDBACK[value] ?? []).includes(c.feedback[run]!);
     case "from":
     case "to": {
-      const time = Date.parse(value.toUpperCase());
+      const time = asTime(value.includes("t") ? value.toUpperCase() : `${value}T00:00`, NaN); // UTC, as all times here
       if (Number.isNaN(time)) return undefined;
       return name === "from" ? (run) => c.start[run]! >= time : (run) => c.start[run]! < time;
     }

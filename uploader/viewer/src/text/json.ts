@@ -1,4 +1,5 @@
-import type { Json } from "../data/format";
+import type { Json, Members } from "../data/format";
+import { LongInteger, parseJson, toJson } from "./exact";
 
 /** Whether a text may be JSON with members. */
 export const looksLikeJson = (text: string): boolean => /^\s*[[{]/.test(text);
@@ -7,7 +8,7 @@ export const looksLikeJson = (text: string): boolean => /^\s*[[{]/.test(text);
 export function parsed(text: string): Json | undefined {
   if (!looksLikeJson(text)) return undefined;
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text);
   } catch {
     return undefined;
   }
@@ -17,12 +18,12 @@ export function parsed(text: string): Json | undefined {
 export function pretty(value: Json | undefined): string {
   if (value === undefined || value === null) return "";
   const tree = typeof value === "string" ? parsed(value) : value;
-  return tree === undefined ? String(value) : JSON.stringify(tree, null, 2);
+  return tree === undefined ? String(value) : toJson(tree, 2);
 }
 
 /** A recorded value as text. */
 export const asText = (value: Json | undefined): string =>
-  value === undefined || value === null ? "" : typeof value === "string" ? value : JSON.stringify(value);
+  value === undefined || value === null ? "" : typeof value === "string" ? value : toJson(value);
 
 /** A recorded value as a number; 0 if it is none. */
 export const asNumber = (value: Json | undefined): number => (typeof value === "number" ? value : 0);
@@ -35,10 +36,12 @@ export function asTime(value: Json | undefined, otherwise: number): number {
   return Number.isNaN(time) ? otherwise : time;
 }
 
+const isObject = (value: Json | undefined): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof LongInteger);
+
 /** The members of a recorded object; nothing for anything else. */
-export const members = (value: Json | undefined): [string, Json][] =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : [];
+export const members = (value: Json | undefined): [string, Json][] => (isObject(value) ? Object.entries(value) : []);
 
 /** One member of a recorded object that is its own: `__proto__` of a record is data. */
 export const member = (value: Json | undefined, name: string): Json | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;

@@ -1,4 +1,6 @@
 /** Numbers, durations, money and times as people read them. */
+import type { Columns } from "../data/format";
+import { UNENDED } from "./status";
 
 const grouped = new Intl.NumberFormat("en");
 
@@ -19,13 +21,19 @@ export function short(n: number): string {
 const SECOND = 1e3;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
 
 /** Milliseconds in two units at most: 4.88 s, 1 m 20 s. */
 export function duration(ms: number): string {
   if (ms < SECOND) return `${Math.round(ms)} ms`;
   if (ms < 9.995 * SECOND) return `${(ms / SECOND).toFixed(2)} s`;
   if (ms < 59.95 * SECOND) return `${(ms / SECOND).toFixed(1)} s`;
-  const [big, unit, small, rest] = ms < HOUR - SECOND / 2 ? [MINUTE, "m", SECOND, "s"] as const : [HOUR, "h", MINUTE, "m"] as const;
+  const [big, unit, small, rest] =
+    ms < HOUR - SECOND / 2
+      ? ([MINUTE, "m", SECOND, "s"] as const)
+      : ms < DAY - MINUTE / 2
+        ? ([HOUR, "h", MINUTE, "m"] as const)
+        : ([DAY, "d", HOUR, "h"] as const);
   const parts = Math.round(ms / small);
   const left = parts % (big / small);
   return `${Math.floor(parts / (big / small))} ${unit}${left ? ` ${left} ${rest}` : ""}`;
@@ -39,6 +47,10 @@ export function dollars(micros: number): string {
 
 /** 2026-11-22 05:00:33, in UTC. */
 export const moment = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+
+/** How long a run took; nothing is known of one without an end. */
+export const took = ({ took: all, status }: Columns, run: number): string =>
+  status[run]! < UNENDED ? duration(all[run]!) : "—";
 
 /** 11-22 05:00, in UTC. */
 export const minute = (ms: number): string => moment(ms).slice(5, 16);

@@ -1,5 +1,7 @@
 /** How a run, step or tool call ended. The index has these numbers; the last two are of runs alone. */
 export const STATUSES = ["success", "partial", "error", "unended", "missing"] as const;
+/** From this one on, a run has no end. */
+export const UNENDED = 3;
 export const GLYPHS = ["✓", "◐", "✕", "◌", "?"] as const;
 export const MEANINGS = [
   "success",
