@@ -1,0 +1,118 @@
+"""Measures what hostile input costs: processor time, memory and output, each at one, two and four times its size."""
+
+import json
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from support.faults import KEY, FaultServer, SegmentFile
+
+COSTED: Final = """
+import atexit, json, os, resource, time
+from tcc_uploader.delivery.engine import Engine
+turns, begun, waits = [0.0], [0.0], Engine._wait
+def wait(engine, until):
+    turns.append(time.thread_time() - begun[0])
+    turns[:] = [max(turns)]
+    waits(engine, until)
+    begun[0] = time.thread_time()
+Engine._wait = wait
+def tell():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    with open(os.environ["COSTS"], "w") as file:
+        json.dump({"seconds": used.ru_utime + used.ru_stime, "peak": peak * 1024, "turn": turns[0]}, file)
+atexit.register(tell)
+from tcc_uploader.cli.main import run
+run()
+"""
+"""The command, which tells at its end what it cost.  A turn is the engine's work between two looks into its inbox."""
+SCALES: Final = (1, 2, 4)
+_PATIENCE: Final = 600
+
+
+class Shape(NamedTuple):
+    """A kind of hostile input: what it is, who makes it (in a folder, at a scale), and what is run with it.
+
+    ``IN`` in a command stands for the path that was made.
+    """
+
+    title: str
+    make: Callable[[Path, int], Path]
+    commands: Sequence[Sequence[str]]
+
+
+class Cost(NamedTuple):
+    """What some commands cost: processor seconds, the highest peak in bytes, bytes that they wrote, the longest turn.
+
+    ``arrived`` is whether the run of a good file beside it was delivered.
+    """
+
+    seconds: float
+    peak: int
+    output: int
+    turn: float
+    arrived: bool
+
+
+def cost_of(folder: Path, shape: Shape, scale: int) -> tuple[int, Cost]:
+    """Return the input's size in bytes, and what its commands cost; at scale 0 there is the good file alone."""
+    folder.mkdir(parents=True)
+    good = SegmentFile("good").run("good").seal().write(folder / "spool", "zz-good.jsonl")
+    path = shape.make(folder, scale) if scale else good
+    costs: list[Mapping[str, Any]] = []
+    with FaultServer() as server:
+        output = sum(_run(folder, server.url, [str(path) if it == "IN" else it for it in command], costs)
+                     for command in shape.commands)
+        arrived = any("good" in ids for ids in server.ids)
+    output += sum(file.stat().st_size for file in folder.glob("state/*/status.json"))
+    return path.stat().st_size, Cost(
+        sum(cost["seconds"] for cost in costs),
+        max(cost["peak"] for cost in costs),
+        output,
+        max(cost["turn"] for cost in costs),
+        arrived,
+    )
+
+
+def _run(folder: Path, url: str, command: Sequence[str], costs: list[Mapping[str, Any]]) -> int:
+    """Run one command, add its costs, and return how many bytes it printed."""
+    told = folder / "costs.json"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "COSTS": str(told),
+        "TCC_SPOOL_DIR": str(folder / "spool"),
+        "TCC_STATE_DIR": str(folder / "state"),
+        "TCC_TARGET": "here",
+        "TCC_API_KEY": KEY,
+        "TCC_BASE_URL": url,
+    }
+    with (folder / "printed").open("wb") as printed:
+        program = [sys.executable, "-c", COSTED, *command]
+        subprocess.run(program, env=environment, stdout=printed, stderr=printed, timeout=_PATIENCE, check=False)
+    costs.append(json.loads(told.read_bytes()))
+    told.unlink()
+    text = (folder / "printed").read_bytes()
+    assert b"Traceback" not in text, text[-2000:]
+    return len(text)
+
+
+def run_hostile(folder: Path, shapes: Mapping[str, Shape]) -> Namespace:
+    """Return what every shape costs, above the empty run."""
+    found: dict[str, Any] = {}
+    for name, shape in shapes.items():
+        _, empty = cost_of(folder / name / "0", shape, 0)
+        rows = []
+        for scale in SCALES:
+            size, cost = cost_of(folder / name / str(scale), shape, scale)
+            rows.append(
+                cost._replace(seconds=cost.seconds - empty.seconds, peak=max(0, cost.peak - empty.peak))._asdict()
+                | {"input": size}
+            )
+        found[name] = rows
+    return Namespace(shapes=found)
