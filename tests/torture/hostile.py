@@ -66,8 +66,10 @@ def cost_of(folder: Path, shape: Shape, scale: int) -> tuple[int, Cost]:
     path = shape.make(folder, scale) if scale else good
     costs: list[Mapping[str, Any]] = []
     with FaultServer() as server:
-        output = sum(_run(folder, server.url, [str(path) if it == "IN" else it for it in command], costs)
-                     for command in shape.commands)
+        output = sum(
+            _run(folder, server.url, [str(path) if it == "IN" else it for it in command], costs)
+            for command in shape.commands
+        )
         arrived = any("good" in ids for ids in server.ids)
     output += sum(file.stat().st_size for file in folder.glob("state/*/status.json"))
     return path.stat().st_size, Cost(

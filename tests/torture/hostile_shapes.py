@@ -2,14 +2,11 @@
 
 import gzip
 import io
-import os
-import random
 import tarfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 import orjson
 
@@ -209,7 +206,10 @@ def no_json(folder: Path, scale: int) -> Path:
 
 def padding(folder: Path, scale: int) -> Path:
     """Pack a file of something else, which is passed over, but must be unpacked for that."""
-    return _packed(folder / "in.tar.gz", [_member("x.bin", bytes(1_000_000_000 * scale))[:512], *[bytes(1_000_000)] * (1000 * scale), _END])
+    return _packed(
+        folder / "in.tar.gz",
+        [_member("x.bin", bytes(1_000_000_000 * scale))[:512], *[bytes(1_000_000)] * (1000 * scale), _END],
+    )
 
 
 _ARCHIVES = (_REPLAY, ("replay",), ("verify", "IN", "--json"), ("verify", "IN"))

@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from tcc_schemas.version import __version__
-from tcc_uploader.sinks import ShownFormatter
+from tcc_uploader.sinks import ShownFormatter, Sparing
 
 from .terminal import note, show_usage
 
@@ -48,6 +48,7 @@ def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     debug = os.environ.get("TCC_DEBUG", "").lower() in ("1", "true")
     handler = logging.StreamHandler()
+    handler.addFilter(Sparing())
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if debug else logging.INFO)

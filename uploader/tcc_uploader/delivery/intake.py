@@ -1,7 +1,7 @@
 """Keeps the list of files: which to read next, and which to remove.  All reading of spools starts here."""
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, count
@@ -20,6 +20,7 @@ from tcc_uploader.state import SpoolLocks, StateHeldError
 
 from .host import Host
 from .kept_segments import KeptSegments
+from .large_files import LargeFiles
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ class Intake:
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
         self.bytes_read = 0
         self._ledger, self._locks = ledger, locks
-        self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
-        """Yields the records of archive sources, chunk by chunk; None when all were read."""
+        self._streams: Iterator[tuple[Segment, list[Found]] | None] | None = self._stream_chunks()
+        """Yields the records of archive sources, chunk by chunk, and None where there are none; None at the end."""
         self._handles = count(1)
         self._by_path: dict[str, Segment] = {}
         """The files that are not finished, by path."""
@@ -60,6 +61,10 @@ class Intake:
         """The files to read that the last scan found."""
         self._hinted: dict[str, None] = {}
         """The files to read before those, in order."""
+        self._large = LargeFiles(host.disk)
+        """The files to go on with when no other is to be read."""
+        self._copies = Counter[str]()
+        """How many more members of a name are, or were, read beside the first."""
 
     @property
     def live(self) -> list[Segment]:
@@ -74,7 +79,7 @@ class Intake:
     @property
     def damage(self) -> int:
         """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
-        return sum((segment.damage for segment in self.live), self._finished_damage) + len(self.sources.problems)
+        return sum((segment.damage for segment in self.live), self._finished_damage) + self.sources.problems.number
 
     @property
     def unended(self) -> int:
@@ -82,14 +87,15 @@ class Intake:
         return sum(len(s.journal.open) for s in self._by_path.values() if s.journal.undecided and not s.seal)
 
     @property
-    def newer(self) -> list[Path]:
-        """Files that only a newer version can read."""
-        return [*self._newer, *self.sources.newer]
+    def newer(self) -> int:
+        """The number of files that only a newer version can read."""
+        return len(self._newer) + self.sources.newer.number
 
     @property
     def unread(self) -> list[Path]:
         """The files and archives that were found, and not read to their end yet."""
-        return [*map(Path, dict.fromkeys((*self._hinted, *self._scanned))), *self.sources.unread_archives]
+        files = dict.fromkeys((*self._hinted, *self._scanned, *self._large))
+        return [*map(Path, files), *self.sources.unread_archives]
 
     @property
     def reads_stream(self) -> bool:
@@ -103,11 +109,11 @@ class Intake:
 
     @property
     def _reads_file(self) -> bool:
-        return bool(self._hinted or self._scanned)
+        return bool(self._hinted or self._scanned or self._large)
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown; it is read first."""
-        if path.suffix == SUFFIX and path.parent not in self.unreadable:
+        if path.suffix == SUFFIX and path.parent not in self.unreadable and str(path) not in self._large:
             self._hinted.setdefault(str(path))
 
     def scan(self) -> None:
@@ -145,10 +151,11 @@ class Intake:
         """Read the next chunk of the next file or stream; None if nothing could be read."""
         if self._reads_file:
             return self._read_file()
-        chunk = next(self._streams, None) if self._streams else None
-        if chunk is None:
+        try:
+            return next(self._streams or iter(()))
+        except StopIteration:
             self._streams = None
-        return chunk
+            return None
 
     def add(self, segment: Segment) -> None:
         """Register a file under a new handle."""
@@ -207,7 +214,9 @@ class Intake:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
         size = 0
         for entry in listed_in(spool, self.host.disk):
-            if self._done.holds_sealed(entry):
+            if entry.path in self._large:
+                gone.discard(entry.path)
+            elif self._done.holds_sealed(entry):
                 gone.discard(entry.path)
                 size += self._done.files[entry.path][1]
             elif (seen := seen_as(entry)) is not None:
@@ -233,7 +242,9 @@ class Intake:
         return not known.at_end or (seen.size != known.size and known.limit is None)
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
-        file = next(iter(self._hinted), None) or self._scanned.popleft()
+        file = next(chain(self._hinted, self._scanned, self._large))
+        if file not in self._hinted and self._scanned:
+            self._scanned.popleft()
         self._hinted.pop(file, None)
         try:
             segment = self._by_path.get(file) or self._identify(file)
@@ -254,10 +265,15 @@ class Intake:
             self._scanned.appendleft(file)  # before the next file, so that records keep their order
         return segment, found
 
-    def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]]]:
-        for segment in chain.from_iterable(archive.segments() for archive in self.sources.archives):
-            while segment.file in self._by_path:  # an archive may have two members with the same name
-                segment.file += "~"
+    def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]] | None]:
+        for segment in chain.from_iterable(archive.steps() for archive in self.sources.archives):
+            if segment is None:
+                yield None
+                continue
+            name = segment.file
+            while segment.file in self._by_path:  # an archive may have any number of members with the same name
+                self._copies[name] += 1
+                segment.file = f"{name}~{self._copies[name]}"
             self._take_up(segment)
             while not segment.at_end:
                 yield segment, reader.read_on(segment)
@@ -265,7 +281,10 @@ class Intake:
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path = Path(file)
-        segment, seen = reader.identify(path, self.host.disk)
+        identified = self._large.identify(file)
+        if identified is None:
+            return None
+        segment, seen = identified
         self.unreadable.pop(path, None)
         if self._done.holds(seen):
             return None  # both a scan and a hint named the file

@@ -43,8 +43,8 @@ class _BoundedFile:
             return self._file.read(size if size >= 0 else MAX_DIRECTORY)
 
 
-def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
-    """Yield the members that are no folders, in the order of the directory, which is at the end of the file.
+def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused | None]:
+    """Yield the members, in the order of the directory, which is at the end of the file; None for a folder.
 
     Raises :class:`ArchiveError` if the directory can't be read.
     """
@@ -53,6 +53,7 @@ def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
     for info in archive.infolist():
         budget.count_member()
         if info.is_dir():
+            yield None
             continue
         try:
             read = _opened(archive, info)

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -17,9 +18,15 @@ from .segment import Found, Reader, Segment, feed
 
 
 def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
-    """Return the segment in a file, and the file as it was then; no record is read yet.  Raises OSError.
+    """Return the segment in a file, and the file as it was then; no record is read yet.  Raises OSError."""
+    return next(filter(None, identify_in_steps(path, disk)))
+
+
+def identify_in_steps(path: Path, disk: Disk = DISK) -> Iterator[tuple[Segment, Seen] | None]:
+    """Yield None after each chunk of a plain file, which is hashed whole; at last what :func:`identify` returns.
 
     The size was taken before the first byte was read: what is written meanwhile is seen as growth later.
+    Raises OSError.
     """
     with opened(path, disk=disk) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
@@ -27,11 +34,16 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
         limit = None
         if kind is Format.PLAIN:
             file.seek(0)
-            ident = "plain-" + hashlib.file_digest(file, "sha256").hexdigest()
+            whole_hash = hashlib.sha256()
+            while data := file.read(CHUNK):
+                whole_hash.update(data)
+                if len(data) == CHUNK:
+                    yield None
+            ident = "plain-" + whole_hash.hexdigest()
             limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
     seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit)
-    return Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
+    yield Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
 
 
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:
