@@ -17,7 +17,7 @@ from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading, targets_of
 from .terminal import say, say_json
-from .text import capped, plural, shortened, told, unreadable_lines
+from .text import capped, plural, shortened, told
 
 _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.BROKEN)
 """From the best result to the worst."""
@@ -59,7 +59,7 @@ def _verification_text(report: Verification) -> str:
         lines += [f"BROKEN   {check.path}: {text}" for text in capped(check.broken, str)]
         lines += [f"damage   {check.path}: {text}" for text in capped(check.damage, str)]
     lines = list(capped(lines, str, most=MOST))
-    lines += [f"damage   {text}" for text in unreadable_lines(report.unreadable)]
+    lines += capped(report.unreadable.items(), lambda pair: f"damage   {pair[0]} can't be read: {pair[1]}")
     lines += [f"damage   {text}" for text in capped(report.archives, str)]
     lines += [f"newer    {text}" for text in capped(report.newer, lambda path: f"{path}: upgrade tcc-upload")]
     total = report.totals

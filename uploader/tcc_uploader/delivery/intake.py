@@ -1,7 +1,7 @@
 """Keeps the list of files: which to read next, and which to remove.  All reading of spools starts here."""
 
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, count
@@ -18,9 +18,9 @@ from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as
 from tcc_uploader.spool.segment import Found, Segment
 from tcc_uploader.state import SpoolLocks, StateHeldError
 
+from .files_to_read import FilesToRead
 from .host import Host
 from .kept_segments import KeptSegments
-from .large_files import LargeFiles
 
 _log = logging.getLogger(__name__)
 
@@ -57,14 +57,8 @@ class Intake:
         self._newer: set[Path] = set()
         """Files that only a newer version can read."""
         self._empty: list[Path] = []
-        self._scanned: deque[str] = deque()
-        """The files to read that the last scan found."""
-        self._hinted: dict[str, None] = {}
-        """The files to read before those, in order."""
-        self._large = LargeFiles(host.disk)
-        """The files to go on with when no other is to be read."""
-        self._copies = Counter[str]()
-        """How many more members of a name are, or were, read beside the first."""
+        self._to_read = FilesToRead(host.disk)
+        self._copies = Counter[str]()  # of members' names
 
     @property
     def live(self) -> list[Segment]:
@@ -94,27 +88,22 @@ class Intake:
     @property
     def unread(self) -> list[Path]:
         """The files and archives that were found, and not read to their end yet."""
-        files = dict.fromkeys((*self._hinted, *self._scanned, *self._large))
-        return [*map(Path, files), *self.sources.unread_archives]
+        return [*map(Path, self._to_read), *self.sources.unread_archives]
 
     @property
     def reads_stream(self) -> bool:
         """Whether the next read is from a stream, which can't be read again."""
-        return not self._reads_file and self._streams is not None
+        return not self._to_read and self._streams is not None
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to read now."""
-        return not self._reads_file and self._streams is None
-
-    @property
-    def _reads_file(self) -> bool:
-        return bool(self._hinted or self._scanned or self._large)
+        return not self._to_read and self._streams is None
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown; it is read first."""
-        if path.suffix == SUFFIX and path.parent not in self.unreadable and str(path) not in self._large:
-            self._hinted.setdefault(str(path))
+        if path.suffix == SUFFIX and path.parent not in self.unreadable:
+            self._to_read.hint(str(path))
 
     def scan(self) -> None:
         """List all files; queue those that are new or have grown, oldest first."""
@@ -122,20 +111,20 @@ class Intake:
         self.kept.fresh = 0
         gone = {*self._by_path, *self._done.files}
         self._empty.clear()
-        self._scanned.clear()
+        self._to_read.scanned.clear()
         for spool in self.sources.spools:
             self.unreadable.pop(spool, None)
             try:
                 if self._locks is not None:
                     self._locks.take(spool)
-                self._scanned.extend(sorted(self._files_to_read(spool, gone)))
+                self._to_read.scanned.extend(sorted(self._files_to_read(spool, gone)))
             except (OSError, StateHeldError) as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # this spool was not listed
         for file in map(str, self.sources.files):
             gone.discard(file)
             if file not in self._by_path and file not in self._done.files:
-                self._scanned.append(file)
+                self._to_read.scanned.append(file)
         for file in gone:
             self._done.files.pop(file, None)
             segment = self._by_path.get(file)
@@ -145,17 +134,13 @@ class Intake:
         for segment in self.live:
             if not segment.counted_here and segment.stream is None and self._ledger.begin(segment.id)[1]:
                 self.forget(segment)  # its counts are ours now: read it from its beginning
-                self._scanned.append(segment.file)
+                self._to_read.scanned.append(segment.file)
 
     def read(self) -> tuple[Segment, list[Found]] | None:
         """Read the next chunk of the next file or stream; None if nothing could be read."""
-        if self._reads_file:
+        if self._to_read:
             return self._read_file()
-        try:
-            return next(self._streams or iter(()))
-        except StopIteration:
-            self._streams = None
-            return None
+        return next(self._streams, None) if self._streams else None
 
     def add(self, segment: Segment) -> None:
         """Register a file under a new handle."""
@@ -214,7 +199,7 @@ class Intake:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
         size = 0
         for entry in listed_in(spool, self.host.disk):
-            if entry.path in self._large:
+            if self._to_read.is_large(entry.path):
                 gone.discard(entry.path)
             elif self._done.holds_sealed(entry):
                 gone.discard(entry.path)
@@ -242,10 +227,7 @@ class Intake:
         return not known.at_end or (seen.size != known.size and known.limit is None)
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
-        file = next(chain(self._hinted, self._scanned, self._large))
-        if file not in self._hinted and self._scanned:
-            self._scanned.popleft()
-        self._hinted.pop(file, None)
+        file = self._to_read.next()
         try:
             segment = self._by_path.get(file) or self._identify(file)
             if segment is None:
@@ -262,7 +244,7 @@ class Intake:
             self._note_unreadable(Path(file), error)
             return None
         if not segment.at_end:
-            self._scanned.appendleft(file)  # before the next file, so that records keep their order
+            self._to_read.scanned.appendleft(file)  # before the next file, so that records keep their order
         return segment, found
 
     def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]] | None]:
@@ -277,12 +259,12 @@ class Intake:
             self._take_up(segment)
             while not segment.at_end:
                 yield segment, reader.read_on(segment)
+        self._streams = None
 
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path = Path(file)
-        identified = self._large.identify(file)
-        if identified is None:
+        if (identified := self._to_read.identify(file)) is None:
             return None
         segment, seen = identified
         self.unreadable.pop(path, None)

@@ -60,7 +60,8 @@ class Expected:
     def __init__(self) -> None:
         self.records = 0
         """How many records they have."""
-        self._segments: dict[bytes, tuple[int, bytes]] = {}
+        self._segments: dict[bytes, bytes] = {}
+        """By what stands for the name: the number of records in 8 bytes, then the hash."""
 
     def __len__(self) -> int:
         return len(self._segments)
@@ -68,14 +69,18 @@ class Expected:
     def add(self, folder: str, entry: ManifestEntry) -> None:
         """Expect a segment, in the folder of its manifest."""
         self.take(folder + entry.name)
-        self._segments[_short(folder + entry.name)] = entry.records or 0, bytes.fromhex(entry.sha256)
-        self.records += entry.records or 0
+        records = entry.records or 0
+        self._segments[_short(folder + entry.name)] = records.to_bytes(8) + bytes.fromhex(entry.sha256)
+        self.records += records
 
     def take(self, name: str) -> tuple[int, bytes] | None:
         """Return the records and the hash of a segment, which is not expected any more; None if it was not."""
         found = self._segments.pop(_short(name), None)
-        self.records -= found[0] if found else 0
-        return found
+        if found is None:
+            return None
+        records = int.from_bytes(found[:8])
+        self.records -= records
+        return records, found[8:]
 
 
 def _short(name: str) -> bytes:

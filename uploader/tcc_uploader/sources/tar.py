@@ -54,9 +54,7 @@ def members_of(stream: ByteStream, budget: Budget) -> Iterator[Member | Refused 
                 raise ArchiveError(f"a header in it claims {size:,} bytes: it was not made by an ordinary tar")
             with errors_as(_BAD_HEADER, ValueError):
                 described |= _described(kind, read_fully(section, size))
-        elif kind in _IGNORED:
-            yield None
-        else:
+        elif kind not in _IGNORED:
             if kind != _FOLDER and not name.endswith(b"/"):
                 text, why = name.decode(errors="surrogateescape"), _refusal(kind, described)
                 yield Refused(text, why) if why else Member(text, section)
@@ -64,6 +62,7 @@ def members_of(stream: ByteStream, budget: Budget) -> Iterator[Member | Refused 
         for _ in chunks_of(section):
             yield None
         read_fully(stream, -size % BLOCK if kind not in _WITHOUT_DATA else 0)
+        yield None
     if not ended:
         raise ArchiveError(CUT_SHORT)
 

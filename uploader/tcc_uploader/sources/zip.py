@@ -9,8 +9,8 @@ from typing import BinaryIO, Final
 from .decompress import READER_ERRORS
 from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Refused, errors_as
 
-MAX_DIRECTORY: Final = 16 * 1024 * 1024
-"""Bytes of an archive's directory, some 150,000 members: :mod:`zipfile` needs 10 times as much memory for it."""
+MAX_DIRECTORY: Final = 4 * 1024 * 1024
+"""Bytes of an archive's directory, some 40,000 members: :mod:`zipfile` needs 10 times as much memory for it."""
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREAD_METHODS: Final = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz"}
 _ENCRYPTED: Final = 0x2041

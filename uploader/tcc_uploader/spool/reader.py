@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
+from typing import Final
 
 from tcc_schemas.lines import Line, decode
 from tcc_schemas.plain import plain_record
@@ -15,6 +16,12 @@ from .format import Format, sniff
 from .journal import LineRef, Span, recovered
 from .scan import Seen
 from .segment import Found, Reader, Segment, feed
+
+
+_MOST_LINES: Final = 16_384
+"""Lines of a chunk that are in memory together."""
+_STREAM_CHUNK: Final = 64 * 1024
+"""Bytes that are read from a stream in one call."""
 
 
 def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
@@ -61,14 +68,15 @@ def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
     if segment.at_end and segment.reader:
         segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
     if segment.whole:
-        data, segment.whole = segment.whole, b""
-        segment.at_end = True
+        data = _few_lines(segment.whole)
+        segment.whole = segment.whole[len(data) :]
+        segment.at_end = not segment.whole
     elif segment.stream is None:
         data = _read_file_on(segment, disk)
         if segment.reader is None and not data:
             return []  # sealed, and nothing was added after the seal
     else:
-        data = segment.stream.read(CHUNK)
+        data = segment.stream.read(_STREAM_CHUNK)
         segment.at_end = not data
     return feed(segment, data)
 
@@ -109,12 +117,17 @@ def _read_file_on(segment: Segment, disk: Disk) -> bytes:
         if segment.reader is None and 0 < segment.size < end:
             segment.reader = _caught_up(file, segment.size)
         file.seek(segment.size)
-        data = file.read(min(CHUNK, end - segment.size))
+        data = _few_lines(file.read(min(CHUNK, end - segment.size)))
         if segment.reader is not None and _is_replaced(file, segment.reader.splitter):
             segment.reader.splitter.rewind()
             return b""  # the next read begins where that line did
         segment.at_end = segment.size + len(data) >= end or not data  # a plain file may have become shorter
     return data
+
+
+def _few_lines(data: bytes) -> bytes:
+    """Return the beginning of a chunk: about :data:`_MOST_LINES`.  A line takes a hundred times its bytes, if it is short."""
+    return data[: max(1, len(data) * _MOST_LINES // max(_MOST_LINES, data.count(b"\n")))]
 
 
 def _is_replaced(file: FileIO, splitter: LineSplitter) -> bool:
