@@ -29,7 +29,7 @@ atexit.register(tell)
 from tcc_uploader.cli.main import run
 run()
 """
-"""The command, which tells at its end what it cost.  A turn is what the engine does between two looks into its inbox."""
+"""The command, which tells at its end what it cost.  A turn lies between two looks into the inbox."""
 SCALES: Final = (1, 2, 4)
 _PATIENCE: Final = 600
 

@@ -43,9 +43,9 @@ def shortened(report: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in report.items():
         if isinstance(value, list | dict):
-            number = value.number if isinstance(value, Shortlist) else len(value)
-            if number > MOST:
-                left_off[name] = number - MOST
+            missing = (value.number if isinstance(value, Shortlist) else len(value)) - min(len(value), MOST)
+            if missing:
+                left_off[name] = missing
         found[name] = _shortened(value)
     return found | ({"left_off": left_off} if left_off else {})
 

@@ -12,14 +12,11 @@ from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
-from .format import Format, sniff
+from .format import Format, few_lines, sniff
 from .journal import LineRef, Span, recovered
 from .scan import Seen
 from .segment import Found, Reader, Segment, feed
 
-
-_MOST_LINES: Final = 16_384
-"""Lines of a chunk that are in memory together."""
 _STREAM_CHUNK: Final = 64 * 1024
 """Bytes that are read from a stream in one call."""
 
@@ -68,7 +65,7 @@ def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
     if segment.at_end and segment.reader:
         segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
     if segment.whole:
-        data = _few_lines(segment.whole)
+        data = few_lines(segment.whole)
         segment.whole = segment.whole[len(data) :]
         segment.at_end = not segment.whole
     elif segment.stream is None:
@@ -117,17 +114,12 @@ def _read_file_on(segment: Segment, disk: Disk) -> bytes:
         if segment.reader is None and 0 < segment.size < end:
             segment.reader = _caught_up(file, segment.size)
         file.seek(segment.size)
-        data = _few_lines(file.read(min(CHUNK, end - segment.size)))
+        data = few_lines(file.read(min(CHUNK, end - segment.size)))
         if segment.reader is not None and _is_replaced(file, segment.reader.splitter):
             segment.reader.splitter.rewind()
             return b""  # the next read begins where that line did
         segment.at_end = segment.size + len(data) >= end or not data  # a plain file may have become shorter
     return data
-
-
-def _few_lines(data: bytes) -> bytes:
-    """Return the beginning of a chunk: about :data:`_MOST_LINES`.  A line takes a hundred times its bytes, if it is short."""
-    return data[: max(1, len(data) * _MOST_LINES // max(_MOST_LINES, data.count(b"\n")))]
 
 
 def _is_replaced(file: FileIO, splitter: LineSplitter) -> bool:
