@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -32,6 +33,12 @@ run()
 """The command, which tells at its end what it cost.  A turn lies between two looks into the inbox."""
 SCALES: Final = (1, 2, 4)
 _PATIENCE: Final = 600
+_SHORT: Final = 1.0
+"""Seconds that are not compared."""
+_MEMORY: Final = 64 << 20
+_LITTLE: Final = 1_000_000
+"""Bytes of output that are few."""
+_TURN: Final = 5.0
 
 
 class Shape(NamedTuple):
@@ -43,6 +50,8 @@ class Shape(NamedTuple):
     title: str
     make: Callable[[Path, int], Path]
     commands: Sequence[Sequence[str]]
+    line: int = 1 << 20
+    """Bytes of its longest line that is admitted."""
 
 
 class Cost(NamedTuple):
@@ -104,16 +113,35 @@ def _run(folder: Path, url: str, command: Sequence[str], costs: list[Mapping[str
 
 
 def run_hostile(folder: Path, shapes: Mapping[str, Shape]) -> Namespace:
-    """Return what every shape costs, above the empty run."""
+    """Return what every shape costs above the empty run.  Raises AssertionError if that is more than it may."""
     found: dict[str, Any] = {}
+    wrong: list[str] = []
     for name, shape in shapes.items():
         _, empty = cost_of(folder / name / "0", shape, 0)
-        rows = []
+        costs = []
+        sizes = []
         for scale in SCALES:
             size, cost = cost_of(folder / name / str(scale), shape, scale)
-            rows.append(
-                cost._replace(seconds=cost.seconds - empty.seconds, peak=max(0, cost.peak - empty.peak))._asdict()
-                | {"input": size}
-            )
-        found[name] = rows
+            shutil.rmtree(folder / name / str(scale))
+            sizes.append(size)
+            peak = max(0, cost.peak - empty.peak)
+            costs.append(cost._replace(seconds=max(0.0, cost.seconds - empty.seconds), peak=peak))
+        wrong += [f"{name}: {fault}" for fault in faults_of(shape, costs)]
+        found[name] = {"title": shape.title, "sizes": sizes, "costs": [cost._asdict() for cost in costs]}
+    assert not wrong, "\n".join([*wrong, str(found)])
     return Namespace(shapes=found)
+
+
+def faults_of(shape: Shape, costs: Sequence[Cost]) -> Iterator[str]:
+    """Yield what of the costs at each scale is more than it may be."""
+    _, double, fourfold = costs
+    if fourfold.seconds > max(_SHORT, 2.8 * double.seconds):
+        yield f"twice as much takes {fourfold.seconds / double.seconds:.1f} times as long"
+    if (peak := max(cost.peak for cost in costs)) > _MEMORY + 5 * shape.line:
+        yield f"it takes {peak:,} bytes of memory"
+    if fourfold.output > max(_LITTLE, 1.2 * double.output):
+        yield f"output grows: {double.output:,} bytes, then {fourfold.output:,}"
+    if (turn := max(cost.turn for cost in costs)) > _TURN:
+        yield f"a turn takes {turn:.1f} s"
+    if not all(cost.arrived for cost in costs):
+        yield "the good file did not arrive"
