@@ -1,7 +1,7 @@
 """The long campaigns: ``python tests/torture/campaign.py --kills 10000`` runs them all and writes docs/reliability.md.
 
-``--only kills`` (or ``flips``, ``copies``, ``burst``, ``hostile``; may be repeated) runs some of them; the figures of the
-others are those of their last run, which lie in ``build/torture``, else what the page says of them already.  With
+``--only kills`` (or ``flips``, ``copies``, ``burst``, ``hostile``; may be repeated) runs some of them; the figures of
+the others are those of their last run, which lie in ``build/torture``, else what the page says of them already.  With
 ``--only none`` the page is written anew.
 """
 

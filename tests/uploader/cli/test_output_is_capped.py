@@ -22,9 +22,8 @@ from tcc_uploader.sinks import MAX_ALIKE, Sparing
 
 def links(path: Path, number: int) -> Path:
     """Pack links alone, each of which is a problem."""
-    path.write_bytes(
-        gzip.compress(b"".join(header(f"{n}.jsonl", tarfile.SYMTYPE) for n in range(number)) + bytes(1024))
-    )
+    headers = [header(f"{each}.jsonl", tarfile.SYMTYPE) for each in range(number)]
+    path.write_bytes(gzip.compress(b"".join(headers) + bytes(1024)))
     return path
 
 
@@ -79,12 +78,8 @@ def test_a_router_remembers_no_more_than_a_report_tells(tmp_path: Path) -> None:
 
 def test_a_report_says_what_it_leaves_off() -> None:
     """Lists, mappings and texts end, at each depth, and beside each list stands how much is missing."""
-    report = {
-        "a": list(range(1500)),
-        "b": {"c": Shortlist(range(2500))},
-        "d": "x" * 3000,
-        "e": {str(n): n for n in range(1001)},
-    }
+    others = {"d": "x" * 3000, "e": {str(number): number for number in range(1001)}}
+    report = {"a": list(range(1500)), "b": {"c": Shortlist(range(2500))}, **others}
     found = json.loads(json.dumps(shortened(report)))
     assert (found["a"], found["left_off"]) == (list(range(MOST)), {"a": 500, "e": 1})
     assert found["b"] == {"c": list(range(MOST)), "left_off": {"c": 1500}}
