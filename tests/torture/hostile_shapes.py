@@ -186,6 +186,14 @@ def feedback(folder: Path, scale: int) -> Path:
     return segment.seal().write(folder / "spool", "00-feedback.jsonl")
 
 
+def conflicts(folder: Path, scale: int) -> Path:
+    """Record other bytes under one id, again and again: each is a dead letter."""
+    segment = SegmentFile("conflicts")
+    for number in range(400 * scale):
+        segment.run("r", version=str(number))
+    return segment.seal().write(folder / "spool", "00-conflicts.jsonl")
+
+
 def no_json(folder: Path, scale: int) -> Path:
     """Write plain lines that are no records."""
     path = folder / "spool" / "00-plain.jsonl"
@@ -224,5 +232,6 @@ SHAPES: Final = {
     "no_json": Shape("spool: plain lines that are no records", no_json, _SPOOL),
     "odd_files": Shape("spool: files without records", odd_files, _SPOOL),
     "newer_files": Shape("spool: files of a newer version", newer_files, _SPOOL),
+    "conflicts": Shape("spool: other bytes under one id", conflicts, _SPOOL),
     "feedback": Shape("spool: feedback that waits for one run", feedback, _SPOOL),
 }

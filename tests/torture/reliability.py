@@ -210,13 +210,13 @@ def _hostile(figures: Mapping[str, Any]) -> str:
     return "\n".join([_HOSTILE, *rows])
 
 
-_HOSTILE: Final = """Small inputs that are made to cost much, each at once, twice and four times its size, beside a spool
-with one good record. What an archive holds is replayed and verified, what a spool holds is also asked for with
+_HOSTILE: Final = """Small inputs that are made to cost much, each at once, twice and four times its size, beside a
+spool with one good record. What an archive holds is replayed and verified, what a spool holds is also asked for with
 `status`, all with `--json`. Processor seconds and peak memory are those above the same commands without the input;
-output is what they print, log and write to `status.json`. A turn is what the uploader does between two looks at what its
-threads tell. The campaign fails if four times the input takes more than 2.8 times as long as twice, if memory is over
-64 MiB and five times the longest line, if output grows, if a turn takes more than 5 s, or if the good record does not
-arrive.
+output is what they print, log and write to `status.json`. A turn is what the uploader does between two looks at what
+its threads tell. The campaign fails if four times the input takes more than 2.8 times as long as twice, if memory is
+over 64 MiB and five times the longest line, if output grows, if a turn takes more than 5 s, or if the good record does
+not arrive.
 
 | input | kB | s | twice | 4 times | MB | twice | 4 times | kB out | twice | 4 times | turn, s | good record arrived |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|"""
