@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tcc_uploader.ledger import schema
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import TooNew, Unavailable
@@ -41,6 +42,25 @@ def test_a_newer_ledger_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(TooNew):
         SqliteLedger.open(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite3"]
+
+
+@pytest.mark.parametrize("reads_first", [False, True])
+def test_an_earlier_ledger_is_brought_up_to_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, reads_first: bool
+) -> None:
+    """What it holds stays, whether a reader or an uploader opens it first."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        ledger = SqliteLedger.open(tmp_path)
+        ledger.commit(CHANGES)
+        ledger.close()
+    if reads_first:
+        with SqliteLedger.reading(tmp_path) as reader:
+            assert list(reader.segments()) == [ROW]
+    ledger = SqliteLedger.open(tmp_path)
+    assert list(ledger.segments()) == [ROW]
+    ledger.close()
     assert [path.name for path in tmp_path.iterdir()] == ["ledger.sqlite3"]
 
 

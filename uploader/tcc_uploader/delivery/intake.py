@@ -43,7 +43,7 @@ class Intake:
         self.bytes_seen = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
         self.bytes_read = 0
-        self._ledger, self._locks = ledger, locks
+        self._ledger, self._locks, self._copies = ledger, locks, Counter[str]()
         self._streams: Iterator[tuple[Segment, list[Found]] | None] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk, and None where there are none; None at the end."""
         self._handles = count(1)
@@ -58,7 +58,6 @@ class Intake:
         """Files that only a newer version can read."""
         self._empty: list[Path] = []
         self._to_read = FilesToRead(host.disk)
-        self._copies = Counter[str]()  # of members' names
 
     @property
     def live(self) -> list[Segment]:

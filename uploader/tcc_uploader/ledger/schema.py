@@ -19,7 +19,7 @@ def _first_tables(database: sqlite3.Connection) -> None:
         "CREATE TABLE letters (id TEXT PRIMARY KEY, key BLOB NOT NULL, hint INTEGER NOT NULL, digest INTEGER NOT NULL, "
         "segment INTEGER NOT NULL, line INTEGER NOT NULL, fate TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID"
     )
-    database.execute("CREATE INDEX letters_by_key ON letters (key, digest)")
+    database.execute("CREATE INDEX letters_by_key ON letters (key)")
     database.execute(
         "CREATE TABLE segments (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, "
         f"size INTEGER NOT NULL, finished INTEGER NOT NULL, {counts}, damaged INTEGER NOT NULL, "
@@ -28,7 +28,13 @@ def _first_tables(database: sqlite3.Connection) -> None:
     )
 
 
-MIGRATIONS: Final[Sequence[Callable[[sqlite3.Connection], None]]] = (_first_tables,)
+def _letters_by_bytes(database: sqlite3.Connection) -> None:
+    """Find the letters of equal bytes without reading all under their key, of which there may be very many."""
+    database.execute("DROP INDEX letters_by_key")
+    database.execute("CREATE INDEX letters_by_bytes ON letters (key, digest)")
+
+
+MIGRATIONS: Final[Sequence[Callable[[sqlite3.Connection], None]]] = (_first_tables, _letters_by_bytes)
 """Each migration runs once, in this order; the file's ``user_version`` is the number of those that have run."""
 
 
