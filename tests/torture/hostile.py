@@ -44,7 +44,7 @@ _TURN: Final = 5.0
 class Shape(NamedTuple):
     """A kind of hostile input: what it is, who makes it (in a folder, at a scale), and what is run with it.
 
-    ``IN`` in a command stands for the path that was made.
+    ``IN`` in a command stands for the path that was made, ``SPOOL`` for the spool with the good file.
     """
 
     title: str
@@ -74,9 +74,9 @@ def cost_of(folder: Path, shape: Shape, scale: int) -> tuple[int, Cost]:
     path = shape.make(folder, scale) if scale else good
     costs: list[Mapping[str, Any]] = []
     with FaultServer() as server:
+        places = {"IN": str(path), "SPOOL": str(folder / "spool")}
         output = sum(
-            _run(folder, server.url, [str(path) if it == "IN" else it for it in command], costs)
-            for command in shape.commands
+            _run(folder, server.url, [places.get(word, word) for word in command], costs) for command in shape.commands
         )
         arrived = any("good" in ids for ids in server.ids)
     output += sum(file.stat().st_size for file in folder.glob("state/*/status.json"))

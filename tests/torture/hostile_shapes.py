@@ -85,7 +85,7 @@ def sparse(folder: Path, scale: int) -> Path:
     path = folder / "spool" / "00-sparse.jsonl"
     with path.open("wb") as file:
         file.write(orjson.dumps(run_item("plain")) + b"\n")
-        file.truncate(400_000_000 * scale)
+        file.truncate(300_000_000 * scale)
     return path
 
 
@@ -181,7 +181,7 @@ def open_runs(folder: Path, scale: int) -> Path:
 def feedback(folder: Path, scale: int) -> Path:
     """Record feedback that waits for one run."""
     segment = SegmentFile("feedback").run("r")
-    for _ in range(2000 * scale):
+    for _ in range(1000 * scale):
         segment.feedback("r")
     return segment.seal().write(folder / "spool", "00-feedback.jsonl")
 
@@ -203,13 +203,13 @@ def no_json(folder: Path, scale: int) -> Path:
 
 def padding(folder: Path, scale: int) -> Path:
     """Pack a file of something else, which is passed over, but must be unpacked for that."""
-    megabytes = 300 * scale
+    megabytes = 150 * scale
     head = tarfile.TarInfo("x.bin")
     head.size = megabytes << 20
     return _packed(folder / "in.tar.gz", [head.tobuf(tarfile.GNU_FORMAT), *[bytes(1 << 20)] * megabytes, _END])
 
 
-_ARCHIVE: Final = (("replay", "IN", "--json"), ("verify", "IN", "--json"))
+_ARCHIVE: Final = (("replay", "SPOOL", "IN", "--json"), ("verify", "SPOOL", "IN", "--json"))
 _SPOOL: Final = (("replay", "--json"), ("verify", "--json"), ("status", "--json"))
 
 SHAPES: Final = {
