@@ -60,6 +60,8 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "the same segment. The records of a destination that is paused wait, alone.",
         (
             "tests/uploader/delivery/test_delivery_refusals.py",
+            "tests/uploader/delivery/test_turns_are_short.py",
+            "tests/uploader/sources/test_archive_costs.py",
             "tests/torture/test_damage_campaign.py",
             "tests/torture/test_poison.py",
             "tests/torture/test_planted_files.py",
@@ -233,7 +235,7 @@ TITLES: Final = {
 _HEAD = """# Reliability
 
 What is promised, where each promise ends, and what holds it. This page is written by `make torture`, which takes about
-half an hour; short versions of its campaigns run with every `make test`.
+half an hour, and by `make hostile`, some minutes; short versions of the campaigns run with every `make test`.
 
 ## Promises
 """
