@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts versions torture load bench bench-quick links clean
+.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts versions torture hostile load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -80,6 +80,10 @@ torture: install
 	$(BIN)/python tests/simulation/run.py --seeds 100000 --jobs $$(getconf _NPROCESSORS_ONLN)
 	$(BIN)/python tests/torture/campaign.py --kills 10000
 	$(PYTHON) tests/recorder/openai_agents/matrix.py 0.10 0.14
+
+# small inputs that are made to cost much, a few minutes; their part of docs/reliability.md is written
+hostile: install
+	$(BIN)/python tests/torture/campaign.py --only hostile
 
 # the suite ten times beside four busy loops, two hours or more: what it found is in docs/load.md
 load: install

@@ -1,6 +1,6 @@
 """Show that simulated histories find faults: each mutation takes one safeguard out of the product."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +26,18 @@ Patch = pytest.MonkeyPatch
 
 def a_file_s_size_is_taken_after_its_first_bytes(patch: Patch) -> None:
     """A file is read while it is empty, and what is written before the stat that follows is taken for read."""
-    identify = reader.identify
+    steps = reader.identify_in_steps
 
-    def late(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
-        segment, seen = identify(path, disk)
-        with opened(path, disk=disk) as (_, status):
-            return segment, seen._replace(size=status.st_size, stamp=stamp_of(status))
+    def late(path: Path, disk: Disk = DISK) -> Iterator[tuple[Segment, Seen] | None]:
+        for identified in steps(path, disk):
+            if identified is None:
+                yield None
+                continue
+            segment, seen = identified
+            with opened(path, disk=disk) as (_, status):
+                yield segment, seen._replace(size=status.st_size, stamp=stamp_of(status))
 
-    patch.setattr(reader, "identify", late)
+    patch.setattr(reader, "identify_in_steps", late)
 
 
 def what_can_t_be_read_is_done(patch: Patch) -> None:

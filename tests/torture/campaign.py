@@ -1,7 +1,8 @@
 """The long campaigns: ``python tests/torture/campaign.py --kills 10000`` runs them all and writes docs/reliability.md.
 
-``--only kills`` (or ``flips``, ``copies``, ``burst``; may be repeated) runs some of them; the figures of the others are
-those of their last run, which lie in ``build/torture``.  With ``--only none`` the page is written anew.
+``--only kills`` (or ``flips``, ``copies``, ``burst``, ``hostile``; may be repeated) runs some of them; the figures of
+the others are those of their last run, which lie in ``build/torture``, else what the page says of them already.  With
+``--only none`` the page is written anew.
 """
 
 import argparse
@@ -51,11 +52,20 @@ def burst(options: argparse.Namespace, folder: Path) -> Any:
     return run_burst(folder, options.burst, seconds=600)
 
 
+def hostile(_: argparse.Namespace, folder: Path) -> Any:
+    """Give the commands small inputs that could cost much."""
+    from torture.hostile import run_hostile  # noqa: PLC0415 -- see kills
+    from torture.hostile_shapes import SHAPES  # noqa: PLC0415 -- see kills
+
+    return run_hostile(folder, SHAPES)
+
+
 CAMPAIGNS: dict[str, Callable[[argparse.Namespace, Path], Any]] = {
     "kills": kills,
     "flips": flips,
     "copies": copies,
     "burst": burst,
+    "hostile": hostile,
 }
 
 MUST_BE_ZERO = ("lost", "missing", "altered", "unexplained", "unreported", "denied", "left", "leaks")
@@ -104,7 +114,7 @@ def main() -> None:
     from torture.reliability import page  # noqa: PLC0415 -- see kills
 
     found = {file.stem: json.loads(file.read_text()) for file in FIGURES.glob("*.json")}
-    PAGE.write_text(page(ROOT, found))
+    PAGE.write_text(page(ROOT, found, PAGE.read_text()))
     print(f"wrote {PAGE}")  # noqa: T201
 
 

@@ -60,6 +60,8 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "the same segment. The records of a destination that is paused wait, alone.",
         (
             "tests/uploader/delivery/test_delivery_refusals.py",
+            "tests/uploader/delivery/test_turns_are_short.py",
+            "tests/uploader/sources/test_archive_costs.py",
             "tests/torture/test_damage_campaign.py",
             "tests/torture/test_poison.py",
             "tests/torture/test_planted_files.py",
@@ -103,8 +105,11 @@ def promises(readme: str) -> dict[int, str]:
     return {int(number): " ".join(text.split()) for number, text in found}
 
 
-def page(root: Path, campaigns: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the page's text.  ``campaigns`` is what each campaign left: its figures, date, versions and command."""
+def page(root: Path, campaigns: Mapping[str, Mapping[str, Any]], before: str = "") -> str:
+    """Return the page's text.  ``campaigns`` is what each campaign left: its figures, date, versions and command.
+
+    Of a campaign that left nothing here, the page says what it said ``before``.
+    """
     parts = [_HEAD]
     for number, text in promises((root / "README.md").read_text()).items():
         tests = ", ".join(f"`{file}`" for file in HOLDINGS[number].tests if (root / file).exists())
@@ -113,6 +118,8 @@ def page(root: Path, campaigns: Mapping[str, Mapping[str, Any]]) -> str:
     for name, title in TITLES.items():
         if name in campaigns:
             parts.append(_campaign(title, campaigns[name], _TEXTS[name](campaigns[name]["figures"])))
+        elif said := before.partition(f"### {title}\n")[2]:
+            parts.append(f"### {title}\n{said.partition('### ')[0].rstrip()}\n")
     return "\n".join(parts)
 
 
@@ -188,13 +195,47 @@ def _burst(figures: Mapping[str, Any]) -> str:
     )
 
 
-_TEXTS = {"kills": _kills, "flips": _flips, "copies": _copies, "burst": _burst}
-TITLES: Final = {"kills": "Kills", "flips": "Damage", "copies": "Copies", "burst": "A burst"}
+def _hostile(figures: Mapping[str, Any]) -> str:
+    rows = []
+    for shape in figures["shapes"].values():
+        costs = shape["costs"]
+        cells = (
+            shape["title"],
+            f"{shape['sizes'][0] / 1000:,.0f}",
+            *(f"{cost['seconds']:.1f}" for cost in costs),
+            *(f"{cost['peak'] / 1e6:.0f}" for cost in costs),
+            *(f"{cost['output'] / 1000:,.0f}" for cost in costs),
+            f"{max(cost['turn'] for cost in costs):.1f}",
+            "yes" if all(cost["arrived"] for cost in costs) else "**no**",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join([_HOSTILE, *rows])
+
+
+_HOSTILE: Final = """Small inputs that are made to cost much, each at once, twice and four times its size, beside a
+spool with one good record. What an archive holds is replayed and verified, what a spool holds is also asked for with
+`status`, all with `--json`. Processor seconds and peak memory are those above the same commands without the input;
+output is what they print, log and write to `status.json`. A turn is what the uploader does between two looks at what
+its threads tell. The campaign fails if four times the input takes more than 2.8 times as long as twice, if memory is
+over 64 MiB and five times the longest line, if output grows, if a turn takes more than 5 s, or if the good record does
+not arrive.
+
+| input | kB | s | twice | 4 times | MB | twice | 4 times | kB out | twice | 4 times | turn, s | good record arrived |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|"""
+
+_TEXTS = {"kills": _kills, "flips": _flips, "copies": _copies, "burst": _burst, "hostile": _hostile}
+TITLES: Final = {
+    "kills": "Kills",
+    "flips": "Damage",
+    "copies": "Copies",
+    "burst": "A burst",
+    "hostile": "Small input, great cost",
+}
 
 _HEAD = """# Reliability
 
 What is promised, where each promise ends, and what holds it. This page is written by `make torture`, which takes about
-half an hour; short versions of its campaigns run with every `make test`.
+half an hour, and by `make hostile`, some minutes; short versions of the campaigns run with every `make test`.
 
 ## Promises
 """

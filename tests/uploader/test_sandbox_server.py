@@ -9,7 +9,7 @@ import pytest
 
 from support.faults import AT, batch_of, run_item, step_item
 from support.shell import Shell
-from tcc_uploader.sandbox import Receipts, Sandbox
+from tcc_uploader.sandbox import Receipts, Sandbox, _Received
 
 
 @pytest.fixture
@@ -111,3 +111,29 @@ def test_a_file_that_can_not_hold_receipts_is_a_usage_error(shell: Shell, tmp_pa
 def test_a_port_that_is_none_is_a_usage_error(shell: Shell, port: str) -> None:
     """It is said in a sentence, and the command ends with 2."""
     shell.run("sandbox", "--port", port, code=2)
+
+
+def test_a_receipt_costs_the_same_beside_thousands() -> None:
+    """SQLite takes as many steps to store a receipt behind 5,000 others as behind two."""
+
+    def steps_of(receipts: Receipts, times: int) -> int:
+        steps = 0
+
+        def count() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        for number in range(times):
+            receipts.add("/v1/custom", "", [_Received("run", f"r{number}", None, b"{}")])
+        receipts._database.set_progress_handler(count, 1)
+        receipts.add("/v1/custom", "", [_Received("run", "last", None, b"{}")])
+        receipts._database.set_progress_handler(None, 1)
+        return steps
+
+    few, many = Receipts(":memory:"), Receipts(":memory:")
+    try:
+        assert steps_of(many, 5000) <= steps_of(few, 2) + 5
+    finally:
+        few.close()
+        many.close()

@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS receipts (
     digest TEXT, idempotency_key TEXT, body BLOB
 )
 """
+NEXT_REQUEST: Final = "SELECT coalesce((SELECT request FROM receipts ORDER BY number DESC LIMIT 1), 0) + 1"
+"""The newest row has the highest number of a request; to look for the maximum would read every row."""
 
 
 class _Received(NamedTuple):
@@ -58,7 +60,7 @@ class Receipts:
         """Store what one request held.  ``token`` is its ``Idempotency-Key``: the id of what has no id."""
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._lock, self._database:
-            [request] = self._database.execute("SELECT coalesce(max(request), 0) + 1 FROM receipts").fetchone()
+            [request] = self._database.execute(NEXT_REQUEST).fetchone()
             for kind, ident, run_id, body in received:
                 digest = hashlib.sha256(body).hexdigest()[:16]
                 row = (at, request, path, kind, ident or token or digest, run_id, digest, token, body)

@@ -57,6 +57,20 @@ def test_what_is_committed_is_there_after_a_restart(reopen: Reopen) -> None:
     assert ledger.segment("s2") is None
 
 
+def test_a_record_is_judged_by_few_letters_of_very_many(reopen: Reopen) -> None:
+    """These are the ones of its bytes, and one of other bytes that may be the same record's: it decides the same."""
+    ledger = reopen()
+    made = changes()
+    made.letters = [LETTER._replace(id=f"l{number}", digest=number, hint=number % 2) for number in range(100)]
+    ledger.commit(made)
+    equal, other = ledger.letters_about(LETTER.key, Known(7, HERE.place, 1))
+    assert (equal.id, other.hint) == ("l7", 1)
+    assert other.digest != 7
+    assert len(ledger.letters_about(LETTER.key, Known(7, HERE.place))) == 2
+    assert [row.id for row in ledger.letters_about(LETTER.key, Known(7, HERE.place, 5))] == ["l7"]
+    assert ledger.letters_about(b"x" * 16, Known(7, HERE.place)) == []
+
+
 def test_a_segment_keeps_its_number_and_no_other_gets_it(reopen: Reopen) -> None:
     """Known or new, before a commit or after; also if only a letter has the number."""
     ledger = reopen()

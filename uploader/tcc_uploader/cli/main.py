@@ -11,7 +11,7 @@ import click
 
 from tcc_schemas.switches import switch
 from tcc_schemas.version import __version__
-from tcc_uploader.sinks import ShownFormatter
+from tcc_uploader.sinks import ShownFormatter, Sparing
 
 from .exit_codes import Exit
 from .terminal import OutputError, end_streams, fail, flush, note, prepare_streams, show_usage
@@ -60,6 +60,7 @@ def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     prepare_streams()
     handler = logging.StreamHandler()
+    handler.addFilter(Sparing())
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if _debug_wanted() else logging.INFO)

@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -30,7 +30,7 @@ from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
-from .text import capped, left_out_lines, passed_over_lines, plural, result_hints, told, unreadable_lines
+from .text import capped, left_out_lines, passed_over_lines, plural, result_hints, shortened, told, unreadable_lines
 
 STAYS: Final = "stay pending; run it again without that"
 """What becomes of what is left out."""
@@ -139,7 +139,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     if as_json:
         report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}
         report |= {"passed_over": found.passed_over}
-        say_json(_counts_json(counts) | report | {"left_out": found.choice.records_left_out})
+        say_json(shortened(_counts_json(counts) | report | {"left_out": found.choice.records_left_out}))
     else:
         newer, unreadable = len(found.newer), len(found.unreadable)
         would_be_sent = f"{counts.pending - found.choice.records_left_out:,} would be sent"
@@ -186,10 +186,10 @@ def _write_report(file: Path, settings: Settings, paths: Sequence[Path], selecti
 
 def _result_json(result: ReplayResult) -> dict[str, object]:
     """Return what a one-shot run did, for machines."""
-    members = asdict(result)
+    members = {field.name: getattr(result, field.name) for field in fields(result)}
     for counts in ("counts", "sent"):
         del members[counts]
-    return {
+    report = {
         **_counts_json(result.counts),
         "delivered_now": result.sent.delivered,
         "dead_now": result.sent.dead,
@@ -199,6 +199,7 @@ def _result_json(result: ReplayResult) -> dict[str, object]:
         "unread": result.unread,
         **members,
     }
+    return shortened(report)
 
 
 def _counts_json(counts: Counts) -> dict[str, object]:

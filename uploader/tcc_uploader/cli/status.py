@@ -9,7 +9,7 @@ from tcc_uploader.inspect.status import StatusReport, status_report
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading, targets_of
 from .terminal import say, say_json
-from .text import destination_lines, moment, plural, told
+from .text import capped, destination_lines, moment, plural, shortened, told
 
 
 @click.command("status")
@@ -25,7 +25,7 @@ def status_command(*, as_json: bool, **options: Any) -> None:
             reports.append(status_report(settings.spools, settings.state_dir, ledger, own=not reports))
     if as_json:
         own, *others = [report.as_json() for report in reports]
-        say_json(own | {"other_targets": others})
+        say_json(shortened(own | {"other_targets": others}))
     else:
         say("\n\n".join(map(_status_text, reports)))
 
@@ -39,9 +39,11 @@ def _status_text(report: StatusReport) -> str:
         f"uploader    {running}; watcher: {report.activity.watcher}",
         f"state       {report.state_dir}",
         *(f"spool       {spool}: {word}" for spool, word in report.spools.items()),
-        *(f"unreadable  {path}: {why}" for path, why in report.unreadable.items()),
-        *(f"passed over {text}" for text in report.passed_over),
-        *(f"newer       {path}: written by a newer recorder; upgrade tcc-upload" for path in report.newer_files),
+        *capped(report.unreadable.items(), lambda pair: f"unreadable  {pair[0]}: {pair[1]}"),
+        *capped(report.passed_over, lambda text: f"passed over {text}"),
+        *capped(
+            report.newer_files, lambda path: f"newer       {path}: written by a newer recorder; upgrade tcc-upload"
+        ),
         f"records     {', '.join(fates)}",
         (recovered, f"            {recovered:,} of them recovered from processes that died"),
         (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
@@ -50,4 +52,4 @@ def _status_text(report: StatusReport) -> str:
         (report.activity.trouble, f"trouble     {report.activity.trouble}"),
         f"last sent   {moment(report.activity.last_success)}",
     )
-    return "\n".join([*lines, *(line for report in report.activity.destinations for line in destination_lines(report))])
+    return "\n".join([*lines, *capped(report.activity.destinations, lambda each: "\n".join(destination_lines(each)))])

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tcc_uploader.delivery.result import DestinationReport, ReplayResult
 from tcc_uploader.model.selection import Choice, Selection
+from tcc_uploader.model.shortlist import MOST, Shortlist
 
 T = TypeVar("T")
 MAX_LIST: Final = 20
@@ -24,11 +27,39 @@ def told(*texts: str | tuple[object, str]) -> list[str]:
     return [text for reason, text in pairs if reason]
 
 
-def capped(items: Iterable[T], shown: Callable[[T], str]) -> Iterator[str]:
-    """Yield the first lines of a list, and how many more there are."""
-    items = list(items)
-    yield from map(shown, items[:MAX_LIST])
-    yield from told((len(items) > MAX_LIST, f"and {len(items) - MAX_LIST:,} more"))
+def capped(items: Iterable[T], shown: Callable[[T], str], most: int = MAX_LIST) -> Iterator[str]:
+    """Yield the first ``most`` lines of a list, and how many more there are."""
+    items = items if isinstance(items, Shortlist) else Shortlist(items)
+    yield from map(shown, items[:most])
+    yield from told((items.number > most, f"and {items.number - most:,} more"))
+
+
+def shortened(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report as JSON shows it: a list, a mapping or a text in it ends after :data:`MOST` items or characters.
+
+    The member ``left_off`` beside such a list or mapping says how many items are missing.
+    """
+    left_off = {}
+    found: dict[str, Any] = {}
+    for name, value in report.items():
+        if isinstance(value, list | dict):
+            missing = (value.number if isinstance(value, Shortlist) else len(value)) - min(len(value), MOST)
+            if missing:
+                left_off[name] = missing
+        found[name] = _shortened(value)
+    return found | ({"left_off": left_off} if left_off else {})
+
+
+def _shortened(value: Any) -> Any:
+    match value:
+        case str() if len(value) > MOST:
+            return f"{value[:MOST]}… ({len(value):,} characters)"
+        case list():
+            return [_shortened(item) for item in value[:MOST]]
+        case dict():
+            return shortened(dict(islice(value.items(), MOST)))
+        case _:
+            return shortened(vars(value)) if is_dataclass(value) else value
 
 
 def result_hints(result: ReplayResult, state: Path) -> list[str]:
@@ -41,8 +72,8 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
     files = f"{plural(len(result.unread_files), 'file')} not read to the end"
     interrupted = ", ".join(told(f"interrupted: {read}", (result.unread_files, files)))
     return [
-        *(line for report in result.paused for line in destination_lines(report)),
-        *(report.refusal_line for report in result.partly_refused if report not in result.paused),
+        *capped(result.paused, lambda report: "\n".join(destination_lines(report))),
+        *capped((each for each in result.partly_refused if each not in result.paused), lambda each: each.refusal_line),
         *unreadable_lines(result.unreadable),
         *capped(result.problems, str),
         *told((result.interrupted, f"{interrupted}; run it again, and it goes on")),
@@ -83,7 +114,7 @@ def passed_over_lines(texts: Iterable[str]) -> Iterator[str]:
 
 def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:
     """Return which files can't be read, and why."""
-    return [f"can't read {path}: {why}" for path, why in unreadable.items()]
+    return list(capped(unreadable.items(), lambda pair: f"can't read {pair[0]}: {pair[1]}"))
 
 
 def destination_lines(destination: DestinationReport) -> list[str]:

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import click
 
 from tcc_uploader.inspect.survey import spools_read
 from tcc_uploader.inspect.verify import Verification, verify_spools
+from tcc_uploader.model.shortlist import MOST
 from tcc_uploader.sources.paths import sources_of
 from tcc_uploader.state import is_in_use
 
@@ -17,7 +17,7 @@ from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading, targets_of
 from .terminal import say, say_json
-from .text import capped, passed_over_lines, plural, told
+from .text import capped, passed_over_lines, plural, shortened, told
 
 _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.BROKEN)
 """From the best result to the worst."""
@@ -45,8 +45,8 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
         reports[settings.state_dir.name] = report
     if as_json:
         (target, own), *others = reports.items()
-        told_others = [{"target": name, **asdict(report)} for name, report in others]
-        say_json({"target": target, **asdict(own), "other_targets": told_others})
+        told_others = [{"target": name, **vars(report)} for name, report in others]
+        say_json(shortened({"target": target, **vars(own), "other_targets": told_others}))
     else:
         say("\n\n".join(f"target   {name}\n{_verification_text(each)}" for name, each in reports.items()))
     sys.exit(max(codes, key=_SEVERITY.index))
@@ -56,21 +56,21 @@ def _verification_text(report: Verification) -> str:
     """Return each finding of ``verify``, then the counts."""
     lines = []
     for check in report.segments:
-        lines += [f"BROKEN   {check.path}: {text}" for text in check.broken]
-        lines += [f"damage   {check.path}: {text}" for text in check.damage]
-    lines += [f"damage   {path} can't be read: {why}" for path, why in report.unreadable.items()]
+        lines += [f"BROKEN   {check.path}: {text}" for text in capped(check.broken, str)]
+        lines += [f"damage   {check.path}: {text}" for text in capped(check.damage, str)]
+    lines = list(capped(lines, str, most=MOST))
+    lines += capped(report.unreadable.items(), lambda pair: f"damage   {pair[0]} can't be read: {pair[1]}")
     lines += [f"damage   {text}" for text in capped(report.archives, str)]
     lines += passed_over_lines(report.passed_over)
-    lines += [f"newer    {path}: upgrade tcc-upload" for path in report.newer]
+    lines += [f"newer    {text}" for text in capped(report.newer, lambda path: f"{path}: upgrade tcc-upload")]
     total = report.totals
     fates = (f"{total[fate]:,} {fate}" for fate in ("delivered", "pending", "dead", "duplicate", "dropped"))
-    sealed = sum(check.sealed for check in report.segments)
     word = "does NOT add up" if report.broken else "adds up"
     lines += told(
         f"{plural(total['records'], 'record')} = {' + '.join(fates)}",
         (total["recovered"], f"{total['recovered']:,} of them were recovered from processes that died"),
         (total["refused"], f"{total['refused']:,} more were refused by recorders: no room"),
         (total["skipped"], f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"),
-        f"{plural(len(report.segments), 'segment')}, {sealed:,} of them sealed: it {word}",
+        f"{plural(report.segments.number, 'segment')}, {report.sealed:,} of them sealed: it {word}",
     )
     return "\n".join(lines)

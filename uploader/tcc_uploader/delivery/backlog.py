@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Damage, Line
@@ -29,6 +30,8 @@ from .routing import Destination, Router, wish_of
 from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
+_MOST_LOGGED: Final = 20
+"""Damaged lines of a chunk that are logged one by one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -77,8 +80,11 @@ class Backlog:
         for other in found:
             if isinstance(other, Invalid):
                 self.settlement.dead_letter_invalid(segment, other)
-            elif isinstance(other, Damage):
-                _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
+        damage = [other for other in found if isinstance(other, Damage)]
+        for other in damage[:_MOST_LOGGED]:
+            _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
+        if len(damage) > _MOST_LOGGED:
+            _log.warning("%s: %d more damaged lines", segment.path, len(damage) - _MOST_LOGGED)
 
     def enqueue(self, segment: Segment, line: Line) -> None:
         """Queue a record for its destination without asking the ledger."""

@@ -187,7 +187,7 @@ class Engine:
             counts=intake.counts,
             sent=self.settlement.total,
             damage=intake.damage,
-            newer=len(intake.newer),
+            newer=intake.newer,
             unreadable={file_name(path): why for path, why in intake.unreadable.items()},
             problems=intake.sources.problems,
             unread_files=[file_name(path) for path in intake.unread],
@@ -222,7 +222,8 @@ class Engine:
         if self.settlement.changes.adjustments:
             self.committer.commit()  # before a file is read, because its counts may be among them
         if not self.committer.trouble:
-            while self._reads_on():
+            until = self.clock.monotonic() + self._limits.turn
+            while self._reads_on() and self.clock.monotonic() < until:
                 found = self.intake.read()
                 if found is not None:
                     self.backlog.admit(*found)

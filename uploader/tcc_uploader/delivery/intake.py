@@ -1,7 +1,7 @@
 """Keeps the list of files: which to read next, and which to remove.  All reading of spools starts here."""
 
 import logging
-from collections import deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, count
@@ -18,6 +18,7 @@ from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as
 from tcc_uploader.spool.segment import Found, Segment
 from tcc_uploader.state import SpoolLocks, StateHeldError
 
+from .files_to_read import FilesToRead
 from .host import Host
 from .kept_segments import KeptSegments
 
@@ -41,9 +42,9 @@ class Intake:
         self.by_handle: dict[int, Segment] = {}
         self.bytes_seen = self.bytes_read = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
-        self._ledger, self._locks = ledger, locks
-        self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
-        """Yields the records of archive sources, chunk by chunk; None when all were read."""
+        self._ledger, self._locks, self._copies = ledger, locks, Counter[str]()
+        self._streams: Iterator[tuple[Segment, list[Found]] | None] | None = self._stream_chunks()
+        """Yields the records of archive sources, chunk by chunk, and None where there are none; None at the end."""
         self._handles = count(1)
         self._by_path: dict[str, Segment] = {}
         """The files that are not finished, by path."""
@@ -55,10 +56,7 @@ class Intake:
         self._newer: set[Path] = set()
         """Files that only a newer version can read."""
         self._empty: list[Path] = []
-        self._scanned: deque[str] = deque()
-        """The files to read that the last scan found."""
-        self._hinted: dict[str, None] = {}
-        """The files to read before those, in order."""
+        self._to_read = FilesToRead(host.disk)
 
     @property
     def live(self) -> list[Segment]:
@@ -73,7 +71,7 @@ class Intake:
     @property
     def damage(self) -> int:
         """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
-        return sum((segment.damage for segment in self.live), self._finished_damage) + len(self.sources.problems)
+        return sum((segment.damage for segment in self.live), self._finished_damage) + self.sources.problems.number
 
     @property
     def unended(self) -> int:
@@ -81,34 +79,30 @@ class Intake:
         return sum(len(s.journal.open) for s in self._by_path.values() if s.journal.undecided and not s.seal)
 
     @property
-    def newer(self) -> list[Path]:
-        """Files that only a newer version can read."""
-        return [*self._newer, *self.sources.newer]
+    def newer(self) -> int:
+        """The number of files that only a newer version can read."""
+        return len(self._newer) + self.sources.newer.number
 
     @property
     def unread(self) -> list[Path]:
         """The files and archives that were found, and not read to their end yet."""
-        return [*map(Path, dict.fromkeys((*self._hinted, *self._scanned))), *self.sources.unread_archives]
+        return [*map(Path, self._to_read), *self.sources.unread_archives]
 
     @property
     def reads_stream(self) -> bool:
         """Whether the next read is from a stream, which can't be read again."""
-        return not self._reads_file and self._streams is not None
+        return not self._to_read and self._streams is not None
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to read now."""
-        return not self._reads_file and self._streams is None
-
-    @property
-    def _reads_file(self) -> bool:
-        return bool(self._hinted or self._scanned)
+        return not self._to_read and self._streams is None
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown; it is read first."""
         known = self._by_path.get(str(path))  # a plain file would be hashed at each event, so it waits for a scan
         if path.suffix == SUFFIX and path.parent not in self.unreadable and not (known and known.is_read_plain):
-            self._hinted.setdefault(str(path))
+            self._to_read.hint(str(path))
 
     def scan(self) -> None:
         """List all files; queue those that are new or have grown, oldest first."""
@@ -116,19 +110,19 @@ class Intake:
         self.kept.fresh = 0
         gone = {*(segment.file for segment in self.live if segment.stream is None), *self._done.files}
         self._empty.clear()
-        self._scanned.clear()
+        self._to_read.scanned.clear()
         for spool in self.sources.spools:
             self.unreadable.pop(spool, None)
             try:
                 if self._locks is not None:
                     self._locks.take(spool)
-                self._scanned.extend(sorted(self._files_to_read(spool, gone)))
+                self._to_read.scanned.extend(sorted(self._files_to_read(spool, gone)))
             except (OSError, StateHeldError) as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # this spool was not listed
         files = list(map(str, self.sources.files))
         gone.difference_update(files)
-        self._scanned += (file for file in files if file not in self._by_path and file not in self._done.files)
+        self._to_read.scanned += (file for file in files if file not in self._by_path and file not in self._done.files)
         for file in gone:
             self._done.forget(file)
             self.forget(self._by_path.get(file))
@@ -136,16 +130,13 @@ class Intake:
         for segment in self.live:
             if not segment.counted_here and segment.stream is None and self._ledger.begin(segment.id)[1]:
                 self.forget(segment)  # its counts are ours now: read it from its beginning
-                self._scanned.append(segment.file)
+                self._to_read.scanned.append(segment.file)
 
     def read(self) -> tuple[Segment, list[Found]] | None:
         """Read the next chunk of the next file or stream; None if nothing could be read."""
-        if self._reads_file:
+        if self._to_read:
             return self._read_file()
-        chunk = next(self._streams, None) if self._streams else None
-        if chunk is None:
-            self._streams = None
-        return chunk
+        return next(self._streams, None) if self._streams else None
 
     def add(self, segment: Segment) -> None:
         """Register a file under a new handle."""
@@ -204,7 +195,9 @@ class Intake:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
         size = 0
         for entry in listed_in(spool, self.host.disk):
-            if self._done.holds_sealed(entry):
+            if self._to_read.is_large(entry.path):
+                gone.discard(entry.path)
+            elif self._done.holds_sealed(entry):
                 gone.discard(entry.path)
                 size += self._done.files[entry.path][1]
             elif (seen := seen_as(entry)) is not None:
@@ -231,8 +224,7 @@ class Intake:
         return not known.at_end or has_grown or (seen.size == known.limit and self._done.may_differ(seen))
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
-        file = next(iter(self._hinted), None) or self._scanned.popleft()
-        self._hinted.pop(file, None)
+        file = self._to_read.next()
         try:
             known = self._by_path.get(file)
             segment = self._identify(file) if known is None or known.is_read_plain else known
@@ -249,21 +241,29 @@ class Intake:
             self._note_unreadable(Path(file), error)
             return None
         if not segment.at_end:
-            self._scanned.appendleft(file)  # before the next file, so that records keep their order
+            self._to_read.scanned.appendleft(file)  # before the next file, so that records keep their order
         return segment, found
 
-    def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]]]:
-        for segment in chain.from_iterable(archive.segments() for archive in self.sources.archives):
-            while segment.file in self._by_path:  # an archive may have two members with the same name
-                segment.file += "~"
+    def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]] | None]:
+        for segment in chain.from_iterable(archive.steps() for archive in self.sources.archives):
+            if segment is None:
+                yield None
+                continue
+            name = segment.file
+            while segment.file in self._by_path:  # an archive may have any number of members with the same name
+                self._copies[name] += 1
+                segment.file = f"{name}~{self._copies[name]}"
             self._take_up(segment)
             while not segment.at_end:
                 yield segment, reader.read_on(segment)
+        self._streams = None
 
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path, now, known = Path(file), self.host.clock.wall(), self._by_path.get(file)
-        segment, seen = reader.identify(path, self.host.disk)
+        if (identified := self._to_read.identify(file)) is None:
+            return None
+        segment, seen = identified
         if segment.format.is_foreign:
             self._note_unreadable(path, OSError(segment.format.value))
         else:

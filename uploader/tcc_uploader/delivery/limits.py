@@ -21,5 +21,7 @@ class Limits:
     """Reading pauses while this many segments have uncommitted changes, which take memory and time to write."""
     waiting: int = 2_000_000
     """Reading pauses while this many records wait for any destination; each takes 40 bytes."""
+    turn: float = 0.5
+    """Seconds after which a turn reads nothing more: answers and other work must not wait for whatever was found."""
     patience: Patience = PATIENCE
     """When a request has failed."""

@@ -4,7 +4,9 @@ from typing import Final
 
 from tcc_schemas.lines import Line
 
-_PINNED_BYTES: Final = 64 * 1024 * 1024
+_PINNED_BYTES: Final = 32 * 1024 * 1024
+_OF_A_LINE: Final = 1024
+"""Bytes that a line takes beside its own."""
 _EVICTABLE_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -34,13 +36,14 @@ class LineCache:
         """Keep a line that can't be read again, until :meth:`drop`."""
         self.drop(handle, line.number)
         self._lines[handle, line.number] = line, True
-        self._pinned_bytes += line.size
+        self._pinned_bytes += line.size + _OF_A_LINE
 
     def keep(self, handle: int, line: Line) -> None:
         """Keep a line if there is room, and the line is not pinned."""
-        if (handle, line.number) not in self._lines and self._evictable_bytes + line.size <= _EVICTABLE_BYTES:
+        size = line.size + _OF_A_LINE
+        if (handle, line.number) not in self._lines and self._evictable_bytes + size <= _EVICTABLE_BYTES:
             self._lines[handle, line.number] = line, False
-            self._evictable_bytes += line.size
+            self._evictable_bytes += size
 
     def take(self, handle: int, number: int) -> Line | None:
         """Return a line, or None.  The line stays only if it is pinned."""
@@ -53,6 +56,6 @@ class LineCache:
         """Remove a line, also a pinned one."""
         line, pinned = self._lines.pop((handle, number), (None, True))
         if line is not None and pinned:
-            self._pinned_bytes -= line.size
+            self._pinned_bytes -= line.size + _OF_A_LINE
         elif line is not None:
-            self._evictable_bytes -= line.size
+            self._evictable_bytes -= line.size + _OF_A_LINE

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from tcc_uploader.model.fate import Counts
+from tcc_uploader.model.shortlist import Shortlist
 
 
 class DestinationReport(BaseModel, defer_build=True):
@@ -48,7 +49,7 @@ class ReplayResult:
     newer: int
     unreadable: dict[str, str]
     """Files and spools that can't be read, and why."""
-    problems: list[str]
+    problems: Shortlist[str]
     """The problems of archive sources; ``damage`` includes their number."""
     unread_files: list[str]
     """The files and archives that were not read to their end, because the run ended before."""

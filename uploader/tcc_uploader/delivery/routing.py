@@ -1,12 +1,15 @@
 """Finds the URL and the API key with which a record is sent.  Pure."""
 
-from functools import cache
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH, OFFICIAL_ORIGINS, key_hint, origin_of
 from tcc_schemas.lines import Line
 from tcc_uploader.settings import Settings
+
+MOST_BLOCKED: Final = 200
+"""Destinations of records that can't be sent, each told with its reason; a record may name any URL and any key."""
 
 
 class Destination(NamedTuple):
@@ -23,6 +26,11 @@ class Route(NamedTuple):
     api_key: str | None
     blocked: str = ""
     remedy: str = ""
+
+
+_MORE: Final = Route(
+    Destination("(more destinations)", None), None, "too many destinations", "settle the others, and run it again"
+)
 
 
 class Wish(NamedTuple):
@@ -49,10 +57,20 @@ class Router:
             **dict.fromkeys((None, *settings.adopt), settings.default_key),
         }
         """The keys by hint.  Adopted hints, and records without a hint (None), have the default key."""
-        self.route = cache(self._route)
+        self._blocked: set[Destination] = set()
+        self.route = lru_cache(maxsize=4096)(self._route)
         """Returns the route for a record's :class:`Wish`.  Raises nothing: see ``blocked``."""
 
     def _route(self, wish: Wish) -> Route:
+        route = self._own_route(wish)
+        if not route.blocked or route.destination in self._blocked:
+            return route
+        if len(self._blocked) == MOST_BLOCKED:
+            return _MORE
+        self._blocked.add(route.destination)
+        return route
+
+    def _own_route(self, wish: Wish) -> Route:
         path, url, hint, unknown = wish
         settings = self._settings
         if unknown:

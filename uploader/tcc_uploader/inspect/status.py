@@ -60,7 +60,7 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
         oldest_pending=found.oldest_pending,
         damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
-        newer_files=found.newer,
+        newer_files=list(found.newer),
         unreadable=found.unreadable,
         passed_over=found.passed_over,
         not_in_sight=not_in_sight,

@@ -17,6 +17,7 @@ from tcc_uploader.model.keys import ByKey, dedupe_key
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import SegmentRow
 from tcc_uploader.model.selection import Choice
+from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool import reader
@@ -30,9 +31,9 @@ class FileReport:
 
     unreadable: dict[str, str] = field(default_factory=dict)
     """Why what can't be read."""
-    newer: list[str] = field(default_factory=list)
+    newer: Shortlist[str] = field(default_factory=Shortlist)
     """Files of a format that only a newer version can read."""
-    archives: list[str] = field(default_factory=list)
+    archives: Shortlist[str] = field(default_factory=Shortlist)
     """What is wrong with archives: members that can't be read, and what their manifests miss."""
     passed_over: list[str] = field(default_factory=list)
     """What lies in the spools and is not read there, though somebody may think so."""
@@ -55,6 +56,7 @@ class FileReport:
                     unreadable[segment.path] = error.strerror or str(error)
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         self.newer += map(file_name, sources.newer)
+        self.newer.more += sources.newer.more
         self.archives += sources.problems
         self.passed_over += sources.passed_over
 
@@ -128,7 +130,7 @@ def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False)
             result.damage += segment.damage
 
     result.look(sources, take)
-    result.damage += len(result.archives)
+    result.damage += result.archives.number
     return result
 
 
@@ -138,20 +140,21 @@ def examine(
     seen: ByKey[Known],
     note_pending: Callable[[Judged], object],
     choice: Choice | None = None,
-) -> tuple[list[Damage], int]:
+    note_damage: Callable[[Damage], object] = lambda _: None,
+) -> int:
     """Read a file to its end and count on ``segment`` how its records are settled.
 
-    Return its damaged lines, and the number of conflicts: of these records only other bytes are known.
+    Return the number of conflicts: of these records only other bytes are known.
 
-    ``seen`` are the keys of pending records met so far; ``note_pending`` is called with each.  What ``choice`` leaves
-    out stays pending, and is neither.  Raises OSError.
+    ``seen`` are the keys of pending records met so far; ``note_pending`` is called with each, and ``note_damage`` with
+    each damaged line.  What ``choice`` leaves out stays pending, and is neither.  Raises OSError.
     """
     choice = choice or Choice()
-    damage: list[Damage] = []
     conflicts = 0
     while not segment.at_end:
         found = reader.read_on(segment)
-        damage += [other for other in found if isinstance(other, Damage)]
+        for damage in (other for other in found if isinstance(other, Damage)):
+            note_damage(damage)
         for invalid in (other for other in found if isinstance(other, Invalid)):
             judged = judge_invalid(ledger, segment.number, invalid)
             if not choice.leaves_out(judged.line, judged.decision):
@@ -170,7 +173,7 @@ def examine(
                 note_pending(judged)
     for run_id, run in segment.journal.open.items() if not segment.seal else ():
         _count_recovered(segment, run_id, Place(segment.number, run.place.number), ledger)
-    return damage, conflicts
+    return conflicts
 
 
 def _count_recovered(segment: Segment, run_id: str, place: Place, ledger: Ledger) -> None:

@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from tcc_schemas.lines import Damage
 from tcc_uploader.delivery.settlement import row_of
 from tcc_uploader.files import file_name
 from tcc_uploader.model.fate import Counts, Known
 from tcc_uploader.model.keys import ByKey
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import SegmentRow
+from tcc_uploader.model.shortlist import MOST, Shortlist
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import LINE_START
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
@@ -47,26 +49,42 @@ class SegmentCheck:
     refused: int
     skipped: int = 0
     """Lines of a kind that this version does not know, and that ask for no delivery."""
-    damage: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
+    damage: Shortlist[str] = field(default_factory=Shortlist)
+    broken: Shortlist[str] = field(default_factory=Shortlist)
 
 
 @dataclass(kw_only=True)
 class Verification(FileReport):
     """The whole report."""
 
-    segments: list[SegmentCheck] = field(default_factory=list)
-    totals: dict[str, int] = field(default_factory=dict)
+    segments: Shortlist[SegmentCheck] = field(default_factory=Shortlist)
+    """Half of them at most are such in which nothing was found."""
+    sealed: int = 0
+    broken_segments: int = 0
+    damaged_segments: int = 0
+    totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
 
     @property
     def broken(self) -> bool:
         """Whether anything does not add up."""
-        return any(check.broken for check in self.segments)
+        return self.broken_segments > 0
 
     @property
     def damaged(self) -> bool:
         """Whether anything can't be read."""
-        return bool(self.unreadable or self.archives) or any(check.damage for check in self.segments)
+        return bool(self.unreadable or self.archives or self.damaged_segments)
+
+    def add(self, check: SegmentCheck) -> None:
+        """Take in a segment."""
+        self.sealed += check.sealed
+        self.broken_segments += bool(check.broken)
+        self.damaged_segments += bool(check.damage)
+        for name in _COUNTS:
+            self.totals[name] += getattr(check, name)
+        if check.broken or check.damage or len(self.segments) < MOST // 2:
+            self.segments.append(check)
+        else:
+            self.segments.more += 1
 
 
 def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
@@ -82,7 +100,7 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
 
     def take(segment: Segment) -> None:
         present.add(segment.id)
-        result.segments.append(_check_file(segment, ledger, seen, contested))
+        result.add(_check_file(segment, ledger, seen, contested))
 
     result.look(sources, take)
     if whole:
@@ -95,8 +113,7 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
             if row.finished:
                 found = keys.get(row.number, Counts())
                 _compare_counts(check, _told_by_keys(row, found), found, contested.get(row.number, 0))
-            result.segments.append(check)
-    result.totals = {name: sum(getattr(check, name) for check in result.segments) for name in _COUNTS}
+            result.add(check)
     return result
 
 
@@ -104,16 +121,21 @@ def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known], contested:
     """Read a segment, and compare it with its seal and with its row.  Raises OSError."""
     row = ledger.segment(segment.id)
     segment.number = row.number if row else 0
-    lines, conflicts = examine(segment, ledger, seen, lambda _: None)
+    hidden = 0
+    damage = Shortlist[str]()
+
+    def note_damage(line: Damage) -> None:
+        nonlocal hidden
+        hidden += max(0, line.raw.count(LINE_START) - 1)
+        damage.append(f"line {line.number:,}: {line.reason}, {line.size:,} bytes at byte {line.offset:,}")
+
+    conflicts = examine(segment, ledger, seen, lambda _: None, note_damage=note_damage)
     if row is not None and not segment.seal:
         _count_pending_recovered(segment, row.counts.recovered)
-    # where a newline was hit, two lines are one, which hides a record more
-    hidden = segment.damaged + sum(max(0, line.raw.count(LINE_START) - 1) for line in lines)
+    hidden += segment.damaged  # where a newline was hit, two lines are one, which hides a record more
     check = _check(row_of(segment, finished=False, now=0), present=True)
     check.skipped = segment.skipped
-    check.damage += (
-        f"line {line.number:,}: {line.reason}, {line.size:,} bytes at byte {line.offset:,}" for line in lines
-    )
+    check.damage += damage
     if segment.torn:
         check.damage.append(f"torn tail of {segment.torn:,} bytes at byte {segment.offset:,}: {_TORN}")
     if segment.reader and segment.reader.invalid > MOST_INVALID:

@@ -1,7 +1,7 @@
 """Decides what to do with records, from what the ledger knows about their keys.  Changes nothing."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import Invalid
@@ -17,6 +17,9 @@ from tcc_uploader.model.keys import (
 )
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import LetterRow
+
+_ANYTHING: Final = Known(0, Place(0, 0))
+"""A record of which nothing is known but its key."""
 
 
 class Judged(NamedTuple):
@@ -37,7 +40,7 @@ def judge_new(ledger: Ledger, segment: int, lines: Sequence[Line]) -> Iterator[t
     keys = [dedupe_key(line.kind, line.id) for line in lines]
     delivered = ledger.delivered(keys)
     for line, key in zip(lines, keys, strict=True):
-        if key in delivered or ledger.letters(key):
+        if key in delivered or ledger.letters_about(key, _ANYTHING):
             known = known_of(line, segment)
             yield line, Judged(line, key, known, judge_one(ledger, key, known, delivered.get(key, ()), ()))
         else:
@@ -72,7 +75,7 @@ def judge_one(
 
     ``uncommitted`` are the letters under its key that the ledger does not know yet, or knows with an earlier fate.
     """
-    rows = {row.id: row for row in (*ledger.letters(key), *uncommitted)}
+    rows = {row.id: row for row in (*ledger.letters_about(key, record), *uncommitted)}
     letters = [(row.known, row.fate) for row in rows.values()]
     return decide(record, delivered=delivered, in_flight=in_flight, letters=letters)
 

@@ -19,7 +19,7 @@ def _first_tables(database: sqlite3.Connection) -> None:
         "CREATE TABLE letters (id TEXT PRIMARY KEY, key BLOB NOT NULL, hint INTEGER NOT NULL, digest INTEGER NOT NULL, "
         "segment INTEGER NOT NULL, line INTEGER NOT NULL, fate TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID"
     )
-    database.execute("CREATE INDEX letters_by_key ON letters (key)")
+    database.execute("CREATE INDEX letters_by_bytes ON letters (key, digest)")
     database.execute(
         "CREATE TABLE segments (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, "
         f"size INTEGER NOT NULL, finished INTEGER NOT NULL, {counts}, damaged INTEGER NOT NULL, "

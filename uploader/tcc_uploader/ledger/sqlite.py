@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from tcc_uploader.files import identity_of
-from tcc_uploader.model.fate import COUNT_NAMES, Counts, Known, Place
+from tcc_uploader.model.fate import COUNT_NAMES, NO_HINT, Counts, Known, Place
 from tcc_uploader.model.ledger import Claimed, Damaged, Lost, Unavailable
 from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, SegmentRow
 
@@ -183,6 +183,15 @@ class SqliteLedger:
     def letters(self, key: bytes) -> list[LetterRow]:
         return self._letters("key = ?", key) if self._has_letters else []
 
+    def letters_about(self, key: bytes, record: Known) -> list[LetterRow]:
+        if not self._has_letters:
+            return []
+        same_hint = "" if record.hint == NO_HINT else f"AND hint IN ({record.hint:d}, {NO_HINT:d})"
+        return [
+            *self._letters("key = ? AND digest = ?", key, record.digest),
+            *self._letters(f"key = ? AND digest <> ? {same_hint} LIMIT 1", key, record.digest),
+        ]
+
     def letter(self, ident: str) -> LetterRow | None:
         return next(iter(self._letters("id = ?", ident)), None)
 
@@ -190,8 +199,8 @@ class SqliteLedger:
         return self._letters("fate = ?", fate)
 
     @_translated()
-    def _letters(self, condition: str, value: str | bytes) -> list[LetterRow]:
-        return list(map(_letter, self._database.execute(f"{_SELECT_LETTERS} WHERE {condition}", (value,))))
+    def _letters(self, condition: str, *values: str | bytes | int) -> list[LetterRow]:
+        return list(map(_letter, self._database.execute(f"{_SELECT_LETTERS} WHERE {condition}", values)))
 
     @_translated()
     def settled_lines(self) -> dict[int, Counts]:

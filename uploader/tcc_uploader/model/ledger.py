@@ -74,7 +74,14 @@ class Ledger(Protocol):
         """
 
     def letters(self, key: bytes) -> list[LetterRow]:
-        """Return the letters under a record's key."""
+        """Return the letters under a record's key.  There may be very many."""
+
+    def letters_about(self, key: bytes, record: Known) -> list[LetterRow]:
+        """Return those of the letters under a record's key by which it is judged.
+
+        These are all of equal bytes, and one of other bytes if there is one with the record's key hint, or if one of
+        the two has none.
+        """
 
     def letter(self, ident: str) -> LetterRow | None:
         """Return the letter with this id; None if the ledger does not know it."""

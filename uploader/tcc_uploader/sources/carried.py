@@ -1,29 +1,33 @@
 """Segments in bundles, other archives and compressed files, or from standard input.  They are read once, in order."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
+from gzip import GzipFile
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from tcc_schemas.plain import NUL
 from tcc_uploader.files import ByteStream, open_plainly
+from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.spool.format import Format, holds_record, sniff
 from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
-from .manifest import MANIFEST, MAX_MANIFEST, Manifest, ManifestEntry
-from .streams import ArchiveError, Member, PutBack, Refused, read_fully
-from .walk import walk_archive
+from .manifest import MANIFEST, MAX_MANIFEST, Expected, Manifest
+from .streams import ArchiveError, Member, PutBack, Refused, chunks_of, read_fully
+from .walk import walk_in_steps
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
 """Bytes that a plain file in an archive may have: it is held in memory, because its id is the hash of its bytes."""
 _MAX_FIRST_LINE: Final = 64 * 1024 * 1024
 """Bytes in which a member's first line must end."""
-_MAX_JOURNAL: Final = 64 * 1024 * 1024
-"""Bytes of journal lines that are kept in memory."""
+_MAX_PACKED: Final = 32 * 1024 * 1024
+"""Bytes that it may have when it is held, compressed."""
+_MAX_JOURNAL: Final = 32 * 1024 * 1024
+"""Bytes of memory for journal lines that are kept."""
 
 
 @dataclass(slots=True)
@@ -33,14 +37,15 @@ class ArchiveSource:
     path: Path
     stream: BinaryIO | None = None
     """What to read instead of the file at ``path``."""
-    problems: list[str] = field(default_factory=list)
+    problems: Shortlist[str] = field(default_factory=Shortlist)
     """Which members can't be read, and why; and what is missing by the manifest."""
-    newer: list[Path] = field(default_factory=list)
+    newer: Shortlist[Path] = field(default_factory=Shortlist)
     """Members of a format that only a newer version can read."""
     at_end: bool = False
     """Whether it was read to its end."""
-    _expected: dict[str, ManifestEntry] = field(default_factory=dict)
-    """Segments that manifests list and that were not read yet, by name."""
+    _expected: Expected = field(default_factory=Expected)
+    _manifests: int = 0
+    """Bytes of the manifests so far."""
 
     def unread(self) -> "ArchiveSource":
         """Return a source of the same file of which nothing was read yet."""
@@ -48,66 +53,92 @@ class ArchiveSource:
 
     def segments(self) -> Iterator[Segment]:
         """Yield each segment; read it to its end before you ask for the next.  Raises nothing."""
+        return filter(None, self.steps())
+
+    def steps(self) -> Iterator[Segment | None]:
+        """Yield each segment, as :meth:`segments` does, and None after each piece of what holds no records."""
         allowance = Allowance(_MAX_JOURNAL)
         try:
             with self.stream or open(self.path, "rb", opener=open_plainly) as file:
-                for member in walk_archive(str(self.path), file):
-                    if isinstance(member, Refused):
+                for member in walk_in_steps(str(self.path), file):
+                    if member is None:
+                        yield None
+                    elif isinstance(member, Refused):
                         self.problems.append(f"{member.name}: {member.why}")
                     else:
                         yield from self._segments_in(member, allowance)
         except OSError as error:
             self.problems.append(f"{self.path}: {error.strerror or error}")
         if self._expected:
-            records = sum(entry.records or 0 for entry in self._expected.values())
             files = f"{len(self._expected):,} segment{'s'[: len(self._expected) != 1]}"
-            self.problems.append(f"{self.path}: {files} with {records:,} records are missing, says the manifest")
+            missing = f"{files} with {self._expected.records:,} records are missing, says the manifest"
+            self.problems.append(f"{self.path}: {missing}")
         self.at_end = True
 
-    def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment]:
+    def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment | None]:
         name, stream = member.name, _HashedStream(member.stream)
         if name.endswith(f"/{MANIFEST}"):
-            try:
-                manifest = Manifest.parse(read_fully(stream, MAX_MANIFEST + 1))
-            except ValueError as error:
-                self.problems.append(f"{name}: {error}")
-            else:
-                self._expected |= {name.removesuffix(MANIFEST) + entry.name: entry for entry in manifest.segments}
-        elif (segment := self._identified(name, stream, allowance)) is not None:
+            self._expect(name, stream)
+        elif (segment := (yield from self._identified(name, stream, allowance))) is not None:
             yield segment
             self._compare(name, segment, stream)
+            if segment.journal.lost and not segment.seal:
+                lost = f"{len(segment.journal.lost):,} runs without an end are not kept: there are too many"
+                self.problems.append(f"{name}: {lost}; unpack it, and give the folder instead")
         if stream.error:
             self.problems.append(f"{name}: {stream.error}")
 
-    def _identified(self, name: str, stream: "_HashedStream", allowance: Allowance) -> Segment | None:
+    def _expect(self, name: str, stream: "_HashedStream") -> None:
+        """Read a manifest, and expect what it lists."""
+        left = MAX_MANIFEST - self._manifests
+        data = read_fully(stream, left + 1)
+        if len(data) > left:
+            self.problems.append(
+                f"{name}: manifests of more than {MAX_MANIFEST >> 20} MiB: what they list is not checked"
+            )
+            return
+        self._manifests += len(data)
+        try:
+            manifest = Manifest.parse(data)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+            return
+        for entry in manifest.segments:
+            self._expected.add(name.removesuffix(MANIFEST), entry)
+
+    def _identified(
+        self, name: str, stream: "_HashedStream", allowance: Allowance
+    ) -> Generator[None, None, Segment | None]:
+        """Yield None after each piece of a plain file; return the segment in a member, None if there is none."""
         start = read_first_line(stream, most=_MAX_FIRST_LINE)
         kind, ident = sniff(start)
         given = name == str(self.path)  # in an archive, files without records are of no interest
         if len(start) > _MAX_FIRST_LINE:
             self.problems.append(f"{name}: no line ends in its first {_MAX_FIRST_LINE:,} bytes: it holds no records")
             return None
+        whole: ByteStream = PutBack(BytesIO(start), stream)
         if kind is Format.NEWER:
             self.newer.append(Path(name))
         elif kind is Format.UTF_16 or (given and (kind.is_foreign or kind is Format.UNKNOWN)):
             self.problems.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
         elif kind is Format.PLAIN and (given or holds_record(start) or not start.strip(NUL)):
-            start += read_fully(stream, _MAX_PLAIN + 1 - len(start))
-            if len(start) > _MAX_PLAIN:
+            held = yield from _held(whole)
+            if held is None:
                 self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")
                 return None
-            ident = "plain-" + hashlib.sha256(start).hexdigest()
+            ident, whole = "plain-" + stream.hash.hexdigest(), held
         if not ident:
             return None
-        whole = PutBack(BytesIO(start), stream)
         return Segment(name, 0, kind, ident, stream=whole, reader=Reader(journal=Journal(allowance)))
 
     def _compare(self, name: str, segment: Segment, stream: "_HashedStream") -> None:
-        if (entry := self._expected.pop(name, None)) is None:
+        if (expected := self._expected.take(name)) is None:
             return
-        missing = (entry.records or 0) - segment.counts.records
+        records, digest = expected
+        missing = records - segment.counts.records
         if missing > 0:
-            self.problems.append(f"{name}: {missing:,} of {entry.records:,} records are missing, says the manifest")
-        elif stream.hash.hexdigest() != entry.sha256:
+            self.problems.append(f"{name}: {missing:,} of {records:,} records are missing, says the manifest")
+        elif stream.hash.digest() != digest:
             self.problems.append(f"{name}: its bytes are not those that the manifest tells of")
 
 
@@ -127,3 +158,20 @@ class _HashedStream:
             return b""
         self.hash.update(data)
         return data
+
+
+def _held(stream: ByteStream) -> Generator[None, None, ByteStream | None]:
+    """Read a stream to its end, and yield None after each piece; return what it held, None if that is too much.
+
+    It is held compressed: what a few bytes unpacked to takes few bytes again.
+    """
+    packed = BytesIO()
+    size = 0
+    with GzipFile(fileobj=packed, mode="wb", compresslevel=1) as packer:
+        for data in chunks_of(stream):
+            size += packer.write(data)
+            if size > _MAX_PLAIN or packed.tell() > _MAX_PACKED:
+                return None
+            yield None
+    packed.seek(0)
+    return GzipFile(fileobj=packed)

@@ -1,6 +1,6 @@
 """What a command is given to read: spools, files and archives."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tcc_schemas.lines import Line
 from tcc_uploader.model.selection import Choice, Selection
+from tcc_uploader.model.shortlist import Shortlist, T
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
@@ -34,9 +35,9 @@ class Sources:
         return list(dict.fromkeys([*self.spools, *(file.parent for file in self.files)]))
 
     @property
-    def problems(self) -> list[str]:
+    def problems(self) -> Shortlist[str]:
         """What was found so far to be wrong with archives."""
-        return [text for archive in self.archives for text in archive.problems]
+        return _all(archive.problems for archive in self.archives)
 
     @property
     def unread_archives(self) -> list[Path]:
@@ -44,9 +45,9 @@ class Sources:
         return [archive.path for archive in self.archives if not archive.at_end]
 
     @property
-    def newer(self) -> list[Path]:
+    def newer(self) -> Shortlist[Path]:
         """The members of archives, found so far, that only a newer version can read."""
-        return [path for archive in self.archives for path in archive.newer]
+        return _all(archive.newer for archive in self.archives)
 
     @property
     def passed_over(self) -> list[str]:
@@ -56,6 +57,13 @@ class Sources:
 
     def __str__(self) -> str:
         return ", ".join(map(str, (*self.spools, *self.files, *(archive.path for archive in self.archives))))
+
+
+def _all(lists: Iterable[Shortlist[T]]) -> Shortlist[T]:
+    found = Shortlist[T]()
+    for each in lists:
+        found += each
+    return found
 
 
 def choose(sources: Sources, selection: Selection, is_gone: Callable[[Segment], bool]) -> Sources:

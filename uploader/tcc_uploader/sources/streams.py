@@ -15,7 +15,7 @@ FREE_BYTES: Final = 64 * 1024 * 1024
 """Bytes that a source may unpack to, however few it has itself."""
 MAX_RATIO: Final = 1000
 """Bytes that each byte of a source may unpack to, beyond the free ones.  Runs with long prompts come to 800."""
-MAX_HELD: Final = 256 * 1024 * 1024
+MAX_HELD: Final = 24 * 1024 * 1024
 """Bytes of zip files that may be held in memory at once, because they can only be read from their end."""
 UNREADABLE: Final = "can't be read: {}"
 CUT_SHORT: Final = "it is cut short: fetch or copy it again"

@@ -27,13 +27,17 @@ _WITHOUT_DATA: Final = {
     _FOLDER: "",
     b"6": "it is a FIFO",
 }
+_USED: Final = (b"path", b"size")
+"""The pax keywords that we go by."""
+_SPARSE: Final = b"GNU.sparse."
+"""How the pax keywords of sparse files begin."""
 _BAD_HEADER: Final = "a header in it is damaged: fetch or copy it again"
 
 
-def members_of(stream: ByteStream, budget: Budget) -> Iterator[Member | Refused]:
+def members_of(stream: ByteStream, budget: Budget) -> Iterator[Member | Refused | None]:
     """Yield the members that are no folders, also of archives that follow.  Read one before you ask for the next.
 
-    Raises :class:`ArchiveError` if the rest can't be read.
+    None stands for what was passed over.  Raises :class:`ArchiveError` if the rest can't be read.
     """
     described: dict[bytes, bytes] = {}
     ended = False
@@ -56,8 +60,9 @@ def members_of(stream: ByteStream, budget: Budget) -> Iterator[Member | Refused]
                 yield Refused(text, why) if why else Member(text, section)
             described = {}
         for _ in chunks_of(section):
-            pass
+            yield None
         read_fully(stream, -size % BLOCK if kind not in _WITHOUT_DATA else 0)
+        yield None
     if not ended:
         raise ArchiveError(CUT_SHORT)
 
@@ -77,13 +82,16 @@ def _decode(header: bytes, described: dict[bytes, bytes]) -> tuple[bytes, int, b
 
 
 def _refusal(kind: bytes, described: dict[bytes, bytes]) -> str:
-    if kind == b"S" or any(key.startswith(b"GNU.sparse.") for key in described):
+    if kind == b"S" or _SPARSE in described:
         return "it is a sparse file: pack it without --sparse"
     return _WITHOUT_DATA.get(kind) or ("" if kind in _REGULAR else f"it is of an unknown kind ({kind!r})")
 
 
 def _described(kind: bytes, data: bytes) -> dict[bytes, bytes]:
-    """Return what a header says of the next member, by pax keyword.  Raises ValueError if it is damaged."""
+    """Return what a header says of the next member, by pax keyword, as far as we use it: it may say very much.
+
+    Raises ValueError if it is damaged.
+    """
     if kind == _LONG_NAME:
         return {b"path": _text(data)}
     records = {}
@@ -94,7 +102,10 @@ def _described(kind: bytes, data: bytes) -> dict[bytes, bytes]:
         key, equals, value = data[space + 1 : end - 1].partition(b"=")
         if not equals or not space < end <= len(data):
             raise ValueError
-        records[key] = value
+        if key in _USED:
+            records[key] = value
+        elif key.startswith(_SPARSE):
+            records[_SPARSE] = b""
         at = end
     return records
 

@@ -26,6 +26,8 @@ MAX_NESTING: Final = 4
 """Archives and compressed files inside of each other."""
 MAX_NAME: Final = 4096
 """Characters of a member's name."""
+MAX_PLACE: Final = 2 * MAX_NAME
+"""Characters of a member's name behind those of all archives that it lies in."""
 _MAGICS: Final = {
     b"\x1f\x8b": "gzip",
     b"\x28\xb5\x2f\xfd": "zstd",
@@ -52,6 +54,11 @@ def walk_archive(name: str, stream: BinaryIO) -> Iterator[Member | Refused]:
     Read a member to its end before you ask for the next, or not at all.  ``Member.stream.read`` raises
     :class:`ArchiveError` where an archive is damaged or cut short; the bytes before that place are good.
     """
+    return filter(None, walk_in_steps(name, stream))
+
+
+def walk_in_steps(name: str, stream: BinaryIO) -> Iterator[Member | Refused | None]:
+    """Yield what :func:`walk_archive` does, and None after each piece of what is passed over."""
     budget = Budget()
     source = Checked(stream.read, budget.count_source, UNREADABLE, (OSError,))
     yield from _Walk(stream, budget).opened(printable(name), source, wanted=True, depth=0)
@@ -64,7 +71,7 @@ class _Walk:
     _file: BinaryIO
     _budget: Budget
 
-    def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused]:
+    def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused | None]:
         """Yield the members in a stream; the stream itself if it is no archive and ``wanted``."""
         try:
             start = stream.read(START)
@@ -91,7 +98,7 @@ class _Walk:
         except ArchiveError as error:
             yield Refused(name, str(error))
 
-    def _open_zip(self, name: str, stream: ByteStream, *, depth: int) -> Iterator[Member | Refused]:
+    def _open_zip(self, name: str, stream: ByteStream, *, depth: int) -> Iterator[Member | Refused | None]:
         """Yield the members of a zip file.  It is read from its end: held in memory, if it can't be sought in."""
         before = self._budget.held
         try:
@@ -103,13 +110,19 @@ class _Walk:
                 for data in chunks_of(stream):
                     self._budget.hold(len(data))
                     file.write(data)
+                    yield None
             yield from self._inside(name, zip_archive.members_of(file, self._budget), depth)
         finally:
             self._budget.held = before
 
-    def _inside(self, name: str, members: Iterable[Member | Refused], depth: int) -> Iterator[Member | Refused]:
+    def _inside(
+        self, name: str, members: Iterable[Member | Refused | None], depth: int
+    ) -> Iterator[Member | Refused | None]:
         for member in members:
-            path = PurePosixPath(member.name.replace("\\", "/"))
+            yield None
+            if member is None:
+                continue
+            path = PurePosixPath(member.name[: MAX_NAME + 1].replace("\\", "/"))
             if "__MACOSX" in path.parts or path.name.startswith("._"):
                 continue
             place = f"{name}/{printable(str(path)[:MAX_NAME])}"
@@ -117,8 +130,8 @@ class _Walk:
                 yield Refused(place, member.why)
             elif path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.name):
                 yield Refused(place, "its name leads out of the archive")
-            elif not path.name or len(member.name) > MAX_NAME:
-                yield Refused(place, "it has no usable name")
+            elif not path.name or len(member.name) > MAX_NAME or len(place) > MAX_PLACE:
+                yield Refused(place[:MAX_PLACE], "it has no usable name")
             else:
                 unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
                 wanted = unpacked.suffix == ".jsonl" or path.name == MANIFEST

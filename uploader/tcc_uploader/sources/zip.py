@@ -9,8 +9,8 @@ from typing import BinaryIO, Final
 from .decompress import READER_ERRORS
 from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Refused, errors_as
 
-MAX_DIRECTORY: Final = 16 * 1024 * 1024
-"""Bytes of an archive's directory, some 150,000 members: :mod:`zipfile` needs 10 times as much memory for it."""
+MAX_DIRECTORY: Final = 4 * 1024 * 1024
+"""Bytes of an archive's directory, some 40,000 members: :mod:`zipfile` needs 10 times as much memory for it."""
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNREAD_METHODS: Final = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz"}
 _ENCRYPTED: Final = 0x2041
@@ -43,8 +43,8 @@ class _BoundedFile:
             return self._file.read(size if size >= 0 else MAX_DIRECTORY)
 
 
-def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
-    """Yield the members that are no folders, in the order of the directory, which is at the end of the file.
+def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused | None]:
+    """Yield the members, in the order of the directory, which is at the end of the file; None for a folder.
 
     Raises :class:`ArchiveError` if the directory can't be read.
     """
@@ -53,6 +53,7 @@ def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused]:
     for info in archive.infolist():
         budget.count_member()
         if info.is_dir():
+            yield None
             continue
         try:
             read = _opened(archive, info)

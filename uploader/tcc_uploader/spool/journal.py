@@ -37,25 +37,26 @@ class OpenRun:
     children: dict[str, LineRef] = field(default_factory=dict)
 
 
+_OF_A_LINE: Final = 2048
+"""Bytes that a line takes beside its own, with what must be kept of its run and its segment."""
+
+
 @dataclass(slots=True, eq=False)
 class Allowance:
-    """How many bytes of journal lines may be in memory; all segments that come from streams share it."""
+    """How many bytes of memory journal lines may take; all segments that come from streams share it."""
 
     _left: int
 
-    def take(self, line: Line, place: Span) -> LineRef:
-        """Return the line, and reserve room for it; return its place if there is no room."""
-        if line.size > self._left:
-            return place
-        self._left -= line.size
+    def take(self, line: Line) -> Line | None:
+        """Return the line, and reserve room for it; return None if there is no room."""
+        if line.size + _OF_A_LINE > self._left:
+            return None
+        self._left -= line.size + _OF_A_LINE
         return line
 
     def give_back(self, ref: LineRef | None) -> None:
         """Release the room of a line; do nothing if ``ref`` is a position or None."""
-        self._left += ref.size if isinstance(ref, Line) else 0
-
-
-_NO_LINES: Final = Allowance(0)
+        self._left += ref.size + _OF_A_LINE if isinstance(ref, Line) else 0
 
 
 class _Hashes:
@@ -75,10 +76,12 @@ class _Hashes:
 
 @dataclass(slots=True, eq=False)
 class Journal:
-    """The journal of one segment.  It keeps lines while ``allowance`` has room, and else their positions."""
+    """The journal of one segment.  With an ``allowance`` it keeps lines, else their positions in the file."""
 
-    allowance: Allowance = _NO_LINES
+    allowance: Allowance | None = None
     open: dict[str, OpenRun] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    """Ids of runs that have not ended and can't be recovered, because the allowance had no room for all their lines."""
     known: set[str] | _Hashes = field(default_factory=set)
     """Ids of all runs in this segment, ended or not."""
     orphaned: int | None = None
@@ -96,22 +99,33 @@ class Journal:
         place = Span(line.number, line.offset, line.size)
         run_id = line.run_id or line.id
         run = self.open.get(run_id)
-        if line.body.startswith(_RUN):
-            if run is not None:
-                self.allowance.give_back(run.own)
-                run.own = self.allowance.take(line, place)
-            elif run_id not in self.known:
-                self.open[run_id] = OpenRun(place, self.allowance.take(line, place))
-                self.known.add(run_id)
-        elif run is not None:
-            self.allowance.give_back(run.children.get(line.id))
-            run.children[line.id] = self.allowance.take(line, place)
+        is_own = line.body.startswith(_RUN)
+        if run is None and (not is_own or run_id in self.known):
+            return
+        if run is not None:
+            self._give_back(run.own if is_own else run.children.get(line.id))
+        kept = place if self.allowance is None else self.allowance.take(line)
+        if kept is None:
+            self.end(run_id)  # without this line, what is known of the run is not the truth
+            self.lost.add(run_id)
+        elif run is None:
+            self.open[run_id] = OpenRun(place, kept)
+            self.known.add(run_id)
+        elif is_own:
+            run.own = kept
+        else:
+            run.children[line.id] = kept
 
     def end(self, run_id: str) -> None:
         """Note that a run has ended: it has a record."""
         run = self.open.pop(run_id, None)
         self.known.add(run_id)
+        self.lost.discard(run_id)
         for ref in (run.own, *run.children.values()) if run else ():
+            self._give_back(ref)
+
+    def _give_back(self, ref: LineRef | None) -> None:
+        if self.allowance is not None:
             self.allowance.give_back(ref)
 
     def seal(self) -> None:

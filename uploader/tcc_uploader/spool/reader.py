@@ -2,24 +2,35 @@
 
 import errno
 import hashlib
+from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
+from typing import Final
 
 from tcc_schemas.lines import Line, decode
 from tcc_schemas.plain import plain_record
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
-from .format import Format, sniff
+from .format import Format, few_lines, sniff
 from .journal import LineRef, Span, recovered
 from .scan import Seen, stamp_of
 from .segment import Found, Reader, Segment, feed
 
+_STREAM_CHUNK: Final = 64 * 1024
+"""Bytes that are read from a stream in one call."""
+
 
 def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
-    """Return the segment in a file, and the file as it was then; no record is read yet.  Raises OSError.
+    """Return the segment in a file, and the file as it was then; no record is read yet.  Raises OSError."""
+    return next(filter(None, identify_in_steps(path, disk)))
+
+
+def identify_in_steps(path: Path, disk: Disk = DISK) -> Iterator[tuple[Segment, Seen] | None]:
+    """Yield None after each chunk of a plain file, which is hashed whole; at last what :func:`identify` returns.
 
     The size was taken before the first byte was read: what is written meanwhile is seen as growth later.
+    Raises OSError.
     """
     with opened(path, disk=disk) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
@@ -27,11 +38,16 @@ def identify(path: Path, disk: Disk = DISK) -> tuple[Segment, Seen]:
         limit = None
         if kind is Format.PLAIN:
             file.seek(0)
-            ident = "plain-" + hashlib.file_digest(file, "sha256").hexdigest()
+            whole_hash = hashlib.sha256()
+            while data := file.read(CHUNK):
+                whole_hash.update(data)
+                if len(data) == CHUNK:
+                    yield None
+            ident = "plain-" + whole_hash.hexdigest()
             limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
     seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit, stamp_of(status))
-    return Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
+    yield Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
 
 
 def begins_with(path: Path, size: int, ident: str) -> bool:
@@ -59,14 +75,15 @@ def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
     if segment.at_end and segment.reader:
         segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
     if segment.whole:
-        data, segment.whole = segment.whole, b""
-        segment.at_end = True
+        data = few_lines(segment.whole)
+        segment.whole = segment.whole[len(data) :]
+        segment.at_end = not segment.whole
     elif segment.stream is None:
         data = _read_file_on(segment, disk)
         if segment.reader is None and not data:
             return []  # sealed, and nothing was added after the seal
     else:
-        data = segment.stream.read(CHUNK)
+        data = segment.stream.read(_STREAM_CHUNK)
         segment.at_end = not data
     return feed(segment, data)
 
@@ -115,7 +132,7 @@ def _read_file_on(segment: Segment, disk: Disk) -> bytes:
         if segment.reader is None and 0 < segment.size < end:
             segment.reader = _caught_up(file, segment.size)
         file.seek(segment.size)
-        data = file.read(min(CHUNK, end - segment.size))
+        data = few_lines(file.read(min(CHUNK, end - segment.size)))
         if segment.reader is not None and _is_replaced(file, segment.reader.splitter):
             segment.reader.splitter.rewind()
             return b""  # the next read begins where that line did
