@@ -1,14 +1,16 @@
 """Keeps the list of files: which to read next, and which to remove.  All reading of spools starts here."""
 
 import logging
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, count
 from math import inf
 from pathlib import Path
 
-from tcc_uploader.files import file_name
+from tcc_uploader.boundary import UnexpectedError
+from tcc_uploader.files import file_name, identity_of
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
@@ -53,6 +55,8 @@ class Intake:
         self._finished_damage = 0
         self._done = Done()
         self.kept = KeptSegments(keep_for, host.clock, host.disk)
+        self._set_aside: dict[str, tuple[int, int]] = {}
+        """Files at which something unforeseen happened, by path: identity and size then.  Else they are read again."""
         self._newer: set[Path] = set()
         """Files that only a newer version can read."""
         self._empty: list[Path] = []
@@ -73,8 +77,12 @@ class Intake:
 
     @property
     def damage(self) -> int:
-        """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
-        return sum((segment.damage for segment in self.live), self._finished_damage) + len(self.sources.problems)
+        """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources.
+
+        A file at which something unforeseen happened counts, too.
+        """
+        whole = self._finished_damage + len(self.sources.problems) + len(self._set_aside)
+        return sum((segment.damage for segment in self.live), whole)
 
     @property
     def unended(self) -> int:
@@ -114,7 +122,7 @@ class Intake:
         """List all files; queue those that are new or have grown, oldest first."""
         self.scans += 1
         self.kept.fresh = 0
-        gone = {*self._by_path, *self._done.files}
+        gone = {*self._by_path, *self._done.files, *self._set_aside}
         self._empty.clear()
         self._scanned.clear()
         for spool in self.sources.spools:
@@ -132,6 +140,7 @@ class Intake:
                 self._scanned.append(file)
         for file in gone:
             self._done.files.pop(file, None)
+            self._set_aside.pop(file, None)
             segment = self._by_path.get(file)
             if segment is not None and segment.stream is None:
                 self.forget(segment)
@@ -222,15 +231,19 @@ class Intake:
         if not seen.size:
             self._empty.append(Path(seen.file))
             return False
+        if self._set_aside.get(seen.file) == seen[1:]:
+            return False
         known = self._by_path.get(seen.file)
         if known is None:
             is_done = self._done.holds(seen)
             self.bytes_seen += 0 if is_done else seen.size
             return not is_done
-        if known.identity != seen.identity or seen.size < min(known.offset, known.size):
+        grown = seen.size != known.size
+        is_other = known.identity != seen.identity or seen.size < min(known.offset, known.size)
+        if is_other or (grown and known.unexpected and known.format is Format.PLAIN):
             self.forget(known)
             return True
-        return not known.at_end or (seen.size != known.size and known.limit is None)
+        return not known.at_end or (grown and known.limit is None)
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
         file = next(iter(self._hinted), None) or self._scanned.popleft()
@@ -243,6 +256,10 @@ class Intake:
             found = reader.read_on(segment, self.host.disk)
             self.bytes_read += segment.size - before
             self.kept.fresh += segment.size - before
+            self._set_aside.pop(file, None)
+        except UnexpectedError as error:
+            self._put_aside(file, error)
+            return None
         except FileNotFoundError:
             if file in self._by_path:
                 self.forget(self._by_path[file])
@@ -260,7 +277,13 @@ class Intake:
                 segment.file += "~"
             self._take_up(segment)
             while not segment.at_end:
-                yield segment, reader.read_on(segment)
+                try:
+                    found = reader.read_on(segment)
+                except UnexpectedError as error:
+                    _log.warning("%s can't be read on: %s", segment.path, error)
+                    segment.note_unexpected()
+                    segment.at_end, found = True, []
+                yield segment, found
 
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
@@ -291,6 +314,13 @@ class Intake:
         segment.number, segment.counted_here = self._ledger.begin(segment.id)
         self._by_path[segment.file] = segment
         self.add(segment)
+
+    def _put_aside(self, file: str, error: UnexpectedError) -> None:
+        """Leave a file alone until it changes.  What was read of it stands, and it is never finished."""
+        _log.warning("%s can't be read: %s", file, error)
+        with suppress(OSError):
+            status = os.lstat(file)
+            self._set_aside[file] = identity_of(status), status.st_size
 
     def _note_unreadable(self, path: Path, error: Exception) -> None:
         why = (isinstance(error, OSError) and error.strerror) or str(error)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from tcc_uploader.boundary import caught
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.ops.status_file import Activity, read_report
 from tcc_uploader.sources.given import Sources
@@ -42,8 +43,10 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
+    activity = last or Activity()
+    unexpected = {(each.place, each.exception): each for each in (*caught.all(), *activity.unexpected)}
     return StatusReport(
-        **dict(last or Activity()),
+        **dict(activity) | {"unexpected": list(unexpected.values())},
         target=state.name,
         in_use=is_in_use(state, time.time()),
         running_pid=holder(state),

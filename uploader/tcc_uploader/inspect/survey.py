@@ -8,6 +8,7 @@ from pathlib import Path
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.boundary import UnexpectedError
 from tcc_uploader.delivery.routing import Router, Wish, wish_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import Judged, judge_all, judge_invalid
@@ -31,7 +32,10 @@ class FileReport:
     newer: list[str] = field(default_factory=list)
     """Files of a format that only a newer version can read."""
     archives: list[str] = field(default_factory=list)
-    """What is wrong with archives: members that can't be read, and what their manifests miss."""
+    """What is wrong with archives: members that can't be read, and what their manifests miss.
+
+    Also files at which something happened that nobody foresaw.
+    """
 
     def look(self, sources: Sources, take: Callable[[Segment], None]) -> None:
         """Call ``take`` with each segment of ``sources``, and note what else lies there.
@@ -47,6 +51,8 @@ class FileReport:
             elif segment.id:
                 try:
                     take(segment)
+                except UnexpectedError as error:
+                    self.archives.append(f"{file_name(segment.path)}: {error}")
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}

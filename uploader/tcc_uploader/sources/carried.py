@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.spool.format import Format, holds_record, sniff
 from tcc_uploader.spool.journal import Allowance, Journal
@@ -64,23 +65,28 @@ class ArchiveSource:
         self.at_end = True
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment]:
-        name, stream = member.name, _HashedStream(member.stream)
-        if name.endswith(f"/{MANIFEST}"):
-            try:
-                manifest = Manifest.parse(read_fully(stream, MAX_MANIFEST + 1))
-            except ValueError as error:
-                self.problems.append(f"{name}: {error}")
-            else:
-                self._expected |= {name.removesuffix(MANIFEST) + entry.name: entry for entry in manifest.segments}
-        elif (segment := self._identified(name, stream, allowance)) is not None:
+        name, stream = member.name, _HashedStream(member.name, member.stream)
+        segment: Segment | None = None
+        try:
+            with Boundary(name, ValueError):
+                if name.endswith(f"/{MANIFEST}"):
+                    self._expect(name.removesuffix(MANIFEST), Manifest.parse(read_fully(stream, MAX_MANIFEST + 1)))
+                else:
+                    segment = self._identified(name, stream, allowance)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+        if segment is not None:
             yield segment
             self._compare(name, segment, stream)
         if stream.error:
             self.problems.append(f"{name}: {stream.error}")
 
+    def _expect(self, folder: str, manifest: Manifest) -> None:
+        self._expected |= {folder + entry.name: entry for entry in manifest.segments}
+
     def _identified(self, name: str, stream: "_HashedStream", allowance: Allowance) -> Segment | None:
         start = read_first_line(stream, most=_MAX_FIRST_LINE)
-        kind, ident = sniff(start)
+        kind, ident = sniff(start, name)
         given = name == str(self.path)  # in an archive, files without records are of no interest
         if len(start) > _MAX_FIRST_LINE:
             self.problems.append(f"{name}: no line ends in its first {_MAX_FIRST_LINE:,} bytes: it holds no records")
@@ -89,7 +95,7 @@ class ArchiveSource:
             self.newer.append(Path(name))
         elif given and (kind.is_foreign or kind is Format.UNKNOWN):
             self.problems.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
-        elif kind is Format.PLAIN and (given or holds_record(start)):
+        elif kind is Format.PLAIN and (given or holds_record(start, name)):
             start += read_fully(stream, _MAX_PLAIN + 1 - len(start))
             if len(start) > _MAX_PLAIN:
                 self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")
@@ -114,14 +120,18 @@ class ArchiveSource:
 class _HashedStream:
     """A member's stream that hashes what is read, and ends where the rest can't be read: ``error`` says why."""
 
+    _name: str
     _stream: ByteStream
     error: str = ""
     hash: Any = field(default_factory=hashlib.sha256)
 
     def read(self, size: int, /) -> bytes:
+        if self.error:
+            return b""
         try:
-            data = self._stream.read(size)
-        except ArchiveError as error:
+            with Boundary(self._name, OSError):
+                data = self._stream.read(size)
+        except (ArchiveError, UnexpectedError) as error:
             self.error = str(error)
             return b""
         self.hash.update(data)

@@ -4,9 +4,11 @@ import hashlib
 from enum import Enum
 from typing import Final
 
-from tcc_schemas.lines import Line, decode, other_version
-from tcc_schemas.plain import BOM, plain_record
+from tcc_schemas.lines import Damage, Line, other_version
+from tcc_schemas.plain import BOM
 from tcc_schemas.splitter import LineSplitter, RawLine
+
+from .decoding import read_line
 
 _LOOKED_AT: Final = 100
 LINE_START: Final = b'{"v":1,"crc":"'
@@ -36,29 +38,31 @@ class Format(Enum):
         return self in (Format.OTHER, Format.EXPORT)
 
 
-def sniff(start: bytes) -> tuple[Format, str]:
+def sniff(start: bytes, file: str) -> tuple[Format, str]:
     """Return the format of a file with this beginning, and its segment id; ``""`` if there is no id yet.
+
+    ``file`` is its path, for messages.
 
     If a segment's first line is damaged, the id is made from this line's bytes.
     """
     splitter = LineSplitter()
     lines = splitter.feed(start)
-    kind = _format_of(lines, splitter.rest)
+    kind = _format_of(lines, splitter.rest, file)
     if kind is not Format.SEGMENT or not lines:
         return kind, ""
-    first = decode(lines[0])
+    first = read_line(lines[0], file, plain=False)
     if isinstance(first, Line) and first.kind == "segment":
         return kind, first.id
-    evidence = first.crc if isinstance(first, Line) else first.raw
+    evidence = first.crc if isinstance(first, Line) else lines[0].data or b""
     return kind, "damaged-" + hashlib.sha256(evidence).hexdigest()[:32]
 
 
-def _format_of(lines: list[RawLine], rest: bytes) -> Format:
+def _format_of(lines: list[RawLine], rest: bytes, file: str) -> Format:
     """Return the format of a file, from its first complete lines and the bytes after them.
 
     One line with a valid checksum is enough for a segment: if the first line is damaged, the others are still read.
     """
-    if any(isinstance(decode(line), Line) for line in lines):
+    if any(isinstance(read_line(line, file, plain=False), Line) for line in lines):
         return Format.SEGMENT
     first = next((line.data for line in lines if line.data is not None), None)
     start = rest if first is None else first
@@ -77,7 +81,11 @@ def _format_of(lines: list[RawLine], rest: bytes) -> Format:
     return Format.PLAIN if any_json or not start.strip() else Format.OTHER
 
 
-def holds_record(start: bytes) -> bool:
-    """Whether one of the first :data:`_LOOKED_AT` lines of a plain file is a record."""
+def holds_record(start: bytes, file: str) -> bool:
+    """Whether one of the first :data:`_LOOKED_AT` lines of a plain file is a record, or may be one.
+
+    ``file`` is its path, for messages.
+    """
     lines = start.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-    return any(isinstance(plain_record(RawLine(1, 0, len(line), line)), Line) for line in lines)
+    found = (read_line(RawLine(1, 0, len(line), line), file, plain=True) for line in lines)
+    return any(isinstance(each, Line | Damage) for each in found)

@@ -16,6 +16,7 @@ from tcc_schemas.tally import Tally
 from tcc_uploader.files import ByteStream
 from tcc_uploader.model.fate import Counts
 
+from .decoding import read_line, unexpected_line
 from .format import Format
 from .journal import Journal
 
@@ -100,6 +101,8 @@ class Segment:
     finished_at: int = 0
     """When it was found to be settled and unable to grow, in whole seconds since 1970; 0: it was not yet."""
     damaged: int = 0
+    unexpected: int = 0
+    """How many of the ``damaged`` lines can't be read for a reason that nobody foresaw: a newer version may do it."""
     skipped: int = 0
     """How many lines are of a kind that this version does not know, and are not to be delivered."""
     cut: bool = False
@@ -145,8 +148,11 @@ class Segment:
 
     @property
     def complete(self) -> bool:
-        """Whether no records can be added: it is sealed, or a plain file (bytes after ``limit`` are not read)."""
-        return self.seal is not None or self.format is Format.PLAIN
+        """Whether no records can be added: it is sealed, or a plain file (bytes after ``limit`` are not read).
+
+        A file with something unexpected is never complete: it is read again at each start.
+        """
+        return (self.seal is not None or self.format is Format.PLAIN) and not self.unexpected
 
     @property
     def removable(self) -> bool:
@@ -165,15 +171,19 @@ class Segment:
         """
         return self.damaged + self.cut + bool(self.at_end and self.torn)
 
+    def note_unexpected(self) -> None:
+        """Note that a part can't be read for a reason that nobody foresaw."""
+        self.damaged += 1
+        self.unexpected += 1
+
 
 def feed(segment: Segment, data: bytes) -> list[Found]:
     """Update a segment from its next bytes; return their records, damaged lines, and plain lines without a record."""
     reader = segment.reader = segment.reader or Reader()
     lines = reader.splitter.feed(data)
-    if segment.format is Format.PLAIN:
-        found = _plain_records(segment, reader, lines)
-    else:
-        found = [noted for raw in lines if (noted := _note(segment, reader, decode(raw))) is not None]
+    if segment.format is Format.PLAIN and segment.at_end:
+        lines += _last_line(segment.file, reader.splitter)
+    found = [taken for raw in lines if (taken := _taken(segment, reader, raw)) is not None]
     segment.lines, segment.offset = reader.splitter.number, reader.splitter.offset
     if segment.seal and segment.at_end and not segment.torn:
         reader.journal.seal()
@@ -183,23 +193,34 @@ def feed(segment: Segment, data: bytes) -> list[Found]:
     return found
 
 
-def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> list[Found]:
-    splitter = reader.splitter
-    if segment.at_end and (rest := splitter.rest):
-        # the last line of a hand-written file may have no newline; if this line is no record it is a torn tail
-        last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
-        lines += [] if isinstance(last, Invalid) else splitter.feed(b"\n")
-    found: list[Found] = []
-    for raw in lines:
-        record = plain_record(raw)
-        if isinstance(record, Invalid):
-            reader.invalid += 1
-            if reader.invalid > MOST_INVALID:  # a file of another program must not make a letter of every line
-                segment.damaged += 1
-                continue
-        if record is not None:
-            found.append(record)
-    segment.counts.records += len(found)
+def _last_line(file: str, splitter: LineSplitter) -> list[RawLine]:
+    """Return the last line of a hand-written file, which may have no newline; if it is no record, it is a torn tail."""
+    rest = splitter.rest
+    if not rest:
+        return []
+    last = read_line(RawLine(splitter.number + 1, splitter.offset, len(rest), rest), file, plain=True)
+    return [] if isinstance(last, Invalid) else splitter.feed(b"\n")
+
+
+def _taken(segment: Segment, reader: Reader, raw: RawLine) -> Found | None:
+    """Update a segment from one line; return what it is.  None if it is neither a record nor damaged."""
+    try:
+        if segment.format is Format.PLAIN:
+            return _note_plain(segment, reader, plain_record(raw))
+        return _note(segment, reader, decode(raw))
+    except BaseException as error:  # noqa: BLE001 -- the boundary
+        segment.note_unexpected()
+        return unexpected_line(raw, segment.file, error)
+
+
+def _note_plain(segment: Segment, reader: Reader, found: Line | Invalid | None) -> Line | Invalid | None:
+    """Update a segment from one line of a plain file; return the line if it is to be settled."""
+    if isinstance(found, Invalid):
+        reader.invalid += 1
+        if reader.invalid > MOST_INVALID:  # a file of another program must not make a letter of every line
+            segment.damaged += 1
+            return None
+    segment.counts.records += found is not None
     return found
 
 
