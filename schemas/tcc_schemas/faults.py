@@ -13,4 +13,6 @@ def fault_text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, fault['loc'][:_DEEPEST])) or 'it'}: {fault['msg']}" for fault in faults[:_MOST])
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'][:_DEEPEST])) or 'it'}: {fault['msg']}" for fault in faults[:_MOST]
+    )

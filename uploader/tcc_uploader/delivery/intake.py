@@ -1,22 +1,21 @@
 """Keeps the list of files: which to read next, and which to remove.  All reading of spools starts here."""
 
 import logging
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain, count
 from math import inf
 from pathlib import Path
 
 from tcc_uploader.boundary import UnexpectedError
-from tcc_uploader.files import file_name, identity_of
+from tcc_uploader.files import file_name
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader, removal
 from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as
+from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as, seen_at
 from tcc_uploader.spool.segment import Found, Segment
 from tcc_uploader.state import SpoolLocks, StateHeldError
 
@@ -44,21 +43,15 @@ class Intake:
         self.bytes_seen = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
         self.bytes_read = 0
-        self._ledger, self._locks = ledger, locks
+        self._ledger, self._locks, self._handles = ledger, locks, count(1)
         self._streams: Iterator[tuple[Segment, list[Found]]] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk; None when all were read."""
-        self._handles = count(1)
         self._by_path: dict[str, Segment] = {}
-        """The files that are not finished, by path."""
-        self._finished = Counts()
-        """The sum of the counts of all finished files, removed or kept."""
-        self._finished_damage = 0
+        self._finished, self._finished_damage = Counts(), 0
+        """The sum of the counts of all finished files, removed or kept, and of their damage."""
         self._done = Done()
         self.kept = KeptSegments(keep_for, host.clock, host.disk)
-        self._set_aside: dict[str, tuple[int, int]] = {}
-        """Files at which something unforeseen happened, by path: identity and size then.  Else they are read again."""
         self._newer: set[Path] = set()
-        """Files that only a newer version can read."""
         self._empty: list[Path] = []
         self._scanned: deque[str] = deque()
         """The files to read that the last scan found."""
@@ -77,12 +70,8 @@ class Intake:
 
     @property
     def damage(self) -> int:
-        """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources.
-
-        A file at which something unforeseen happened counts, too.
-        """
-        whole = self._finished_damage + len(self.sources.problems) + len(self._set_aside)
-        return sum((segment.damage for segment in self.live), whole)
+        """The number of damaged lines, torn tails, seals that do not match, and problems of archive sources."""
+        return sum((segment.damage for segment in self.live), self._finished_damage) + len(self.sources.problems)
 
     @property
     def unended(self) -> int:
@@ -122,7 +111,7 @@ class Intake:
         """List all files; queue those that are new or have grown, oldest first."""
         self.scans += 1
         self.kept.fresh = 0
-        gone = {*self._by_path, *self._done.files, *self._set_aside}
+        gone = {*self._by_path, *self._done.files}
         self._empty.clear()
         self._scanned.clear()
         for spool in self.sources.spools:
@@ -140,9 +129,7 @@ class Intake:
                 self._scanned.append(file)
         for file in gone:
             self._done.files.pop(file, None)
-            self._set_aside.pop(file, None)
-            segment = self._by_path.get(file)
-            if segment is not None and segment.stream is None:
+            if (segment := self._by_path.get(file)) is not None and segment.stream is None:
                 self.forget(segment)
         self._newer = {path for path in self._newer if str(path) not in gone}
         for segment in self.live:
@@ -230,20 +217,16 @@ class Intake:
         """Whether a scanned file is to be read: it is new, has grown, or has replaced another file."""
         if not seen.size:
             self._empty.append(Path(seen.file))
-            return False
-        if self._set_aside.get(seen.file) == seen[1:]:
+        if not seen.size or self._done.holds(seen):
             return False
         known = self._by_path.get(seen.file)
         if known is None:
-            is_done = self._done.holds(seen)
-            self.bytes_seen += 0 if is_done else seen.size
-            return not is_done
-        grown = seen.size != known.size
-        is_other = known.identity != seen.identity or seen.size < min(known.offset, known.size)
-        if is_other or (grown and known.unexpected and known.format is Format.PLAIN):
+            self.bytes_seen += seen.size
+            return True
+        if known.is_replaced_by(seen.identity, seen.size):
             self.forget(known)
             return True
-        return not known.at_end or (grown and known.limit is None)
+        return not known.at_end or (seen.size != known.size and known.limit is None)
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
         file = next(iter(self._hinted), None) or self._scanned.popleft()
@@ -256,20 +239,16 @@ class Intake:
             found = reader.read_on(segment, self.host.disk)
             self.bytes_read += segment.size - before
             self.kept.fresh += segment.size - before
-            self._set_aside.pop(file, None)
-        except UnexpectedError as error:
-            self._put_aside(file, error)
-            return None
         except FileNotFoundError:
             if file in self._by_path:
                 self.forget(self._by_path[file])
-            return None
         except OSError as error:
             self._note_unreadable(Path(file), error)
-            return None
-        if not segment.at_end:
-            self._scanned.appendleft(file)  # before the next file, so that records keep their order
-        return segment, found
+        else:
+            if not segment.at_end:
+                self._scanned.appendleft(file)  # before the next file, so that records keep their order
+            return segment, found
+        return None
 
     def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]]]:
         for segment in chain.from_iterable(archive.segments() for archive in self.sources.archives):
@@ -277,13 +256,7 @@ class Intake:
                 segment.file += "~"
             self._take_up(segment)
             while not segment.at_end:
-                try:
-                    found = reader.read_on(segment)
-                except UnexpectedError as error:
-                    _log.warning("%s can't be read on: %s", segment.path, error)
-                    segment.note_unexpected()
-                    segment.at_end, found = True, []
-                yield segment, found
+                yield segment, reader.read_on(segment)
 
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
@@ -315,15 +288,12 @@ class Intake:
         self._by_path[segment.file] = segment
         self.add(segment)
 
-    def _put_aside(self, file: str, error: UnexpectedError) -> None:
-        """Leave a file alone until it changes.  What was read of it stands, and it is never finished."""
-        _log.warning("%s can't be read: %s", file, error)
-        with suppress(OSError):
-            status = os.lstat(file)
-            self._set_aside[file] = identity_of(status), status.st_size
-
     def _note_unreadable(self, path: Path, error: Exception) -> None:
         why = (isinstance(error, OSError) and error.strerror) or str(error)
         if path not in self.unreadable:
             _log.warning("can't read %s: %s", path, why)
-        self.unreadable[path] = why
+        if isinstance(error, UnexpectedError):  # this is damage; what was read before it stands, and is never finished
+            self._finished_damage += 1
+            self._done.add(seen_at(path), sealed=False)
+        else:
+            self.unreadable[path] = why

@@ -5,9 +5,9 @@ import hashlib
 from io import FileIO
 from pathlib import Path
 
-from tcc_schemas.lines import Line
+from tcc_schemas.lines import Damage, Line
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
-from tcc_uploader.boundary import Boundary
+from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
 from .decoding import read_line
@@ -47,20 +47,31 @@ def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE)
 
 def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
     """Read a segment's next chunk; return its records and damage.  Raises OSError; FileNotFoundError if it is gone."""
-    with Boundary(segment.file, OSError):
-        if segment.at_end and segment.reader:
-            segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
-        if segment.whole:
-            data, segment.whole = segment.whole, b""
-            segment.at_end = True
-        elif segment.stream is None:
-            data = _read_file_on(segment, disk)
-            if segment.reader is None and not data:
-                return []  # sealed, and nothing was added after the seal
-        else:
-            data = segment.stream.read(CHUNK)
-            segment.at_end = not data
-        return feed(segment, data)
+    try:
+        with Boundary(segment.file, OSError):
+            return _read_on(segment, disk)
+    except UnexpectedError as error:
+        if segment.stream is None:
+            raise
+        segment.note_unexpected()
+        segment.at_end = True
+        return [Damage(segment.lines + 1, segment.offset, 0, str(error), b"")]
+
+
+def _read_on(segment: Segment, disk: Disk) -> list[Found]:
+    if segment.at_end and segment.reader:
+        segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
+    if segment.whole:
+        data, segment.whole = segment.whole, b""
+        segment.at_end = True
+    elif segment.stream is None:
+        data = _read_file_on(segment, disk)
+        if segment.reader is None and not data:
+            return []  # sealed, and nothing was added after the seal
+    else:
+        data = segment.stream.read(CHUNK)
+        segment.at_end = not data
+    return feed(segment, data)
 
 
 def fetch(segment: Segment, place: LineRef, disk: Disk = DISK) -> Line | None:

@@ -171,6 +171,12 @@ class Segment:
         """
         return self.damaged + self.cut + bool(self.at_end and self.torn)
 
+    def is_replaced_by(self, identity: int, size: int) -> bool:
+        """Whether the file at its path, with this identity and size, is another one, or must be read anew."""
+        if identity != self.identity or size < min(self.offset, self.size):
+            return True
+        return self.format is Format.PLAIN and bool(self.unexpected) and size != self.size
+
     def note_unexpected(self) -> None:
         """Note that a part can't be read for a reason that nobody foresaw."""
         self.damaged += 1
