@@ -160,10 +160,12 @@ def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> 
         return TomlFile.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:
         raise SettingsError(f"can't read the settings file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise SettingsError(f"{path}: {fault_text(error)}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path} is nested too deep") from error
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:

@@ -34,10 +34,13 @@ class LetterFolder:
         return {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)}
 
     def read(self, ident: str) -> Letter:
-        """Return the letter with this id.  Raises OSError; ValueError if the file is not a letter."""
+        """Return the letter with this id.  Raises OSError; ValueError if the file is not a letter, or another one."""
         file = self._file(LETTERS, ident)
         with Boundary(str(file), OSError, ValueError):
-            return Letter.model_validate_json(file.read_bytes())
+            letter = Letter.model_validate_json(file.read_bytes())
+        if letter.id != ident:
+            raise ValueError("the file of this name holds another letter")
+        return letter
 
     def write(self, letter: Letter) -> None:
         """Write a letter durably; after a crash it is complete or not there.  Raises OSError."""

@@ -3,10 +3,10 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.faults import fault_text
@@ -99,15 +99,15 @@ class LetterRequest(BaseModel, defer_build=True):
     letter_json: str | None = None
     pending: PendingRecord | None = None
 
-    @field_validator("letter_json")
-    @classmethod
-    def _is_letter(cls, text: str | None) -> str | None:
+    @model_validator(mode="after")
+    def _is_about_one_letter(self) -> Self:
         try:
-            if text is not None:
-                Letter.model_validate_json(text)
+            edited = self.letter_json and Letter.model_validate_json(self.letter_json)
         except ValidationError as error:
-            raise ValueError(fault_text(error)) from error
-        return text
+            raise ValueError(f"letter_json: {fault_text(error)}") from error
+        if edited and edited.id != self.letter:
+            raise ValueError("letter_json is another letter")
+        return self
 
 
 def letter_id(segment_id: str, line: int, digest: int, hint: str | None) -> str:
