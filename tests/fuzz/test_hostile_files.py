@@ -65,7 +65,7 @@ _SEALED = (
 def _is_unfinished(content: bytes) -> bool:
     """Whether its writer, or a copy, may have come only so far: no line, or whole lines without the seal."""
     *lines, seal = _SEALED.splitlines(keepends=True)
-    return b"\n" not in content or set(content.splitlines(keepends=True)) <= set(lines) and not content.endswith(seal)
+    return b"\n" not in content or (set(content.splitlines(keepends=True)) <= set(lines) and not content.endswith(seal))
 
 
 @fuzz(40)
