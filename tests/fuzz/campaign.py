@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from hypothesis import HealthCheck, seed, settings
 
@@ -17,16 +17,28 @@ SECONDS: Final = float(os.environ.get("TCC_FUZZ_SECONDS", "0"))
 """Try fresh seeds for so long, in each test."""
 
 
+_CHECKS: Final = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
 def fuzz(examples: int) -> Callable[[Callable[..., None]], Callable[[], None]]:
     """Run a test made by ``hypothesis.given`` on some examples of a fresh seed; of many seeds in a campaign."""
+    limits = settings(
+        max_examples=examples,
+        database=None,  # it would repeat the finds of another seed
+        deadline=None,
+        report_multiple_bugs=False,
+        suppress_health_check=_CHECKS,
+    )
 
     def decorate(test: Callable[..., None]) -> Callable[[], None]:
+        limited = limits(test)
+
         def run() -> None:
             ends = time.monotonic() + SECONDS
             while True:
                 number = int(SEED) if SEED else random.SystemRandom().randrange(2**40)
                 try:
-                    _seeded(test, number, examples)
+                    seed(number)(limited)()
                 except BaseException as error:
                     error.add_note(f"repeat: TCC_FUZZ_SEED={number} .venv/bin/pytest tests/fuzz -k {test.__name__}")
                     raise
@@ -37,15 +49,6 @@ def fuzz(examples: int) -> Callable[[Callable[..., None]], Callable[[], None]]:
         return run
 
     return decorate
-
-
-def _seeded(test: Callable[..., Any], number: int, examples: int) -> None:
-    checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    # a database would repeat the finds of another seed
-    limits = settings(
-        max_examples=examples, database=None, deadline=None, suppress_health_check=checks, report_multiple_bugs=False
-    )
-    limits(seed(number)(test))()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What nobody foresaw costs one piece of input: each boundary, with an exception planted behind it."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -198,7 +197,7 @@ def test_a_request(rig: Rig, server: FaultServer, monkeypatch: Any, fault: BaseE
     plant(monkeypatch, store.LetterRequest, "model_validate_json", fault, lambda data: data == b"bad")
     rig.once()
     assert server.ids[-1] == ["z"]
-    assert os.listdir(rig.state / "requests") == ["0.json"]
+    assert [file.name for file in (rig.state / "requests").iterdir()] == ["0.json"]
 
 
 def test_no_boundary_stands_around_judging(rig: Rig, monkeypatch: Any) -> None:
