@@ -68,7 +68,8 @@ def spoiled(draw: st.DrawFn, good: object) -> Any:
         place, parent, member = value, None, None
         while isinstance(place, dict | list) and place and (parent is None or draw(st.booleans())):
             parent = place
-            member = draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
+            members = sorted(place) if isinstance(place, dict) else list(range(len(place)))
+            member = draw(st.sampled_from([each for each in members if each != "type"] * 5 + members))
             place = place[member]
         if parent is None:
             return draw(values)
@@ -77,8 +78,16 @@ def spoiled(draw: st.DrawFn, good: object) -> Any:
         elif isinstance(parent, dict) and draw(st.integers(0, 5)) == 0:
             parent[draw(texts)] = draw(values)
         else:
-            parent[member] = draw(values)
+            parent[member] = draw(_like(place) if draw(st.booleans()) else values)
     return value
+
+
+def _like(value: object) -> st.SearchStrategy[Any]:
+    """Return what may stand in a value's place: something of its kind, at the edge of what that can be."""
+    if isinstance(value, str):
+        is_moment = value[:2] == "20" and "T" in value
+        return st.sampled_from(_MOMENTS if is_moment else _TEXTS) | depths
+    return st.sampled_from(_NUMBERS) if isinstance(value, int | float) else depths
 
 
 @st.composite
@@ -112,12 +121,14 @@ _WIRE: Final[tuple[object, ...]] = (
 )
 wire: Final = st.sampled_from(_WIRE).flatmap(spoiled)
 """Wire items that are not quite right."""
-plain_lines: Final = (
-    wire.map(as_json)
-    | st.sampled_from(_WIRE).map(as_json).flatmap(mutated)
-    | values.map(as_json)
-    | st.binary(max_size=60)
+_wire_lines: Final = wire.map(as_json)
+_kinds: Final = (
+    *[_wire_lines] * 7,
+    *[st.sampled_from(_WIRE).map(as_json).flatmap(mutated)] * 2,
+    *(values.map(as_json), st.binary(max_size=60)),
 )
+plain_lines: Final = st.integers(0, len(_kinds) - 1).flatmap(_kinds.__getitem__)
+"""Lines of plain files; mostly almost right."""
 
 _HEADER: Final = {
     "segment_id": "hostile",

@@ -57,14 +57,14 @@ def _deliver(archive: bytes, expected: frozenset[str], part: int, name: str = "0
         assert_nothing_unforeseen()
 
 
-@fuzz(60)
+@fuzz(100)
 @given(st.sampled_from(_PACKED).flatmap(mutated), parts)
 def test_changed_bytes_of_an_archive(archive: bytes, part: int) -> None:
     """Whatever happened to an archive's bytes: what is missing is told, and what lies beside it is delivered."""
     _deliver(archive, frozenset({"b-1", "b-2"}), part)
 
 
-@fuzz(30)
+@fuzz(60)
 @given(spoiled(_MANIFEST), st.booleans(), parts)
 def test_manifests(manifest: object, tarred: bool, part: int) -> None:
     """Whatever a manifest says: the bundle's records are delivered."""
@@ -78,7 +78,7 @@ def test_manifests(manifest: object, tarred: bool, part: int) -> None:
         assert_nothing_unforeseen()
 
 
-@fuzz(40)
+@fuzz(100)
 @given(
     texts, st.lists(plain_lines, max_size=3).map(b"\n".join), st.sampled_from(["", ".jsonl", ".jsonl.gz", ".gz"]), parts
 )

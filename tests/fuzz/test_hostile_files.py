@@ -37,14 +37,14 @@ def _deliver(content: bytes, expected: frozenset[str], *, daemon: bool, part: in
         assert_nothing_unforeseen()
 
 
-@fuzz(60)
+@fuzz(100)
 @given(files_of(plain_lines, _plain_around), st.booleans(), parts)
 def test_plain_lines(content: bytes, daemon: bool, part: int) -> None:
     """Whatever a line of plain JSON is: the lines beside it, and other files, are delivered."""
     _deliver(content, _BESIDE, daemon=daemon, part=part)
 
 
-@fuzz(60)
+@fuzz(100)
 @given(files_of(segment_lines(), _segment_around), st.booleans(), parts)
 def test_lines_with_valid_checksums(content: bytes, daemon: bool, part: int) -> None:
     """Whatever a header, a seal, a journal line or a record says: the records beside it are delivered."""
@@ -68,7 +68,7 @@ def _is_unfinished(content: bytes) -> bool:
     return b"\n" not in content or (set(content.splitlines(keepends=True)) <= set(lines) and not content.endswith(seal))
 
 
-@fuzz(40)
+@fuzz(100)
 @given(mutated(_SEALED), st.booleans(), parts)
 def test_changed_bytes_of_a_segment(content: bytes, daemon: bool, part: int) -> None:
     """Whatever happened to a segment's bytes: what is lost is told, and other files are delivered."""

@@ -33,7 +33,7 @@ def _files(draw: st.DrawFn) -> bytes:
     return "".join(f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in members).encode()
 
 
-@fuzz(80)
+@fuzz(150)
 @given(_files(), st.sampled_from(["status", "verify", "replay", "runs", "bundle"]))
 def test_settings_files(content: bytes, command: str) -> None:
     """Whatever the settings file holds: a command works, or says what is wrong with it."""

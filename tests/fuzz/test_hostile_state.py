@@ -49,7 +49,7 @@ def _requests(ident: str) -> list[object]:
     return [asked, {**asked, "action": "drop"}, edited, {**asked, "pending": _PENDING, "action": "drop"}]
 
 
-@fuzz(50)
+@fuzz(60)
 @given(
     st.lists(spoiled(_LETTER).map(as_json) | mutated(as_json(_LETTER)), min_size=1, max_size=3),
     st.lists(
