@@ -1,6 +1,7 @@
 """Hostile settings files: each command says what is wrong, and never ends in a traceback."""
 
 import json
+import tomllib
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,9 +29,12 @@ limit_rate = "64k"
 def _files(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):
         return draw(mutated(_GOOD))
-    lists = st.lists(texts, max_size=3)
-    members = draw(st.lists(st.tuples(st.sampled_from(_NAMES), values | texts | lists), min_size=1, max_size=4))
-    return "".join(f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in members).encode()
+    members = tomllib.loads(_GOOD.decode())
+    for _ in range(draw(st.integers(1, 3))):
+        name = draw(st.sampled_from(_NAMES))
+        of_its_kind = st.lists(texts, max_size=3) if isinstance(members.get(name), list) else texts
+        members[name] = draw(st.one_of(of_its_kind, of_its_kind, values))
+    return "".join(f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in members.items()).encode()
 
 
 @fuzz(150)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,13 +43,17 @@ class SettingsError(ValueError):
     """A setting is not valid; the message names the setting and says why."""
 
 
+PathText = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""A path: no system takes one with a NUL."""
+
+
 class TomlFile(BaseModel):
     """The content of the settings file.  API keys can't be set there."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    spools: list[str] = []
-    state_dir: str | None = None
+    spools: list[PathText] = []
+    state_dir: PathText | None = None
     target: str | None = None
     base_url: str | None = None
     allow_origins: list[str] = []
@@ -117,9 +121,13 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_IN_FLIGHT": str(file.in_flight),
         "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
-    if not spools and not environment.get("TCC_SPOOL_DIR"):
-        spools = [Path(spool).expanduser() for spool in file.spools]
+    spools_in_file = () if spools or environment.get("TCC_SPOOL_DIR") else file.spools
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
+    try:
+        spools = spools or [Path(spool).expanduser() for spool in spools_in_file] or [Path(spool_dir(environment))]
+        state = state or Path(state_dir(environment))
+    except RuntimeError as error:  # the home directory of a user who is not there
+        raise SettingsError(str(error)) from error
     allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
     try:
         base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
@@ -132,8 +140,8 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     keys = _api_keys(environment, api_key_file)
     target = _target(environment.get("TCC_TARGET"), custom or base or base_url(next(iter(keys), None), {}))
     return Settings(
-        spools=tuple(spool.absolute() for spool in spools or [Path(spool_dir(environment))]),
-        state_dir=Path(state or state_dir(environment)).absolute() / target,
+        spools=tuple(spool.absolute() for spool in spools),
+        state_dir=state.absolute() / target,
         names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
         api_keys=keys,
         adopt=frozenset(adopt),
