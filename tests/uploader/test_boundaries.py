@@ -18,6 +18,7 @@ from tcc_uploader.dead import store
 from tcc_uploader.ledger import judge
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.letter import Letter, LetterRequest
+from tcc_uploader.ops.status_file import StatusFile, read_report
 from tcc_uploader.sources import carried, walk
 from tcc_uploader.sources.carried import ArchiveSource
 from tcc_uploader.spool import reader, segment
@@ -83,7 +84,11 @@ def test_a_line(
         engine = rig.daemon(lambda engine: engine.intake.scans > 2)
         assert engine.intake.damage == result.damage
         assert server.ids == [["good-1"], ["good-2"]]
+        StatusFile(rig.state).write(engine)
     (found,) = caught.all()
+    report = read_report(rig.state)
+    assert report is not None
+    assert report.unexpected == [found]
     assert (found.place, found.first) == (str(file), f"line {2 if form == 'plain' else 3}")
     assert found.exception.startswith(f"{type(fault).__name__} at test_boundaries.py:")
     assert not rig.rows()[0].finished
