@@ -74,10 +74,11 @@ build/hosts/.ready: pyproject.toml
 versions: install
 	$(BIN)/python tests/versions.py
 
-# long campaigns, well over half an hour; docs/reliability.md is written by the third
+# long campaigns, an hour of fuzzing among them; docs/reliability.md is written by the fourth
 torture: install
 	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
 	$(BIN)/python tests/simulation/run.py --seeds 100000 --jobs $$(getconf _NPROCESSORS_ONLN)
+	TCC_FUZZ_SECONDS=400 $(BIN)/pytest --timeout 3600 tests/fuzz
 	$(BIN)/python tests/torture/campaign.py --kills 10000
 	$(PYTHON) tests/recorder/openai_agents/matrix.py 0.10 0.14
 

@@ -3,10 +3,13 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 from support.children import no_child_is_left
+from tcc_uploader.boundary import caught
 
 __all__ = ["no_child_is_left"]
 
@@ -25,3 +28,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],  # it measures seconds, and so how busy the machine is
 )
 settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def only_what_was_foreseen(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test if a boundary caught something, so that none hides a fault of ours; with the marker, if none did."""
+    caught.clear()
+    yield
+    found, expected = caught.all(), request.node.get_closest_marker("unexpected") is not None
+    caught.clear()
+    assert bool(found) is expected, f"caught at boundaries: {found}"

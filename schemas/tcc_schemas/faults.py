@@ -4,6 +4,8 @@ from pydantic import ValidationError
 
 _MOST = 5
 """Faults that are named; hostile input may have any number."""
+_DEEPEST = 8
+"""Members of a fault's place that are named: hostile input may be nested deep."""
 
 
 def fault_text(error: Exception) -> str:
@@ -11,4 +13,6 @@ def fault_text(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'it'}: {fault['msg']}" for fault in faults[:_MOST])
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'][:_DEEPEST])) or 'it'}: {fault['msg']}" for fault in faults[:_MOST]
+    )

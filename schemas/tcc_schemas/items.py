@@ -28,24 +28,34 @@ def _as_utc(value: object, parse: ValidatorFunctionWrapHandler) -> datetime:
     moment: datetime = parse(value)
     if moment.tzinfo is None and not isinstance(value, datetime):
         return moment.replace(tzinfo=UTC)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC, this time is before year 1 or after year 9999") from error
 
 
-def _wire_time(value: datetime) -> str:
+def wire_time(value: datetime) -> str:
+    """Return a time as it stands on the wire."""
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _json_text(value: object) -> object:
-    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+    try:
+        return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
+    except orjson.JSONEncodeError as error:
+        raise ValueError("it can't be encoded as JSON, or is nested too deep") from error
 
 
 def _texts(value: object) -> object:
     if not isinstance(value, dict):
         return value
-    return {str(name): text if isinstance(text, str) else str(text) for name, text in value.items()}
+    try:
+        return {str(name): text if isinstance(text, str) else str(text) for name, text in value.items()}
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
 
 
-Timestamp = Annotated[datetime, WrapValidator(_as_utc), PlainSerializer(_wire_time, return_type=str)]
+Timestamp = Annotated[datetime, WrapValidator(_as_utc), PlainSerializer(wire_time, return_type=str)]
 """UTC; on the wire ISO-8601 with milliseconds and ``Z``.
 
 A naive datetime is local time; a text without a zone, as somebody else may write it, is UTC.

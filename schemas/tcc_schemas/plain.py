@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tcc_schemas.endpoints import CUSTOM_PATH, FEEDBACK_PATH
 from tcc_schemas.faults import fault_text
-from tcc_schemas.items import Batch, Feedback, Item
+from tcc_schemas.items import Batch, Feedback, Item, wire_time
 from tcc_schemas.lines import Line
 from tcc_schemas.splitter import RawLine
 
@@ -74,13 +74,12 @@ def _identify(value: object) -> _Identity:
     match value:
         case {"type": "batch"}:
             items = Batch.model_validate(value).items
-            run_id, at = items[0].run_id, str(items[0].to_wire()["end_time"])
+            run_id, at = items[0].run_id, wire_time(items[0].end_time)
             has_run = any(item.type == "run" for item in items)
             return _Identity("run", run_id, run_id, at) if has_run else _Identity("batch", "", run_id, at)
         case {"type": _}:
             item = _ITEM.validate_python(value)
-            wire = item.to_wire()
-            return _Identity(item.type, str(wire[f"{item.type}_id"]), item.run_id, str(wire["end_time"]))
+            return _Identity(item.type, getattr(item, f"{item.type}_id"), item.run_id, wire_time(item.end_time))
         case {"runId": _}:
             return _Identity("feedback", "", Feedback.model_validate(value).runId, "")
         case _:

@@ -9,7 +9,9 @@ from .items import Batch, Feedback, Identifier, Item, Timestamp
 
 Crc = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
 KeyHint = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
-Count = Annotated[int, Field(ge=0)]
+Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""An integer that every database and language has."""
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 ContentType = Annotated[str, Field(pattern="^application/(json|x-protobuf)( *; *charset=utf-8)?$")]
 Base64Text = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$")]
 """Only with ``base64``: any bytes."""
@@ -23,10 +25,10 @@ class SegmentHeader(BaseModel):
     segment_id: Identifier
     host: str
     boot_id: str = Field(description="the kernel's boot, empty if it is not known: with it a lock can be trusted")
-    pid: int
+    pid: Whole
     process: str = Field(default="", description="a name of the writing process that no other will ever have")
-    sequence: int = Field(default=0, description="grows from one segment of a process to its next")
-    inode: int = Field(default=0, description="the file's own when it was made: a copy has another")
+    sequence: Whole = Field(default=0, description="grows from one segment of a process to its next")
+    inode: int = Field(default=0, ge=0, le=2**64 - 1, description="the file's own when it was made: a copy has another")
     sdk_version: str
     durability: Literal["process", "power"]
     max_bytes: Count | None = Field(default=None, description="the most that the writer lets the spool hold")

@@ -63,6 +63,8 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
             "tests/uploader/delivery/test_turns_are_short.py",
             "tests/uploader/sources/test_archive_costs.py",
             "tests/torture/test_damage_campaign.py",
+            "tests/uploader/test_boundaries.py",
+            "tests/fuzz/test_hostile_files.py",
             "tests/torture/test_poison.py",
             "tests/torture/test_planted_files.py",
             "tests/torture/test_kill_campaign.py",
@@ -114,7 +116,7 @@ def page(root: Path, campaigns: Mapping[str, Mapping[str, Any]], before: str = "
     for number, text in promises((root / "README.md").read_text()).items():
         tests = ", ".join(f"`{file}`" for file in HOLDINGS[number].tests if (root / file).exists())
         parts.append(f"{number}. {text}\n\n   *Where it ends:* {HOLDINGS[number].window}\n\n   *Held by* {tests}.\n")
-    parts.append(_CAMPAIGNS)
+    parts += [_HOSTILE, _CAMPAIGNS]
     for name, title in TITLES.items():
         if name in campaigns:
             parts.append(_campaign(title, campaigns[name], _TEXTS[name](campaigns[name]["figures"])))
@@ -234,10 +236,43 @@ TITLES: Final = {
 
 _HEAD = """# Reliability
 
-What is promised, where each promise ends, and what holds it. This page is written by `make torture`, which takes about
-half an hour, and by `make hostile`, some minutes; short versions of the campaigns run with every `make test`.
+What is promised, where each promise ends, and what holds it. This page is written by `make torture`, which takes some
+hours, and by `make hostile`, some minutes; short versions of the campaigns run with every `make test`.
 
 ## Promises
+"""
+
+_HOSTILE = """## Hostile input
+
+`tests/fuzz` gives a real engine, in one process and with a simulated clock, what nobody should send: plain lines,
+lines with valid checksums (records, headers, seals, journals), changed bytes of segments, tar, zip, gzip and zstd,
+manifests, names of members, letters, requests, answers of a server, and settings files. Three things must hold:
+neither the engine nor a command that looks at the same input ends with an exception; what is good beside the bad part
+(record, file, member, letter) is delivered; and where something is missing, the result tells that it is. Besides, no
+boundary may have caught anything: what is known to be wrong has a message of its own. `make test` tries some 800
+examples of a fresh seed; `make torture` takes fresh seeds for an hour. A failure prints the command that repeats it:
+`TCC_FUZZ_SEED=… .venv/bin/pytest tests/fuzz -k NAME`.
+
+What it found, and what was found while it was written:
+
+- **The parser reads more than the writer writes.** orjson reads JSON of 1,024 levels and writes 254, so what was read
+  well ended the process where it was written again: `args` of a plain line, a run made of a journal, a report. Such a
+  line is now refused with a reason, the file with such a journal stays, and a report or view cuts what is deeper than
+  200 levels.
+- **A whole item was encoded in order to read two members of it.** A member that nobody needed, nested deep, ended the
+  engine. The two members are read now, and such a line is delivered.
+- **Every text that looks like a time is not a time.** A date in year 1 or 9999 with an offset is valid, and can't be
+  told in UTC.
+- **A name is input, too.** A member without a name ended the reading of a zip (`ZipInfo.is_dir()` of Python 3.11). A
+  letter that lay under another letter's name ended the daemon at every start; a request could make it write such a
+  letter. Both are refused: a letter's name is its id.
+- **A settings file can be nested, and a number can have thousands of digits**: both went past the error for invalid
+  TOML.
+- **A file was given up too early.** A run of a dead process whose journal could not be read again counted as dealt
+  with, and the file could be removed. It is damage now, and stays.
+
+The exceptions had one thing in common: each was none of those that the code around it expected. So the boundaries
+(`tcc_uploader/boundary.py`) expect none. `tests/uploader/test_boundaries.py` plants faults behind each of them.
 """
 
 _CAMPAIGNS = """## Campaigns

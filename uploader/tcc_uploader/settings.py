@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -46,13 +46,17 @@ class SettingsError(ValueError):
     """A setting is not valid; the message names the setting and says why."""
 
 
+PathText = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""A path: no system takes one with a NUL."""
+
+
 class TomlFile(BaseModel):
     """The content of the settings file.  API keys can't be set there."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    spools: list[str] = []
-    state_dir: str | None = None
+    spools: list[PathText] = []
+    state_dir: PathText | None = None
     target: str | None = None
     base_url: str | None = None
     allow_origins: list[str] = []
@@ -163,10 +167,12 @@ def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> 
         if not named and isinstance(error, FileNotFoundError | NotADirectoryError):
             return TomlFile.model_construct()  # the defaults: a validator is not built for them, which takes 20 ms
         raise SettingsError(f"can't read the settings file {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
     except ValidationError as error:
         raise SettingsError(f"{path}: {fault_text(error)}") from error
+    except RecursionError as error:
+        raise SettingsError(f"{path} is nested too deep") from error
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
+        raise SettingsError(f"{path} is not valid TOML: {error}") from error
 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:

@@ -127,10 +127,10 @@ def test_a_line_in_utf_16_is_named_so() -> None:
 )
 def test_what_a_file_is_is_told_from_its_first_bytes(data: bytes, expected: Format) -> None:
     """Its records are read if it has any; else it is named."""
-    assert sniff(data)[0] is expected
+    assert sniff(data, "f")[0] is expected
 
 
 def test_a_segment_behind_nul_bytes_keeps_its_id() -> None:
     """Its first line is damage, but tells whose lines the others are."""
     segment = SegmentFile().run("r1")
-    assert sniff(bytes(9) + segment.data) == (Format.SEGMENT, segment.id)
+    assert sniff(bytes(9) + segment.data, "f") == (Format.SEGMENT, segment.id)

@@ -8,12 +8,13 @@ from typing import Final
 
 import orjson
 
-from tcc_schemas.lines import Line, crc_of, decode, encode
-from tcc_schemas.plain import NUL, plain_record
+from tcc_schemas.lines import Line, crc_of, encode
+from tcc_schemas.plain import NUL
 from tcc_schemas.splitter import LineSplitter
 from tcc_schemas.tally import Tally
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.sources.manifest import ManifestEntry
+from tcc_uploader.spool.decoding import read_line
 from tcc_uploader.spool.format import Format, sniff
 
 from .snapshot import PlannedMember, Snapshot
@@ -78,13 +79,13 @@ def lines_of(snapshot: Snapshot) -> Iterator[tuple[bytes, Line]]:
     """Yield the valid lines of a file, each with its bytes.  Raises OSError."""
     chunks = snapshot.chunks()
     start = next(chunks)
-    kind, _ = sniff(start)
+    kind, _ = sniff(start, str(snapshot.path))
     if kind not in (Format.SEGMENT, Format.PLAIN):
         return
     splitter = LineSplitter()
     last = [b"\n"] if kind is Format.PLAIN else []  # the last line of a hand-written file may have no newline
     for data in chain([start], chunks, last):
         for raw in splitter.feed(data):
-            found = plain_record(raw) if kind is Format.PLAIN else decode(raw)
+            found = read_line(raw, str(snapshot.path), plain=kind is Format.PLAIN)
             if isinstance(found, Line):
                 yield (raw.data or b"").lstrip(NUL) + b"\n", found

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from tcc_schemas.records import Count
 from tcc_uploader.files import file_name, make_durably, write_whole
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import BUNDLED_FILE
@@ -19,7 +20,7 @@ class BundledSegment(BaseModel, defer_build=True):
 
     file: str
     """The path of the file that stays; a copy elsewhere may have other bytes."""
-    size: int
+    size: Count
     """Its bytes then."""
     place: str
     """The bundle's path, and the segment's name in it."""
@@ -42,7 +43,7 @@ class LeaveOut(NamedTuple):
         Raises OSError, :class:`LedgerError`.
         """
         with closing(snapshot.chunks()) as chunks:
-            _, ident = sniff(next(chunks))
+            _, ident = sniff(next(chunks), str(snapshot.path))
         row, this = self.ledger.segment(ident), (file_name(snapshot.path), snapshot.size)
         if row is not None and row.has_finished(*this):
             return ""

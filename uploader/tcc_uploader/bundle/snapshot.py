@@ -52,7 +52,7 @@ class Snapshot:
         hash_of_lines = hashed.copy()
         chunks = self.chunks()
         start = next(chunks)
-        kind, ident = sniff(start)
+        kind, ident = sniff(start, str(self.path))
         segment = Segment(str(self.path), self.identity, kind, ident)
         for data in chain([start], chunks, [b""]):
             segment.at_end = not data

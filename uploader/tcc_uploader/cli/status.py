@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tcc_uploader.boundary import Caught
 from tcc_uploader.inspect.status import StatusReport, status_report
 
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -49,7 +50,14 @@ def _status_text(report: StatusReport) -> str:
         (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
         (report.not_in_sight, f"            {report.not_in_sight:,} more were pending in files that are not here now"),
         (report.damage, f"damage      {damage}: torn tails, corrupt lines, seals that do not match"),
+        *(f"unexpected  {_caught_text(each)}" for each in report.activity.unexpected),
         (report.activity.trouble, f"trouble     {report.activity.trouble}"),
         f"last sent   {moment(report.activity.last_success)}",
     )
     return "\n".join([*lines, *capped(report.activity.destinations, lambda each: "\n".join(destination_lines(each)))])
+
+
+def _caught_text(caught: Caught) -> str:
+    place = f"{caught.place}, {caught.first}" if caught.first else caught.place
+    often = f"{caught.count:,} times" if caught.count > 1 else "once"
+    return f"{place}: {caught.exception}, {often}; it is kept: report this, and upgrade tcc-upload"

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tcc_schemas.faults import fault_text
+from tcc_uploader.boundary import Boundary
 from tcc_uploader.files import make_durably, write_whole
 from tcc_uploader.model.letter import Letter, LetterRequest
 
@@ -33,8 +34,13 @@ class LetterFolder:
         return {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)}
 
     def read(self, ident: str) -> Letter:
-        """Return the letter with this id.  Raises OSError; ValueError if the file is not a letter."""
-        return Letter.model_validate_json(self._file(LETTERS, ident).read_bytes())
+        """Return the letter with this id.  Raises OSError; ValueError if the file is not a letter, or another one."""
+        file = self._file(LETTERS, ident)
+        with Boundary(str(file), OSError, ValueError):
+            letter = Letter.model_validate_json(file.read_bytes())
+        if letter.id != ident:
+            raise ValueError("the file of this name holds another letter")
+        return letter
 
     def write(self, letter: Letter) -> None:
         """Write a letter durably; after a crash it is complete or not there.  Raises OSError."""
@@ -53,8 +59,9 @@ class LetterFolder:
         found = {}
         for file in sorted((self.state / REQUESTS).glob(f"*{_ENDING}")):
             try:
-                found[file.stem] = LetterRequest.model_validate_json(file.read_bytes())
-            except (OSError, ValidationError) as error:
+                with Boundary(str(file), OSError, ValueError):
+                    found[file.stem] = LetterRequest.model_validate_json(file.read_bytes())
+            except (OSError, ValueError) as error:
                 _log.warning("%s is not a valid request and is ignored: %s", file, fault_text(error))
         return found
 

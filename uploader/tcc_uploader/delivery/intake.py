@@ -8,13 +8,14 @@ from itertools import chain, count
 from math import inf
 from pathlib import Path
 
+from tcc_uploader.boundary import UnexpectedError
 from tcc_uploader.files import file_name
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader, removal
 from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as
+from tcc_uploader.spool.scan import SUFFIX, Done, Seen, listed_in, seen_as, seen_at
 from tcc_uploader.spool.segment import Found, Segment
 from tcc_uploader.state import SpoolLocks, StateHeldError
 
@@ -42,19 +43,15 @@ class Intake:
         self.by_handle: dict[int, Segment] = {}
         self.bytes_seen = self.bytes_read = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
-        self._ledger, self._locks, self._copies = ledger, locks, Counter[str]()
+        self._ledger, self._locks, self._handles, self._copies = ledger, locks, count(1), Counter[str]()
         self._streams: Iterator[tuple[Segment, list[Found]] | None] | None = self._stream_chunks()
         """Yields the records of archive sources, chunk by chunk, and None where there are none; None at the end."""
-        self._handles = count(1)
         self._by_path: dict[str, Segment] = {}
-        """The files that are not finished, by path."""
-        self._finished = Counts()
-        """The sum of the counts of all finished files, removed or kept."""
-        self._finished_damage = 0
+        self._finished, self._finished_damage = Counts(), 0
+        """The sum of the counts of all finished files, removed or kept, and of their damage."""
         self._done = Done()
         self.kept = KeptSegments(keep_for, host.clock, host.disk)
         self._newer: set[Path] = set()
-        """Files that only a newer version can read."""
         self._empty: list[Path] = []
         self._to_read = FilesToRead(host.disk)
 
@@ -106,8 +103,7 @@ class Intake:
 
     def scan(self) -> None:
         """List all files; queue those that are new or have grown, oldest first."""
-        self.scans += 1
-        self.kept.fresh = 0
+        self.scans, self.kept.fresh = self.scans + 1, 0
         gone = {*(segment.file for segment in self.live if segment.stream is None), *self._done.files}
         self._empty.clear()
         self._to_read.scanned.clear()
@@ -211,13 +207,13 @@ class Intake:
         """Whether a scanned file is to be read: it is new, has grown, or has replaced another file."""
         if not seen.size:
             self._empty.append(Path(seen.file))
+        if not seen.size or self._done.holds(seen):
             return False
         known = self._by_path.get(seen.file)
         if known is None:
-            is_done = self._done.holds(seen)
-            self.bytes_seen += 0 if is_done else seen.size
-            return not is_done
-        if known.identity != seen.identity or seen.size < min(known.offset, known.size):
+            self.bytes_seen += seen.size
+            return True
+        if known.is_replaced_by(seen.identity, seen.size):
             self.forget(known)
             return True
         has_grown = seen.size != known.size and known.limit is None
@@ -296,4 +292,8 @@ class Intake:
         why = (isinstance(error, OSError) and error.strerror) or str(error)
         if path not in self.unreadable:
             _log.warning("can't read %s: %s", path, why)
-        self.unreadable[path] = why
+        if isinstance(error, UnexpectedError):  # this is damage; what was read before it stands, and is never finished
+            self._finished_damage += 1
+            self._done.add(seen_at(path), sealed=False)
+        else:
+            self.unreadable[path] = why

@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from tcc_uploader.boundary import UnexpectedError
 from tcc_uploader.ledger.judge import known_of
 from tcc_uploader.model.fate import Decision
 from tcc_uploader.model.keys import dedupe_key
@@ -58,6 +59,9 @@ def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
         line = reader.recover(segment, run_id, backlog.intake.host.disk)
     except (OSError, ValueError) as error:
         _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
+        segment.damaged += 1  # so that the file stays
+        segment.unexpected += isinstance(error, UnexpectedError)
+        backlog.settlement.touched.add(segment)
         return
     if line is None:
         return

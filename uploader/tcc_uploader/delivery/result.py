@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from tcc_schemas.records import Count
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.shortlist import Shortlist
 
@@ -14,15 +15,15 @@ class DestinationReport(BaseModel, defer_build=True):
     url: str
     key: str | None
     state: str
-    waiting: int
+    waiting: Count
     reason: str = ""
     since: float | None = None
     next_probe: float | None = None
     remedy: str = ""
     last_success: float | None = None
-    partly_refused: int = 0
+    partly_refused: Count = 0
     """How many records were delivered, but not whole: the server said that it refused some of their spans."""
-    spans_refused: int = 0
+    spans_refused: Count = 0
     """How many spans these are."""
     refusal: str = ""
     """Why, in the server's words, the last time."""

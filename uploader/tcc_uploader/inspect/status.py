@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from tcc_uploader.boundary import caught
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.ops.status_file import Activity, read_report
 from tcc_uploader.sources.given import Sources
@@ -50,8 +51,10 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
+    activity = read_report(state) or Activity.model_construct()
+    unexpected = {(each.place, each.exception): each for each in (*caught.all(), *activity.unexpected)}
     return StatusReport(
-        activity=read_report(state) or Activity.model_construct(),
+        activity=activity.model_copy(update={"unexpected": list(unexpected.values())}),
         target=state.name,
         in_use=is_in_use(state, time.time()),
         running_pid=holder(state),

@@ -9,6 +9,7 @@ from pathlib import Path
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_uploader.boundary import UnexpectedError
 from tcc_uploader.delivery.routing import Router, Wish, wish_of
 from tcc_uploader.files import file_name
 from tcc_uploader.ledger.judge import Judged, judge_all, judge_invalid
@@ -34,7 +35,10 @@ class FileReport:
     newer: Shortlist[str] = field(default_factory=Shortlist)
     """Files of a format that only a newer version can read."""
     archives: Shortlist[str] = field(default_factory=Shortlist)
-    """What is wrong with archives: members that can't be read, and what their manifests miss."""
+    """What is wrong with archives: members that can't be read, and what their manifests miss.
+
+    Also files at which something happened that nobody foresaw.
+    """
     passed_over: list[str] = field(default_factory=list)
     """What lies in the spools and is not read there, though somebody may think so."""
 
@@ -52,6 +56,8 @@ class FileReport:
             elif segment.id:
                 try:
                     take(segment)
+                except UnexpectedError as error:
+                    self.archives.append(f"{file_name(segment.path)}: {error}")
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}

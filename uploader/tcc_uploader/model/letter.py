@@ -3,15 +3,16 @@
 import base64
 import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.faults import fault_text
 from tcc_schemas.lines import Line
 from tcc_schemas.plain import plain_record
+from tcc_schemas.records import Count, Whole
 from tcc_schemas.splitter import RawLine
 
 
@@ -24,11 +25,11 @@ class Letter(BaseModel, defer_build=True):
     id: str
     reason: str
     detail: str
-    status: int | None = None
+    status: Whole | None = None
     answer: str = ""
     url: str | None = None
     segment: str
-    line: int
+    line: Count
     source: str = ""
     """The path of the file that held the record."""
     kind: str = ""
@@ -42,7 +43,7 @@ class Letter(BaseModel, defer_build=True):
     """The body's content type; None: JSON."""
     encoding: str | None = None
     """The body's content encoding; None: it is not encoded."""
-    digest: int
+    digest: Whole
     """The digest of the whole record, of which ``body`` may be a part: see :func:`.keys.digest_of`."""
     died_at: str
     body: str
@@ -75,14 +76,14 @@ class PendingRecord(BaseModel):
     segment: str
     source: str
     """The path of the file that holds it."""
-    line: int
-    end: int
+    line: Count
+    end: Count
     """Where its line ends in the file, in bytes."""
     recovered: bool
     """Whether it will be made of the journal of a process that died: it is not counted yet."""
     key: bytes
-    hint: int
-    digest: int
+    hint: Whole
+    digest: Whole
 
     model_config = ConfigDict(ser_json_bytes="hex", val_json_bytes="hex", defer_build=True)
 
@@ -98,15 +99,15 @@ class LetterRequest(BaseModel, defer_build=True):
     letter_json: str | None = None
     pending: PendingRecord | None = None
 
-    @field_validator("letter_json")
-    @classmethod
-    def _is_letter(cls, text: str | None) -> str | None:
+    @model_validator(mode="after")
+    def _is_about_one_letter(self) -> Self:
         try:
-            if text is not None:
-                Letter.model_validate_json(text)
+            edited = self.letter_json and Letter.model_validate_json(self.letter_json)
         except ValidationError as error:
-            raise ValueError(fault_text(error)) from error
-        return text
+            raise ValueError(f"letter_json: {fault_text(error)}") from error
+        if edited and edited.id != self.letter:
+            raise ValueError("letter_json is another letter")
+        return self
 
 
 def letter_id(segment_id: str, line: int, digest: int, hint: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from tcc_schemas.lines import Line
+from tcc_schemas.records import Whole
 
 from .body import moment_of, wire_items
 from .fate import Decision
@@ -41,7 +42,7 @@ class Selection(BaseModel):
     sessions: list[str] = []
     statuses: list[str] = []
     """Names of :data:`STATUSES`."""
-    limit: int | None = None
+    limit: Whole | None = None
     """The newest so many of these runs, by their start."""
 
     def __bool__(self) -> bool:

@@ -2,12 +2,15 @@
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, ValidationError
 
+from tcc_schemas.records import Whole
 from tcc_uploader import files
+from tcc_uploader.boundary import Caught, caught
 from tcc_uploader.delivery.result import DestinationReport
 from tcc_uploader.sinks import shown
 
@@ -28,12 +31,14 @@ class Activity(BaseModel, defer_build=True):
     destinations: list[DestinationReport] = []
     last_success: float | None = None
     trouble: str = ""
+    unexpected: list[Caught] = []
+    """Input that was set aside because nobody foresaw what it did."""
 
 
 class ProcessReport(Activity):
     """The content of ``status.json``."""
 
-    pid: int
+    pid: Whole
     updated: float
 
 
@@ -67,6 +72,7 @@ class StatusFile:
             destinations=[_shown(engine.backlog.report(queue)) for queue in queues],
             last_success=max(successes, default=self._earlier_success),
             trouble=shown(engine.committer.trouble),
+            unexpected=[replace(each, place=shown(each.place)) for each in caught.all()],
         )
         if self._written and report.model_copy(update={"updated": self._written.updated}) == self._written:
             return

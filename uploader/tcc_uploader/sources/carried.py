@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from tcc_schemas.plain import NUL
+from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.spool.format import Format, holds_record, sniff
@@ -76,10 +77,17 @@ class ArchiveSource:
         self.at_end = True
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment | None]:
-        name, stream = member.name, _HashedStream(member.stream)
-        if name.endswith(f"/{MANIFEST}"):
-            self._expect(name, stream)
-        elif (segment := (yield from self._identified(name, stream, allowance))) is not None:
+        name, stream = member.name, _HashedStream(member.name, member.stream)
+        segment: Segment | None = None
+        try:
+            with Boundary(name, ValueError):
+                if name.endswith(f"/{MANIFEST}"):
+                    self._expect(name, stream)
+                else:
+                    segment = yield from self._identified(name, stream, allowance)
+        except ValueError as error:
+            self.problems.append(f"{name}: {error}")
+        if segment is not None:
             yield segment
             self._compare(name, segment, stream)
             if segment.journal.lost and not segment.seal:
@@ -89,7 +97,7 @@ class ArchiveSource:
             self.problems.append(f"{name}: {stream.error}")
 
     def _expect(self, name: str, stream: "_HashedStream") -> None:
-        """Read a manifest, and expect what it lists."""
+        """Read a manifest, and expect what it lists.  Raises ValueError."""
         left = MAX_MANIFEST - self._manifests
         data = read_fully(stream, left + 1)
         if len(data) > left:
@@ -98,12 +106,7 @@ class ArchiveSource:
             )
             return
         self._manifests += len(data)
-        try:
-            manifest = Manifest.parse(data)
-        except ValueError as error:
-            self.problems.append(f"{name}: {error}")
-            return
-        for entry in manifest.segments:
+        for entry in Manifest.parse(data).segments:
             self._expected.add(name.removesuffix(MANIFEST), entry)
 
     def _identified(
@@ -111,7 +114,7 @@ class ArchiveSource:
     ) -> Generator[None, None, Segment | None]:
         """Yield None after each piece of a plain file; return the segment in a member, None if there is none."""
         start = read_first_line(stream, most=_MAX_FIRST_LINE)
-        kind, ident = sniff(start)
+        kind, ident = sniff(start, name)
         given = name == str(self.path)  # in an archive, files without records are of no interest
         if len(start) > _MAX_FIRST_LINE:
             self.problems.append(f"{name}: no line ends in its first {_MAX_FIRST_LINE:,} bytes: it holds no records")
@@ -121,7 +124,7 @@ class ArchiveSource:
             self.newer.append(Path(name))
         elif kind is Format.UTF_16 or (given and (kind.is_foreign or kind is Format.UNKNOWN)):
             self.problems.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
-        elif kind is Format.PLAIN and (given or holds_record(start) or not start.strip(NUL)):
+        elif kind is Format.PLAIN and (given or holds_record(start, name) or not start.strip(NUL)):
             held = yield from _held(whole)
             if held is None:
                 self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")
@@ -146,14 +149,18 @@ class ArchiveSource:
 class _HashedStream:
     """A member's stream that hashes what is read, and ends where the rest can't be read: ``error`` says why."""
 
+    _name: str
     _stream: ByteStream
     error: str = ""
     hash: Any = field(default_factory=hashlib.sha256)
 
     def read(self, size: int, /) -> bytes:
+        if self.error:
+            return b""
         try:
-            data = self._stream.read(size)
-        except ArchiveError as error:
+            with Boundary(self._name, OSError):
+                data = self._stream.read(size)
+        except (ArchiveError, UnexpectedError) as error:
             self.error = str(error)
             return b""
         self.hash.update(data)

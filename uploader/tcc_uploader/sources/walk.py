@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import BinaryIO, Final
 
+from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import ByteStream
 
 from . import tar
@@ -73,30 +74,30 @@ class _Walk:
 
     def opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused | None]:
         """Yield the members in a stream; the stream itself if it is no archive and ``wanted``."""
-        try:
-            start = stream.read(START)
-            with suppress(ArchiveError):  # the stream raises it again, behind these bytes
-                while len(start) < START and (data := stream.read(START - len(start))):
-                    start += data
-            stream = PutBack(BytesIO(start), stream)
-            match kind_of(start):
-                case "":
-                    if wanted:
-                        yield Member(name, stream)
-                case "bzip2" | "xz" as kind:
-                    if wanted or PurePosixPath(name).with_suffix("").suffix in _ARCHIVE_SUFFIXES:
-                        yield Refused(name, f"it is compressed with {kind}: unpack it first")
-                case _ if depth == MAX_NESTING:
-                    yield Refused(name, f"more than {MAX_NESTING} archives inside of each other: unpack the outermost")
-                case "zip":
-                    yield from self._open_zip(name, stream, depth=depth)
-                case "tar":
-                    yield from self._inside(name, tar.members_of(stream, self._budget), depth)
-                case kind:
-                    unpacked = decompressed(stream, kind, self._budget)
-                    yield from self.opened(name, unpacked, wanted=wanted, depth=depth + 1)
-        except ArchiveError as error:
-            yield Refused(name, str(error))
+        return _set_aside(name, self._opened(name, stream, wanted=wanted, depth=depth))
+
+    def _opened(self, name: str, stream: ByteStream, *, wanted: bool, depth: int) -> Iterator[Member | Refused | None]:
+        start = stream.read(START)
+        with suppress(ArchiveError):  # the stream raises it again, behind these bytes
+            while len(start) < START and (data := stream.read(START - len(start))):
+                start += data
+        stream = PutBack(BytesIO(start), stream)
+        match kind_of(start):
+            case "":
+                if wanted:
+                    yield Member(name, stream)
+            case "bzip2" | "xz" as kind:
+                if wanted or PurePosixPath(name).with_suffix("").suffix in _ARCHIVE_SUFFIXES:
+                    yield Refused(name, f"it is compressed with {kind}: unpack it first")
+            case _ if depth == MAX_NESTING:
+                yield Refused(name, f"more than {MAX_NESTING} archives inside of each other: unpack the outermost")
+            case "zip":
+                yield from self._open_zip(name, stream, depth=depth)
+            case "tar":
+                yield from self._inside(name, tar.members_of(stream, self._budget), depth)
+            case kind:
+                unpacked = decompressed(stream, kind, self._budget)
+                yield from self.opened(name, unpacked, wanted=wanted, depth=depth + 1)
 
     def _open_zip(self, name: str, stream: ByteStream, *, depth: int) -> Iterator[Member | Refused | None]:
         """Yield the members of a zip file.  It is read from its end: held in memory, if it can't be sought in."""
@@ -120,22 +121,34 @@ class _Walk:
     ) -> Iterator[Member | Refused | None]:
         for member in members:
             yield None
-            if member is None:
-                continue
-            path = PurePosixPath(member.name[: MAX_NAME + 1].replace("\\", "/"))
-            if "__MACOSX" in path.parts or path.name.startswith("._"):
-                continue
-            place = f"{name}/{printable(str(path)[:MAX_NAME])}"
-            if isinstance(member, Refused):
-                yield Refused(place, member.why)
-            elif path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.name):
-                yield Refused(place, "its name leads out of the archive")
-            elif not path.name or len(member.name) > MAX_NAME or len(place) > MAX_PLACE:
-                yield Refused(place[:MAX_PLACE], "it has no usable name")
-            else:
-                unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
-                wanted = unpacked.suffix == ".jsonl" or path.name == MANIFEST
-                yield from self.opened(place, member.stream, wanted=wanted, depth=depth + 1)
+            if member is not None:
+                yield from _set_aside(name, self._member(name, member, depth))
+
+    def _member(self, name: str, member: Member | Refused, depth: int) -> Iterator[Member | Refused | None]:
+        """Yield what one member of the archive ``name`` holds."""
+        path = PurePosixPath(member.name[: MAX_NAME + 1].replace("\\", "/"))
+        if "__MACOSX" in path.parts or path.name.startswith("._"):
+            return
+        place = f"{name}/{printable(str(path)[:MAX_NAME])}"
+        if isinstance(member, Refused):
+            yield Refused(place, member.why)
+        elif path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", member.name):
+            yield Refused(place, "its name leads out of the archive")
+        elif not path.name or len(member.name) > MAX_NAME or len(place) > MAX_PLACE:
+            yield Refused(place[:MAX_PLACE], "it has no usable name")
+        else:
+            unpacked = path.with_suffix("") if path.suffix in _COMPRESSED_SUFFIXES else path
+            wanted = unpacked.suffix == ".jsonl" or path.name == MANIFEST
+            yield from self.opened(place, member.stream, wanted=wanted, depth=depth + 1)
+
+
+def _set_aside(name: str, members: Iterable[Member | Refused | None]) -> Iterator[Member | Refused | None]:
+    """Yield ``members`` of what is called ``name``; at what can't be read yield why, and end."""
+    try:
+        with Boundary(name, OSError):
+            yield from members
+    except (ArchiveError, UnexpectedError) as error:
+        yield Refused(name, str(error))
 
 
 def printable(name: str) -> str:

@@ -6,6 +6,8 @@ import zipfile
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
+from tcc_uploader.boundary import Boundary, UnexpectedError
+
 from .decompress import READER_ERRORS
 from .streams import UNREADABLE, ArchiveError, Budget, Checked, Member, Refused, errors_as
 
@@ -52,12 +54,13 @@ def members_of(file: BinaryIO, budget: Budget) -> Iterator[Member | Refused | No
         archive = zipfile.ZipFile(_BoundedFile(file))
     for info in archive.infolist():
         budget.count_member()
-        if info.is_dir():
+        if info.filename.endswith("/"):  # is_dir() of Python 3.11 raises IndexError for a member without a name
             yield None
             continue
         try:
-            read = _opened(archive, info)
-        except ArchiveError as error:
+            with Boundary(info.filename, OSError):
+                read = _opened(archive, info)
+        except (ArchiveError, UnexpectedError) as error:
             yield Refused(info.filename, str(error))
         else:
             yield Member(info.filename, Checked(read, budget.count_unpacked, _BAD_MEMBER, _ZIPFILE_ERRORS))

@@ -5,9 +5,11 @@ import re
 from enum import Enum
 from typing import Final
 
-from tcc_schemas.lines import Line, decode, other_version
-from tcc_schemas.plain import BOM, NUL, plain_record
+from tcc_schemas.lines import Damage, Line, other_version
+from tcc_schemas.plain import BOM, NUL
 from tcc_schemas.splitter import LineSplitter, RawLine
+
+from .decoding import read_line
 
 _LOOKED_AT: Final = 100
 _MOST_LINES: Final = 16_384
@@ -53,8 +55,10 @@ class Format(Enum):
         return self in (Format.OTHER, Format.UTF_16, Format.EXPORT, Format.STATE)
 
 
-def sniff(start: bytes) -> tuple[Format, str]:
+def sniff(start: bytes, file: str) -> tuple[Format, str]:
     """Return the format of a file with this beginning, and its segment id; ``""`` if there is no id yet.
+
+    ``file`` is its path, for messages.
 
     NUL bytes before the first line are passed over; a file that has nothing else is a plain file without a record.  If
     a segment's first line is damaged, the id is made from this line's bytes.
@@ -64,13 +68,13 @@ def sniff(start: bytes) -> tuple[Format, str]:
     if start and not text:
         return Format.PLAIN, ""
     lines = splitter.feed(few_lines(text))
-    kind = _format_of(text, lines, splitter.rest, has_nuls=NUL in start)
+    kind = _format_of(text, lines, splitter.rest, file, has_nuls=NUL in start)
     if kind is not Format.SEGMENT or not lines:
         return kind, ""
-    first = decode(lines[0])
+    first = read_line(lines[0], file, plain=False)
     if isinstance(first, Line) and first.kind == "segment":
         return kind, first.id
-    evidence = first.crc if isinstance(first, Line) else first.raw
+    evidence = first.crc if isinstance(first, Line) else lines[0].data or b""
     return kind, "damaged-" + hashlib.sha256(evidence).hexdigest()[:32]
 
 
@@ -79,12 +83,12 @@ def few_lines(data: bytes) -> bytes:
     return data[: max(1, len(data) * _MOST_LINES // max(_MOST_LINES, data.count(b"\n")))]
 
 
-def _format_of(text: bytes, lines: list[RawLine], rest: bytes, *, has_nuls: bool) -> Format:
+def _format_of(text: bytes, lines: list[RawLine], rest: bytes, file: str, *, has_nuls: bool) -> Format:
     """Return the format of a file, from its beginning: its first complete lines and the bytes after them.
 
     One line with a valid checksum is enough for a segment: if the first line is damaged, the others are still read.
     """
-    if any(isinstance(decode(line), Line) for line in lines):
+    if any(isinstance(read_line(line, file, plain=False), Line) for line in lines):
         return Format.SEGMENT
     first = next((line.data for line in lines if line.data is not None), None)
     start = (rest if first is None else first).removeprefix(BOM)
@@ -95,7 +99,7 @@ def _format_of(text: bytes, lines: list[RawLine], rest: bytes, *, has_nuls: bool
     if _UTF_16_START.match(text):
         return Format.UTF_16
     if has_nuls and not start.startswith(LINE_START):  # valid JSON never has this byte
-        return Format.PLAIN if holds_record(text) else Format.OTHER
+        return Format.PLAIN if holds_record(text, file) else Format.OTHER
     if not start:
         return Format.UNKNOWN if first is None else Format.PLAIN
     if start.startswith(LINE_START) or LINE_START.startswith(start):
@@ -107,7 +111,11 @@ def _format_of(text: bytes, lines: list[RawLine], rest: bytes, *, has_nuls: bool
     return Format.PLAIN if any_json or not start.strip() else Format.OTHER
 
 
-def holds_record(start: bytes) -> bool:
-    """Whether one of the first :data:`_LOOKED_AT` lines of a plain file is a record."""
+def holds_record(start: bytes, file: str) -> bool:
+    """Whether one of the first :data:`_LOOKED_AT` lines of a plain file is a record, or may be one.
+
+    ``file`` is its path, for messages.
+    """
     lines = start.split(b"\n", _LOOKED_AT)[:_LOOKED_AT]
-    return any(isinstance(plain_record(RawLine(1, 0, len(line), line)), Line) for line in lines)
+    found = (read_line(RawLine(1, 0, len(line), line), file, plain=True) for line in lines)
+    return any(isinstance(each, Line | Damage) for each in found)

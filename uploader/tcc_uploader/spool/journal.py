@@ -137,11 +137,15 @@ def recovered(place: Span, run: Line, children: list[Line]) -> Line:
     """Return the record of a run whose process died; the same lines always give the same bytes.
 
     The run ends at the time of the latest line, has an error status, and holds the children that had ended.
-    Raises ValueError if ``run`` holds no JSON.
+    Raises ValueError if ``run`` holds no JSON, or JSON that is nested too deep.
     """
     at = max(line.at for line in (run, *children))
     steps_first = sorted((child.body for child in children), key=lambda body: not body.startswith(_STEP))
-    body = orjson.dumps({**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED})
+    ended = {**orjson.loads(run.body), "end_time": at, "status_code": 2, "status_message": DIED}
+    try:
+        body = orjson.dumps(ended)
+    except orjson.JSONEncodeError as error:
+        raise ValueError("its prompt or metadata are nested too deep") from error
     if children:
         body = b'{"type":"batch","items":[' + b",".join([body, *steps_first]) + b"]}"
     run_id = run.run_id or run.id

@@ -7,11 +7,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from tcc_schemas.lines import Line, decode
-from tcc_schemas.plain import plain_record
+from tcc_schemas.lines import Damage, Line
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
+from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
+from .decoding import read_line
 from .format import Format, few_lines, sniff
 from .journal import LineRef, Span, recovered
 from .scan import Seen, stamp_of
@@ -32,9 +33,9 @@ def identify_in_steps(path: Path, disk: Disk = DISK) -> Iterator[tuple[Segment, 
     The size was taken before the first byte was read: what is written meanwhile is seen as growth later.
     Raises OSError.
     """
-    with opened(path, disk=disk) as (file, status):
+    with Boundary(str(path), OSError), opened(path, disk=disk) as (file, status):
         start = read_first_line(file, min(CHUNK, status.st_size))
-        kind, ident = sniff(start)
+        kind, ident = sniff(start, str(path))
         limit = None
         if kind is Format.PLAIN:
             file.seek(0)
@@ -72,6 +73,18 @@ def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE)
 
 def read_on(segment: Segment, disk: Disk = DISK) -> list[Found]:
     """Read a segment's next chunk; return its records and damage.  Raises OSError; FileNotFoundError if it is gone."""
+    try:
+        with Boundary(segment.file, OSError):
+            return _read_on(segment, disk)
+    except UnexpectedError as error:
+        if segment.stream is None:
+            raise
+        segment.note_unexpected()
+        segment.at_end = True
+        return [Damage(segment.lines + 1, segment.offset, 0, str(error), b"")]
+
+
+def _read_on(segment: Segment, disk: Disk) -> list[Found]:
     if segment.at_end and segment.reader:
         segment.reader.splitter.rewind()  # the writer may have overwritten a torn tail
     if segment.whole:
@@ -96,12 +109,9 @@ def fetch(segment: Segment, place: LineRef, disk: Disk = DISK) -> Line | None:
     if isinstance(place, Line):
         return place
     raw = RawLine(place.number, place.offset, place.size, read_again(segment, place, disk).removesuffix(b"\n"))
-    if segment.format is Format.PLAIN:
-        record = plain_record(raw)
-        if not isinstance(record, Line):
-            raise FileNotFoundError(errno.ENOENT, "it was written anew", segment.file)
-        return record
-    found = decode(raw)
+    found = read_line(raw, segment.file, plain=segment.format is Format.PLAIN)
+    if segment.format is Format.PLAIN and not isinstance(found, Line):
+        raise FileNotFoundError(errno.ENOENT, "it was written anew", segment.file)
     return found if isinstance(found, Line) else None
 
 
@@ -116,12 +126,13 @@ def read_again(segment: Segment, place: Span, disk: Disk = DISK) -> bytes:
 
 def recover(segment: Segment, run_id: str, disk: Disk = DISK) -> Line | None:
     """Make the record of an open run whose process died; None if its line is damaged.  Raises OSError, ValueError."""
-    run = segment.journal.open[run_id]
-    own = fetch(segment, run.own, disk)
-    if own is None:
-        return None
-    children = [fetch(segment, child, disk) for child in run.children.values()]
-    return recovered(run.place, own, [child for child in children if child is not None])
+    with Boundary(segment.file, OSError, ValueError):
+        run = segment.journal.open[run_id]
+        own = fetch(segment, run.own, disk)
+        if own is None:
+            return None
+        children = [fetch(segment, child, disk) for child in run.children.values()]
+        return recovered(run.place, own, [child for child in children if child is not None])
 
 
 def _read_file_on(segment: Segment, disk: Disk) -> bytes:
@@ -130,7 +141,7 @@ def _read_file_on(segment: Segment, disk: Disk) -> bytes:
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", segment.file)
         end = status.st_size if segment.limit is None else segment.limit
         if segment.reader is None and 0 < segment.size < end:
-            segment.reader = _caught_up(file, segment.size)
+            segment.reader = _caught_up(file, segment)
         file.seek(segment.size)
         data = few_lines(file.read(min(CHUNK, end - segment.size)))
         if segment.reader is not None and _is_replaced(file, segment.reader.splitter):
@@ -152,12 +163,15 @@ def _is_replaced(file: FileIO, splitter: LineSplitter) -> bool:
     return file.read(len(begun)) != begun
 
 
-def _caught_up(file: FileIO, size: int) -> Reader:
+def _caught_up(file: FileIO, segment: Segment) -> Reader:
     """Make a segment's reader again: it was dropped at the seal, but there are more bytes after the seal."""
     reader = Reader()
     file.seek(0)
-    while (left := size - reader.splitter.offset - reader.splitter.tail) and (data := file.read(min(CHUNK, left))):
-        for found in map(decode, reader.splitter.feed(data)):
+    while (left := segment.size - reader.splitter.offset - reader.splitter.tail) and (
+        data := file.read(min(CHUNK, left))
+    ):
+        for raw in reader.splitter.feed(data):
+            found = read_line(raw, segment.file, plain=False)
             if isinstance(found, Line):
                 reader.note(found)
     return reader

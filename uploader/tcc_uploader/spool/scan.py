@@ -107,6 +107,15 @@ def listed_in(spool: Path, disk: Disk = DISK) -> Iterator[os.DirEntry[str]]:
         yield from (listed for listed in found if listed.name.endswith(SUFFIX))
 
 
+def seen_at(path: Path) -> Seen:
+    """Return the file at this path; one of no size if there is none."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return Seen(str(path), 0, 0)
+    return Seen(str(path), identity_of(status), status.st_size)
+
+
 def seen_as(listed: os.DirEntry[str]) -> Seen | None:
     """Return the file; None if it is not a regular file, or was removed after it was listed.  Raises OSError."""
     try:

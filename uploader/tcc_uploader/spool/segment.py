@@ -10,13 +10,14 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from tcc_schemas.lines import Damage, Line, decode
-from tcc_schemas.plain import NUL, Invalid, plain_record
+from tcc_schemas.plain import NUL, Invalid
 from tcc_schemas.records import Seal, SegmentHeader
 from tcc_schemas.splitter import LineSplitter, RawLine
 from tcc_schemas.tally import Tally
 from tcc_uploader.files import ByteStream
 from tcc_uploader.model.fate import Counts
 
+from .decoding import read_line, unexpected_line
 from .format import Format
 from .journal import Journal
 
@@ -104,6 +105,8 @@ class Segment:
     finished_at: int = 0
     """When it was found to be settled and unable to grow, in whole seconds since 1970; 0: it was not yet."""
     damaged: int = 0
+    unexpected: int = 0
+    """How many of the ``damaged`` lines can't be read for a reason that nobody foresaw: a newer version may do it."""
     skipped: int = 0
     """How many lines are of a kind that this version does not know, and are not to be delivered."""
     cut: bool = False
@@ -154,8 +157,11 @@ class Segment:
 
     @property
     def complete(self) -> bool:
-        """Whether no records can be added: it is sealed, or a plain file (bytes after ``limit`` are not read)."""
-        return self.seal is not None or self.format is Format.PLAIN
+        """Whether no records can be added: it is sealed, or a plain file (bytes after ``limit`` are not read).
+
+        A file with something unexpected is never complete: it is read again at each start.
+        """
+        return (self.seal is not None or self.format is Format.PLAIN) and not self.unexpected
 
     @property
     def is_read_plain(self) -> bool:
@@ -179,6 +185,17 @@ class Segment:
         """
         return self.damaged + self.cut + bool(self.at_end and self.torn)
 
+    def is_replaced_by(self, identity: int, size: int) -> bool:
+        """Whether the file at its path, with this identity and size, is another one, or must be read anew."""
+        if identity != self.identity or size < min(self.offset, self.size):
+            return True
+        return self.format is Format.PLAIN and bool(self.unexpected) and size != self.size
+
+    def note_unexpected(self) -> None:
+        """Note that a part can't be read for a reason that nobody foresaw."""
+        self.damaged += 1
+        self.unexpected += 1
+
 
 def feed(segment: Segment, data: bytes) -> list[Found]:
     """Update a segment from its next bytes; return their records, damaged lines, and plain lines without a record."""
@@ -187,7 +204,7 @@ def feed(segment: Segment, data: bytes) -> list[Found]:
     if segment.format is Format.PLAIN:
         found = _plain_records(segment, reader, lines)
     else:
-        found = [noted for raw in lines if (noted := _note(segment, reader, decode(raw))) is not None]
+        found = [taken for raw in lines if (taken := _taken(segment, reader, raw)) is not None]
     segment.lines, segment.offset = reader.splitter.number, reader.splitter.offset
     if segment.seal and segment.at_end and not segment.torn:
         reader.journal.seal()
@@ -203,12 +220,21 @@ def _plain_records(segment: Segment, reader: Reader, lines: list[RawLine]) -> li
     reader.nuls += splitter.skip_nuls()
     if segment.at_end and (rest := splitter.rest):
         # the last line of a hand-written file may have no newline; if this line is no record it is a torn tail
-        last = plain_record(RawLine(splitter.number + 1, splitter.offset, len(rest), rest))
+        last = read_line(RawLine(splitter.number + 1, splitter.offset, len(rest), rest), segment.file, plain=True)
         if not isinstance(last, Invalid):
             found += (each for raw in splitter.feed(b"\n") for each in _plain_line(segment, reader, raw))
     if segment.at_end:
         found += _nuls_before(segment, reader, splitter.number + 1, splitter.offset)
     return found
+
+
+def _taken(segment: Segment, reader: Reader, raw: RawLine) -> Found | None:
+    """Update a segment from one line; return the line if it is a record or damaged."""
+    try:
+        return _note(segment, reader, decode(raw))
+    except BaseException as error:  # noqa: BLE001 -- the boundary
+        segment.note_unexpected()
+        return unexpected_line(raw, segment.file, error)
 
 
 def _plain_line(segment: Segment, reader: Reader, raw: RawLine) -> Iterator[Found]:
@@ -217,7 +243,11 @@ def _plain_line(segment: Segment, reader: Reader, raw: RawLine) -> Iterator[Foun
     nuls = len(data) - len(data.lstrip(NUL))
     reader.nuls += nuls
     yield from _nuls_before(segment, reader, raw.number, raw.offset + nuls)
-    record = plain_record(raw)
+    record = read_line(raw, segment.file, plain=True)
+    if isinstance(record, Damage):
+        segment.note_unexpected()
+        yield record
+        return
     if isinstance(record, Invalid):
         reader.invalid += 1
         if reader.invalid > MOST_INVALID:  # a file of another program must not make a letter of every line

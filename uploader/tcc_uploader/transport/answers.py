@@ -30,6 +30,8 @@ from typing import Final, NamedTuple
 import httpcore
 import httpx
 
+from tcc_uploader.boundary import Boundary, UnexpectedError
+
 from .otlp import PartlyRefused, partly_refused
 
 MAX_RETRY_AFTER: Final = 3600.0
@@ -121,8 +123,16 @@ class Classified(NamedTuple):
 def classify(answer: Answer, now: datetime, *, is_otlp: bool = False) -> Classified:
     """Decide what ``answer`` means; ``now`` (UTC) is needed if ``Retry-After`` is a date.
 
-    ``is_otlp``: OpenTelemetry's spans were posted.
+    ``is_otlp``: OpenTelemetry's spans were posted.  An answer that nobody foresaw is an outage: it loses nothing.
     """
+    try:
+        with Boundary(f"an answer with status {answer.status}"):
+            return _meaning(answer, now, is_otlp=is_otlp)
+    except UnexpectedError:
+        return Classified(Verdict.RETRY)
+
+
+def _meaning(answer: Answer, now: datetime, *, is_otlp: bool) -> Classified:
     status = answer.status
     if status is None:
         return _of_error(answer.error)

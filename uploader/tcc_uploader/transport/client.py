@@ -12,6 +12,7 @@ import httpcore
 import httpx
 
 from tcc_schemas.version import __version__
+from tcc_uploader.boundary import Boundary
 
 from .answers import Answer, decoded
 from .progress import Progress
@@ -30,6 +31,12 @@ _HEADERS: Final = (
 _LAST_PORT: Final = 65535
 _MAX_ANSWER: Final = 64 * 1024  # bytes
 _BROKEN: Final = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
+_FORESEEN: Final = (
+    *_BROKEN,
+    *(httpcore.UnsupportedProtocol, httpcore.ProxyError),
+    *(httpx.UnsupportedProtocol, httpx.InvalidURL, OSError),
+)
+"""What a request may end with instead of an answer."""
 
 
 class Request(NamedTuple):
@@ -93,24 +100,26 @@ class Client:
         """
         self.wire.progress = progress = progress or Progress(request.url, self.wire.clock())
         try:
-            target = self._targets.get(request.url) or self._open(request.url)
-            headers = [
-                *target.headers,
-                *([(b"Authorization", b"Bearer " + request.api_key.encode("ascii"))] if request.api_key else []),
-                (b"Idempotency-Key", request.token.hex().encode()),
-                (b"Content-Type", request.type.encode("ascii")),
-                *([(b"Content-Encoding", request.encoding.encode("ascii"))] if request.encoding else []),
-                (b"Content-Length", b"%d" % len(request.body)),
-            ]
-            extensions = {"timeout": {"connect": min(_CONNECT, patience), "read": patience, "write": patience}}
-            prepared = httpcore.Request(
-                "POST", target.url, headers=headers, content=request.body, extensions=extensions
-            )
-            with closing(target.connection().handle_request(prepared)) as response:
-                progress.head = self.wire.clock()
-                return _answer(response)
+            with Boundary(request.url, *_FORESEEN):
+                return self._exchange(request, progress, patience)
         except Exception as error:  # noqa: BLE001 -- after any error, this attempt got no answer
             return Answer(error=error)
+
+    def _exchange(self, request: Request, progress: Progress, patience: float) -> Answer:
+        target = self._targets.get(request.url) or self._open(request.url)
+        headers = [
+            *target.headers,
+            *([(b"Authorization", b"Bearer " + request.api_key.encode("ascii"))] if request.api_key else []),
+            (b"Idempotency-Key", request.token.hex().encode()),
+            (b"Content-Type", request.type.encode("ascii")),
+            *([(b"Content-Encoding", request.encoding.encode("ascii"))] if request.encoding else []),
+            (b"Content-Length", b"%d" % len(request.body)),
+        ]
+        extensions = {"timeout": {"connect": min(_CONNECT, patience), "read": patience, "write": patience}}
+        prepared = httpcore.Request("POST", target.url, headers=headers, content=request.body, extensions=extensions)
+        with closing(target.connection().handle_request(prepared)) as response:
+            progress.head = self.wire.clock()
+            return _answer(response)
 
     def close(self) -> None:
         """Close the connections."""

@@ -7,10 +7,11 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
-from tcc_schemas.lines import Damage, Line, decode
-from tcc_schemas.plain import Invalid, plain_record
+from tcc_schemas.lines import Damage, Line
+from tcc_schemas.plain import Invalid
 from tcc_schemas.splitter import LineSplitter, RawLine
 from tcc_uploader.files import CHUNK, opened
+from tcc_uploader.spool.decoding import read_line
 from tcc_uploader.spool.format import LINE_START, Format
 from tcc_uploader.spool.scan import Seen, listed_in, seen_as
 
@@ -88,7 +89,7 @@ class Follower:
 
     def _taken(self, file: _File, seen: Seen, raw: RawLine) -> Iterator[Run | DamagedPlace]:
         is_plain = raw.data is not None and not raw.data.startswith(LINE_START)
-        found = plain_record(raw) if is_plain else decode(raw)
+        found = read_line(raw, seen.file, plain=is_plain)
         file.sealed = isinstance(found, Line) and found.kind == "seal"
         if isinstance(found, Damage | Invalid):
             yield DamagedPlace(seen.file, 0, f"byte {raw.offset:,}: damaged, or no record")

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from io import FileIO
 from typing import BinaryIO, Final, NamedTuple, Self
 
-from tcc_schemas.lines import Line, decode, encode
-from tcc_schemas.plain import plain_record
+from tcc_schemas.lines import Line, encode
 from tcc_schemas.splitter import RawLine
 from tcc_uploader.files import opened
+from tcc_uploader.spool.decoding import read_line
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
@@ -124,7 +124,7 @@ class Shelf:
         file.seek(place.offset)
         raw = RawLine(place.number, place.offset, place.size, (file.read(place.size) or b"").removesuffix(b"\n"))
         is_plain = source.format is Format.PLAIN and source.identity is not None  # copies are no plain lines
-        found = plain_record(raw) if is_plain else decode(raw)
+        found = read_line(raw, source.name, plain=is_plain)
         return Record(source, found) if isinstance(found, Line) else None
 
     def _opened(self, source: Source) -> FileIO:

@@ -9,14 +9,16 @@ from math import inf
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
-from tcc_schemas.lines import Damage, Line, LineReader
+from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
+from tcc_schemas.splitter import LineSplitter
 from tcc_uploader.files import file_name, opened
 from tcc_uploader.inspect.survey import FileReport
 from tcc_uploader.model.body import moment_of, wire_items
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
+from tcc_uploader.spool.decoding import read_line
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
@@ -222,7 +224,8 @@ def newest_in(path: Path) -> float:
         with opened(path) as (file, status):
             for tail in _TAILS:
                 file.seek(max(0, status.st_size - tail))
-                found = LineReader().read(file.read(tail) or b"")
+                raws = LineSplitter().feed(file.read(tail) or b"")
+                found = [read_line(raw, str(path), plain=False) for raw in raws]
                 lines = [line for line in found if isinstance(line, Line)]
                 newest = max((ms_of(moment_of(line.at)) for line in lines), default=inf)
                 sealed = bool(lines) and lines[-1].kind == "seal" and ms_of(moment_of(lines[-1].at)) == newest
