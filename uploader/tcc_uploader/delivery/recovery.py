@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
+from tcc_schemas.lines import Line
 from tcc_uploader.boundary import UnexpectedError
 from tcc_uploader.ledger.judge import known_of
 from tcc_uploader.model.fate import Decision
@@ -48,23 +49,35 @@ def recover(backlog: Backlog, candidates: Iterable[Segment], is_gone: Callable[[
 
 def _recover_all(backlog: Backlog, segment: Segment, others: Sequence[Segment]) -> None:
     """Recover the open runs of a segment, except those about which another segment of its process knows more."""
-    for run_id in list(segment.journal.open):
-        if not any(_tells_more(other, segment, run_id) for other in others):
-            _recover_run(backlog, segment, run_id)
-    segment.journal.decided = True
+    journal = segment.journal
+    for run_id in list(journal.open):
+        if any(_tells_more(other, segment, run_id) for other in others):
+            continue
+        try:
+            line = _read_run(backlog, segment, run_id)
+        except OSError as error:
+            _log.warning("%s: run %s can't be read now: %s", segment.path, run_id[:100], error)
+            return  # the next call tries it again
+        if line is not None:
+            _take_up(backlog, segment, line)
+        journal.end(run_id)
+    journal.decided = True
 
 
-def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
+def _read_run(backlog: Backlog, segment: Segment, run_id: str) -> Line | None:
+    """Return the record of an open run; None if none can be made of its lines: then the file stays.  Raises OSError."""
     try:
-        line = reader.recover(segment, run_id, backlog.intake.host.disk)
-    except (OSError, ValueError) as error:
+        return reader.recover(segment, run_id, backlog.intake.host.disk)
+    except ValueError as error:
         _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
-        segment.damaged += 1  # so that the file stays
+        segment.damaged += 1
         segment.unexpected += isinstance(error, UnexpectedError)
         backlog.settlement.touched.add(segment)
-        return
-    if line is None:
-        return
+        return None
+
+
+def _take_up(backlog: Backlog, segment: Segment, line: Line) -> None:
+    """Judge a run that was recovered, and queue it."""
     settlement = backlog.settlement
     key = dedupe_key(line.kind, line.id)
     delivered = settlement.ledger.delivered([key]).get(key, ())
@@ -79,7 +92,7 @@ def _recover_run(backlog: Backlog, segment: Segment, run_id: str) -> None:
     elif decision is Decision.SEND:
         backlog.cache.pin(segment.handle, line)
         backlog.enqueue(segment, line)
-        _log.info("%s: run %s is recovered: its process died", segment.path, run_id[:100])
+        _log.info("%s: run %s is recovered: its process died", segment.path, line.id[:100])
     else:
         settlement.settle_line(segment, line, known.digest, decision)
     settlement.touched.add(segment)
