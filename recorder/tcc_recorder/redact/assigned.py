@@ -1,0 +1,220 @@
+"""Reads the value behind a name and a separator, and judges whether it is a secret."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from . import placeholders
+from .spans import LONGEST, MARK, Span, backslashes_before, level, string_end
+
+
+class Name(NamedTuple):
+    """A secret name as it was found: the match, the whole name in lower case, and whether people choose its values."""
+
+    found: re.Match[bytes]
+    name: bytes
+    chosen: bool
+
+
+class Value(NamedTuple):
+    """A value: where it stands, and whether it stood in quotes."""
+
+    start: int
+    end: int
+    quoted: bool
+
+
+_OPENING: Final = re.compile(
+    rb"""
+    (?:[bBrRuU@$]|SecretStr\(|SecretString\(|Some\(|String::from\(|b64decode\(|new[ ]Secret\(|Secret\()?
+    (?P<escape>\\*+) (?P<quote>["'])
+  | (?P<other>\\+u002[27]|&quot;|&apos;|&\#(?:34|39|x22|x27);|%2[27]|\*\*|`+|\xc2\xab(?:[ ]|\xc2\xa0|\xe2\x80\xaf)?|\xe2\x80[\x9c\x9e\x98\x9a]|<code>)
+    """,
+    re.VERBOSE,
+)
+_CLOSES: Final = {
+    b"\xc2\xab": (b"\xc2\xbb",),
+    b"\xe2\x80\x9c": (b"\xe2\x80\x9d",),
+    b"\xe2\x80\x9e": (b"\xe2\x80\x9c", b"\xe2\x80\x9d"),
+    b"\xe2\x80\x98": (b"\xe2\x80\x99",),
+    b"\xe2\x80\x9a": (b"\xe2\x80\x98",),
+    b"<code>": (b"</code>",),
+}
+_STRUCTURE: Final = re.compile(rb"(?:[ \t]|\\+[nrt])*+[,}\]:);]")
+"""What follows a quote that closes a string; such a quote opens no value."""
+_BARE: Final = re.compile(rb"""(?:[^\s"'`<>,;(){}\[\]|\\&%\x00-\x20\xc2\xe2]|%(?!2[267]|0[AaDd]|3[BbEeCc])|[\xc2\xe2](?![\xa0\xab\xbb\x80]))++""")
+_SCHEME: Final = re.compile(rb"(?i:bearer|basic|token|digest|api-?key|negotiate|jwt|oauth|key)(?:[ ]|%20)++")
+_AFTER_CODE: Final = re.compile(rb"[(\[]|[ ]?(?:\?\?|\|\||&&|if\b|or\b|and\b)")
+_LAST: Final = re.compile(rb"""[.!]?(?:\\+[nrt]|[ ]*(?:\\*["']|\Z|<|\)|\*\*|`|&quot;|\\+u00|--|/[ ]|\||\xc2|\xe2))""")
+_UNIT: Final = re.compile(rb"[ ](?:bit|byte|char|day|hour|minute|second|time|day|digit|word|item|zeichen|caract|of\b)")
+_FOLLOWED_BY_ARGUMENT: Final = re.compile(rb",[ ]|\)|[ ]*(?:\\+n)?[ ]*[)\]]|\.[a-z_]+\(")
+_CONTAINER: Final = re.compile(rb"[\[{][^\[\]{}]{0,4096}[\]}]")
+_DESCRIBES: Final = re.compile(rb'"(?:type|\$ref|description|anyOf|properties|items)\\*"')
+_MEMBER: Final = re.compile(rb"""(?P<name>\\*["'][A-Za-z0-9_ -]{1,40}\\*["']\s?:\s?)?(?P<value>(?P<escape>\\*+)["']|-?[0-9][0-9.]*(?=[,}\]\s]))""")
+_BLOCK: Final = re.compile(rb"[|>][+-]?(?:[ ]*\\+[nr])+[ ]+")
+
+
+def spans_after(data: bytes, lowered: bytes, name: Name) -> Iterator[Span]:
+    """Yield the secrets behind a name; none, if what stands there is no secret."""
+    found, kind = name.found, name.found.lastgroup
+    place = found.end()
+    if kind in {"colon", "arrow", "equal", "tight"}:
+        if found["quote"] and data[place : place + 1] in {b"[", b"{"}:
+            yield from _members(data, place, name)
+            return
+        if kind == "colon" and (block := _BLOCK.match(data, place)):
+            place = block.end()
+    if not _may_follow(data, lowered, name):
+        return
+    if scheme := _SCHEME.match(data, place):
+        place = scheme.end()
+    value = value_at(data, place, found["quote"] or b"")
+    if value is not None and is_secret(data, value, name):
+        yield Span(value.start, value.end, _mark(data, value, name))
+
+
+def value_at(data: bytes, place: int, name_quote: bytes = b"") -> Value | None:
+    """Return the value that begins at a place: in quotes of any kind, or a word; None if there is none."""
+    opening = _OPENING.match(data, place)
+    if opening is None:
+        word = _BARE.match(data, place, place + LONGEST)
+        return None if word is None else _without_punctuation(data, Value(place, word.end(), quoted=False))
+    start = opening.end()
+    if opening["quote"] == b'"':
+        opened = level(len(opening["escape"]))
+        if opened != len(opening["escape"]) or (not name_quote and _STRUCTURE.match(data, start)):
+            return None
+        if not opened and name_quote[-1:] != b'"':
+            return None  # it ends the string that the name stands in
+        end = string_end(data, start, opened)
+    elif opening["quote"]:
+        ends = [end for end in (data.find(b"'", start, start + LONGEST), data.find(b'"', start, start + LONGEST)) if end >= 0]
+        end = min(ends, default=-1)
+        if not name_quote and _STRUCTURE.match(data, start):
+            return None
+    else:
+        token = opening["other"]
+        closes = _CLOSES.get(token.rstrip(b" \xa0\xaf").removesuffix(b"\xc2").removesuffix(b"\xe2\x80") or token, (token,))
+        ends = [end for close in closes if (end := data.find(close, start, start + LONGEST)) >= 0]
+        end = min(ends, default=-1)
+        if end >= 0 and b'"' in data[start:end]:
+            end = -1
+    if end < 0:  # not closed: as far as a word goes
+        word = _BARE.match(data, start, start + LONGEST)
+        end = word.end() if word else start
+    while end > start and data[end - 1] in b" \\":
+        end -= 1
+    if end > start + 1 and data[end - 2 : end] == b"\xc2\xa0":
+        end -= 2
+    return Value(start, end, quoted=True) if end > start else None
+
+
+def _without_punctuation(data: bytes, value: Value) -> Value:
+    end = value.end
+    while end > value.start and data[end - 1] in b".,:;!?*":
+        end -= 1
+    return value._replace(end=end)
+
+
+def _may_follow(data: bytes, lowered: bytes, name: Name) -> bool:
+    """Return whether a value may follow this name behind this separator."""
+    found, kind = name.found, name.found.lastgroup
+    start = found.start() - (len(name.name) - len(found["name"]))
+    flag = data[found.start() - 48 if found.start() > 48 else 0 : found.start()].rpartition(b" ")[2]
+    is_flag = re.search(rb"""(?:^|[\s"'=(\[])--?[A-Za-z0-9_.-]*$""", data[max(0, found.start() - 48) : found.start()]) is not None
+    if kind == "comma":
+        return bool(found["quote"]) and (is_flag or re.search(rb"\(\s?\\*[\"'][A-Za-z0-9_]*$", data[max(0, found.start() - 40) : found.start()]) is not None)
+    if kind == "blank":
+        if is_flag and not found["quote"]:
+            return True
+        if found["quote"]:
+            return False
+        upper = re.fullmatch(rb"[A-Z0-9_]+", data[found.start() : found.end()].rstrip())
+        if upper or re.search(rb"login [^\s\"\\]{1,60} $", lowered[max(0, found.start() - 80) : found.start()]):
+            return True
+        return (name.chosen and name.name != b"pass" and not found["name"] == b"pass") or data[found.end() : found.end() + 1] in b"\"'\\`"
+    if kind == "tag":
+        return not found["quote"] and re.search(rb"(?:<|&lt;|\\+u003[cC])[\w:.-]*$", data[max(0, start - 40) : found.start()]) is not None
+    if kind == "attribute":
+        return bool(found["quote"]) or b"\\n" in found["attribute"]
+    del flag
+    return True
+
+
+def is_secret(data: bytes, value: Value, name: Name) -> bool:
+    """Return whether a value behind a name is a secret: no placeholder, no word of prose, no code."""
+    kind, text = name.found.lastgroup, data[value.start : value.end]
+    if text == MARK or len(text) < 3 or placeholders.is_placeholder(text):
+        return False
+    if value.quoted:
+        return _is_quoted_secret(text, name, in_quotes=data[value.start - 1 : value.start] in {b'"', b"'"})
+    if kind == "tag":
+        return name.chosen or placeholders.has_digit(text)
+    after = data[value.end : value.end + 24]
+    if _AFTER_CODE.match(after) and after[:1] in b"([":
+        return False
+    if placeholders.has_digit(text):
+        return _is_bare_secret(text, after, name)
+    if kind in {"is", "cell", "attribute"} or name.found["about"]:
+        return bool(re.search(rb"[^A-Za-z_-]", text)) and len(text) >= 8 and not placeholders.is_word(text.strip(b".'"))
+    if kind == "blank":
+        return _follows_a_flag(data, name) and len(text) >= 5 and text.isalpha() and _LAST.match(after) is not None
+    if not placeholders.is_word(text):
+        return len(text) >= 6 and (name.chosen or len(text) >= 16) and b"." not in text[:-1].strip(b".") or len(text) >= 24
+    if kind == "tight":
+        return text.isalpha() and len(text) >= 4 and _FOLLOWED_BY_ARGUMENT.match(after) is None
+    return kind == "colon" and name.chosen and text.isalpha() and len(text) >= 5 and _LAST.match(after) is not None
+
+
+def _follows_a_flag(data: bytes, name: Name) -> bool:
+    return re.search(rb"(?:^|[^A-Za-z0-9])--?[A-Za-z0-9_.-]*$", data[max(0, name.found.start() - 48) : name.found.start()]) is not None
+
+
+def _is_quoted_secret(text: bytes, name: Name, *, in_quotes: bool) -> bool:
+    if placeholders.is_prose(text) or (not in_quotes and (b"(" in text or b"=" in text[:-2])):
+        return False
+    if name.chosen:
+        return True
+    if b" " in text or placeholders.is_measure(text):
+        return False
+    return placeholders.has_digit(text) or name.name not in {b"token", b"tokens", b"key", b"keys"} or len(text) >= 16
+
+
+def _is_bare_secret(text: bytes, after: bytes, name: Name) -> bool:
+    kind = name.found.lastgroup
+    if text.isdigit():
+        return (name.chosen and len(text) >= 4 and _UNIT.match(after) is None and kind not in {"blank", "cell"}) or len(text) >= 16
+    if placeholders.is_measure(text) or len(text) < (4 if name.chosen else 8):
+        return False
+    if kind == "blank" and not name.found["name"].isupper():
+        return bool(re.search(rb"[A-Za-z]", text)) and len(text) >= 6
+    return True
+
+
+def _mark(data: bytes, value: Value, name: Name) -> bytes:
+    """Return the mark; a bare number in JSON becomes a text, in quotes like those of its name."""
+    quote = name.found["quote"] or b""
+    text = data[value.start : value.end]
+    is_number = re.fullmatch(rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", text) is not None
+    if value.quoted or not is_number or quote[-1:] not in {b'"', b"'"} or name.found.lastgroup != "colon":
+        return MARK
+    return quote + MARK + quote
+
+
+def _members(data: bytes, place: int, name: Name) -> Iterator[Span]:
+    """Yield each text and number of a flat list or object: all that stands under ``passwords`` or ``credentials``."""
+    whole = _CONTAINER.match(data, place)
+    if whole is None or name.name.endswith((b"token", b"tokens")) or _DESCRIBES.search(whole[0]):
+        return
+    quote = name.found["quote"]
+    while found := _MEMBER.search(data, place, whole.end()):
+        if found["escape"] is None:
+            yield Span(found.start("value"), found.end("value"), quote + MARK + quote)
+            place = found.end()
+            continue
+        value = value_at(data, found.start("value"), quote)
+        place = found.end()
+        if value is not None:
+            place = value.end + 1
+            if len(data[value.start : value.end]) >= 3 and not placeholders.is_placeholder(data[value.start : value.end]):
+                yield Span(value.start, value.end)
