@@ -26,8 +26,15 @@ _WITH_USER: Final = {
     b"U": re.compile(rb"\b(?:curl|smbclient|smbget|rpcclient|net)\b"),
     b"a": re.compile(rb"\b(?:https?|xh|xhs|ab|wrk)\b"),
 }
-_ECHO: Final = re.compile(rb"(?:echo|printf)[ ](?:-[ne]+[ ])?(?:\\*[\"'])?(?P<value>[^\s\"'\\|]{4,100})(?:\\*[\"'])?[ ]?\|[ ]?sudo[ ]?$")
-_SECURE_STRING: Final = re.compile(rb"ConvertTo-SecureString[ ](?:-String[ ])?(?P<value>\\*[\"'][^\"'\\]{1,200})\\*[\"'][ ]?$", re.IGNORECASE)
+_ECHO: Final = re.compile(
+    rb"(?:echo|printf)[ ](?:-[ne]+[ ])?(?:\\*[\"'])?(?:[A-Za-z0-9_.-]{1,40}:)?(?P<value>[^\s\"'\\|:]{3,200})(?:\\*[\"']|\\+n)*[ ]?$"
+)
+_READS_PASSWORDS: Final = re.compile(
+    rb"\|[ ]?(?:sudo )?(?:chpasswd|sudo -S|su\b|passwd|cryptsetup|kinit|smbclient|\S{1,30} (?:\S{1,20} )?login)"
+)
+_SECURE_STRING: Final = re.compile(
+    rb"ConvertTo-SecureString[ ](?:-String[ ])?\\*[\"'](?P<value>[^\"'\\]{1,200})\\*[\"'][ ]?$", re.IGNORECASE
+)
 _HTPASSWD: Final = re.compile(rb"-[nBbcmsd]*b[nBcmsd]*[ ](?:[^\s\\-][^\s\\]*[ ])?[^\s\\]{1,60}[ ](?=[^\s\\]+(?:\s|\\|\"|'|<|`|$))")
 _USER_SEPARATOR: Final = re.compile(rb"[:%]")
 _TIGHT: Final = re.compile(rb"\b(?:sshpass|mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|7z|7za)\b")
@@ -35,21 +42,24 @@ _TIGHT: Final = re.compile(rb"\b(?:sshpass|mysql|mysqldump|mysqladmin|mariadb|ma
 
 def command_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
     """Yield the passwords that follow an option of a command; ``lowered`` is the data in lower case."""
-    place = data.find(b" -")
-    while place >= 0:
-        line = _line_before(data, place)
-        if line:
-            yield from _at_option(data, place + 2, line)
-        if lowered.startswith(b" -asplaintext", place) and (found := _SECURE_STRING.search(line)):
-            start = place - len(line) + found.start("value")
-            yield from _span(data, start + len(found["value"]) - len(found["value"].lstrip(b"\\\"'")), place - len(line) + found.end("value"))
-        place = data.find(b" -", place + 2)
-    place = lowered.find(b"chpasswd")
-    while place >= 0:
-        line = _line_before(data, place)
-        if found := re.search(rb"(?:echo|printf)[ ](?:\\*[\"'])?[A-Za-z0-9_.-]{1,40}:(?P<value>[^\s\"'\\|]{3,100})(?:\\*[\"']|\\+n)*[ ]?\|[ ]?(?:sudo[ ])?$", line):
-            yield from _span(data, place - len(line) + found.start("value"), place - len(line) + found.end("value"))
-        place = lowered.find(b"chpasswd", place + 8)
+    dash = data.find(b"-")
+    while dash >= 0:
+        if data[dash - 1] == 0x20 and (line := _line_before(data, dash - 1)):
+            yield from _at_option(data, dash + 1, line)
+            if lowered.startswith(b"-asplaintext", dash) and (found := _SECURE_STRING.search(line)):
+                yield from _before(data, dash - 1, found)
+        dash = data.find(b"-", dash + 1)
+    pipe = data.find(b"|")
+    while pipe >= 0:
+        if _READS_PASSWORDS.match(data, pipe) and (found := _ECHO.search(_line_before(data, pipe))):
+            yield from _before(data, pipe, found)
+        pipe = data.find(b"|", pipe + 1)
+
+
+def _before(data: bytes, end: int, found: re.Match[bytes]) -> Iterator[Span]:
+    """Yield the value that was found in what stands before ``end``."""
+    offset = end - len(found.string)
+    yield from _span(data, offset + found.start("value"), offset + found.end("value"))
 
 
 def _line_before(data: bytes, place: int) -> bytes:
@@ -72,8 +82,6 @@ def _at_option(data: bytes, place: int, line: bytes) -> Iterator[Span]:
         yield from _value(data, start)
     elif option == b"p" and start == place + 1 and _TIGHT.search(line):
         yield from _value(data, start)
-    elif option == b"S" and (echo := _ECHO.search(line)):
-        yield from _span(data, place - 2 - len(line) + echo.start("value"), place - 2 - len(line) + echo.end("value"))
     elif b"htpasswd" in line and (found := _HTPASSWD.match(data, place - 1)):
         yield from _value(data, found.end())
 

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from .assigned import Name, spans_after
+from .placeholders import has_digit, is_measure
 from .spans import Span
 
 _SPACE: Final = rb"(?:[ \t]|\\+[nrt]|\\+u00[2aA]0|\xc2\xa0|\xe2\x80\xaf|&nbsp;|%20)"
 QUOTE: Final = rb"""(?:\\*+["']|\\+u002[27]|&quot;|&apos;|&\#(?:34|39|x22|x27);|%2[27]|\*\*|`)"""
 _CLOSING: Final = rb"(?:\*\*|__|`|</[a-z]{1,8}>|&lt;/[a-z]{1,8}&gt;|\\+u003c/[a-z]{1,8}\\+u003e)"
 _TAIL: Final = rb"""
-(?P<suffix>(?:[0-9]{1,4}|[_.-][A-Za-z0-9]{1,16}|(?<=[a-z])[A-Z][a-z0-9]{1,15}){0,4}+) (?![A-Za-z0-9_])
+(?P<suffix>(?:[0-9]{1,4}|[_.-][A-Za-z0-9]{1,16}|(?<=[a-z])[A-Z][a-z0-9]{1,15}){0,4}+)
+(?! [A-Za-z0-9_] | (?<!=)[.,;?!]?[ ](?!(?i:is|was|ist|war|lautet|est|es|are|to|for|of|von|zu|zum|zur|pour|de|du|del|para)[ :])
+    [A-Za-z]++(?:[.,;?!]|[ ][A-Za-z0-9]) )           # a part of a word, or prose
 (?:[ ]?\([^()"\\]{1,24}\))?
 (?P<quote>QUOTE)?+ [\])]{0,2}
 (?:
@@ -28,8 +31,8 @@ _TAIL: Final = rb"""
       | CLOSING? [ ](?P<is>(?i:is|was|ist|war|lautet|est|es|are|to|is\ now|is\ set\ to|set\ to)):?[ ]{1,2}
       | SPACE{0,12}+ (?P<cell>(?<=[ ])\|(?=[ ])|\\+t|</t[hd]>SPACE*<td[^<>]{0,40}>|</dt>SPACE*<dd>) [ ]{0,24}+
     )
-  | (?P<tag>[^<>"'=\\]{0,40}(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
-  | (?P<attribute> [^<>{}]{0,100}? \b[Vv](?i:alue)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
+  | (?P<attribute> (?:(?<=["';])[^<>{}]{0,100}?|SPACE{2,24}+) \b[Vv](?i:alue)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
+  | (?P<tag>(?:[ ][a-z:]{1,20}=\\*"[^"<>\\]{0,40}\\*"){0,3}+(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
   | (?P<comma> ,SPACE{0,4} (?=\\*["']) )
   | (?P<blank> [ ]{1,4} (?=[^\s=:|>-]) )
 )
@@ -42,10 +45,11 @@ class _Anchor(NamedTuple):
     letters: bytes
     pattern: re.Pattern[bytes]
     chosen: bool
+    within: bool
 
 
-def _anchor(letters: bytes, rest: bytes, *, chosen: bool = False) -> _Anchor:
-    return _Anchor(letters, re.compile(rb"(?P<name>(?i:%b))" % rest + _TAIL, re.VERBOSE), chosen)
+def _anchor(letters: bytes, rest: bytes, *, chosen: bool = False, within: bool = False) -> _Anchor:
+    return _Anchor(letters, re.compile(rb"(?P<name>(?i:%b))" % rest + _TAIL, re.VERBOSE), chosen, within)
 
 
 _ANCHORS: Final = (
@@ -57,7 +61,7 @@ _ANCHORS: Final = (
     _anchor(b"psk", b"psk", chosen=True),
     _anchor(b"token", b"tokens?"),
     _anchor(b"secret", b"secret[oa]?s?"),
-    _anchor(b"key", b"keys?"),
+    _anchor(b"key", b"keys?", within=True),
     _anchor(b"credential", b"credentials?"),
     _anchor(b"clave", rb"claves?(?:[ _](?:de[ _])?(?:api|secreta|privada|acceso|cifrado|usuario))?"),
     _anchor(b"ssel", rb"ssels?"),
@@ -65,9 +69,10 @@ _ANCHORS: Final = (
         b"cl\xc3\xa9",
         rb"cl\xc3\xa9s?[ _](?:d(?:'|\xe2\x80\x99))?(?:api|secr\xc3\xa8te|priv\xc3\xa9e|acc\xc3\xa8s)(?:[ ]secr\xc3\xa8te)?",
     ),
-    _anchor(b"u00e9 ", rb"u00e9[ ](?:api|secr\\+u00e8te|priv\\+u00e9e)"),
 )
 
+_WITHIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789 _.-")
+"""What stands directly before a name that has no meaning alone."""
 _KEY_OF: Final = tuple(
     b"""api apis secret private access signing signature encryption encrypt decryption crypto account auth authentication
     authorization master admin shared storage service license licence webhook hmac aes session app application client
@@ -96,11 +101,8 @@ _ABOUT_A_SECRET: Final = frozenset(
 )
 
 
-_BEFORE_USE: Final = frozenset((b"the ", b" as ", b"als ", b"our ", b" my ", b"das ", b" le ", b" la ", b"mme "))
 _USED_AS: Final = re.compile(
-    rb"""(?P<value>(?=[^\s"'\\`]{0,64}[0-9])[^\s"'\\`<>(){}=]{6,200})(?:\\*["'`])?[ ](?:as|als|comme|como)[ ]
-         (?:(?:the|a|my|your|our|das|le|la|el)[ ])?(?:[a-z]{2,12}[ ])?$""",
-    re.VERBOSE,
+    rb"""[ ](?:as|als|comme|como)[ ](?:(?:the|a|my|your|our|das|le|la|el)[ ])?(?:[a-z]{2,12}[ ])?$"""
 )
 """``use VALUE as the password``."""
 
@@ -112,11 +114,13 @@ def name_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
         place = lowered.find(anchor.letters)
         while place >= 0:
             after = place + size
+            if anchor.within and lowered[place - 1] not in _WITHIN:
+                place = lowered.find(anchor.letters, after)
+                continue
             found = anchor.pattern.match(data, place)
             if found is None:
-                if lowered[place - 4 : place] in _BEFORE_USE and (used := _USED_AS.search(data[max(0, place - 120) : place])):
-                    start = max(0, place - 120)
-                    yield Span(start + used.start("value"), start + used.end("value"))
+                if lowered[place - 1] == 0x20 and (used := _USED_AS.search(lowered[max(0, place - 24) : place])):
+                    yield from _used(data, max(0, place - 24) + used.start())
             else:
                 for span in _found_at(data, lowered, found, chosen=anchor.chosen):
                     yield span
@@ -135,6 +139,14 @@ def _found_at(data: bytes, lowered: bytes, found: re.Match[bytes], *, chosen: bo
     if _is_secret_name(name, head):
         whole = Name(found, head + name, chosen=chosen or head.endswith((b"pass", b"pwd")))
         yield from spans_after(data, lowered, whole)
+
+
+def _used(data: bytes, end: int) -> Iterator[Span]:
+    """Yield the word that ends here, if it can be a secret."""
+    value = re.split(rb"[\s\"'`\\<>(){}]+", data[max(0, end - 200) : end].rstrip(b"\\\"'`"))[-1]
+    end = data.rfind(value, 0, end) + len(value)
+    if len(value) >= 6 and has_digit(value) and not is_measure(value):
+        yield Span(end - len(value), end)
 
 
 def _head(lowered: bytes, place: int) -> bytes:

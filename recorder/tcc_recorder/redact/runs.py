@@ -15,7 +15,7 @@ _RUN: Final = b"a" * 16
 _LONG: Final = 36
 """A shape that is told by its middle or tail is looked for in runs of at least this length."""
 _CLASSES: Final = bytes(ord("a" if bytes((byte,)).isalnum() or byte in b"_-." else " ") for byte in range(256))
-_BACK: Final = 120
+_BACK: Final = 96
 """How far is looked back from a run, in bytes."""
 
 _GLUE: Final = re.compile(
@@ -28,6 +28,7 @@ _GLUE: Final = re.compile(
     re.VERBOSE,
 )
 """What may stand before a token without being a part of it."""
+_BEFORE_GLUE: Final = frozenset(b"\\%[;")
 _JWT: Final = rb"eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]*+){1,3}"
 _INSIDE: Final = re.compile(
     rb"""
@@ -43,22 +44,22 @@ _INSIDE: Final = re.compile(
     re.VERBOSE,
 )
 _BEHIND: Final = {
-    ord(byte): re.compile(pattern, re.VERBOSE | re.IGNORECASE)
-    for byte, pattern in {
-        "=": rb"""
+    ord(byte): (back, re.compile(pattern, re.VERBOSE | re.IGNORECASE))
+    for byte, back, pattern in (
+        ("=", 36, rb"""
             (?:[?&;]|^|[\s"'(]|amp;|\\[nrt])
             (?P<strict>x-(?:amz|goog|oss|cos)-(?:signature|security-token)|sig|signature|sid|auth|_auth|phpsessid|jsessionid
-              |(?:asp\.net_)?sessionid|connect\.sid|oauth_signature|assertion|code_verifier|id_token_hint)=$""",
-        " ": rb"(?:(?P<strict>bearer|ssws|splunk|apikey|genie-?key|sso-key|bot)|(?P<basic>basic))(?:\ |\\+u0020){1,4}$",
-        '"': rb"""\\*"(?:(?P<jwk>d|k|p|q|dp|dq|qi)|(?P<strict>_?auth|identitytoken|registrytoken))\\*"\s?:\s?\\*"$""",
-        "/": rb"""(?P<strict>/(?:web)?hooks?/|webhookb2/|hooks\.slack\.com/[a-z]{1,16}/)(?P<head>[\w/@-]{0,80})$
-            | (?P<google>\b1//)$ | \b[0-2]/(?P<asana>[0-9]{10,20}/)$""",
-        ";": rb"&quot;(?P<jwk>d|k|p|q|dp|dq|qi)&quot;\s?:\s?&quot;$",
-        "%": rb"(?P<telegram>[0-9]{8,10})%$",
-        ":": rb"(?P<telegram>[0-9]{8,10}:)$ | [\w.*-]{1,60}:(?:[0-9]{2,5}|\*):[\w*.-]{1,40}:(?P<strict>[\w.-]{1,40}):$",
-        "$": rb"(?P<google>access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$)$",
-        "}": rb"(?P<strict>\{S?(?:SHA|MD5)[0-9]{0,3}\})$",
-    }.items()
+              |(?:asp\.net_)?sessionid|connect\.sid|oauth_signature|assertion|code_verifier|id_token_hint)=$"""),
+        (" ", 16, rb"(?:(?P<strict>bearer|ssws|splunk|apikey|genie-?key|sso-key|bot)|(?P<basic>basic))\ {1,4}$"),
+        ('"', 36, rb"""\\*"(?:(?P<jwk>d|k|p|q|dp|dq|qi)|(?P<strict>_?auth|identitytoken|registrytoken))\\*"\s?:\s?\\*"$"""),
+        ("/", 96, rb"""(?P<strict>/(?:web)?hooks?/|webhookb2/|hooks\.slack\.com/[a-z]{1,16}/)(?P<head>[\w/@-]{0,80})$
+            | (?P<google>\b1//)$ | \b[0-2]/(?P<asana>[0-9]{10,20}/)$"""),
+        (";", 40, rb"&quot;(?P<jwk>d|k|p|q|dp|dq|qi)&quot;\s?:\s?&quot;$"),
+        ("%", 12, rb"(?P<telegram>[0-9]{8,10})%$"),
+        (":", 96, rb"(?P<telegram>[0-9]{8,10}:)$ | [\w.*-]{1,60}:(?:[0-9]{2,5}|\*):[\w*.-]{1,40}:(?P<strict>[\w.-]{1,40}):$"),
+        ("$", 64, rb"(?P<google>access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$)$"),
+        ("}", 12, rb"(?P<strict>\{S?(?:SHA|MD5)[0-9]{0,3}\})$"),
+    )
 }
 _PARAMETER: Final = re.compile(
     rb"[?&](?:code|key|auth|sig|signature|session|ticket|hash|jwt|state_token|x-[\w-]{3,30})="
@@ -103,7 +104,9 @@ def _token_at(data: bytes, first: int, end: int) -> Span | None:
     while True:
         pattern = _by_first_two(data[first : first + 2])
         if pattern is not None and (found := pattern.match(data, first)):
-            return Span(first, found.start() + len(found[0].rstrip(b".-")))
+            return Span(first, first + len(found[0].rstrip(b".-")))
+        if data[first - 1] not in _BEFORE_GLUE and data[first] not in b"._+-":
+            break
         glue = _GLUE.match(data, first, end)
         if glue is None:
             break
@@ -117,9 +120,12 @@ def _told_by_what_is_before(data: bytes, first: int, end: int) -> Span | None:
     before = data[first - 1] if first else 0
     if before == 0x7E and (found := _ACTIVE_DIRECTORY.match(data, max(0, first - 6))):  # ~
         return Span(*found.span())
-    look = _BEHIND.get(before)
-    back = data[max(0, first - _BACK) : first]
-    found = (look.search(back) if look else None) or _PARAMETER.search(back)
+    back, look = _BEHIND.get(before) or (0, None)
+    found = look.search(data[max(0, first - back) : first]) if look else None
+    if found is None:
+        begin = max(0, first - _BACK)
+        mark = max(data.rfind(b"?", begin, first), data.rfind(b"&", begin, first))
+        found = _PARAMETER.match(data[mark:first]) if mark >= 0 else None
     if found is None:
         return None
     groups = found.groupdict()

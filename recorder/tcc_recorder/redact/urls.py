@@ -25,15 +25,14 @@ def url_spans(data: bytes) -> Iterator[Span]:
         elif (found := _ORACLE.search(data[begin:at])) and not placeholders.is_placeholder(found["password"]):
             yield Span(begin + found.start("password"), at)
         at = data.find(b"@", at + 1)
-    at = data.find(b"%40")
+    at = data.find(b"%")
     while at >= 0:
         begin = max(0, at - _BACK)
-        found = _PERCENT_BACK.search(data[begin:at])
-        if found is not None:
+        if data.startswith(b"%40", at) and (found := _PERCENT_BACK.search(data[begin:at])):
             group = "password" if found["password"] else "user"
             if _is_secret(found[group], alone=group == "user"):
                 yield Span(begin + found.start(group), at)
-        at = data.find(b"%40", at + 3)
+        at = data.find(b"%", at + 1)
 
 
 def _in_authority(data: bytes, start: int, at: int) -> Iterator[Span]:
