@@ -28,7 +28,7 @@ _OPENING: Final = re.compile(
     rb"""
     (?:[bBrRuU@$]|SecretStr\(|SecretString\(|Some\(|String::from\(|b64decode\(|new[ ]Secret\(|Secret\()?
     (?P<escape>\\*+) (?P<quote>["'])
-  | (?P<other>\\+u002[27]|&quot;|&apos;|&\#(?:34|39|x22|x27);|%2[27]|\*\*|`+|\xc2\xab(?:[ ]|\xc2\xa0|\xe2\x80\xaf)?|\xe2\x80[\x9c\x9e\x98\x9a]|<code>)
+  | (?P<other>\\+u002[27]|&quot;|&apos;|&\#(?:34|39|x22|x27);|%2[27]|\*\*|`{1,2}(?!`)|\xc2\xab(?:[ ]|\xc2\xa0|\xe2\x80\xaf)?|\xe2\x80[\x9c\x9e\x98\x9a]|\\+u00ab[ ]?|<code>)
     """,
     re.VERBOSE,
 )
@@ -43,6 +43,8 @@ _CLOSES: Final = {
 _STRUCTURE: Final = re.compile(rb"(?:[ \t]|\\+[nrt])*+[,}\]:);]")
 """What follows a quote that closes a string; such a quote opens no value."""
 _BARE: Final = re.compile(rb"""(?:[^\s"'`<>,;(){}\[\]|\\&%\x00-\x20\xc2\xe2]|%(?!2[267]|0[AaDd]|3[BbEeCc])|[\xc2\xe2](?![\xa0\xab\xbb\x80]))++""")
+_USER: Final = re.compile(rb"[A-Za-z0-9_.@-]{1,40}[ ]?[/:][ ]?(?=[^\s/])")
+_ITEM: Final = re.compile(rb"(?:\\+[nr])*[ ]*-[ ]+")
 _SCHEME: Final = re.compile(rb"(?i:bearer|basic|token|digest|api-?key|negotiate|jwt|oauth|key)(?:[ ]|%20)++")
 _AFTER_CODE: Final = re.compile(rb"[(\[]|[ ]?(?:\?\?|\|\||&&|if\b|or\b|and\b)")
 _LAST: Final = re.compile(rb"""[.!]?(?:\\+[nrt]|[ ]*(?:\\*["']|\Z|<|\)|\*\*|`|&quot;|\\+u00|--|/[ ]|\||\xc2|\xe2))""")
@@ -68,9 +70,26 @@ def spans_after(data: bytes, lowered: bytes, name: Name) -> Iterator[Span]:
         return
     if scheme := _SCHEME.match(data, place):
         place = scheme.end()
+    elif name.found["name"].lower().startswith(b"credential") and (user := _USER.match(data, place)):
+        place = user.end()
+    elif name.found["name"].lower() != b"pass" and b"\\n" in data[found.start(kind) : place] and (item := _ITEM.match(data, place)):
+        yield from _items(data, item.end(), name)
+        return
     value = value_at(data, place, found["quote"] or b"")
     if value is not None and is_secret(data, value, name):
         yield Span(value.start, value.end, _mark(data, value, name))
+
+
+def _items(data: bytes, place: int, name: Name) -> Iterator[Span]:
+    """Yield each secret of a YAML list."""
+    while (value := value_at(data, place)) is not None:
+        text = data[value.start : value.end]
+        if len(text) >= 4 and not placeholders.is_placeholder(text) and (name.chosen or placeholders.has_digit(text)):
+            yield Span(value.start, value.end)
+        following = _ITEM.match(data, value.end + value.quoted)
+        if following is None or following.end() <= place:
+            return
+        place = following.end()
 
 
 def value_at(data: bytes, place: int, name_quote: bytes = b"") -> Value | None:
@@ -94,7 +113,7 @@ def value_at(data: bytes, place: int, name_quote: bytes = b"") -> Value | None:
             return None
     else:
         token = opening["other"]
-        closes = _CLOSES.get(token.rstrip(b" \xa0\xaf").removesuffix(b"\xc2").removesuffix(b"\xe2\x80") or token, (token,))
+        closes = (b"\\u00bb",) if b"u00ab" in token else _CLOSES.get(token.rstrip(b" \xa0\xaf").removesuffix(b"\xc2").removesuffix(b"\xe2\x80") or token, (token,))
         ends = [end for close in closes if (end := data.find(close, start, start + LONGEST)) >= 0]
         end = min(ends, default=-1)
         if end >= 0 and b'"' in data[start:end]:
@@ -124,6 +143,9 @@ def _may_follow(data: bytes, lowered: bytes, name: Name) -> bool:
     is_flag = re.search(rb"""(?:^|[\s"'=(\[])--?[A-Za-z0-9_.-]*$""", data[max(0, found.start() - 48) : found.start()]) is not None
     if kind == "comma":
         return bool(found["quote"]) and (is_flag or re.search(rb"\(\s?\\*[\"'][A-Za-z0-9_]*$", data[max(0, found.start() - 40) : found.start()]) is not None)
+    if kind == "call":
+        head = name.name.removesuffix(found["name"].lower())
+        return not found["quote"] and found["suffix"] in {b"", b"Str", b"String"} and (not head or head.rstrip(b"_").endswith((b"set", b"with", b".", b" ")))
     if kind == "blank":
         if is_flag and not found["quote"]:
             return True
@@ -132,11 +154,14 @@ def _may_follow(data: bytes, lowered: bytes, name: Name) -> bool:
         upper = re.fullmatch(rb"[A-Z0-9_]+", data[found.start() : found.end()].rstrip())
         if upper or re.search(rb"login [^\s\"\\]{1,60} $", lowered[max(0, found.start() - 80) : found.start()]):
             return True
-        return (name.chosen and name.name != b"pass" and not found["name"] == b"pass") or data[found.end() : found.end() + 1] in b"\"'\\`"
+        alone = found["name"].lower() == b"pass" and name.name[-5:-4] in b" "
+        return not alone
     if kind == "tag":
-        return not found["quote"] and re.search(rb"(?:<|&lt;|\\+u003[cC])[\w:.-]*$", data[max(0, start - 40) : found.start()]) is not None
+        if found["quote"]:
+            return re.search(rb"(?:name|key|id)=\\*[\"'][\w.:-]*$", data[max(0, found.start() - 60) : found.start()]) is not None
+        return re.search(rb"(?:<|&lt;|\\+u003[cC])[\w:.-]*$", data[max(0, start - 40) : found.start()]) is not None
     if kind == "attribute":
-        return bool(found["quote"]) or b"\\n" in found["attribute"]
+        return True
     del flag
     return True
 
@@ -144,7 +169,7 @@ def _may_follow(data: bytes, lowered: bytes, name: Name) -> bool:
 def is_secret(data: bytes, value: Value, name: Name) -> bool:
     """Return whether a value behind a name is a secret: no placeholder, no word of prose, no code."""
     kind, text = name.found.lastgroup, data[value.start : value.end]
-    if text == MARK or len(text) < 3 or placeholders.is_placeholder(text):
+    if text == MARK or len(text) < 3 or text.lower() == name.name.strip() or placeholders.is_placeholder(text):
         return False
     if value.quoted:
         return _is_quoted_secret(text, name, in_quotes=data[value.start - 1 : value.start] in {b'"', b"'"})
@@ -177,7 +202,8 @@ def _is_quoted_secret(text: bytes, name: Name, *, in_quotes: bool) -> bool:
         return True
     if b" " in text or placeholders.is_measure(text):
         return False
-    return placeholders.has_digit(text) or name.name not in {b"token", b"tokens", b"key", b"keys"} or len(text) >= 16
+    bare = name.name.strip() in {b"token", b"tokens"} or name.found.lastgroup in {"is", "blank", "cell"}
+    return placeholders.has_digit(text) or not bare or len(text) >= 16
 
 
 def _is_bare_secret(text: bytes, after: bytes, name: Name) -> bool:
@@ -187,7 +213,12 @@ def _is_bare_secret(text: bytes, after: bytes, name: Name) -> bool:
     if placeholders.is_measure(text) or len(text) < (4 if name.chosen else 8):
         return False
     if kind == "blank" and not name.found["name"].isupper():
-        return bool(re.search(rb"[A-Za-z]", text)) and len(text) >= 6
+        if name.chosen:
+            return bool(re.search(rb"[A-Za-z]", text)) and len(text) >= 6
+        joined = re.search(rb"[a-z][_-]?$", name.name.removesuffix(name.found["name"].lower())) is not None
+        if len(text) < 16:
+            return name.found["name"].lower() in {b"secret", b"key"} and len(text) >= 8 and _LAST.match(after) is not None
+        return joined or placeholders.is_mixed(text)
     return True
 
 

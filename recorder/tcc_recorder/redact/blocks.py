@@ -31,7 +31,7 @@ _HASH_REST: Final = re.compile(rb"\$[A-Za-z0-9./+=,\$_-]{20,400}+")
 _COOKIE: Final = re.compile(rb"""cookies?(?:\\*["'])?\s?[:=]\s?(?:\\*["'])?(?P<value>[A-Za-z0-9_.-]{1,64}=[^"'\\<>`]{1,4096}+)""", re.IGNORECASE)
 _COOKIE_NAME: Final = re.compile(rb"(?P<name>[A-Za-z0-9_.-]{1,64})=(?P<value>[^;\s]+)")
 _HEADER: Final = re.compile(
-    rb"""authorization (?:\\*["']|&quot;|\*\*|`)?+ [\])]? [ ]? (?::|=>?|,(?=[ ]?\\*["'])) [ ]?
+    rb"""authorization (?:\\*["']|&quot;|\*\*|`)?+ [\])]? [ ]? (?::|=>?) [ ]?
          (?P<quote>\\*["']|&quot;)? (?:[A-Za-z][A-Za-z0-9_-]{2,20}[ ]++)?+ (?P<value>[^\s"'\\<>`,;&(){}\[\]]{6,4096}+)""",
     re.VERBOSE | re.IGNORECASE,
 )

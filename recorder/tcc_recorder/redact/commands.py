@@ -14,7 +14,7 @@ _OPTIONS: Final = {
     b"p": re.compile(
         rb"\b(?:sshpass|(?:docker|podman|nerdctl|buildah|skopeo|oras|helm registry|oc|az|az acr|azcopy|cf|ibmcloud) login"
         rb"|mongo|mongosh|mongodump|mongorestore|mongoexport|mongoimport|rabbitmqadmin|plink|pscp|cqlsh|clickhouse-client"
-        rb"|mosquitto_pub|mosquitto_sub|ipmitool|expect|snowsql|vncpasswd)\b"
+        rb"|mosquitto_pub|mosquitto_sub|ipmitool|expect|snowsql|useradd|usermod)\b"
     ),
     b"P": re.compile(rb"\b(?:sqlcmd|bcp|isql|tsql|zip|7z|unzip|mosquitto_pub|mosquitto_sub|ipmitool)\b"),
     b"a": re.compile(rb"\b(?:redis-cli|valkey-cli|keydb-cli)\b"),

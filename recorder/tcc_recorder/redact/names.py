@@ -24,17 +24,18 @@ _TAIL: Final = rb"""
 (?:
     (?P<about> [ ](?i:for|of|von|f\xc3\xbcr|zu|zum|zur|pour|de|du|del|para)[ ] [^\s:"\\=|]{1,24}(?:[ ][^\s:"\\=|]{1,24}){0,4})?
     (?:
-        SPACE{0,12}+ : SPACE{0,4} &?[A-Za-z_][A-Za-z0-9_<>\[\].|' -]{0,30}? SPACE* (?P<typed>=(?![=>~])) SPACE{0,12}+
+        [ ]{0,12}+ (?P<cell>(?<=[ ])\|(?=[ ])|\\+t|</(?:t[hd]|key|dt)>SPACE*<(?:td|string|dd)[^<>]{0,40}>) [ ]{0,24}+
+      | SPACE{0,12}+ : SPACE{0,4} &?[A-Za-z_][A-Za-z0-9_<>\[\].|' -]{0,30}? SPACE* (?P<typed>=(?![=>~])) SPACE{0,12}+
       | (?P<tight>=(?![=>~]|SPACE)|%3[Dd]|\\+u003[dD](?!SPACE)|&\#(?:61|x3[dD]);)
       | SPACE{0,12}+ (?: (?P<arrow>:=|=>|->|\xe2\x86\x92|=&gt;|-&gt;|\\+u003d\\+u003e|[=-]\\+u003e)
                        | (?P<equal>=(?![=>~])) | (?P<colon>:|%3[Aa]|\xef\xbc\x9a) ) CLOSING? SPACE{0,24}+
       | CLOSING? [ ](?P<is>(?i:is|was|ist|war|lautet|est|es|are|to|is\ now|is\ set\ to|set\ to)):?[ ]{1,2}
-      | SPACE{0,12}+ (?P<cell>(?<=[ ])\|(?=[ ])|\\+t|</t[hd]>SPACE*<td[^<>]{0,40}>|</dt>SPACE*<dd>) [ ]{0,24}+
     )
-  | (?P<attribute> (?:(?<=["';])[^<>{}]{0,100}?|SPACE{2,24}+) \b[Vv](?i:alue)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
+  | (?P<attribute> (?:(?<=["';])[^<>{}]{0,100}?|,?SPACE{1,24}+) \b(?i:value|content)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
   | (?P<tag>(?:[ ][a-z:]{1,20}=\\*"[^"<>\\]{0,40}\\*"){0,3}+(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
+  | (?P<call> \([ ]?(?=\\*["']) )
   | (?P<comma> ,SPACE{0,4} (?=\\*["']) )
-  | (?P<blank> [ ]{1,4} (?=[^\s=:|>-]) )
+  | (?P<blank> [ ]{1,4} (?:[057][ ])? (?=[^\s=:|>-]) )
 )
 """.replace(b"QUOTE", QUOTE).replace(b"CLOSING", _CLOSING).replace(b"SPACE", _SPACE)
 
@@ -54,7 +55,7 @@ def _anchor(letters: bytes, rest: bytes, *, chosen: bool = False, within: bool =
 
 _ANCHORS: Final = (
     _anchor(b"pass", rb"pass(?:\.?words?|w(?:o|\xc3\xb6|oe)rt(?:er)?|wds?|phrases?|codes?|e|)", chosen=True),
-    _anchor(b"pwd", b"pwd", chosen=True),
+    _anchor(b"pw", b"pw[ds]?", chosen=True),
     _anchor(b"kennw", b"kennwort", chosen=True),
     _anchor(b"contrase", rb"contrase(?:\xc3\xb1|\xc3\x91|\\+u00[fF]1|n|ny|nn)as?", chosen=True),
     _anchor(b"mdp", b"mdp", chosen=True),
@@ -76,7 +77,7 @@ _WITHIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789 _.-")
 _KEY_OF: Final = tuple(
     b"""api apis secret private access signing signature encryption encrypt decryption crypto account auth authentication
     authorization master admin shared storage service license licence webhook hmac aes session app application client
-    consumer subscription deploy deployment ssh gpg pgp wallet rsa ecdsa jwt cookie csrf token recovery backup
+    consumer subscription deploy deployment ssh gpg pgp wallet rsa ecdsa jwt cookie csrf token function functions recovery backup
     security server ingest ingestion live sandbox prod production vault unseal wireguard preshared pre-shared
     openai anthropic gemini mistral cohere groq azure aws gcp github gitlab stripe twilio sendgrid mailgun datadog dd
     sentry algolia pinecone openrouter perplexity deepseek huggingface hf replicate tavily serpapi serper langsmith
@@ -133,6 +134,8 @@ def _found_at(data: bytes, lowered: bytes, found: re.Match[bytes], *, chosen: bo
     words = re.findall(rb"[a-z]+|[0-9]+", re.sub(rb"(?<=[a-z0-9])(?=[A-Z])", b"_", found["suffix"]).lower())
     if words and words[-1] in _ABOUT_A_SECRET and words[-1:] + [name] != [b"id", b"key"]:
         return
+    if found["suffix"].startswith(b".") and not chosen:
+        return  # an attribute of a token, in code
     if words and words[-1] == b"id" and not lowered.endswith(b"private_", 0, found.start()):
         return
     head = _head(lowered, found.start())
@@ -151,7 +154,7 @@ def _used(data: bytes, end: int) -> Iterator[Span]:
 
 def _head(lowered: bytes, place: int) -> bytes:
     """Return the part of a name that stands before its anchor: ``client_`` of ``client_secret``."""
-    found = re.search(rb"(?:\\+[nrtbf]|\\+u[0-9a-f]{4}|%[0-9a-f]{2})?([a-z0-9][a-z0-9 _.:-]*)?$", lowered[max(0, place - 28) : place])
+    found = re.search(rb"(?:\\+[nrtbf]|\\+u[0-9a-f]{4}|%[0-9a-f]{2})?([a-z0-9\x80-\xff][a-z0-9 _.:\x80-\xff-]*)?$", lowered[max(0, place - 28) : place])
     return (found[1] if found else None) or b""
 
 

@@ -16,13 +16,14 @@ _WORDS: Final = frozenset(
     argument parameter switch file prompt enter type header cookie session json yaml xml url uri path name id env
     getpass input environ process settings config self args kwargs request response data params props state result
     md5 sha1 sha256 sha512 bcrypt argon2 argon2id pbkdf2 scrypt utf8 utf-8 base64 ascii hmac jwt rsa ed25519 aes256
-    bigint varchar char password1field password2field
+    buffer bigint varchar char password1field password2field
     """.split()
 )
 _PLACEHOLDER: Final = re.compile(
     rb"""
     \$[A-Za-z_({\[] | \$\$\{ | %[A-Za-z_({%] | \{\{ | \{[A-Za-z_%] | \#\{ | @\{ | <[^<>]*>? | \[[^\]]*\]?
   | \(\? | [0-9]+/[a-z]
+  | \#[0-9A-Fa-f]{3,8}\Z | \\+x[0-9a-fA-F]{2} | [^A-Za-z0-9]++\Z
   | [*.xX\#?_\x20-]{3,}\Z | \xe2\x80\xa6 | \xe2\x80\xa2 | :[a-z_]+\Z
   | (?i:your|my|the|some|insert|enter|replace|change|put|add|paste|dein|ihr|votre|tu|example|dummy|fake|sample)(?:[_\x20-]|\Z)
   | (?i:y?our[A-Za-z]{0,12}(?:key|token|secret|password)) | (?i:redacted|removed|masked|hidden|omitted)\b
@@ -34,6 +35,11 @@ _CONSTANT: Final = re.compile(rb"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")
 """The name of an environment variable, or of a constant."""
 _ATTRIBUTE: Final = re.compile(rb"[A-Za-z_$][A-Za-z0-9_]*(?:(?:\.|::|->|\?\.)[A-Za-z_][A-Za-z0-9_]*)+\Z")
 _SNAKE: Final = re.compile(rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\Z")
+_CAMEL: Final = re.compile(rb"[A-Za-z][a-z]+(?:[A-Z][a-z]+)+\Z")
+_CLASS: Final = re.compile(
+    rb"[A-Z][A-Za-z0-9]*(?:Str|Bytes|Keys?|Types?|Mgr|Manager|Provider|Config|Buffer|Credentials?|Secret|Password|Token)\Z"
+)
+_NUMBERED: Final = re.compile(rb"[A-Za-z0-9]{1,12}(?:_[A-Za-z0-9]{1,12}){1,5}\Z")
 _ABOUT: Final = re.compile(rb"(?i:pass|pwd|token|secret|key|cred|auth|name|user|field|value|input|config)")
 _PATH: Final = re.compile(rb"(?:\.{0,2}|~|[A-Za-z]:)/[A-Za-z._~-]|(?:https?|file|s3|gs|vault|ssm|op|secret|arn|env)://?|arn:")
 _MEASURE: Final = re.compile(rb"[0-9]+(?:[.,:/-][0-9]+)*[A-Za-z%]{0,3}\Z")
@@ -45,11 +51,12 @@ _PROSE: Final = re.compile(
 def is_placeholder(value: bytes) -> bool:
     """Return whether a value only stands for one, or is code that gets one: ``${TOKEN}``, ``<token>``, ``API_KEY``."""
     return (
-        value.lower() in _WORDS
+        value.rstrip(b":?").lower() in _WORDS
         or _PLACEHOLDER.match(value) is not None
         or _CONSTANT.match(value) is not None
         or _PATH.match(value) is not None
-        or (_SNAKE.match(value) is not None and _ABOUT.search(value) is not None)
+        or _CLASS.match(value) is not None
+        or (_ABOUT.search(value) is not None and any(form.match(value) for form in (_SNAKE, _CAMEL, _NUMBERED)))
         or (_ATTRIBUTE.match(value) is not None and (not has_digit(value) or _ABOUT.search(value) is not None))
     )
 
@@ -67,6 +74,11 @@ def is_measure(value: bytes) -> bool:
 def has_digit(value: bytes) -> bool:
     """Return whether one of the characters is a digit."""
     return any(0x30 <= byte <= 0x39 for byte in value)
+
+
+def is_mixed(value: bytes) -> bool:
+    """Return whether a value has upper and lower letters and digits, as tokens have and words have not."""
+    return bool(re.search(rb"[0-9]", value) and re.search(rb"[a-z]", value) and re.search(rb"[A-Z]", value))
 
 
 def is_word(value: bytes) -> bool:

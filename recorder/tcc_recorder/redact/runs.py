@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
+from .placeholders import is_mixed
 from .spans import Span
 from .tokens import BASE64, DIGIT, MIXED, SHAPES, Shape
 
@@ -53,10 +54,11 @@ _BEHIND: Final = {
         (" ", 16, rb"(?:(?P<strict>bearer|ssws|splunk|apikey|genie-?key|sso-key|bot)|(?P<basic>basic))\ {1,4}$"),
         ('"', 36, rb"""\\*"(?:(?P<jwk>d|k|p|q|dp|dq|qi)|(?P<strict>_?auth|identitytoken|registrytoken))\\*"\s?:\s?\\*"$"""),
         ("/", 96, rb"""(?P<strict>/(?:web)?hooks?/|webhookb2/|hooks\.slack\.com/[a-z]{1,16}/)(?P<head>[\w/@-]{0,80})$
-            | (?P<google>\b1//)$ | \b[0-2]/(?P<asana>[0-9]{10,20}/)$"""),
+            | (?P<google>(?<![0-9])1//)$"""),
+        ("+", 3, rb"(?<![A-Za-z0-9+/])(?P<google>(?-i:u)\+)$"),
         (";", 40, rb"&quot;(?P<jwk>d|k|p|q|dp|dq|qi)&quot;\s?:\s?&quot;$"),
         ("%", 12, rb"(?P<telegram>[0-9]{8,10})%$"),
-        (":", 96, rb"(?P<telegram>[0-9]{8,10}:)$ | [\w.*-]{1,60}:(?:[0-9]{2,5}|\*):[\w*.-]{1,40}:(?P<strict>[\w.-]{1,40}):$"),
+        (":", 96, rb"(?P<telegram>[0-9]{8,10}:)$ | (?P<asana>[0-2]/[0-9]{10,20}(?:/[0-9]{10,20})?:)$ | [\w.*-]{1,60}:(?:[0-9]{2,5}|\*):[\w*.-]{1,40}:(?P<strict>[\w.-]{1,40}):$"),
         ("$", 64, rb"(?P<google>access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$)$"),
         ("}", 12, rb"(?P<strict>\{S?(?:SHA|MD5)[0-9]{0,3}\})$"),
     )
@@ -140,16 +142,12 @@ def _told_by_what_is_before(data: bytes, first: int, end: int) -> Span | None:
     assert rest is not None
     value = head + rest[0]
     if groups.get("jwk"):
-        fits = len(value) >= 40 and _is_mixed(value)
+        fits = len(value) >= 40 and is_mixed(value)
     elif groups.get("basic"):
-        fits = _is_mixed(value) and not set(value) & set(b"._-")
+        fits = is_mixed(value) and not set(value) & set(b"._-")
     else:
         fits = any(byte in b"0123456789" for byte in value) and b"://" not in value
     return Span(first - len(head), rest.end()) if fits else None
-
-
-def _is_mixed(value: bytes) -> bool:
-    return bool(re.search(rb"[0-9]", value) and re.search(rb"[a-z]", value) and re.search(rb"[A-Z]", value))
 
 
 @cache
@@ -165,7 +163,7 @@ def _by_first_two(first_two: bytes) -> re.Pattern[bytes] | None:
 def _pattern(prefix: str, shape: Shape) -> bytes:
     _, alphabet, least, most, _, needs = shape
     kinds = {DIGIT: ("0-9",), MIXED: ("0-9", "a-z", "A-Z")}.get(needs, ())
-    before, after = ("(?<![A-Za-z0-9][+/])", "(?![+/=])") if needs == MIXED and alphabet != BASE64 else ("", "")
+    before, after = ("(?<![A-Za-z0-9]{2}[+/])", "(?![+/=])") if needs == MIXED and alphabet != BASE64 else ("", "")
     ahead = "".join(f"(?=[{alphabet}]{{0,{most}}}?[{kind}])" for kind in kinds)
     end = "A-Za-z0-9" if least == most else alphabet
     return f"{before}{re.escape(prefix)}{ahead}[{alphabet}]{{{least},{most}}}+(?![{end}]){after}".encode()
