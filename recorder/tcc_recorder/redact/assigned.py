@@ -17,11 +17,16 @@ class Name(NamedTuple):
 
 
 class Value(NamedTuple):
-    """A value: where it stands, and whether it stood in quotes."""
+    """A value: where it stands, and where the text behind it begins, which is further if it stands in quotes."""
 
     start: int
     end: int
-    quoted: bool
+    after: int
+
+    @property
+    def quoted(self) -> bool:
+        """Whether it stands in quotes, or should."""
+        return self.after != self.end
 
 
 _OPENING: Final = re.compile(
@@ -52,7 +57,9 @@ _UNIT: Final = re.compile(rb"[ ](?:bit|byte|char|day|hour|minute|second|time|day
 _FOLLOWED_BY_ARGUMENT: Final = re.compile(rb",[ ]|\)|[ ]*(?:\\+n)?[ ]*[)\]]|\.[a-z_]+\(")
 _CONTAINER: Final = re.compile(rb"[\[{][^\[\]{}]{0,4096}[\]}]")
 _DESCRIBES: Final = re.compile(rb'"(?:type|\$ref|description|anyOf|properties|items)\\*"')
-_MEMBER: Final = re.compile(rb"""(?P<name>\\*["'][A-Za-z0-9_ -]{1,40}\\*["']\s?:\s?)?(?P<value>(?P<escape>\\*+)["']|-?[0-9][0-9.]*(?=[,}\]\s]))""")
+_MEMBER: Final = re.compile(rb"""(?P<name>\\*["'][A-Za-z0-9_ -]{1,40}\\*["']\s?:\s?)?(?P<value>(?P<escape>\\*+)["']|(?<![A-Za-z0-9.+-])-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?(?=[,}\]\s\\]))""")
+_NUMBER: Final = re.compile(rb"-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
+_QUOTED_NAME: Final = re.compile(rb"""(?P<quote>\\*+["'])\]?(?:[ \t]|\\+[nrt])*(?:[:,]|=>?)(?:[ \t]|\\+[nrt]|[\[{])*$""")
 _BLOCK: Final = re.compile(rb"[|>][+-]?(?:[ ]*\\+[nr])+[ ]+")
 
 
@@ -75,9 +82,9 @@ def spans_after(data: bytes, lowered: bytes, name: Name) -> Iterator[Span]:
     elif name.found["name"].lower() != b"pass" and b"\\n" in data[found.start(kind) : place] and (item := _ITEM.match(data, place)):
         yield from _items(data, item.end(), name)
         return
-    value = value_at(data, place, found["quote"] or b"")
+    value = value_at(data, place)
     if value is not None and is_secret(data, value, name):
-        yield Span(value.start, value.end, _mark(data, value, name))
+        yield Span(value.start, value.end, _mark(data, value))
 
 
 def _items(data: bytes, place: int, name: Name) -> Iterator[Span]:
@@ -86,30 +93,31 @@ def _items(data: bytes, place: int, name: Name) -> Iterator[Span]:
         text = data[value.start : value.end]
         if len(text) >= 4 and not placeholders.is_placeholder(text) and (name.chosen or placeholders.has_digit(text)):
             yield Span(value.start, value.end)
-        following = _ITEM.match(data, value.end + value.quoted)
+        following = _ITEM.match(data, value.after)
         if following is None or following.end() <= place:
             return
         place = following.end()
 
 
-def value_at(data: bytes, place: int, name_quote: bytes = b"") -> Value | None:
+def value_at(data: bytes, place: int) -> Value | None:
     """Return the value that begins at a place: in quotes of any kind, or a word; None if there is none."""
     opening = _OPENING.match(data, place)
     if opening is None:
         word = _BARE.match(data, place, place + LONGEST)
-        return None if word is None else _without_punctuation(data, Value(place, word.end(), quoted=False))
+        return None if word is None else _without_punctuation(data, Value(place, word.end(), word.end()))
     start = opening.end()
     if opening["quote"] == b'"':
         opened = level(len(opening["escape"]))
-        if opened != len(opening["escape"]) or (not name_quote and _STRUCTURE.match(data, start)):
+        name_quote = _quote_before(data, place)
+        if opened != len(opening["escape"]) or (name_quote is None and _STRUCTURE.match(data, start)):
             return None
-        if not opened and name_quote[-1:] != b'"':
+        if not opened and (name_quote is None or not name_quote.endswith(b'"')):
             return None  # it ends the string that the name stands in
         end = string_end(data, start, opened)
     elif opening["quote"]:
         ends = [end for end in (data.find(b"'", start, start + LONGEST), data.find(b'"', start, start + LONGEST)) if end >= 0]
         end = min(ends, default=-1)
-        if not name_quote and _STRUCTURE.match(data, start):
+        if _quote_before(data, place) is None and _STRUCTURE.match(data, start):
             return None
     else:
         token = opening["other"]
@@ -118,21 +126,23 @@ def value_at(data: bytes, place: int, name_quote: bytes = b"") -> Value | None:
         end = min(ends, default=-1)
         if end >= 0 and b'"' in data[start:end]:
             end = -1
+    after = end + len(opening["other"] or opening["escape"] + b"'")
     if end < 0:  # not closed: as far as a word goes
         word = _BARE.match(data, start, start + LONGEST)
         end = word.end() if word else start
+        after = end + 1
     while end > start and data[end - 1] in b" \\":
         end -= 1
     if end > start + 1 and data[end - 2 : end] == b"\xc2\xa0":
         end -= 2
-    return Value(start, end, quoted=True) if end > start else None
+    return Value(start, end, after)
 
 
 def _without_punctuation(data: bytes, value: Value) -> Value:
     end = value.end
     while end > value.start and data[end - 1] in b".,:;!?*":
         end -= 1
-    return value._replace(end=end)
+    return Value(value.start, end, end)
 
 
 def _may_follow(data: bytes, lowered: bytes, name: Name) -> bool:
@@ -222,30 +232,38 @@ def _is_bare_secret(text: bytes, after: bytes, name: Name) -> bool:
     return True
 
 
-def _mark(data: bytes, value: Value, name: Name) -> bytes:
-    """Return the mark; a bare number in JSON becomes a text, in quotes like those of its name."""
-    quote = name.found["quote"] or b""
-    text = data[value.start : value.end]
-    is_number = re.fullmatch(rb"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", text) is not None
-    if value.quoted or not is_number or quote[-1:] not in {b'"', b"'"} or name.found.lastgroup != "colon":
+def _mark(data: bytes, value: Value) -> bytes:
+    """Return the mark; a bare number behind a quoted name becomes a text, in quotes like those of its name."""
+    quote = _quote_before(data, value.start)
+    if value.quoted or quote is None or _NUMBER.fullmatch(data, value.start, value.end) is None:
         return MARK
     return quote + MARK + quote
 
 
+def _quote_before(data: bytes, place: int) -> bytes | None:
+    """Return the quote that closes the name, or the item of a list, before a value; None if it has no quotes."""
+    before = _QUOTED_NAME.search(data[max(0, place - 48) : place])
+    if before is None:
+        return None
+    quote = before["quote"]
+    return b"\\" * level(len(quote) - 1) + b'"' if quote.endswith(b'"') else quote
+
+
 def _members(data: bytes, place: int, name: Name) -> Iterator[Span]:
     """Yield each text and number of a flat list or object: all that stands under ``passwords`` or ``credentials``."""
-    whole = _CONTAINER.match(data, place)
+    quote = _quote_before(data, place) or b""
+    around = level(len(quote) - 1) // 2  # the level of the string around, if there is one
+    limit = string_end(data, place, around) if len(quote) > 1 else len(data)
+    whole = _CONTAINER.match(data, place, limit) if limit >= 0 else None
     if whole is None or name.name.endswith((b"token", b"tokens")) or _DESCRIBES.search(whole[0]):
         return
-    quote = name.found["quote"]
     while found := _MEMBER.search(data, place, whole.end()):
         if found["escape"] is None:
             yield Span(found.start("value"), found.end("value"), quote + MARK + quote)
             place = found.end()
             continue
-        value = value_at(data, found.start("value"), quote)
-        place = found.end()
-        if value is not None:
-            place = value.end + 1
-            if len(data[value.start : value.end]) >= 3 and not placeholders.is_placeholder(data[value.start : value.end]):
+        value = value_at(data, found.start("value"))
+        place = value.after if value is not None else found.end()
+        if value is not None and value.end - value.start >= 3:
+            if not placeholders.is_placeholder(data[value.start : value.end]):
                 yield Span(value.start, value.end)

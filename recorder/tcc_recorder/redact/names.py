@@ -31,7 +31,7 @@ _TAIL: Final = rb"""
                        | (?P<equal>=(?![=>~])) | (?P<colon>:|%3[Aa]|\xef\xbc\x9a) ) CLOSING? SPACE{0,24}+
       | CLOSING? [ ](?P<is>(?i:is|was|ist|war|lautet|est|es|are|to|is\ now|is\ set\ to|set\ to)):?[ ]{1,2}
     )
-  | (?P<attribute> (?:(?<=["';])[^<>{}]{0,100}?|,?SPACE{1,24}+) \b(?i:value|content)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
+  | (?P<attribute> (?:(?<=["';])[^<>{}\[\]]{0,100}?|,?SPACE{1,24}+) \b(?i:value|content)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
   | (?P<tag>(?:[ ][a-z:]{1,20}=\\*"[^"<>\\]{0,40}\\*"){0,3}+(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
   | (?P<call> \([ ]?(?=\\*["']) )
   | (?P<comma> ,SPACE{0,4} (?=\\*["']) )
@@ -106,6 +106,7 @@ _USED_AS: Final = re.compile(
     rb"""[ ](?:as|als|comme|como)[ ](?:(?:the|a|my|your|our|das|le|la|el)[ ])?(?:[a-z]{2,12}[ ])?$"""
 )
 """``use VALUE as the password``."""
+_WORD_BEFORE: Final = re.compile(rb"""(?:^|[\s>(]|\\[nrt])(?P<quote>\\*["'`]|)(?P<value>[^\s"'`\\<>(){}]{6,200})(?P=quote)$""")
 
 
 def name_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
@@ -145,11 +146,11 @@ def _found_at(data: bytes, lowered: bytes, found: re.Match[bytes], *, chosen: bo
 
 
 def _used(data: bytes, end: int) -> Iterator[Span]:
-    """Yield the word that ends here, if it can be a secret."""
-    value = re.split(rb"[\s\"'`\\<>(){}]+", data[max(0, end - 200) : end].rstrip(b"\\\"'`"))[-1]
-    end = data.rfind(value, 0, end) + len(value)
-    if len(value) >= 6 and has_digit(value) and not is_measure(value):
-        yield Span(end - len(value), end)
+    """Yield the word that ends here, in quotes or not, if it can be a secret."""
+    begin = max(0, end - 200)
+    found = _WORD_BEFORE.search(data[begin:end])
+    if found is not None and has_digit(found["value"]) and not is_measure(found["value"]):
+        yield Span(begin + found.start("value"), begin + found.end("value"))
 
 
 def _head(lowered: bytes, place: int) -> bytes:

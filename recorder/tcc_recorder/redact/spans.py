@@ -4,6 +4,7 @@ In serialised JSON a quote of a JSON text in a JSON text has one backslash befor
 depth d 2^d - 1.  So the number of backslashes says which string a quote opens or closes, at any depth.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -13,6 +14,7 @@ MARK: Final = REDACTED.encode()
 LONGEST: Final = 4096
 """The most bytes of one value."""
 _ESCAPED: Final = b'nrtbf"/'
+_END_OF_NAME: Final = re.compile(rb"""[^"]{0,200}+"(?:\s|\\+[nrt])*+:""")
 
 
 class Span(NamedTuple):
@@ -81,6 +83,18 @@ def merged(data: bytes, spans: Iterable[Span]) -> list[Span]:
             found[-1] = found[-1]._replace(end=max(found[-1].end, clean.end))
         else:
             found.append(clean)
+    return _with_distinct_names(data, found)
+
+
+def _with_distinct_names(data: bytes, spans: list[Span]) -> list[Span]:
+    """Number the marks in names of members from the second on: two names that become one would cost a member."""
+    found: list[Span] = []
+    names = 0
+    for span in spans:
+        is_name = span.mark is MARK and _END_OF_NAME.match(data, span.end) is not None
+        names += is_name
+        mark = b"%b %d]" % (MARK[:-1], names) if is_name and names > 1 else span.mark
+        found.append(span._replace(mark=mark))
     return found
 
 
