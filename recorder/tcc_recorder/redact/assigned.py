@@ -55,9 +55,11 @@ _AFTER_CODE: Final = re.compile(rb"[(\[]|[ ]?(?:\?\?|\|\||&&|if\b|or\b|and\b)")
 _LAST: Final = re.compile(rb"""[.!]?(?:\\+[nrt]|[ ]*(?:\\*["']|\Z|<|\)|\*\*|`|&quot;|\\+u00|--|/[ ]|\||\xc2|\xe2))""")
 _UNIT: Final = re.compile(rb"[ ](?:bit|byte|char|day|hour|minute|second|time|day|digit|word|item|zeichen|caract|of\b)")
 _FOLLOWED_BY_ARGUMENT: Final = re.compile(rb",[ ]|\)|[ ]*(?:\\+n)?[ ]*[)\]]|\.[a-z_]+\(")
-_CONTAINER: Final = re.compile(rb"[\[{][^\[\]{}]{0,4096}[\]}]")
-_DESCRIBES: Final = re.compile(rb'"(?:type|\$ref|description|anyOf|properties|items)\\*"')
-_MEMBER: Final = re.compile(rb"""(?P<name>\\*["'][A-Za-z0-9_ -]{1,40}\\*["']\s?:\s?)?(?P<value>(?P<escape>\\*+)["']|(?<![A-Za-z0-9.+-])-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?(?=[,}\]\s\\]))""")
+_DESCRIBES: Final = frozenset((b"type", b"$ref", b"description", b"anyOf", b"properties", b"items", b"title", b"default"))
+_BEGIN: Final = re.compile(rb"[\[{](?:[ \t]|\\+[nrt])*")
+_COMMA: Final = re.compile(rb"(?:[ \t]|\\+[nrt])*,(?:[ \t]|\\+[nrt])*")
+_COLON: Final = re.compile(rb"(?:[ \t]|\\+[nrt])*:(?:[ \t]|\\+[nrt])*")
+_PLAIN: Final = re.compile(rb"(?P<number>-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)|true|false|null|None|True|False")
 _NUMBER: Final = re.compile(rb"-?[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _QUOTED_NAME: Final = re.compile(rb"""(?P<quote>\\*+["'])\]?(?:[ \t]|\\+[nrt])*(?:[:,]|=>?)(?:[ \t]|\\+[nrt]|[\[{])*$""")
 _BLOCK: Final = re.compile(rb"[|>][+-]?(?:[ ]*\\+[nr])+[ ]+")
@@ -69,7 +71,8 @@ def spans_after(data: bytes, lowered: bytes, name: Name) -> Iterator[Span]:
     place = found.end()
     if kind in {"colon", "arrow", "equal", "tight"}:
         if found["quote"] and data[place : place + 1] in {b"[", b"{"}:
-            yield from _members(data, place, name)
+            if not found["name"].lower().startswith(b"token"):
+                yield from _members(data, place)
             return
         if kind == "colon" and (block := _BLOCK.match(data, place)):
             place = block.end()
@@ -249,21 +252,44 @@ def _quote_before(data: bytes, place: int) -> bytes | None:
     return b"\\" * level(len(quote) - 1) + b'"' if quote.endswith(b'"') else quote
 
 
-def _members(data: bytes, place: int, name: Name) -> Iterator[Span]:
-    """Yield each text and number of a flat list or object: all that stands under ``passwords`` or ``credentials``."""
+def _members(data: bytes, place: int) -> Iterator[Span]:
+    """Yield each text and number of a flat list or object: all that stands under ``passwords`` or ``credentials``.
+
+    An object that describes a value, as JSON Schema does, is left alone.
+    """
     quote = _quote_before(data, place) or b""
-    around = level(len(quote) - 1) // 2  # the level of the string around, if there is one
-    limit = string_end(data, place, around) if len(quote) > 1 else len(data)
-    whole = _CONTAINER.match(data, place, limit) if limit >= 0 else None
-    if whole is None or name.name.endswith((b"token", b"tokens")) or _DESCRIBES.search(whole[0]):
-        return
-    while found := _MEMBER.search(data, place, whole.end()):
-        if found["escape"] is None:
-            yield Span(found.start("value"), found.end("value"), quote + MARK + quote)
-            place = found.end()
-            continue
-        value = value_at(data, found.start("value"))
-        place = value.after if value is not None else found.end()
-        if value is not None and value.end - value.start >= 3:
-            if not placeholders.is_placeholder(data[value.start : value.end]):
-                yield Span(value.start, value.end)
+    closing, is_object, first = place + LONGEST, data[place : place + 1] == b"{", True
+    found: list[Span] = []
+    while place < closing and (gap := (_BEGIN if first else _COMMA).match(data, place)):
+        place, first = gap.end(), False
+        if is_object:
+            member = _string_at(data, place, quote)
+            colon = _COLON.match(data, member.after) if member is not None else None
+            if member is None or colon is None:
+                break
+            if data[member.start : member.end] in _DESCRIBES:
+                return
+            place = colon.end()
+        value = _string_at(data, place, quote)
+        if value is not None:
+            place = value.after
+            if value.end - value.start >= 3 and not placeholders.is_placeholder(data[value.start : value.end]):
+                found.append(Span(value.start, value.end))
+        elif plain := _PLAIN.match(data, place):
+            place = plain.end()
+            if plain["number"]:
+                found.append(Span(*plain.span(), quote + MARK + quote))
+        else:
+            break
+    yield from found
+
+
+def _string_at(data: bytes, place: int, quote: bytes) -> Value | None:
+    """Return the string that begins with this very quote."""
+    if not quote or not data.startswith(quote, place):
+        return None
+    start = place + len(quote)
+    end = string_end(data, start, len(quote) - 1) if quote.endswith(b'"') else data.find(quote, start, start + LONGEST)
+    if end < 0 or not data.startswith(quote, end):
+        return None
+    return Value(start, end, end + len(quote))

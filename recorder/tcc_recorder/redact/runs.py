@@ -69,7 +69,7 @@ _PARAMETER: Final = re.compile(
     rb"|[?&;](?:x-(?:amz|goog|oss|cos)-signature|sig|signature)=(?P<head2>[\w%+/.~-]{0,80})$",
     re.IGNORECASE,
 )
-_REST: Final = re.compile(rb"(?:[A-Za-z0-9_.+/=~@-]|%(?!2[26]|0[AaDd]|3[BbEeCc])[0-9A-Fa-f]{2})++")
+_REST: Final = re.compile(rb"(?:[A-Za-z0-9_.+/=~@-]|%(?!2[26]|0[AaDd]|3[BbEeCc])[0-9A-Fa-f]{2}){1,4096}+")
 _ACTIVE_DIRECTORY: Final = re.compile(rb"[A-Za-z0-9_-]{3}[0-9]Q~[A-Za-z0-9_.~-]{31,34}")
 _AZURE_TAIL: Final = re.compile(rb"\+A(?:St|Sb|Eh|Ba|MC|Rm|CR|Cs)[A-Za-z0-9+/]{6}={0,2}")
 _BASE64_HEAD: Final = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9_+/-]*\Z")
@@ -85,7 +85,7 @@ def token_spans(data: bytes) -> Iterator[Span]:
         span = _token(data, first, end) or _told_by_what_is_before(data, first, end)
         if span is not None:
             yield span
-            end = max(first + 1, min(end, span.end))  # what follows a token at once is looked at, too
+            end = max(first + 1, span.end)  # what follows a token at once is looked at, too
         first = runs.find(_RUN, end)
     plus = data.find(b"+A")
     while plus >= 0:

@@ -46,13 +46,13 @@ def string_end(data: bytes, start: int, opened: int) -> int:
 
     It ends at its closing quote, or before it, where a string around it ends.
     """
-    quote, last = start - 1, start
+    quote, before = start - 1, start
     limit = min(len(data), start + LONGEST)
     while (quote := data.find(b'"', quote + 1, limit)) >= 0:
-        depth = level(min(backslashes_before(data, quote), quote - last))
+        depth = level(min(backslashes_before(data, quote), quote - before))
         if depth <= opened:
             return quote - depth
-        last = quote + 1
+        before = quote + 1
     return -1 if len(data) > limit else limit
 
 

@@ -22,7 +22,7 @@ def url_spans(data: bytes) -> Iterator[Span]:
         scheme = data.rfind(b"://", begin, at)
         if scheme >= 0:
             yield from _in_authority(data, scheme + 3, at)
-        elif (found := _ORACLE.search(data[begin:at])) and not placeholders.is_placeholder(found["password"]):
+        elif data.rfind(b"/", begin, at) >= 0 and (found := _ORACLE.search(data[begin:at])) and not placeholders.is_placeholder(found["password"]):
             yield Span(begin + found.start("password"), at)
         at = data.find(b"@", at + 1)
     at = data.find(b"%")
