@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from . import placeholders
-from .assigned import value_at
+from .quoted import value_at
 from .spans import Span
 
 _NEWLINE: Final = rb"(?:\s|\\+[nrt])"
@@ -17,7 +17,9 @@ _KEY_BLOCK: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_PUTTY: Final = re.compile(rb"Private-Lines:[ ][0-9]{1,3}(?:\\+[nr])+(?P<body>(?:[A-Za-z0-9+/=]{1,64}(?:\\+[nr])*+){1,400})")
+_PUTTY: Final = re.compile(
+    rb"Private-Lines:[ ][0-9]{1,3}(?:\\+[nr])+(?P<body>(?:[A-Za-z0-9+/=]{1,64}(?:\\+[nr])*+){1,400})"
+)
 _HASH: Final = re.compile(
     rb"""
     \$(?: 2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}
@@ -28,7 +30,9 @@ _HASH: Final = re.compile(
 )
 _HASH_BEFORE: Final = re.compile(rb"(?:pbkdf2_sha[0-9]{1,3}|bcrypt_sha256|argon2|scrypt|md5|sha1)$")
 _HASH_REST: Final = re.compile(rb"\$[A-Za-z0-9./+=,\$_-]{20,400}+")
-_COOKIE: Final = re.compile(rb"""cookies?(?:\\*["'])?\s?[:=]\s?(?:\\*["'])?(?P<value>[A-Za-z0-9_.-]{1,64}=[^"'\\<>`]{1,4096}+)""", re.IGNORECASE)
+_COOKIE: Final = re.compile(
+    rb"""cookies?(?:\\*["'])?\s?[:=]\s?(?:\\*["'])?(?P<value>[A-Za-z0-9_.-]{1,64}=[^"'\\<>`]{1,4096}+)""", re.IGNORECASE
+)
 _COOKIE_NAME: Final = re.compile(rb"(?P<name>[A-Za-z0-9_.-]{1,64})=(?P<value>[^;\s]+)")
 _HEADER: Final = re.compile(
     rb"""authorization (?:\\*["']|&quot;|\*\*|`)?+ [\])]? [ ]? (?::|=>?) [ ]?
@@ -39,12 +43,19 @@ _PHRASE: Final = re.compile(
     rb"""(?:mnemonic|phrase)(?:\\*["'])?\s?(?:[:=]|[ ]is:?)[ ]?(?:\\*["'])?(?P<value>[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23}+)""",
     re.IGNORECASE,
 )
-_IDENTIFIED: Final = re.compile(rb"identified(?:[ ]with[ ][a-z0-9_'`-]{1,40})?[ ](?:by|as)(?:[ ]password)?[ ](?=\\*[\"'])", re.IGNORECASE)
+_IDENTIFIED: Final = re.compile(
+    rb"identified(?:[ ]with[ ][a-z0-9_'`-]{1,40})?[ ](?:by|as)(?:[ ]password)?[ ](?=\\*[\"'])", re.IGNORECASE
+)
 
 
 def block_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
     """Yield secrets of these forms; ``lowered`` is the data in lower case."""
-    for anchor, pattern in ((b"-----begin", _KEY_BLOCK), (b"private-lines:", _PUTTY), (b"mnemonic", _PHRASE), (b"phrase", _PHRASE)):
+    for anchor, pattern in (
+        (b"-----begin", _KEY_BLOCK),
+        (b"private-lines:", _PUTTY),
+        (b"mnemonic", _PHRASE),
+        (b"phrase", _PHRASE),
+    ):
         for found in _matches(data, lowered, anchor, pattern):
             group = "body" if "body" in pattern.groupindex else "value"
             yield Span(*found.span(group))

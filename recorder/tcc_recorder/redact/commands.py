@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from . import placeholders
-from .assigned import value_at
+from .quoted import value_at
 from .spans import Span
 
 _BACK: Final = 160
@@ -35,7 +35,9 @@ _READS_PASSWORDS: Final = re.compile(
 _SECURE_STRING: Final = re.compile(
     rb"ConvertTo-SecureString[ ](?:-String[ ])?\\*[\"'](?P<value>[^\"'\\]{1,200})\\*[\"'][ ]?$", re.IGNORECASE
 )
-_HTPASSWD: Final = re.compile(rb"-[nBbcmsd]*b[nBcmsd]*[ ](?:[^\s\\-][^\s\\]*[ ])?[^\s\\]{1,60}[ ](?=[^\s\\]+(?:\s|\\|\"|'|<|`|$))")
+_HTPASSWD: Final = re.compile(
+    rb"-[nBbcmsd]*b[nBcmsd]*[ ](?:[^\s\\-][^\s\\]*[ ])?[^\s\\]{1,60}[ ](?=[^\s\\]+(?:\s|\\|\"|'|<|`|$))"
+)
 _USER_SEPARATOR: Final = re.compile(rb"[:%]")
 _TIGHT: Final = re.compile(rb"\b(?:sshpass|mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|7z|7za)\b")
 

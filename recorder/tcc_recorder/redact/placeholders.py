@@ -41,7 +41,9 @@ _CLASS: Final = re.compile(
 )
 _NUMBERED: Final = re.compile(rb"[A-Za-z0-9]{1,12}(?:_[A-Za-z0-9]{1,12}){1,5}\Z")
 _ABOUT: Final = re.compile(rb"(?i:pass|pwd|token|secret|key|cred|auth|name|user|field|value|input|config)")
-_PATH: Final = re.compile(rb"(?:\.{0,2}|~|[A-Za-z]:)/[A-Za-z._~-]|(?:https?|file|s3|gs|vault|ssm|op|secret|arn|env)://?|arn:")
+_PATH: Final = re.compile(
+    rb"(?:\.{0,2}|~|[A-Za-z]:)/[A-Za-z._~-]|(?:https?|file|s3|gs|vault|ssm|op|secret|arn|env)://?|arn:"
+)
 _MEASURE: Final = re.compile(rb"[0-9]+(?:[.,:/-][0-9]+)*[A-Za-z%]{0,3}\Z")
 _PROSE: Final = re.compile(
     rb"(?i:\b(?:the|your|is|are|to|of|for|must|user|password|token|key|and|not|with|from|please|der|die|das|le|la|el|un|une|une?a)\b)"

@@ -47,18 +47,34 @@ _INSIDE: Final = re.compile(
 _BEHIND: Final = {
     ord(byte): (back, re.compile(pattern, re.VERBOSE | re.IGNORECASE))
     for byte, back, pattern in (
-        ("=", 36, rb"""
+        (
+            "=",
+            36,
+            rb"""
             (?:[?&;]|^|[\s"'(]|amp;|\\[nrt])
             (?P<strict>x-(?:amz|goog|oss|cos)-(?:signature|security-token)|sig|signature|sid|auth|_auth|phpsessid|jsessionid
-              |(?:asp\.net_)?sessionid|connect\.sid|oauth_signature|assertion|code_verifier|id_token_hint)=$"""),
+              |(?:asp\.net_)?sessionid|connect\.sid|oauth_signature|assertion|code_verifier|id_token_hint)=$""",
+        ),
         (" ", 16, rb"(?:(?P<strict>bearer|ssws|splunk|apikey|genie-?key|sso-key|bot)|(?P<basic>basic))\ {1,4}$"),
-        ('"', 36, rb"""\\*"(?:(?P<jwk>d|k|p|q|dp|dq|qi)|(?P<strict>_?auth|identitytoken|registrytoken))\\*"\s?:\s?\\*"$"""),
-        ("/", 96, rb"""(?P<strict>/(?:web)?hooks?/|webhookb2/|hooks\.slack\.com/[a-z]{1,16}/)(?P<head>[\w/@-]{0,80})$
-            | (?P<google>(?<![0-9])1//)$"""),
+        (
+            '"',
+            36,
+            rb"""\\*"(?:(?P<jwk>d|k|p|q|dp|dq|qi)|(?P<strict>_?auth|identitytoken|registrytoken))\\*"\s?:\s?\\*"$""",
+        ),
+        (
+            "/",
+            96,
+            rb"""(?P<strict>/(?:web)?hooks?/|webhookb2/|hooks\.slack\.com/[a-z]{1,16}/)(?P<head>[\w/@-]{0,80})$
+            | (?P<google>(?<![0-9])1//)$""",
+        ),
         ("+", 3, rb"(?<![A-Za-z0-9+/])(?P<google>(?-i:u)\+)$"),
         (";", 40, rb"&quot;(?P<jwk>d|k|p|q|dp|dq|qi)&quot;\s?:\s?&quot;$"),
         ("%", 12, rb"(?P<telegram>[0-9]{8,10})%$"),
-        (":", 96, rb"(?P<telegram>[0-9]{8,10}:)$ | (?P<asana>[0-2]/[0-9]{10,20}(?:/[0-9]{10,20})?:)$ | [\w.*-]{1,60}:(?:[0-9]{2,5}|\*):[\w*.-]{1,40}:(?P<strict>[\w.-]{1,40}):$"),
+        (
+            ":",
+            96,
+            rb"(?P<telegram>[0-9]{8,10}:)$ | (?P<asana>[0-2]/[0-9]{10,20}(?:/[0-9]{10,20})?:)$ | [\w.*-]{1,60}:(?:[0-9]{2,5}|\*):[\w*.-]{1,40}:(?P<strict>[\w.-]{1,40}):$",
+        ),
         ("$", 64, rb"(?P<google>access_token\$(?:production|sandbox)\$[a-z0-9]{16}\$)$"),
         ("}", 12, rb"(?P<strict>\{S?(?:SHA|MD5)[0-9]{0,3}\})$"),
     )

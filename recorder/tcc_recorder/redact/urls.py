@@ -10,8 +10,12 @@ from .spans import Span
 _BACK: Final = 300
 """How far from its ``@`` a URL may begin, in bytes."""
 _NO_AUTHORITY: Final = re.compile(rb"""[\s"'<>\\`]""")
-_PERCENT_BACK: Final = re.compile(rb"(?i:%3A%2F%2F)(?P<user>[^%\s\"'\\&]{0,64})(?:(?i:%3A)(?P<password>[^\s\"'\\&/@]{1,200}?))?$")
-_ORACLE: Final = re.compile(rb"(?i:thin:|sqlplus |sqlplus -[sSlL] |userid=)[A-Za-z0-9_$#]{1,40}/(?P<password>[^\s\"'\\/@]{1,100})$")
+_PERCENT_BACK: Final = re.compile(
+    rb"(?i:%3A%2F%2F)(?P<user>[^%\s\"'\\&]{0,64})(?:(?i:%3A)(?P<password>[^\s\"'\\&/@]{1,200}?))?$"
+)
+_ORACLE: Final = re.compile(
+    rb"(?i:thin:|sqlplus |sqlplus -[sSlL] |userid=)[A-Za-z0-9_$#]{1,40}/(?P<password>[^\s\"'\\/@]{1,100})$"
+)
 
 
 def url_spans(data: bytes) -> Iterator[Span]:
@@ -22,7 +26,11 @@ def url_spans(data: bytes) -> Iterator[Span]:
         scheme = data.rfind(b"://", begin, at)
         if scheme >= 0:
             yield from _in_authority(data, scheme + 3, at)
-        elif data.rfind(b"/", begin, at) >= 0 and (found := _ORACLE.search(data[begin:at])) and not placeholders.is_placeholder(found["password"]):
+        elif (
+            data.rfind(b"/", begin, at) >= 0
+            and (found := _ORACLE.search(data[begin:at]))
+            and not placeholders.is_placeholder(found["password"])
+        ):
             yield Span(begin + found.start("password"), at)
         at = data.find(b"@", at + 1)
     at = data.find(b"%")

@@ -14,19 +14,74 @@ from tcc_recorder.values import REDACTED
 
 THOROUGH = bool(os.environ.get("TCC_TORTURE"))
 OPEN = [
-    *('password="', "password='", 'token = "', "--password '", '"password": "', "api_key=", "Passwort: „", "pwd:", "secret=&quot;"),
-    *("-----BEGIN PRIVATE KEY-----\nMIIEowIBAAKCAQEA1234", "Cookie: a=", "Authorization: Bearer ", "https://u:", "curl -u a:", "password: |\n"),
-    *("password\\", '"secret\\": \\"', "{'token': '", "<password>", "value=", "name: password\n  value: ", "passwords:\n  - ", "pass", " as "),
+    *(
+        'password="',
+        "password='",
+        'token = "',
+        "--password '",
+        '"password": "',
+        "api_key=",
+        "Passwort: „",
+        "pwd:",
+        "secret=&quot;",
+    ),
+    *(
+        "-----BEGIN PRIVATE KEY-----\nMIIEowIBAAKCAQEA1234",
+        "Cookie: a=",
+        "Authorization: Bearer ",
+        "https://u:",
+        "curl -u a:",
+        "password: |\n",
+    ),
+    *(
+        "password\\",
+        '"secret\\": \\"',
+        "{'token': '",
+        "<password>",
+        "value=",
+        "name: password\n  value: ",
+        "passwords:\n  - ",
+        "pass",
+        " as ",
+    ),
 ]
 """Beginnings that nothing closes."""
-PIECES = [*FIND, *LEAVE, *OPEN, *"\\\"'{}[],:=@$%&<>|`\n\t", "\\n", '\\"', '\\\\"', "é日", "\x00", "\u2028", REDACTED, "12345678", "hunter22"]
-NAMES = ["password", "api_key", "a", "token", "credentials", "passwords", 'my "secret"', "x\\", "DB_PASSWORD", "value", "name"]
+PIECES = [
+    *FIND,
+    *LEAVE,
+    *OPEN,
+    *"\\\"'{}[],:=@$%&<>|`\n\t",
+    "\\n",
+    '\\"',
+    '\\\\"',
+    "é日",
+    "\x00",
+    "\u2028",
+    REDACTED,
+    "12345678",
+    "hunter22",
+]
+NAMES = [
+    "password",
+    "api_key",
+    "a",
+    "token",
+    "credentials",
+    "passwords",
+    'my "secret"',
+    "x\\",
+    "DB_PASSWORD",
+    "value",
+    "name",
+]
 
 texts = st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=5).map("".join) | st.lists(
     st.sampled_from(PIECES), max_size=4
 ).map(" ".join)
 names = st.sampled_from(NAMES) | texts.filter(lambda name: REDACTED not in name)
-numbers = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()
+numbers = (
+    st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none()
+)
 
 
 def structures(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
