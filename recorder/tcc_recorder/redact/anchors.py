@@ -9,25 +9,28 @@ from typing import Final, NamedTuple
 
 _SPACE: Final = rb"(?:[ \t]|\\+[nrt]|\\+u00[2aA]0|\xc2\xa0|\xe2\x80\xaf|&nbsp;|%20)"
 _QUOTE: Final = rb"""(?:\\*+["']|\\+u002[27]|&quot;|&apos;|&\#(?:34|39|x22|x27);|%2[27]|\*\*|`)"""
+_OF: Final = rb"for|of|von|f\xc3\xbcr|zu|zum|zur|pour|de|du|del|para"
+_IS: Final = rb"is|was|ist|war|lautet|est|es|are|to"
 _CLOSING: Final = rb"(?:\*\*|__|`|</[a-z]{1,8}>|&lt;/[a-z]{1,8}&gt;|\\+u003c/[a-z]{1,8}\\+u003e)"
 _TAIL: Final = (
     rb"""
 (?P<suffix>(?:[0-9]{1,4}|[_.-][A-Za-z0-9]{1,16}|(?<=[a-z])[A-Z][a-z0-9]{1,15}){0,4}+)
-(?! [A-Za-z0-9_] | (?<!=)[.,;?!]?[ ](?!(?i:is|was|ist|war|lautet|est|es|are|to|for|of|von|zu|zum|zur|pour|de|du|del|para)[ :])
+(?! [A-Za-z0-9_] | (?<!=)[.,;?!]?[ ](?!(?i:IS|OF)[ :])
     [A-Za-z]++(?:[.,;?!]|[ ][A-Za-z0-9]) )           # a part of a word, or prose
 (?:[ ]?\([^()"\\]{1,24}\))?
 (?P<quote>QUOTE)?+ [\])]{0,2}
 (?:
-    (?P<about> [ ](?i:for|of|von|f\xc3\xbcr|zu|zum|zur|pour|de|du|del|para)[ ] [^\s:"\\=|]{1,24}(?:[ ][^\s:"\\=|]{1,24}){0,4})?
+    (?P<about> [ ](?i:OF)[ ] [^\s:"\\=|]{1,24}(?:[ ][^\s:"\\=|]{1,24}){0,4})?
     (?:
         [ ]{0,12}+ (?P<cell>(?<=[ ])\|(?=[ ])|\\+t|</(?:t[hd]|key|dt)>SPACE*<(?:td|string|dd)[^<>]{0,40}>) [ ]{0,24}+
       | SPACE{0,12}+ : SPACE{0,4} &?[A-Za-z_][A-Za-z0-9_<>\[\].|' -]{0,30}? SPACE* (?P<typed>=(?![=>~])) SPACE{0,12}+
       | (?P<tight>=(?![=>~]|SPACE)|%3[Dd]|\\+u003[dD](?!SPACE)|&\#(?:61|x3[dD]);)
       | SPACE{0,12}+ (?: (?P<arrow>:=|=>|->|\xe2\x86\x92|=&gt;|-&gt;|\\+u003d\\+u003e|[=-]\\+u003e)
                        | (?P<equal>=(?![=>~])) | (?P<colon>:|%3[Aa]|\xef\xbc\x9a) ) CLOSING? SPACE{0,24}+
-      | CLOSING? [ ](?P<is>(?i:is|was|ist|war|lautet|est|es|are|to|is\ now|is\ set\ to|set\ to)):?[ ]{1,2}
+      | CLOSING? [ ](?P<is>(?i:IS|is[ ]now|(?:is[ ])?set[ ]to)):?[ ]{1,2}
     )
-  | (?P<attribute> (?:(?<=["';])[^<>{}\[\]]{0,100}?|,?SPACE{1,24}+) \b(?i:value|content)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
+  | (?P<attribute> (?:(?<=["';])[^<>{}\[\]]{0,100}?|,?SPACE{1,24}+)
+      \b(?i:value|content)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
   | (?P<tag>(?:[ ][a-z:]{1,20}=\\*"[^"<>\\]{0,40}\\*"){0,3}+(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
   | (?P<call> \([ ]?(?=\\*["']) )
   | (?P<comma> ,SPACE{0,4} (?=\\*["']) )
@@ -36,6 +39,8 @@ _TAIL: Final = (
 """.replace(b"QUOTE", _QUOTE)
     .replace(b"CLOSING", _CLOSING)
     .replace(b"SPACE", _SPACE)
+    .replace(b"IS", _IS)
+    .replace(b"OF", _OF)
 )
 
 
@@ -70,6 +75,7 @@ ANCHORS: Final = (
     _anchor(b"ssel", rb"ssels?"),
     _anchor(
         b"cl\xc3\xa9",
-        rb"cl\xc3\xa9s?[ _](?:d(?:'|\xe2\x80\x99))?(?:api|secr\xc3\xa8te|priv\xc3\xa9e|acc\xc3\xa8s)(?:[ ]secr\xc3\xa8te)?",
+        rb"""cl\xc3\xa9s?[ _](?:d(?:'|\xe2\x80\x99))?
+             (?:api|secr\xc3\xa8te|priv\xc3\xa9e|acc\xc3\xa8s)(?:[ ]secr\xc3\xa8te)?""",
     ),
 )

@@ -11,7 +11,7 @@ from .spans import MARK, Span
 
 
 class Name(NamedTuple):
-    """A secret name: its match in the data, what stands before it in the same name, and whether people choose its values.
+    """A secret name: its match, what stands before that in the name, and whether people choose its values.
 
     The match ends where the value begins.  Its last group tells the separator.
     """
@@ -117,6 +117,8 @@ def _is_quoted_secret(text: bytes, name: Name, *, in_quotes: bool) -> bool:
         return False
     if name.chosen:
         return True
+    if text.isdigit():
+        return len(text) >= 8
     if b" " in text or placeholders.is_measure(text):
         return False
     vague = (name.head + name.own).strip() in {b"token", b"tokens"} or name.found.lastgroup in {"is", "blank", "cell"}

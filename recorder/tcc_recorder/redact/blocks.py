@@ -1,4 +1,4 @@
-"""Finds secrets that have a form of their own: key blocks, password hashes, cookies, mnemonics, authorization headers."""
+"""Finds secrets that have a form of their own: key blocks, hashes of passwords, cookies, mnemonics, headers."""
 
 import re
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ _NEWLINE: Final = rb"(?:\s|\\+[nrt])"
 _KEY_BLOCK: Final = re.compile(
     rb"""
     -----BEGIN[ ](?:[A-Z0-9]++[ ]){0,4}?PRIVATE[ ]KEY(?:[ ]BLOCK)?-----
-    (?P<body> (?:\s|\\+[nrt])*+ (?=[A-Za-z0-9+/]{16} | Proc-Type | Version | Comment)
+    (?P<value> (?:\s|\\+[nrt])*+ (?=[A-Za-z0-9+/]{16} | Proc-Type | Version | Comment)
       (?:[^-"]|-(?!----))*+ )
     """,
     re.VERBOSE,
 )
 _PUTTY: Final = re.compile(
-    rb"Private-Lines:[ ][0-9]{1,3}(?:\\+[nr])+(?P<body>(?:[A-Za-z0-9+/=]{1,64}(?:\\+[nr])*+){1,400})"
+    rb"Private-Lines:[ ][0-9]{1,3}(?:\\+[nr])+(?P<value>(?:[A-Za-z0-9+/=]{1,64}(?:\\+[nr])*+){1,400})"
 )
 _HASH: Final = re.compile(
     rb"""
@@ -31,34 +31,39 @@ _HASH: Final = re.compile(
 _HASH_BEFORE: Final = re.compile(rb"(?:pbkdf2_sha[0-9]{1,3}|bcrypt_sha256|argon2|scrypt|md5|sha1)$")
 _HASH_REST: Final = re.compile(rb"\$[A-Za-z0-9./+=,\$_-]{20,400}+")
 _COOKIE: Final = re.compile(
-    rb"""cookies?(?:\\*["'])?\s?[:=]\s?(?:\\*["'])?(?P<value>[A-Za-z0-9_.-]{1,64}=[^"'\\<>`]{1,4096}+)""", re.IGNORECASE
+    rb"""cookies?(?:\\*["'])?\s?[:=]\s?(?:\\*["'])?(?P<value>[A-Za-z0-9_.-]{1,64}=[^"'\\<>`]{1,4096}+)""",
+    re.IGNORECASE,
 )
 _COOKIE_NAME: Final = re.compile(rb"(?P<name>[A-Za-z0-9_.-]{1,64})=(?P<value>[^;\s]+)")
 _HEADER: Final = re.compile(
     rb"""authorization (?:\\*["']|&quot;|\*\*|`)?+ [\])]? [ ]? (?::|=>?) [ ]?
-         (?P<quote>\\*["']|&quot;)? (?:[A-Za-z][A-Za-z0-9_-]{2,20}[ ]++)?+ (?P<value>[^\s"'\\<>`,;&(){}\[\]]{6,4096}+)""",
+         (?:\\*["']|&quot;)? (?:[A-Za-z][A-Za-z0-9_-]{2,20}[ ]++)?+
+         (?P<value>[^\s"'\\<>`,;&(){}\[\]]{6,4096}+)""",
     re.VERBOSE | re.IGNORECASE,
 )
 _PHRASE: Final = re.compile(
-    rb"""(?:mnemonic|phrase)(?:\\*["'])?\s?(?:[:=]|[ ]is:?)[ ]?(?:\\*["'])?(?P<value>[a-z]{3,8}(?:[ ,]{1,2}[a-z]{3,8}){11,23}+)""",
-    re.IGNORECASE,
+    rb"""(?:mnemonic|phrase)(?:\\*["'])?\s?(?:[:=]|[ ]is:?)[ ]?(?:\\*["'])?
+         (?P<value>[a-z]{3,8}(?:[\x20,]{1,2}[a-z]{3,8}){11,23}+)""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _IDENTIFIED: Final = re.compile(
-    rb"identified(?:[ ]with[ ][a-z0-9_'`-]{1,40})?[ ](?:by|as)(?:[ ]password)?[ ](?=\\*[\"'])", re.IGNORECASE
+    rb"identified(?:[ ]with[ ][a-z0-9_'`-]{1,40})?[ ](?:by|as)(?:[ ]password)?[ ](?=\\*[\"'])",
+    re.IGNORECASE,
+)
+
+_ANCHORED: Final = (
+    (b"-----begin", _KEY_BLOCK),
+    (b"private-lines:", _PUTTY),
+    (b"mnemonic", _PHRASE),
+    (b"phrase", _PHRASE),
 )
 
 
 def block_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
     """Yield secrets of these forms; ``lowered`` is the data in lower case."""
-    for anchor, pattern in (
-        (b"-----begin", _KEY_BLOCK),
-        (b"private-lines:", _PUTTY),
-        (b"mnemonic", _PHRASE),
-        (b"phrase", _PHRASE),
-    ):
+    for anchor, pattern in _ANCHORED:
         for found in _matches(data, lowered, anchor, pattern):
-            group = "body" if "body" in pattern.groupindex else "value"
-            yield Span(*found.span(group))
+            yield Span(*found.span("value"))
     for found in _matches(data, lowered, b"cookie", _COOKIE):
         yield from _cookies(data, found)
     for found in _matches(data, lowered, b"authorization", _HEADER):

@@ -12,7 +12,7 @@ _BACK: Final = 160
 """How far a command may stand from its option, in bytes."""
 _OPTIONS: Final = {
     b"p": re.compile(
-        rb"\b(?:sshpass|(?:docker|podman|nerdctl|buildah|skopeo|oras|helm registry|oc|az|az acr|azcopy|cf|ibmcloud) login"
+        rb"\b(?:sshpass|(?:docker|podman|nerdctl|buildah|skopeo|oras|helm registry|oc|az|az acr|cf|ibmcloud) login"
         rb"|mongo|mongosh|mongodump|mongorestore|mongoexport|mongoimport|rabbitmqadmin|plink|pscp|cqlsh|clickhouse-client"
         rb"|mosquitto_pub|mosquitto_sub|ipmitool|expect|snowsql|useradd|usermod)\b"
     ),
@@ -27,7 +27,8 @@ _WITH_USER: Final = {
     b"a": re.compile(rb"\b(?:https?|xh|xhs|ab|wrk)\b"),
 }
 _ECHO: Final = re.compile(
-    rb"(?:echo|printf)[ ](?:-[ne]+[ ])?(?:\\*[\"'])?(?:[A-Za-z0-9_.-]{1,40}:)?(?P<value>[^\s\"'\\|:]{3,200})(?:\\*[\"']|\\+n)*[ ]?$"
+    rb"(?:echo|printf)[ ](?:-[ne]+[ ])?(?:\\*[\"'])?(?:[A-Za-z0-9_.-]{1,40}:)?"
+    rb"(?P<value>[^\s\"'\\|:]{3,200})(?:\\*[\"']|\\+n)*[ ]?$"
 )
 _READS_PASSWORDS: Final = re.compile(
     rb"\|[ ]?(?:sudo )?(?:chpasswd|sudo -S|su\b|passwd|cryptsetup|kinit|smbclient|\S{1,30} (?:\S{1,20} )?login)"
@@ -39,7 +40,7 @@ _HTPASSWD: Final = re.compile(
     rb"-[nBbcmsd]*b[nBcmsd]*[ ](?:[^\s\\-][^\s\\]*[ ])?[^\s\\]{1,60}[ ](?=[^\s\\]+(?:\s|\\|\"|'|<|`|$))"
 )
 _USER_SEPARATOR: Final = re.compile(rb"[:%]")
-_TIGHT: Final = re.compile(rb"\b(?:sshpass|mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|7z|7za)\b")
+_TIGHT: Final = {b"p": re.compile(rb"\b(?:sshpass|mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|7z|7za)\b")}
 
 
 def command_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
@@ -80,9 +81,7 @@ def _at_option(data: bytes, place: int, line: bytes) -> Iterator[Span]:
         for name in _LONG:
             if data.startswith(name, place):
                 yield from _behind_user(data, place + len(name))
-    elif (command := _OPTIONS.get(option)) is not None and start > place + 1 and command.search(line):
-        yield from _value(data, start)
-    elif option == b"p" and start == place + 1 and _TIGHT.search(line):
+    elif (command := _OPTIONS.get(option) if start > place + 1 else _TIGHT.get(option)) and command.search(line):
         yield from _value(data, start)
     elif b"htpasswd" in line and (found := _HTPASSWD.match(data, place - 1)):
         yield from _value(data, found.end())

@@ -12,13 +12,15 @@ from .spans import Span
 _WITHIN: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789 _.-")
 """What stands directly before a name that has no meaning alone."""
 _KEY_OF: Final = tuple(
-    b"""api apis secret private access signing signature encryption encrypt decryption crypto account auth authentication
-    authorization master admin shared storage service license licence webhook hmac aes session app application client
-    consumer subscription deploy deployment ssh gpg pgp wallet rsa ecdsa jwt cookie csrf token function functions recovery backup
-    security server ingest ingestion live sandbox prod production vault unseal wireguard preshared pre-shared
-    openai anthropic gemini mistral cohere groq azure aws gcp github gitlab stripe twilio sendgrid mailgun datadog dd
-    sentry algolia pinecone openrouter perplexity deepseek huggingface hf replicate tavily serpapi serper langsmith
-    langfuse weaviate qdrant elastic supabase firebase maps yandex""".split()
+    b"""
+    api apis secret private access signing signature encryption encrypt decryption crypto account auth
+    authentication authorization master admin shared storage service license licence webhook hmac aes session app
+    application client consumer subscription deploy deployment ssh gpg pgp wallet rsa ecdsa jwt cookie csrf token
+    function functions recovery backup security server ingest ingestion live sandbox prod production vault unseal
+    wireguard preshared pre-shared openai anthropic gemini mistral cohere groq azure aws gcp github gitlab stripe
+    twilio sendgrid mailgun datadog dd sentry algolia pinecone openrouter perplexity deepseek huggingface hf
+    replicate tavily serpapi serper langsmith langfuse weaviate qdrant elastic supabase firebase maps yandex
+    """.split()
 )
 _NOT_TOKENS: Final = (
     *(b"page", b"next", b"continuation", b"sync", b"cursor", b"eos", b"bos", b"pad", b"unk", b"mask", b"sep", b"cls"),
@@ -28,14 +30,16 @@ _NOT_TOKENS: Final = (
 _NOT_PASS: Final = (b"by", b"com", b"en", b"over", b"under", b"sur", b"tres", b"im")
 _SSEL: Final = re.compile(rb"(?:api|zugangs|zugriffs|geheim|privater|geheimer)[ -]?schl(?:\xc3\xbc|\\+u00fc|ue)$")
 _ABOUT_A_SECRET: Final = frozenset(
-    b"""type url urls uri path file files filename dir name names ids count counts limit length len size field fields
-    policy hint prompt label reset expiry expires expiration expire ttl age at in date time min max required strength env
-    var variable ref reference arn endpoint header headers param parameter location manager provider index usage version
-    algorithm alg format pattern regex rule rules validator form input page error message status state level class style
-    scheme mode option options enabled disabled changed updated created valid less limit budget cost rate bucket price
-    description title placeholder list map dict model schema config cache vault hash digest fingerprint lifetime window
-    word generator function method kind source store encoding required complexity rotation request response data count
-    management agent authentication based""".split()
+    b"""
+    type url urls uri path file files filename dir name names ids count counts limit length len size field fields
+    policy hint prompt label reset expiry expires expiration expire ttl age at in date time min max required
+    strength env var variable ref reference arn endpoint header headers param parameter location manager provider
+    index usage version algorithm alg format pattern regex rule rules validator form input page error message status
+    state level class style scheme mode option options enabled disabled changed updated created valid less limit
+    budget cost rate bucket price description title placeholder list map dict model schema config cache vault hash
+    digest fingerprint lifetime window word generator function method kind source store encoding required complexity
+    rotation request response data count management agent authentication based
+    """.split()
 )
 
 

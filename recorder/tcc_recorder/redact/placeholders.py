@@ -5,18 +5,18 @@ from typing import Final
 
 _WORDS: Final = frozenset(
     b"""
-    none null nil true false yes no on off str string bytes text int integer number bool boolean float object any array list
-    dict undefined required optional empty missing default value values test example sample placeholder redacted hidden
-    masked secret secrets password passwort passwd passphrase pass pwd token tokens key keys user username admin-password
-    userpass apikey api_key credentials credential auth basic bearer oauth oauth2 include omit same-origin strict
-    invalid incorrect wrong expired valid correct unknown unset set not must should will can cannot is are was has have
-    the this that these a an and or of for to in with from by as at your my our his her its here there see below above
-    erforderlich falsch ungueltig vergessen siehe hier obligatoire incorrect requis oublie voir obligatoria obligatorio
-    incorrecta requerida aqui changeme change-me change_me todo tbd fixme foo bar baz foobar xxx abc option options flag
-    argument parameter switch file prompt enter type header cookie session json yaml xml url uri path name id env
-    getpass input environ process settings config self args kwargs request response data params props state result
-    md5 sha1 sha256 sha512 bcrypt argon2 argon2id pbkdf2 scrypt utf8 utf-8 base64 ascii hmac jwt rsa ed25519 aes256
-    buffer bigint varchar char password1field password2field
+    none null nil true false yes no on off str string bytes text int integer number bool boolean float object any
+    array list dict undefined required optional empty missing default value values test example sample placeholder
+    redacted hidden masked secret secrets password passwort passwd passphrase pass pwd token tokens key keys user
+    username admin-password userpass apikey api_key credentials credential auth basic bearer oauth oauth2 include
+    omit same-origin strict invalid incorrect wrong expired valid correct unknown unset set not must should will can
+    cannot is are was has have the this that these a an and or of for to in with from by as at your my our his her
+    its here there see below above erforderlich falsch ungueltig vergessen siehe hier obligatoire requis oublie voir
+    obligatoria obligatorio incorrecta requerida aqui changeme change-me change_me todo tbd fixme foo bar baz foobar
+    xxx option options flag argument parameter switch file prompt enter type header cookie session json yaml xml
+    url uri path name id env getpass input environ process settings config self args kwargs request response data
+    params props state result md5 sha1 sha256 sha512 bcrypt argon2 argon2id pbkdf2 scrypt utf8 utf-8 base64 ascii
+    hmac jwt rsa ed25519 aes256 buffer bigint varchar char
     """.split()
 )
 _PLACEHOLDER: Final = re.compile(
@@ -25,7 +25,8 @@ _PLACEHOLDER: Final = re.compile(
   | \(\? | [0-9]+/[a-z]
   | \#[0-9A-Fa-f]{3,8}\Z | \\+x[0-9a-fA-F]{2} | [^A-Za-z0-9]++\Z
   | [*.xX\#?_\x20-]{3,}\Z | \xe2\x80\xa6 | \xe2\x80\xa2 | :[a-z_]+\Z
-  | (?i:your|my|the|some|insert|enter|replace|change|put|add|paste|dein|ihr|votre|tu|example|dummy|fake|sample)(?:[_\x20-]|\Z)
+  | (?i:your|my|the|some|insert|enter|replace|change|put|add|paste|dein|ihr|votre|tu|example|dummy|fake|sample)
+    (?:[_\x20-]|\Z)
   | (?i:y?our[A-Za-z]{0,12}(?:key|token|secret|password)) | (?i:redacted|removed|masked|hidden|omitted)\b
   | (?i:null|none|undefined|true|false)\Z
     """,
@@ -65,7 +66,7 @@ def is_placeholder(value: bytes) -> bool:
 
 def is_prose(value: bytes) -> bool:
     """Return whether a quoted value is a sentence about a secret."""
-    return value.count(b" ") > 0 and _PROSE.search(value) is not None
+    return b" " in value and len(_PROSE.findall(value)) > has_digit(value)
 
 
 def is_measure(value: bytes) -> bool:

@@ -41,8 +41,9 @@ class Policy(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What may be written: the items, the URL they go to, how many secrets were replaced; and whether a value that
-    can't be encoded was converted.
+    """What may be written: the items, and the URL that they go to.
+
+    ``redacted`` is how many secrets were replaced, ``converted`` whether a value that can't be encoded was converted.
     """
 
     items: list[WireItem]

@@ -87,7 +87,7 @@ def merged(data: bytes, spans: Iterable[Span]) -> list[Span]:
 
 
 def _with_distinct_names(data: bytes, spans: list[Span]) -> list[Span]:
-    """Number the marks in names of members from the second on: two names that become one would cost a member."""
+    """Return the spans with numbered marks in names, from the second on: two names that are one cost a member."""
     found: list[Span] = []
     names = 0
     for span in spans:

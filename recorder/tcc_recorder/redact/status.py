@@ -21,7 +21,7 @@ _FORMS: Final = tuple(
     (re.compile(pattern, flags | re.VERBOSE), form)
     for pattern, flags, form in (
         (
-            rf"\bAuthorization\s*+[:=]\s*+(?:Bearer\s++{_VALUE}|Basic\s++{_BASE64})",
+            rf"\bAuthorization\s*+[:=]\s*+(?:(?:Bearer|Token|Digest|ApiKey|Negotiate)\s++{_VALUE}|Basic\s++{_BASE64})",
             re.IGNORECASE,
             f"Authorization={REDACTED}",
         ),
@@ -33,10 +33,10 @@ _FORMS: Final = tuple(
             re.IGNORECASE,
             rf"\1={REDACTED}",
         ),
-        (r"https?://([^/\s:@]++):[^\s/@]++@", re.IGNORECASE, rf"https://\1:{REDACTED}@"),
+        (r"https?://([^/\s:@]++):[^\s/]+@", re.IGNORECASE, rf"https://\1:{REDACTED}@"),
         (
-            r"\b(?:sk-[A-Za-z0-9_-]{16,}+|xox[abprs]-[A-Za-z0-9-]{16,}+|gh[oprsu]_[A-Za-z0-9_]{16,}+"
-            r"|service_[A-Za-z0-9_-]{16,}+)",
+            r"""\b(?:sk-[A-Za-z0-9_-]{16,}+ | xox[abprs]-[A-Za-z0-9-]{16,}+ | gh[oprsu]_[A-Za-z0-9_]{16,}+
+                 | service_[A-Za-z0-9_-]{16,}+)""",
             re.NOFLAG,
             REDACTED,
         ),

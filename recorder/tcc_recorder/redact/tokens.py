@@ -20,7 +20,10 @@ MIXED: Final = "lower, upper and digit"
 
 
 class Shape(NamedTuple):
-    """One of ``prefixes``, then ``least`` to ``most`` characters of ``alphabet``; ``needs`` is what must be among them."""
+    """One of ``prefixes``, then ``least`` to ``most`` characters of ``alphabet``.
+
+    ``needs`` is what must be among them.
+    """
 
     prefixes: str
     alphabet: str
@@ -114,9 +117,8 @@ SHAPES: Final = (
     S("AQVN", WORD, 34, 40, "Yandex Cloud", MIXED),
     S("vk1.a.", WORD, 80, 300, "VK"),
     # code hosts and CI
-    S("ghp_ gho_ ghu_", ALNUM, 30, 255, "GitHub"),
-    S("ghs_", DOTTED, 30, 600, "GitHub"),
-    S("ghr_", ALNUM, 30, 255, "GitHub"),
+    S("ghp_ gho_ ghu_ ghr_", ALNUM, 16, 255, "GitHub", DIGIT),
+    S("ghs_", DOTTED, 16, 600, "GitHub", DIGIT),
     S("github_pat_", ALNUM + "_", 22, 255, "GitHub"),
     S(
         "glpat- gldt- glrt- glrtr- glcbt- glptt- glft- glimt- glagent- gloas- glsoat- glffct- glwt-",
@@ -151,7 +153,7 @@ SHAPES: Final = (
     S("signkey-", WORD, 32, 90, "Inngest", DIGIT),
     # package registries
     S("npm_", ALNUM, 36, 36, "npm"),
-    S("pypi-", WORD, 50, 300, "PyPI", MIXED),
+    S("pypi-", WORD, 50, 300, "PyPI", DIGIT),
     S("rubygems_", HEX, 48, 48, "RubyGems"),
     S("cio", ALNUM, 32, 32, "crates.io", MIXED),
     S("oy2", LOWER, 43, 43, "NuGet", DIGIT),
