@@ -11,7 +11,7 @@ import re
 import string
 import sysconfig
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -125,7 +125,7 @@ def instances() -> list[Instance]:
     """Return texts of every family; what is in family ``hard`` is known not to be found."""
     with gzip.open(DATA / "secrets.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    return [Instance(*row["format"].split("/", 1), row["text"], row["secrets"]) for row in rows]
+    return [Instance(*row["format"].partition("/")[::2], row["text"], row["secrets"]) for row in rows]
 
 
 def leaks(secret: str, text: str, recorded: str) -> bool:
@@ -152,13 +152,9 @@ def is_altered(text: str, recorded: str) -> bool:
 def clean_texts(megabytes: float) -> Iterator[str]:
     """Yield texts without secrets: this project, identifiers of many kinds, images, and the standard library."""
     root = DATA.parent.parent.parent.parent
-    for path in [
-        *root.glob("*.md"),
-        *root.glob("docs/*.md"),
-        *root.glob("recorder/**/*.py"),
-        *root.glob("uploader/**/*.py"),
-    ]:
-        yield path.read_text(encoding="utf-8")
+    for pattern in ("*.md", "docs/*.md", "recorder/**/*.py", "uploader/**/*.py"):
+        for path in root.glob(pattern):
+            yield path.read_text(encoding="utf-8")
     yield from _identifiers(random.Random(4711))  # noqa: S311 -- made-up texts
     size = 0.0
     for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
@@ -175,36 +171,26 @@ def _identifiers(chance: random.Random) -> Iterator[str]:
         return "".join(chance.choices(alphabet, k=size))
 
     digits, hexadecimal = string.digits, "0123456789abcdef"
-    made = {
-        "uuid": lambda: str(uuid.UUID(int=chance.getrandbits(128), version=4)),
-        "git": lambda: some(40, hexadecimal),
-        "image": lambda: f"ghcr.io/acme/app@sha256:{some(64, hexadecimal)}",
-        "integrity": lambda: f"sha512-{base64.b64encode(chance.randbytes(64)).decode()}",
-        "ulid": lambda: some(26, "0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
-        "ksuid": lambda: some(27),
-        "nanoid": lambda: some(21, string.ascii_letters + digits + "_-"),
-        "trace": lambda: f"traceparent: 00-{some(32, hexadecimal)}-{some(16, hexadecimal)}-01",
-        **{
-            prefix: lambda prefix=prefix, size=size: prefix + some(size)  # type: ignore[misc]  # bound in the loop
-            for prefix, size in {
-                "chatcmpl-": 29,
-                "call_": 24,
-                "msg_": 24,
-                "toolu_01": 22,
-                "run_": 24,
-                "pi_": 24,
-            }.items()
-        },
-        "publishable": lambda: f"pk_live_{some(24)}",
-        "role": lambda: f"arn:aws:iam::{some(12, digits)}:role/app-{some(6)}",
-        "address": lambda: f"0x{some(40, hexadecimal)}",
-        "public key": lambda: f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{some(43)} bob@host",
-        "cursor": lambda: f'"next_cursor": "{base64.b64encode(some(30).encode()).decode()}"',
-        "document": lambda: f"https://docs.google.com/document/d/1{some(43)}/edit",
-        "number": lambda: str(chance.getrandbits(200)),
-    }
-    for make in made.values():
-        values = [make() for _ in range(200)]
+    made: list[Callable[[], str]] = [
+        lambda: str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+        lambda: some(40, hexadecimal),
+        lambda: f"ghcr.io/acme/app@sha256:{some(64, hexadecimal)}",
+        lambda: f"sha512-{base64.b64encode(chance.randbytes(64)).decode()}",
+        lambda: some(26, "0123456789ABCDEFGHJKMNPQRSTVWXYZ"),
+        lambda: some(27),
+        lambda: some(21, string.ascii_letters + digits + "_-"),
+        lambda: f"traceparent: 00-{some(32, hexadecimal)}-{some(16, hexadecimal)}-01",
+        lambda: f"arn:aws:iam::{some(12, digits)}:role/app-{some(6)}",
+        lambda: f"0x{some(40, hexadecimal)}",
+        lambda: f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{some(43)} bob@host",
+        lambda: f'"next_cursor": "{base64.b64encode(some(30).encode()).decode()}"',
+        lambda: f"https://docs.google.com/document/d/1{some(43)}/edit",
+        lambda: str(chance.getrandbits(200)),
+    ]
+    lists = [[make() for _ in range(200)] for make in made]
+    prefixes = {"chatcmpl-": 29, "call_": 24, "msg_": 24, "toolu_01": 22, "run_": 24, "pi_": 24, "pk_live_": 24}
+    lists += [[prefix + some(size) for _ in range(200)] for prefix, size in prefixes.items()]
+    for values in lists:
         yield "\n".join(f"2026-11-25 10:00:00 INFO done {value} in {i} ms" for i, value in enumerate(values))
         yield json.dumps([{"id": value, "status": "ok"} for value in values])
     for _ in range(6):

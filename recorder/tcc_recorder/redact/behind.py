@@ -14,16 +14,17 @@ from .spans import Span
 class _Rule(NamedTuple):
     """``pattern`` ends at the run, and looks at ``back`` bytes before it.  Its group ``head`` is a part of the secret.
 
-    ``fits`` judges the secret.
+    ``fits`` judges the secret.  ``needle`` is quickly found where the pattern can match.
     """
 
     back: int
     pattern: re.Pattern[bytes]
     fits: Callable[[bytes], bool]
+    needle: bytes
 
 
-def _rule(back: int, pattern: bytes, fits: Callable[[bytes], bool]) -> _Rule:
-    return _Rule(back, re.compile(rb"(?:%b)\Z" % pattern, re.VERBOSE | re.IGNORECASE), fits)
+def _rule(back: int, pattern: bytes, fits: Callable[[bytes], bool], needle: bytes = b"") -> _Rule:
+    return _Rule(back, re.compile(rb"(?:%b)\Z" % pattern, re.VERBOSE | re.IGNORECASE), fits, needle)
 
 
 def _fits(pattern: bytes) -> Callable[[bytes], bool]:
@@ -70,6 +71,7 @@ _RULES: Final = {
                 96,
                 rb"(?:/(?:web)?hooks?/|webhookb2/|hooks\.slack\.com/[a-z]{1,16}/)(?P<head>[\w/@-]{0,80})",
                 has_digit,
+                needle=b"hook",
             ),
             _rule(4, rb"(?<![0-9])(?P<head>1//)", has_digit),  # Google's refresh tokens
         ),
@@ -109,7 +111,10 @@ def told_by_what_is_before(data: bytes, first: int) -> Span | None:
 
 
 def _applied(rule: _Rule, data: bytes, first: int) -> Span | None:
-    found = rule.pattern.search(data[max(0, first - rule.back) : first])
+    begin = max(0, first - rule.back)
+    if data.find(rule.needle, begin, first) < 0:
+        return None
+    found = rule.pattern.search(data[begin:first])
     rest = _REST.match(data, first)
     if found is None or rest is None:
         return None

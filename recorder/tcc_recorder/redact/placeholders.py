@@ -50,6 +50,10 @@ _PROSE: Final = re.compile(
     rb"(?i:\b(?:the|your|is|are|to|of|for|must|user|password|token|key|and|not|with|from|please|der|die|das|le|la|el|un|une|une?a)\b)"
 )
 
+_DIGIT: Final = re.compile(rb"[0-9]")
+_LOWER: Final = re.compile(rb"[a-z]")
+_UPPER: Final = re.compile(rb"[A-Z]")
+
 
 def is_placeholder(value: bytes) -> bool:
     """Return whether a value only stands for one, or is code that gets one: ``${TOKEN}``, ``<token>``, ``API_KEY``."""
@@ -76,12 +80,12 @@ def is_measure(value: bytes) -> bool:
 
 def has_digit(value: bytes) -> bool:
     """Return whether one of the characters is a digit."""
-    return any(0x30 <= byte <= 0x39 for byte in value)
+    return _DIGIT.search(value) is not None
 
 
 def is_mixed(value: bytes) -> bool:
     """Return whether a value has upper and lower letters and digits, as tokens have and words have not."""
-    return bool(re.search(rb"[0-9]", value) and re.search(rb"[a-z]", value) and re.search(rb"[A-Z]", value))
+    return all(kind.search(value) for kind in (_DIGIT, _LOWER, _UPPER))
 
 
 def is_word(value: bytes) -> bool:
