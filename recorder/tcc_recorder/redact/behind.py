@@ -48,7 +48,7 @@ _RULES: Final = {
             _rule(
                 36,
                 rb"""(?:[?&;\s"'(] | amp; | \\[nrt] | \A)
-                     (?: x-(?:amz|goog|oss|cos)-(?:signature|security-token) | sig | signature | oauth_signature | _?auth
+                     (?: x-(?:amz|goog|oss|cos)-(?:signature|security-token) | sig | (?:oauth_)?signature | _?auth
                        | sid | (?:asp\.net_)?sessionid | phpsessid | jsessionid | connect\.sid | assertion
                        | code_verifier | id_token_hint )=""",
                 has_digit,

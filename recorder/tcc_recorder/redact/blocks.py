@@ -42,7 +42,7 @@ _HEADER: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _PHRASE: Final = re.compile(
-    rb"""(?:mnemonic|phrase)(?:\\*["'])?\s?(?:[:=]|[ ]is:?)[ ]?(?:\\*["'])?
+    rb"""(?:mnemonic|seed[ ]phrase)(?:\\*["'])?\s?(?:[:=]|[ ]is:?)[ ]?(?:\\*["'])?
          (?P<value>[a-z]{3,8}(?:[\x20,]{1,2}[a-z]{3,8}){11,23}+)""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -55,7 +55,7 @@ _ANCHORED: Final = (
     (b"-----begin", _KEY_BLOCK),
     (b"private-lines:", _PUTTY),
     (b"mnemonic", _PHRASE),
-    (b"phrase", _PHRASE),
+    (b"seed phrase", _PHRASE),
 )
 
 

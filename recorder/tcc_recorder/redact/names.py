@@ -43,10 +43,12 @@ _ABOUT_A_SECRET: Final = frozenset(
 )
 
 
-_USED_AS: Final = re.compile(
-    rb"""[ ](?:as|als|comme|como)[ ](?:(?:the|a|my|your|our|das|le|la|el)[ ])?(?:[a-z]{2,12}[ ])?$"""
-)
+_USED_AS: Final = re.compile(rb"""[ ](?:as|als|comme|como)[ ](?:(?:the|a|my|your|our|das|le|la|el)[ ])?$""")
 """``use VALUE as the password``."""
+_BEFORE_USED: Final = frozenset(
+    (b" as ", b"als ", b"mme ", b"omo ", b"the ", b"our ", b" my ", b"s a ", b"das ", b" le ", b" la ", b" el ")
+)
+"""What stands directly before a name in such a sentence."""
 _WORD_BEFORE: Final = re.compile(
     rb"""(?:^|[\s>(]|\\[nrt])(?P<quote>\\*["'`]|)(?P<value>[^\s"'`\\<>(){}]{6,200})(?P=quote)$"""
 )
@@ -64,7 +66,9 @@ def name_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
                 continue
             found = anchor.pattern.match(data, place)
             if found is None:
-                if lowered[place - 1] == 0x20 and (used := _USED_AS.search(lowered[max(0, place - 24) : place])):
+                if lowered[place - 4 : place] in _BEFORE_USED and (
+                    used := _USED_AS.search(lowered[max(0, place - 24) : place])
+                ):
                     yield from _used(data, max(0, place - 24) + used.start())
             else:
                 for span in _found_at(lowered, found, chosen=anchor.chosen):

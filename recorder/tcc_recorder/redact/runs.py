@@ -25,6 +25,12 @@ _GLUE: Final = re.compile(
     re.VERBOSE,
 )
 """What may stand before a token without being a part of it."""
+_TELLING: Final = frozenset(b"\\%[;~+/")
+"""Bytes before a run that mean that a token may begin elsewhere than the run, or is told by them."""
+_SIGNS: Final = frozenset(b"._+-")
+_FIRST_TWO: Final = frozenset(
+    prefix[:2].encode() for shape in SHAPES for prefix in (*shape.prefixes.split(), "eyJ", "KEY", "BLOCK")
+)
 _JWT: Final = rb"eyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]*+){1,3}"
 _INSIDE: Final = re.compile(
     rb"""
@@ -51,7 +57,13 @@ def token_spans(data: bytes) -> Iterator[Span]:
     first = runs.find(_RUN)
     while first >= 0:
         end = runs.find(b" ", first)
-        span = _token(data, first, end) or told_by_what_is_before(data, first)
+        may_be_token = (
+            data[first : first + 2] in _FIRST_TWO
+            or data[first - 1] in _TELLING
+            or data[first] in _SIGNS
+            or end - first >= _LONG
+        )
+        span = (_token(data, first, end) if may_be_token else None) or told_by_what_is_before(data, first)
         if span is not None:
             yield span
             end = span.end  # what follows a token at once is looked at, too
@@ -78,17 +90,14 @@ def _token_at(data: bytes, first: int, end: int) -> Span | None:
         pattern = _by_first_two(data[first : first + 2])
         if pattern is not None and (found := pattern.match(data, first)):
             return Span(first, first + len(found[0].rstrip(b".-")))
-        glue = _GLUE.match(data, first, end) if _may_be_glue(data, first) else None
+        may_be_glue = data[first - 1] in _TELLING or data[first] in _SIGNS or data[first] in b"KB"
+        glue = _GLUE.match(data, first, end) if may_be_glue else None
         if glue is None:
             break
         first = glue.end()
     if end - first >= _LONG and (found := _INSIDE.match(data, first)):
         return Span(*found.span())
     return None
-
-
-def _may_be_glue(data: bytes, first: int) -> bool:
-    return data[first - 1] in b"\\%[;" or data[first] in b"._+-" or data.startswith((b"KEY-", b"BLOCK-"), first)
 
 
 @cache
