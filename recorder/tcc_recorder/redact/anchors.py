@@ -34,7 +34,7 @@ _TAIL: Final = (
   | (?P<tag>(?:[ ][a-z:]{1,20}=\\*"[^"<>\\]{0,40}\\*"){0,3}+(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
   | (?P<call> \([ ]?(?=\\*["']) )
   | (?P<comma> ,SPACE{0,4} (?=\\*["']) )
-  | (?P<blank> [ ]{1,4} (?:[057][ ])? (?=[^\s=:|>-]) )
+  | (?<!["'`;*]) (?P<blank> [ ]{1,4} (?:[057][ ])? (?=[^\s=:|>-]) )
 )
 """.replace(b"QUOTE", _QUOTE)
     .replace(b"CLOSING", _CLOSING)
@@ -65,7 +65,6 @@ ANCHORS: Final = (
     _anchor(b"pw", b"pw[ds]?", chosen=True),
     _anchor(b"kennw", b"kennwort", chosen=True),
     _anchor(b"contrase", rb"contrase(?:\xc3\xb1|\xc3\x91|\\+u00[fF]1|n|ny|nn)as?", chosen=True),
-    _anchor(b"mdp", b"mdp", chosen=True),
     _anchor(b"psk", b"psk", chosen=True),
     _anchor(b"token", b"tokens?"),
     _anchor(b"secret", b"secret[oa]?s?"),

@@ -61,8 +61,8 @@ _RULES: Final = {
         ),
         (
             '"',
-            _rule(36, rb"""\\*"(?:_?auth|(?:identity|registry)token)\\*"\s?:\s?\\*" """, has_digit),
-            _rule(24, rb"""\\*"(?:d|k|p|q|dp|dq|qi)\\*"\s?:\s?\\*" """, _is_key_material),  # JSON Web Key
+            _rule(24, rb"""_?auth\\*"\s?:\s?\\*" """, has_digit, needle=b"auth"),
+            _rule(24, rb""" "(?:[dkpq]|d[pq]|qi)\\*"\s?:\s?\\*" """, _is_key_material),  # JSON Web Key
         ),
         (";", _rule(24, rb"&quot;(?:d|k|p|q|dp|dq|qi)&quot;\s?:\s?&quot;", _is_key_material)),
         (
@@ -95,6 +95,7 @@ _PARAMETER: Final = _rule(
     has_digit,
 )
 """A parameter of a URL; its value may begin before the run."""
+_WITHIN_PARAMETER: Final = frozenset(b"=%+/~")
 _REST: Final = re.compile(rb"(?:[A-Za-z0-9_.+/=~@-]|%(?!2[26]|0[AaDd]|3[BbEeCc])[0-9A-Fa-f]{2}){1,4096}+")
 
 
@@ -104,10 +105,7 @@ def told_by_what_is_before(data: bytes, first: int) -> Span | None:
         span = _applied(rule, data, first)
         if span is not None:
             return span
-    begin = max(0, first - _PARAMETER.back)
-    if data.rfind(b"?", begin, first) < 0 and data.rfind(b"&", begin, first) < 0:
-        return None
-    return _applied(_PARAMETER, data, first)
+    return _applied(_PARAMETER, data, first) if data[first - 1] in _WITHIN_PARAMETER else None
 
 
 def _applied(rule: _Rule, data: bytes, first: int) -> Span | None:

@@ -17,9 +17,6 @@ _KEY_BLOCK: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_PUTTY: Final = re.compile(
-    rb"Private-Lines:[ ][0-9]{1,3}(?:\\+[nr])+(?P<value>(?:[A-Za-z0-9+/=]{1,64}(?:\\+[nr])*+){1,400})"
-)
 _HASH: Final = re.compile(
     rb"""
     \$(?: 2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}
@@ -53,7 +50,6 @@ _IDENTIFIED: Final = re.compile(
 
 _ANCHORED: Final = (
     (b"-----begin", _KEY_BLOCK),
-    (b"private-lines:", _PUTTY),
     (b"mnemonic", _PHRASE),
     (b"seed phrase", _PHRASE),
 )

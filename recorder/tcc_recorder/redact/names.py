@@ -44,7 +44,6 @@ _ABOUT_A_SECRET: Final = frozenset(
 
 
 _USED_AS: Final = re.compile(rb"""[ ](?:as|als|comme|como)[ ](?:(?:the|a|my|your|our|das|le|la|el)[ ])?$""")
-"""``use VALUE as the password``."""
 _BEFORE_USED: Final = frozenset(
     (b" as ", b"als ", b"mme ", b"omo ", b"the ", b"our ", b" my ", b"s a ", b"das ", b" le ", b" la ", b" el ")
 )
@@ -56,25 +55,20 @@ _WORD_BEFORE: Final = re.compile(
 
 def name_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
     """Yield the values of secret names; ``lowered`` is the data in lower case."""
-    for anchor in ANCHORS:
-        size = len(anchor.letters)
-        place = lowered.find(anchor.letters)
+    find = lowered.find
+    for letters, pattern, chosen, within in ANCHORS:
+        size = len(letters)
+        place = find(letters)
         while place >= 0:
             after = place + size
-            if anchor.within and lowered[place - 1] not in _WITHIN:
-                place = lowered.find(anchor.letters, after)
-                continue
-            found = anchor.pattern.match(data, place)
-            if found is None:
-                if lowered[place - 4 : place] in _BEFORE_USED and (
-                    used := _USED_AS.search(lowered[max(0, place - 24) : place])
-                ):
-                    yield from _used(data, max(0, place - 24) + used.start())
-            else:
-                for span in _found_at(lowered, found, chosen=anchor.chosen):
+            found = None if within and lowered[place - 1] not in _WITHIN else pattern.match(data, place)
+            if found is not None:
+                for span in _found_at(lowered, found, chosen=chosen):
                     yield span
                     after = max(after, span.end)
-            place = lowered.find(anchor.letters, after)
+            elif lowered[place - 4 : place] in _BEFORE_USED:
+                yield from _used(data, lowered, place)
+            place = find(letters, after)
 
 
 def _found_at(lowered: bytes, found: re.Match[bytes], *, chosen: bool) -> Iterator[Span]:
@@ -91,8 +85,12 @@ def _found_at(lowered: bytes, found: re.Match[bytes], *, chosen: bool) -> Iterat
         yield from spans_after(Name(found, head, chosen))
 
 
-def _used(data: bytes, end: int) -> Iterator[Span]:
-    """Yield the word that ends here, in quotes or not, if it can be a secret."""
+def _used(data: bytes, lowered: bytes, place: int) -> Iterator[Span]:
+    """Yield VALUE, if ``use VALUE as the password`` stands before a name."""
+    before = _USED_AS.search(lowered[max(0, place - 24) : place])
+    if before is None:
+        return
+    end = max(0, place - 24) + before.start()
     begin = max(0, end - 200)
     found = _WORD_BEFORE.search(data[begin:end])
     if found is not None and has_digit(found["value"]) and not is_measure(found["value"]):
