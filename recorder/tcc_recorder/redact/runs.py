@@ -111,7 +111,7 @@ def _by_first_two(first_two: bytes) -> re.Pattern[bytes] | None:
 
 
 def _pattern(prefix: str, shape: Shape) -> bytes:
-    _, alphabet, least, most, _, needs = shape
+    _, alphabet, least, most, _, _, needs = shape
     kinds = {DIGIT: ("0-9",), MIXED: ("0-9", "a-z", "A-Z")}.get(needs, ())
     before, after = ("(?<![A-Za-z0-9]{2}[+/])", "(?![+/=])") if needs == MIXED and alphabet != BASE64 else ("", "")
     ahead = "".join(f"(?=[{alphabet}]{{0,{most}}}?[{kind}])" for kind in kinds)
