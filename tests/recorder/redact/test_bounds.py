@@ -7,6 +7,7 @@ import pytest
 
 from support.redaction_corpus import FIND, LEAVE
 from tcc_recorder.redact.scan import secret_spans
+from tcc_recorder.redact.spans import LONGEST
 from tcc_recorder.redact.status import redact_status_message
 
 PIECES = [
@@ -131,6 +132,7 @@ PIECES = [
     ),
     *("curl -u ", "curl -u a:", "sshpass -p ", "mysql -p"),
     *(" -p", " - ", "| sudo -S", "echo aaaa | ", "htpasswd -b a "),
+    *("password:„", "password:&quot;", "password:<code>", "password:`"),
     'ConvertTo-SecureString "a" -AsPlainText',
 ]
 
@@ -160,3 +162,10 @@ def test_a_long_status_message_does_not_hang_the_agent(piece: str) -> None:
     """A hundred kilobytes of anything are redacted in a moment: a pattern that backtracks would take hours over it."""
     message = piece * (100_000 // len(piece))
     assert len(redact_status_message(message)) <= 4 * len(message)
+
+
+@pytest.mark.parametrize("opening", ["password=", "password='", 'password="', "password: „"])
+def test_one_value_has_an_end(opening: str) -> None:
+    """A value that does not end is replaced as far as 4096 bytes, so what follows it costs nothing more."""
+    (span,) = secret_spans(orjson.dumps(opening + "a1" * 5000))
+    assert span.end - span.start == LONGEST == 4096
