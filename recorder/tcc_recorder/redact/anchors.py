@@ -23,7 +23,8 @@ _TAIL: Final = (
     (?P<about> [ ](?i:OF)[ ] [^\s:"\\=|]{1,24}(?:[ ][^\s:"\\=|]{1,24}){0,4})?
     (?:
         [ ]{0,12}+ (?P<cell>(?<=[ ])\|(?=[ ])|\\+t|</(?:t[hd]|key|dt)>SPACE*<(?:td|string|dd)[^<>]{0,40}>) [ ]{0,24}+
-      | SPACE{0,12}+ : SPACE{0,4} &?[A-Za-z_][A-Za-z0-9_<>\[\].|' -]{0,30}? SPACE* (?P<typed>=(?![=>~])) SPACE{0,12}+
+      | (?:SPACE{0,12}+:|[ ](?=(?i:string|str|text|varchar)[ ])) SPACE{0,4} &?[A-Za-z_][A-Za-z0-9_<>\[\].|' -]{0,30}? SPACE*
+          (?P<typed>=(?![=>~])) SPACE{0,12}+
       | (?P<tight>=(?![=>~]|SPACE)|%3[Dd]|\\+u003[dD](?!SPACE)|&\#(?:61|x3[dD]);)
       | SPACE{0,12}+ (?: (?P<arrow>:=|=>|->|\xe2\x86\x92|=&gt;|-&gt;|\\+u003d\\+u003e|[=-]\\+u003e)
                        | (?P<equal>=(?![=>~])) | (?P<colon>:|%3[Aa]|\xef\xbc\x9a) ) CLOSING? SPACE{0,24}+
@@ -31,7 +32,7 @@ _TAIL: Final = (
     )
   | (?P<attribute> (?:(?<=["';])[^<>{}\[\]]{0,100}?|,?SPACE{1,24}+)
       \b(?i:value|content)(?:\\*+["'])?[ ]?[=:][ ]? (?=[^ =]) )
-  | (?P<tag>(?:[ ][a-z:]{1,20}=\\*"[^"<>\\]{0,40}\\*"){0,3}+(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
+  | (?P<tag>(?:[ ][A-Za-z:]{1,20}=\\*"[^"<>\\]{0,40}\\*"){0,3}+(?:>|&gt;|\\+u003[eE])) (?![ ]{2}|SPACE*<)
   | (?P<call> \([ ]?(?=\\*["']) )
   | (?P<comma> ,SPACE{0,4} (?=\\*["']) )
   | (?<!["'`;*]) (?P<blank> [ ]{1,4} (?:[057][ ])? (?=[^\s=:|>-]) )
@@ -63,7 +64,7 @@ def _anchor(letters: bytes, rest: bytes, *, chosen: bool = False, within: bool =
 ANCHORS: Final = (
     _anchor(b"pass", rb"pass(?:\.?words?|w(?:o|\xc3\xb6|oe)rt(?:er)?|wds?|phrases?|codes?|e|)", chosen=True),
     _anchor(b"pw", b"pw[ds]?", chosen=True),
-    _anchor(b"kennw", b"kennwort", chosen=True),
+    _anchor(b"kennwort", b"kennwort", chosen=True),
     _anchor(b"contrase", rb"contrase(?:\xc3\xb1|\xc3\x91|\\+u00[fF]1|n|ny|nn)as?", chosen=True),
     _anchor(b"psk", b"psk", chosen=True),
     _anchor(b"token", b"tokens?"),

@@ -77,6 +77,7 @@ _RULES: Final = {
         ),
         (
             ":",
+            _rule(7, rb"(?<![A-Za-z])oauth:", _fits(rb"[a-z0-9]{30}")),  # Twitch
             _rule(12, rb"(?P<head>[0-9]{8,10}:)", _fits(rb"[0-9]{8,10}:AA[A-Za-z0-9_-]{30,40}")),  # Telegram
             _rule(50, rb"(?P<head>[0-2]/[0-9]{10,20}(?:/[0-9]{10,20})?:)", _fits(rb"[0-9/]+:[0-9a-f]{32}")),  # Asana
             _rule(96, rb"[\w.*-]{1,40}:(?:[0-9]{2,5}|\*):[\w*.-]{1,24}:[\w.-]{1,24}:", has_digit),  # .pgpass

@@ -172,6 +172,15 @@ SHAPES: Final = (
     S("ops_eyJ", BASE64, 60, 1500, "1Password", "developer.1password.com"),
     S("dp.pt. dp.st. dp.ct. dp.sa. dp.said. dp.scim. dp.audit.", DOTTED, 40, 64, "Doppler", "docs.doppler.com", DIGIT),
     S("st.", HEX + ".-", 50, 140, "Infisical", "infisical.com/docs"),
+    S(
+        "LS0tLS1CRUdJTiBQUklWQVRF LS0tLS1CRUdJTiBSU0EgUFJJVkFURS LS0tLS1CRUdJTiBFQyBQUklWQVRF"
+        " LS0tLS1CRUdJTiBPUEVOU1NIIFBSSVZBVEUg",
+        BASE64,
+        40,
+        12_000,
+        "private keys in base64, as in a kubeconfig",
+        "rfc-editor.org/rfc/rfc7468",
+    ),
     S("AGE-SECRET-KEY-1", UPPER, 58, 58, "age", "age-encryption.org"),
     S("xprv", ALNUM, 107, 108, "BIP 32", "github.com/bitcoin/bips"),
     # chat
