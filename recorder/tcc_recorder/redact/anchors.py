@@ -23,8 +23,8 @@ _TAIL: Final = (
     (?P<about> [ ](?i:OF)[ ] [^\s:"\\=|]{1,24}(?:[ ][^\s:"\\=|]{1,24}){0,4})?
     (?:
         [ ]{0,12}+ (?P<cell>(?<=[ ])\|(?=[ ])|\\+t|</(?:t[hd]|key|dt)>SPACE*<(?:td|string|dd)[^<>]{0,40}>) [ ]{0,24}+
-      | (?:SPACE{0,12}+:|[ ](?=(?i:string|str|text|varchar)[ ])) SPACE{0,4} &?[A-Za-z_][A-Za-z0-9_<>\[\].|' -]{0,30}? SPACE*
-          (?P<typed>=(?![=>~])) SPACE{0,12}+
+      | (?:SPACE{0,12}+:|[ ](?=(?i:string|str|text|varchar)[ ])) SPACE{0,4}
+          &?[A-Za-z_][A-Za-z0-9_<>\[\].|' -]{0,30}? SPACE* (?P<typed>=(?![=>~])) SPACE{0,12}+
       | (?P<tight>=(?![=>~]|SPACE)|%3[Dd]|\\+u003[dD](?!SPACE)|&\#(?:61|x3[dD]);)
       | SPACE{0,12}+ (?: (?P<arrow>:=|=>|->|\xe2\x86\x92|=&gt;|-&gt;|\\+u003d\\+u003e|[=-]\\+u003e)
                        | (?P<equal>=(?![=>~])) | (?P<colon>:|%3[Aa]|\xef\xbc\x9a) ) CLOSING? SPACE{0,24}+

@@ -38,8 +38,8 @@ _HEADER: Final = re.compile(
          (?P<value>[^\s"'\\<>`,;&(){}\[\]]{6,4096}+)""",
     re.VERBOSE | re.IGNORECASE,
 )
-_PHRASE: Final = re.compile(
-    rb"""(?:mnemonic|seed[ ]phrase)(?:\\*["'])?\s?(?:[:=]|[ ]is:?)[ ]?(?:\\*["'])?
+_MNEMONIC: Final = re.compile(
+    rb"""mnemonic(?:[ ]phrase)?(?:\\*["'])?\s?(?:[:=]|[ ]is:?)[ ]?(?:\\*["'])?
          (?P<value>[a-z]{3,8}(?:[\x20,]{1,2}[a-z]{3,8}){11,23}+)""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -48,16 +48,10 @@ _IDENTIFIED: Final = re.compile(
     re.IGNORECASE,
 )
 
-_ANCHORED: Final = (
-    (b"-----begin", _KEY_BLOCK),
-    (b"mnemonic", _PHRASE),
-    (b"seed phrase", _PHRASE),
-)
-
 
 def block_spans(data: bytes, lowered: bytes) -> Iterator[Span]:
     """Yield secrets of these forms; ``lowered`` is the data in lower case."""
-    for anchor, pattern in _ANCHORED:
+    for anchor, pattern in ((b"-----begin", _KEY_BLOCK), (b"mnemonic", _MNEMONIC)):
         for found in _matches(data, lowered, anchor, pattern):
             yield Span(*found.span("value"))
     for found in _matches(data, lowered, b"cookie", _COOKIE):

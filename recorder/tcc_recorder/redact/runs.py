@@ -59,7 +59,7 @@ def token_spans(data: bytes) -> Iterator[Span]:
         end = runs.find(b" ", first)
         may_be_token = (
             data[first : first + 2] in _FIRST_TWO
-            or data[first - 1] in _TELLING
+            or (data[first - 1] in _TELLING and (data[first - 1] != 0x5C or data[first] in b"nrtbfu"))
             or data[first] in _SIGNS
             or end - first >= _LONG
         )
