@@ -30,9 +30,10 @@ class Route(NamedTuple):
 def item_lines(item: Ended, route: Route) -> list[bytes]:
     """Return the line of one item alone."""
     wire, was_converted = item
-    (wire,), redacted = apply_policy([wire])
+    (wire,), url, redacted, was_cleaned = apply_policy([wire], route.url)
     body, converted = json_bytes(wire)
-    return [_item_line(wire, body, route, converted=converted or was_converted, redacted=redacted)]
+    converted |= was_converted or was_cleaned
+    return [_item_line(wire, body, Route(url, route.key), converted=converted, redacted=redacted)]
 
 
 def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
@@ -45,7 +46,7 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     for wire, converted in children:
         (steps if wire["type"] == "step" else tool_calls).append(wire)
         was_converted |= converted
-    bodies, redacted = apply_policy([first, *steps, *tool_calls])
+    bodies, url, redacted, was_cleaned = apply_policy([first, *steps, *tool_calls], route.url)
     body, converted = json_bytes({"type": "batch", "items": bodies})
     if len(body) > _LARGE:
         ordered = sorted(children, key=lambda child: child[0]["type"] != "step")
@@ -54,26 +55,29 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
             metadata = {**first.get("metadata", {}), _REFUSED_CHILDREN: str(too_long)}
             run = {**first, "metadata": metadata}, was_converted
         return [*lines, *item_lines(run, route)]
-    return [_item_line(first, body, route, converted=converted or was_converted, redacted=redacted)]
+    converted |= was_converted or was_cleaned
+    return [_item_line(first, body, Route(url, route.key), converted=converted, redacted=redacted)]
 
 
 def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
     """Return a journal line for each item of a run that has not ended: the run can be recovered from them."""
     lines = []
     for ended, was_converted in items:
-        (item,), redacted = apply_policy([ended])
+        (item,), url, redacted, was_cleaned = apply_policy([ended], route.url)
         body, converted = json_bytes(item)
-        ident, run_id, converted = item[_ID[item["type"]]], item["run_id"], converted or was_converted
-        lines.append(_line("journal", ident, run_id, None, at, body, route, converted=converted, redacted=redacted))
+        ident, run_id, to = item[_ID[item["type"]]], item["run_id"], Route(url, route.key)
+        converted |= was_converted or was_cleaned
+        lines.append(_line("journal", ident, run_id, None, at, body, to, converted=converted, redacted=redacted))
     return [line for line in lines if len(line) <= MAX_LINE]
 
 
 def feedback_lines(ident: str, feedback: dict[str, str], route: Route, at: str) -> list[bytes]:
     """Return the line of one feedback; ``at`` is when it was given."""
-    (redacted_feedback,), redacted = apply_policy([feedback])
+    (redacted_feedback,), url, redacted, was_cleaned = apply_policy([feedback], route.url)
     body, converted = json_bytes(redacted_feedback)
-    run_id = feedback["runId"]
-    return [_line("feedback", ident, run_id, FEEDBACK_PATH, at, body, route, converted=converted, redacted=redacted)]
+    run_id, to = feedback["runId"], Route(url, route.key)
+    converted |= was_cleaned
+    return [_line("feedback", ident, run_id, FEEDBACK_PATH, at, body, to, converted=converted, redacted=redacted)]
 
 
 def _item_line(item: dict[str, Any], body: bytes, route: Route, *, converted: bool, redacted: int) -> bytes:

@@ -6,14 +6,13 @@ Every record, feedback and journal line passes through :func:`apply_policy` befo
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from tcc_recorder.environment import enabled
 from tcc_recorder.limited_log import log
-from tcc_recorder.values import REDACTED
+from tcc_recorder.values import REDACTED, json_bytes
 
 Redact = str | Sequence[str | re.Pattern[str] | Callable[[str], str]]
 """``"status"``, ``"secrets"``, or a list of these, of patterns, and of callables that return the text to record."""
@@ -23,6 +22,9 @@ _NAMES: Final = ("status", "secrets")
 _TEXTS: Final = ("full_output", "response", "args", "result", "tool_definitions", "attributes", "prompt", "text")
 """The members that ``content=False`` leaves out."""
 _REDACTABLE: Final = (*_TEXTS, "status_message", "metadata")
+"""The members that a user's patterns and callables see."""
+_SCANNED: Final = (*_REDACTABLE, "session_id")
+"""The members that are searched for secrets.  Ids, times and names of models and tools are not."""
 _LEFT_OUT: Final = "[left out]"
 
 
@@ -37,6 +39,18 @@ class Policy(NamedTuple):
     secrets: bool = False
     patterns: tuple[re.Pattern[str], ...] = ()
     callables: tuple[Callable[[str], object], ...] = ()
+
+
+class Applied(NamedTuple):
+    """What may be written: the items, and the URL that they go to.
+
+    ``redacted`` is how many secrets were replaced, ``converted`` whether a value that can't be encoded was converted.
+    """
+
+    items: list[WireItem]
+    url: str | None
+    redacted: int
+    converted: bool
 
 
 _DEFAULT: Final = Policy()
@@ -68,8 +82,8 @@ def reset() -> None:
     configure(None, None)
 
 
-def apply_policy(items: list[WireItem]) -> tuple[list[WireItem], int]:
-    """Return what may be written of these wire items, and the number of replacements.  The items are not changed."""
+def apply_policy(items: list[WireItem], url: str | None = None) -> Applied:
+    """Return what may be written of these wire items and the URL that they go to.  The items are not changed."""
     current = _current
     if not current:
         current.append(_policy(os.environ))
@@ -77,25 +91,51 @@ def apply_policy(items: list[WireItem]) -> tuple[list[WireItem], int]:
     if policy is _DEFAULT:
         for item in items:
             if "status_message" in item:
-                return _with_redacted_status(items)
-        return items, 0
+                return _with_redacted_status(items, url)
+        return Applied(items, url, 0, converted=False)
     if not policy.content:
         items = [_without_content(item) for item in items]
-    items, replaced = _with_redacted_status(items)
-    texts: list[tuple[str, bool]] = []
+    applied = _with_redacted_status(items, url)
+    if policy.secrets:
+        applied = _without_secrets(applied)
+    if policy.patterns or policy.callables:
+        applied = _changed_by_user(applied, policy)
+    return applied
 
-    def collect(text: str, secret: bool) -> str:
-        texts.append((text, secret))
+
+def _without_secrets(applied: Applied) -> Applied:
+    """Replace the secrets in all texts: they are serialised and scanned once, and read back only if one was found."""
+    from .scan import secret_spans  # noqa: PLC0415 -- see _with_redacted_status
+    from .spans import replaced  # noqa: PLC0415
+
+    items, url, redacted, _ = applied
+    found = [{name: item[name] for name in _SCANNED if name in item} for item in items]
+    data, converted = json_bytes([*found, url])
+    spans = secret_spans(data)
+    if not spans and not converted:
+        return applied
+    *clean, url = orjson.loads(replaced(data, spans))
+    items = [{**item, **members} for item, members in zip(items, clean, strict=True)]
+    return Applied(items, url, redacted + len(spans), converted)
+
+
+def _changed_by_user(applied: Applied, policy: Policy) -> Applied:
+    """Let the user's patterns and callables see every text."""
+    texts: list[str] = []
+
+    def collect(text: str) -> str:
+        texts.append(text)
         return text
 
-    for item in items:
-        _walked(item, collect, policy)
+    for item in applied.items:
+        _walked(item, collect)
     clean = _clean(texts, policy)
-    more = sum(_count(before, after) for (before, _), after in zip(texts, clean, strict=True))
-    if more:
-        replacements = iter(clean)
-        items = [_walked(item, lambda _text, _secret: next(replacements), policy) for item in items]
-    return items, replaced + more
+    more = sum(_count(before, after) for before, after in zip(texts, clean, strict=True))
+    if not more:
+        return applied
+    replacements = iter(clean)
+    items = [_walked(item, lambda _text: next(replacements)) for item in applied.items]
+    return applied._replace(items=items, redacted=applied.redacted + more)
 
 
 def _count(before: str, after: str) -> int:
@@ -103,13 +143,8 @@ def _count(before: str, after: str) -> int:
     return 0 if before == after else max(1, after.count(REDACTED) - before.count(REDACTED))
 
 
-def _clean(found: list[tuple[str, bool]], policy: Policy) -> list[str]:
-    """Return texts without secrets.  Each is given with whether it is the value of a secret name."""
-    texts = [REDACTED if secret and text else text for text, secret in found]
-    if policy.secrets:
-        from .secrets import without_secrets  # noqa: PLC0415 -- see _with_redacted_status
-
-        texts = without_secrets(texts)
+def _clean(texts: list[str], policy: Policy) -> list[str]:
+    """Return the texts as the user's patterns and callables leave them."""
     for pattern in policy.patterns:
         texts = [pattern.sub(lambda match: REDACTED if match[0] else "", text) for text in texts]
     for change in policy.callables:
@@ -129,44 +164,22 @@ def _changed(change: Callable[[str], object], text: str) -> str:
     return REDACTED
 
 
-def _walked(item: WireItem, visit: Callable[[str, bool], str], policy: Policy) -> WireItem:
-    """Return a wire item in which ``visit(text, secret)`` has replaced each text that may hold secrets.
+def _walked(item: WireItem, visit: Callable[[str], str]) -> WireItem:
+    """Return a wire item in which ``visit(text)`` has replaced each text."""
 
-    ``secret`` is whether the text is the value of a secret name, such as ``password``.
-    """
-    if policy.secrets:
-        from .secrets import is_secret_name  # noqa: PLC0415 -- see _with_redacted_status
-
-    def walk(value: Any, secret: bool) -> Any:
+    def walk(value: Any) -> Any:
         if type(value) is str:
-            inner = _parsed(value) if policy.secrets and not secret else None
-            if inner is None:
-                return visit(value, secret)
-            clean = walk(inner, secret)
-            return value if clean == inner else orjson.dumps(clean).decode()
+            return visit(value)
         if type(value) is dict:
-            return {
-                name: walk(member, secret or (policy.secrets and is_secret_name(name)))
-                for name, member in value.items()
-            }
+            return {name: walk(member) for name, member in value.items()}
         if type(value) is list:
-            return [walk(member, secret) for member in value]
-        if secret and value is not None and type(value) is not bool:
-            return visit(str(value), secret)  # a number
+            return [walk(member) for member in value]
         return value
 
-    return {name: walk(value, secret=False) if name in _REDACTABLE else value for name, value in item.items()}
+    return {name: walk(value) if name in _REDACTABLE else value for name, value in item.items()}
 
 
-def _parsed(text: str) -> Any:
-    """Return the value of a JSON text, if that is an object or a list; None for any other text."""
-    if text[:1] in {"{", "["} and text[-1:] in {"}", "]"}:
-        with suppress(ValueError, RecursionError):
-            return orjson.loads(text)
-    return None
-
-
-def _with_redacted_status(items: list[WireItem]) -> tuple[list[WireItem], int]:
+def _with_redacted_status(items: list[WireItem], url: str | None) -> Applied:
     from .status import redact_status_message  # noqa: PLC0415 -- its patterns take milliseconds to compile
 
     found, replaced = [], 0
@@ -176,7 +189,7 @@ def _with_redacted_status(items: list[WireItem]) -> tuple[list[WireItem], int]:
             item = {**item, "status_message": redact_status_message(before)}  # noqa: PLW2901 -- its redacted copy
             replaced += _count(before, item["status_message"])
         found.append(item)
-    return found, replaced
+    return Applied(found, url, replaced, converted=False)
 
 
 def _without_content(item: WireItem) -> WireItem:
