@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -46,17 +46,13 @@ class SettingsError(ValueError):
     """A setting is not valid; the message names the setting and says why."""
 
 
-PathText = Annotated[str, Field(pattern=r"^[^\x00]*$")]
-"""A path: no system takes one with a NUL."""
-
-
 class TomlFile(BaseModel):
     """The content of the settings file.  API keys can't be set there."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    spools: list[PathText] = []
-    state_dir: PathText | None = None
+    spools: list[str] = []
+    state_dir: str | None = None
     target: str | None = None
     base_url: str | None = None
     allow_origins: list[str] = []
