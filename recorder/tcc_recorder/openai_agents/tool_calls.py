@@ -105,6 +105,8 @@ class ToolCalls:
         """Record that a handoff took place, by a tool with one of these names."""
         wanted = set(names)
         key = next((key for key, (_, called) in self._requested.items() if called.name in wanted), None)
+        if key is None:  # a name could not be read; the turn's other tools have begun before
+            key = next(iter(self._requested), None)
         if key is None:
             return
         call_id = self._requested[key][1].call_id

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import tcc_recorder.openai_agents as recording
-from support.agents_world import Script, agents, calls, drive, says
-from tcc_recorder.openai_agents import details
+from support.agents_world import APIS, Script, agents, by_name, calls, drive, says
+from tcc_recorder.openai_agents import details, outcome
 from tcc_recorder.testing import Captured, capture
 
 Read = tuple[str, str]
@@ -26,7 +26,7 @@ class Hostile:
     def _raises(self, *_: object) -> Any:
         raise RuntimeError("SECRET")
 
-    __bool__ = __iter__ = __str__ = __repr__ = __eq__ = __hash__ = __len__ = __call__ = _raises  # type: ignore[assignment]
+    __bool__ = __iter__ = __str__ = __repr__ = __eq__ = __hash__ = __len__ = _raises  # type: ignore[assignment]
     __getattr__ = _raises
     __class__ = property(_raises)  # type: ignore[assignment]
 
@@ -119,8 +119,10 @@ def reads(monkeypatch: pytest.MonkeyPatch, api: str) -> list[Read]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("api", ["run", "run_streamed"])
-@pytest.mark.parametrize("how", WRONG)
+@pytest.mark.parametrize(
+    ("how", "api"),
+    [*((how, "run") for how in WRONG), *((how, "run_streamed") for how in ("raises", "hostile", "text"))],
+)
 def test_whatever_is_wrong_with_one_member(
     offline: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, how: str, api: str
 ) -> None:
@@ -157,3 +159,112 @@ def check(captured: Captured, how: str, read: Read) -> None:
     assert run["prompt"]["user_prompt"] == "hello", read
     assert run.get("response") == "Paid." or name == "final_output", read
     assert [call["result"] for call in captured.tool_calls if call["tool_name"] == "add"] == ["3"] or name == "name"
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_run_that_gave_its_result_is_never_failed(offline: None, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
+    """Even if all that we ask about its result fails."""
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("ours")
+
+    for name in ("returned", "streamed", "stream_error", "guardrails"):
+        monkeypatch.setattr(outcome, name, fails)
+    recording.install()
+    with capture() as captured:
+        assert run_everything(api) == "Paid."
+    [run] = captured.runs
+    assert run["status_code"] == (1 if api == "run_streamed" else 0)
+    assert [step["status_code"] for step in captured.steps] == [0, 0, 0]
+
+
+class Late:
+    """A session that has no id before it is used, like the one of the Conversations API; or none at all."""
+
+    def __init__(self, session_id: str | None) -> None:
+        self._made = session_id
+        self._id: str | None = None
+        self.session_settings = None
+
+    @property
+    def session_id(self) -> str:
+        """See the protocol of the SDK."""
+        if self._id is None:
+            raise ValueError("not yet")
+        return self._id
+
+    async def get_items(self, *_: Any, **__: Any) -> list[Any]:
+        """See the protocol of the SDK."""
+        self._id = self._made
+        return []
+
+    async def add_items(self, *_: Any, **__: Any) -> None:
+        """See the protocol of the SDK."""
+
+    pop_item = clear_session = add_items
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_session_that_gets_its_id_when_it_is_used(captured: Captured, api: str) -> None:
+    """The first run has the id already, which wins over the configuration's group; nothing is logged as a failure."""
+    session = Late("conv-1")
+    for words in ("first", "second"):
+        drive(
+            api,
+            agents.Agent(name="a", model=Script("yes")),
+            words,
+            session=session,
+            run_config=agents.RunConfig(group_id="g"),
+        )
+    assert [run["session_id"] for run in captured.runs] == ["conv-1", "conv-1"]
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_session_without_an_id(offline: None, api: str) -> None:
+    """Its run is recorded under the group; that the id is missing is told once."""
+    recording.install()
+    before = recording.failures()
+    with capture() as captured:
+        drive(
+            api,
+            agents.Agent(name="a", model=Script("yes")),
+            session=Late(None),
+            run_config=agents.RunConfig(group_id="g"),
+        )
+    [run] = captured.runs
+    assert (run["session_id"], run["response"]) == ("g", "yes")
+    assert recording.failures() == before + 1
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_values_of_the_program_that_raise(offline: None, api: str) -> None:
+    """A tool's result, a configuration's metadata: what they are in JSON is told as far as they have it."""
+
+    class Odd(dict[str, str]):
+        def items(self) -> Any:
+            raise RuntimeError("SECRET")
+
+    class Raising:
+        def __str__(self) -> str:
+            return "seen by the model"
+
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("SECRET")
+
+    @agents.function_tool
+    def odd() -> Any:
+        """Return something odd."""
+        return Raising()
+
+    recording.install()
+    with capture() as captured:
+        drive(
+            api,
+            agents.Agent(name="a", model=Script([calls("odd")], "yes"), tools=[odd]),
+            run_config=agents.RunConfig(trace_metadata=Odd(plan="free")),
+        )
+    [run] = captured.runs
+    assert (run["status_code"], run["response"]) == (0, "yes")
+    call = by_name(captured)["odd"]
+    assert (call["status_code"], call["result"]) == (0, '"seen by the model"')
+    assert captured.lines[0].converted
