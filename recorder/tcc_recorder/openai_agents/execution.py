@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import weakref
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from tcc_recorder import Run
@@ -32,16 +33,16 @@ class RunStart(NamedTuple):
     ``session`` is one whose id can't be asked for before the run has used it.
     """
 
-    api: str
-    agent: str
-    given: object
-    session_id: str | None
-    session: object
-    content: bool
-    metadata: Mapping[str, str | None]
-    trace_metadata: object
-    model: object
-    max_step_prompt: int | None
+    api: str = ""
+    agent: str = ""
+    given: object = ""
+    session_id: str | None = None
+    session: object = None
+    content: bool = False
+    metadata: Mapping[str, str | None] = MappingProxyType({})
+    trace_metadata: object = None
+    model: object = None
+    max_step_prompt: int | None = None
 
 
 class Execution:

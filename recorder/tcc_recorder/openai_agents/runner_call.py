@@ -69,7 +69,7 @@ class RunnerCall:
         if (unrecorded.get() or true(config.get("tracing_disabled"))) and not self._options.record_untraced:
             self._unrecorded_token = unrecorded.set(True)
             return
-        begun = Execution(self._start_values(config))
+        begun = Execution(self._start_values(config) or RunStart(self._call[0]))
         self._execution = begun
         self._execution_token = current_execution.set(begun)
         # A value of another type goes to the SDK unchanged, so that the client sees the SDK's own error about it.
@@ -100,6 +100,7 @@ class RunnerCall:
             return outcome.returned(self.result) if error is None else outcome.raised(begun.stopped_by() or error)
         return outcome.RunOutcome(0) if error is None else outcome.RunOutcome(2, type(error).__name__)
 
+    @guard
     def _start_values(self, config: "_ConfigReader") -> RunStart:
         api, agent, given = self._call
         state = given if is_a(given, RunState) else None
@@ -146,6 +147,7 @@ class _ConfigReader:
     def __init__(self, given: Any) -> None:
         self._given = given
 
+    @guard
     def get(self, name: str) -> Any:
         """Return a setting, else its default; None if this version of the SDK does not have it."""
         given = self._given

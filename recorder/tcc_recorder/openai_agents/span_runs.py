@@ -107,16 +107,9 @@ def _begun(span: Span[Any], parent: str | None) -> Execution:
     name = word(member(span, "span_data"), "name")
     return Execution(
         RunStart(
-            api="",
-            agent="",
-            given="",
-            session_id=None,
-            session=None,
             content=True,  # if a run's configuration excludes content, the SDK has left it out of the spans
             metadata={"workflow_name": name, "parent_run_id": parent},
             trace_metadata=member(span, "trace_metadata"),
-            model=None,
-            max_step_prompt=None,
         )
     )
 

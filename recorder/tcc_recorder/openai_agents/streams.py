@@ -25,13 +25,12 @@ def watch(result: RunResultStreaming, execution: Execution) -> None:
     def ended(_: object) -> None:
         found = outcome.RunOutcome(1, "streamed: its end is unknown")
         error = None
+        with guard:  # the client may keep the result, and with it all of ours
+            vars(member(result, "_event_queue")).pop("put_nowait", None)
         with guard:
-            vars(member(result, "_event_queue")).pop(
-                "put_nowait", None
-            )  # the client may keep the result, and with it all of ours
-        with guard:
-            error = outcome.stream_error(result, task)
+            stopped, error = execution.stopped_by(), outcome.stream_error(result, task)
             found = outcome.streamed(result, task, error, answered=execution.answered)
+            found = outcome.raised(stopped) if stopped is not None and found.code else found
         with guard:
             execution.ended(found, result, error)
 

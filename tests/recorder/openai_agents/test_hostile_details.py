@@ -8,7 +8,7 @@ import pytest
 
 import tcc_recorder.openai_agents as recording
 from support.agents_world import APIS, Script, agents, by_name, calls, drive, says
-from tcc_recorder.openai_agents import details, outcome
+from tcc_recorder.openai_agents import details, outcome, runner_call
 from tcc_recorder.testing import Captured, capture
 
 Read = tuple[str, str]
@@ -176,6 +176,23 @@ def test_a_run_that_gave_its_result_is_never_failed(offline: None, monkeypatch: 
     [run] = captured.runs
     assert run["status_code"] == (1 if api == "run_streamed" else 0)
     assert [step["status_code"] for step in captured.steps] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_a_beginning_that_fails(offline: None, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
+    """The run is recorded with its steps and its outcome, and without content: nobody knows if that is wanted."""
+
+    def fails(_: object) -> Any:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(runner_call, "given_text", fails)
+    recording.install()
+    with capture() as captured:
+        assert run_everything(api) == "Paid."
+    [run] = captured.runs
+    assert (run["status_code"], run["metadata"]["api"], "prompt" in run) == (0, api, False)
+    assert [step["status_code"] for step in captured.steps] == [0, 0, 0]
+    assert len(captured.tool_calls) == 3
 
 
 class Late:

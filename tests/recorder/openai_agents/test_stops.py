@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import textwrap
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +112,11 @@ def test_a_tool_that_cancels_itself(captured: Captured, tracing: str, api: str) 
         raise asyncio.CancelledError
 
     agent = agents.Agent(name="a", model=Script([calls("gives_up")], "went on", spans=True), tools=[gives_up])
-    try:
+    with suppress(asyncio.CancelledError):
         drive(api, agent)
-    except asyncio.CancelledError:
-        assert captured.runs[0]["status_message"] == "cancelled"
-    else:
-        assert captured.runs[0]["response"] == "went on"
+    [run] = captured.runs
+    assert (run["status_code"], run.get("status_message"), run.get("response")) in {
+        (0, None, "went on"),
+        (1, "cancelled", None),  # before 0.14
+    }
     assert by_name(captured)["gives_up"]["status_code"] != 0
