@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from support.agents_world import APIS, Script, adrive, agents, by_name, calls, drive
+from support.agents_world import APIS, VERSION, Script, adrive, agents, by_name, calls, drive
 from support.recorded import read_segment, run_program
 from tcc_recorder.testing import Captured
 
@@ -67,11 +67,13 @@ def test_a_tool_that_ends_the_program(tmp_path: Path, api: str, how: str, kind: 
     code, found = stopped(tmp_path, untraced=kind == "def", api=api, how=how, kind=kind)
     assert code != 0
     [run] = found["run"]
-    assert (run["status_code"], run["status_message"]) == (1, words)
+    # some older versions end the run before its tool, so that nobody can tell any more what stopped it
+    said = {words} if VERSION >= (0, 24) else {words, "cancelled"}
+    assert (run["status_code"], run["status_message"] in said) == (1, True)
     assert [step["status_code"] for step in found["step"]] == [0, 0]
     calls = {call["tool_name"]: call for call in found["tool_call"]}
     assert (calls["add"]["status_code"], calls["add"]["result"]) == (0, "3")
-    assert (calls["leave"]["status_code"], calls["leave"]["status_message"]) == (1, words)
+    assert (calls["leave"]["status_code"], calls["leave"]["status_message"]) == (1, run["status_message"])
 
 
 @pytest.mark.parametrize("api", ["run", "run_streamed"])
