@@ -12,7 +12,7 @@ from . import content
 from .details import is_a, member, word
 from .execution import Execution
 from .guard import guard
-from .model_request import handoff_tools, model_request
+from .model_request import handoff_tools, sent_to_model
 
 
 class RecordingHooks(RunHooks[Any]):
@@ -50,7 +50,7 @@ class RecordingHooks(RunHooks[Any]):
         """Record that an LLM call begins."""
         with guard:
             _, agent, system, items = _arguments(args, kwargs, "context", "agent", "system_prompt", "input_items")
-            request = model_request(sys._getframe(1), agent, self._execution.model)  # noqa: SLF001 -- see model_request
+            request = sent_to_model(sys._getframe(1), agent, self._execution.model)  # noqa: SLF001 -- see sent_to_model
             self._execution.llm_began(
                 _name(agent),
                 request.model,

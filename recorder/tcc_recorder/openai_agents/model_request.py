@@ -28,7 +28,7 @@ class ModelRequest(NamedTuple):
     model: str | None
 
 
-def model_request(frame: FrameType | None, agent: object, configured: object) -> ModelRequest:
+def sent_to_model(frame: FrameType | None, agent: object, configured: object) -> ModelRequest:
     """Return what is sent to the model on behalf of ``agent``; ``configured`` is the model of the run's configuration.
 
     ``frame`` is the caller of ``on_llm_start``.  If it is not the SDK's, the answer is what the agent would offer.
