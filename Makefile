@@ -80,7 +80,7 @@ torture: install
 	$(BIN)/python tests/simulation/run.py --seeds 100000 --jobs $$(getconf _NPROCESSORS_ONLN)
 	TCC_FUZZ_SECONDS=400 $(BIN)/pytest --timeout 3600 tests/fuzz
 	$(BIN)/python tests/torture/campaign.py --kills 10000
-	$(PYTHON) tests/recorder/openai_agents/matrix.py 0.10 0.14
+	$(PYTHON) tests/recorder/openai_agents/matrix.py
 
 # small inputs that are made to cost much, a few minutes; their part of docs/reliability.md is written
 hostile: install

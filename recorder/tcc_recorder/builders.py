@@ -15,7 +15,7 @@ from .items import NAME, OTHER, PROMPT, RESPONSE, Item, RunChildren
 from .limited_log import log
 from .records import Route, item_lines, journal_lines, run_lines
 from .sink import emit, journal, keeps_journal
-from .values import boolean, finite_number, json_text, snapshot, string_map, text, whole_number
+from .values import boolean, finite_number, holds_converted, json_text, snapshot, string_map, text, whole_number
 
 
 class Run(Item):
@@ -98,6 +98,7 @@ class Run(Item):
                 log.warning(f"metadata is ignored: {type(data).__name__} is not a mapping")
             else:
                 known.update(more)
+                self._converted |= holds_converted(data)
         if kwargs:
             known.update(string_map(kwargs))
         self._write_journal()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Self
 from .clock import ELAPSED, from_datetime, wire_time
 from .limited_log import log
 from .records import Ended, Route
-from .values import given_text, json_text, text, whole_number
+from .values import Converted, given_text, json_text, text, whole_number
 
 PROMPT: Final = 1
 RESPONSE: Final = 2
@@ -180,8 +180,11 @@ class Item(ABC):
         """Set a text; None leaves the member out."""
         if value is None:
             self._body.pop(member, None)
+        elif type(value) is str:
+            self._body[member] = value
         else:
-            self._body[member] = value if type(value) is str else text(value)
+            self._converted |= type(value) is Converted
+            self._body[member] = text(value)
         return self
 
     def _put_json(self, member: str, value: object) -> Self:

@@ -24,6 +24,12 @@ _CONTAINERS: Final = (Mapping, list, tuple, set, frozenset)
 _SURROGATES: Final = re.compile(r"[\ud800-\udfff]")
 
 
+class Converted(str):
+    """A text that tells that something in it had to be converted.  An item that it is set on takes note of that."""
+
+    __slots__ = ()
+
+
 def text(value: object) -> str:
     """Return ``value`` as an exact str."""
     if type(value) is str:
@@ -81,8 +87,9 @@ def json_bytes(value: object) -> tuple[bytes, bool]:
 
 def json_text(value: object) -> tuple[str, bool]:
     """Return a str as it is and anything else as JSON text, and whether something in it had to be converted."""
-    if isinstance(value, str):
-        return text(value), False
+    kind = type(value)
+    if issubclass(kind, str):  # isinstance() would ask a value that is none for its __class__, and that may raise
+        return text(value), kind is Converted
     data, converted = json_bytes(value)
     return data.decode(), converted
 
@@ -103,6 +110,11 @@ def string_map(data: object) -> dict[str, str] | None:
         key if type(key) is str else text(key): value if type(value) is str else text(value)
         for key, value in pairs.items()
     }
+
+
+def holds_converted(data: object) -> bool:
+    """Return whether a value of a dict is a :class:`Converted`."""
+    return type(data) is dict and Converted in map(type, data.values())
 
 
 def _converted(value: Any, depth: int, ancestors: frozenset[int]) -> object:

@@ -42,11 +42,15 @@ class Guard:
     ) -> bool:
         if not isinstance(error, Exception):
             return False
+        self.failed(_location(trace), error)
+        return True
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Count a failure and log it.  ``what`` says what failed, with few different texts and no values."""
         self.failures += 1
         # The error's text may quote what was being recorded, so it is only logged as a debug message.
-        log.warning(f"recording an agent's run failed: {type(error).__name__} in {_location(trace)}")
+        log.warning(f"recording an agent's run failed: {type(error).__name__} in {what}")
         debug("recording an agent's run failed", error=error)
-        return True
 
 
 def _location(trace: TracebackType | None) -> str:

@@ -1,13 +1,14 @@
 """The LLM calls of one run.  Each becomes a step; if a call was retried, each failed attempt becomes a step too."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from tcc_recorder import Run, Step
 from tcc_recorder.clock import ELAPSED
 
 from . import content
+from .details import count, listed, member, word
+from .guard import guard
 
 _DELTA: Final = ".delta"
 """The type of a stream event that carries a piece of the answer ends with this."""
@@ -68,7 +69,8 @@ class LlmCalls:
         """Record that a model is called."""
         self.give_up(1, "its end was not reported")
         self._count += 1
-        self._open = _OpenCall(self._run.step(), request)
+        step = self._run.step().prompt(None).response(None)  # type: ignore[arg-type]  # it can end now without either
+        self._open = _OpenCall(step, request)
 
     def attempt_began(self) -> None:
         """Record that a request is sent; the time to the first token counts from here."""
@@ -93,40 +95,39 @@ class LlmCalls:
         call = self._open
         if call is None:
             return
-        kind = content.member(event, "type")
-        if not isinstance(kind, str):
+        kind = word(event, "type")
+        if kind is None:
             return
         if kind.endswith(_DELTA):
             if call.first_token_ms is None:
                 call.first_token_ms = (ELAPSED.monotonic_ns() - call.began) / 1e6
-            delta = content.member(event, "delta")
-            if kind == "response.output_text.delta" and isinstance(delta, str):
+            if kind == "response.output_text.delta" and (delta := word(event, "delta")) is not None:
                 call.text_parts.append(delta)
-        elif (response := content.member(event, "response")) is not None:
+        elif (response := member(event, "response")) is not None:
             call.final = response
 
     def ended(self, response: object) -> list[content.OutputToolCall]:
         """Record that the model answered; return the tool calls in its answer."""
         call, self._open = self._open, None
-        output: Sequence[Any] = content.member(response, "output") or []
-        self.last_output = output
+        self.last_output = member(response, "output")
+        output = listed(self.last_output)
         if call is None:
             return []
-        usage = content.member(response, "usage")
-        self._flush_failure(call)
-        for _ in range(content.failed_attempts(usage) - call.failed):
-            self._failed_step(call, None, "the attempt failed, and was repeated")
-        provider = self._provider_response(call)
-        self._describe(call, usage, provider, response)
-        call.step.finish_reason(content.finish_reason(output, provider))  # type: ignore[arg-type]  # None leaves it out
-        call.step.response(content.output_text(output) if self._content else None)  # type: ignore[arg-type]  # see above
-        self._times(call.step, call.attempt)
+        with guard:
+            usage = member(response, "usage")
+            self._flush_failure(call)
+            for _ in range(content.failed_attempts(usage) - call.failed):
+                self._failed_step(call, None, "the attempt failed, and was repeated")
+            provider = self._provider_response(call)
+            self._describe(call, usage, provider, response)
+            self._answer(call.step, output, content.output_text(output), provider)
+            self._times(call.step, call.attempt)
         call.step.end()
         return content.tool_calls_in(output)
 
     def ended_without_hook(self, response: object) -> list[content.OutputToolCall]:
         """End the call with an answer that no hook got; do nothing if a hook got it, or no call is open."""
-        if self._open is None or content.member(response, "output") is self.last_output:
+        if self._open is None or member(response, "output") is self.last_output:
             return []
         return self.ended(response)
 
@@ -135,19 +136,18 @@ class LlmCalls:
         call, self._open = self._open, None
         if call is None:
             return
-        provider = self._provider_response(call)
-        self._describe(call, content.member(provider, "usage"), provider, None)
-        output: Sequence[Any] = content.member(provider, "output") or []
-        if call.failure is not None:
-            code, message = 2, call.failure.error or message
-        elif call.attempt is not None and output:  # the model answered; what failed came after that
-            code, message = 0, ""
-        words = content.output_text(output) if output else "".join(call.text_parts)
-        call.step.response(words if self._content and words else None)  # type: ignore[arg-type]  # None leaves it out
-        call.step.finish_reason(content.finish_reason(output, provider))  # type: ignore[arg-type]  # see above
-        call.step.status(code, message or None)
-        self._times(call.step, call.failure or call.attempt)
-        call.step.end()
+        with guard:
+            provider = self._provider_response(call)
+            self._describe(call, member(provider, "usage"), provider, None)
+            output = listed(member(provider, "output"))
+            if call.failure is not None:
+                code, message = 2, call.failure.error or message
+            elif call.attempt is not None and output:  # the model answered; what failed came after that
+                code, message = 0, ""
+            words = content.output_text(output) if output else "".join(call.text_parts)
+            self._answer(call.step, output, words or None, provider)
+            self._times(call.step, call.failure or call.attempt)
+        call.step.status(code, message or None).end()
 
     def _flush_failure(self, call: _OpenCall) -> None:
         """Make a step of the attempt that failed: it was not the last one."""
@@ -161,6 +161,10 @@ class LlmCalls:
         traced = call.attempt and call.attempt.response
         return call.final if traced is None else traced
 
+    def _answer(self, step: Step, output: list[object], words: str | None, provider: object) -> None:
+        step.finish_reason(content.finish_reason(output, provider))  # type: ignore[arg-type]  # None leaves it out
+        step.response(words if self._content else None)  # type: ignore[arg-type]  # see above
+
     def _describe(self, call: _OpenCall, usage: object, provider: object, response: object) -> None:
         """Set everything that does not depend on how the call ended."""
         step, request = call.step, call.request
@@ -171,16 +175,16 @@ class LlmCalls:
         if call.first_token_ms is not None:
             step.ttft_ms(round(call.first_token_ms, 3))
         if self._content:
-            tools = content.member(provider, "tools")
+            tools = listed(member(provider, "tools"))
             step.tool_definitions(content.as_json(tools) if tools else request.definitions)  # type: ignore[arg-type]
         known = {
             "agent": request.agent,
             "turn": self._count,
             "failed_attempts": call.failed,
             "prompt_items_left_out": request.left_out,
-            "reasoning_tokens": content.member(content.member(usage, "output_tokens_details"), "reasoning_tokens"),
-            "response_id": content.member(response, "response_id"),
-            "request_id": content.member(response, "request_id"),
+            "reasoning_tokens": count(member(usage, "output_tokens_details"), "reasoning_tokens"),
+            "response_id": word(response, "response_id"),
+            "request_id": word(response, "request_id"),
         }
         step.attributes({name: value for name, value in known.items() if value})
 

@@ -6,14 +6,16 @@ exception's class and text.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from tcc_recorder.values import text
 
-from .content import answer, member
+from .content import as_text
+from .details import count, is_a, listed, member, true, word
+from .guard import guard
 
-_STOPPED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit)
+_STOPPED: Final = (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit, SystemExit)
 """Exceptions that end a run from outside: the run itself did not fail."""
 
 
@@ -34,15 +36,21 @@ class RunOutcome(NamedTuple):
 def raised(error: BaseException) -> RunOutcome:
     """Return the outcome of a run that raised."""
     name = type(error).__name__
-    if isinstance(error, _STOPPED):
-        return RunOutcome(1, "cancelled" if isinstance(error, asyncio.CancelledError) else f"cancelled by {name}")
     words = text(error)
+    if is_a(error, asyncio.CancelledError):
+        return RunOutcome(1, "cancelled")
+    if issubclass(type(error), _STOPPED):
+        return RunOutcome(
+            1, f"cancelled by {name}: {words}" if words else f"cancelled by {name}", short=f"cancelled by {name}"
+        )
+    if is_a(error.__context__, GeneratorExit):  # what was to be done at the end failed, for the event loop is gone
+        return RunOutcome(1, "cancelled by GeneratorExit")
     return RunOutcome(2, f"{name}: {words}" if words else name, short=name)
 
 
 def returned(result: object) -> RunOutcome:
     """Return the outcome of ``run`` and ``run_sync``."""
-    return _waiting(result) or RunOutcome(0, response=answer(member(result, "final_output")))
+    return _waiting(result) or RunOutcome(0, response=as_text(member(result, "final_output")))
 
 
 def streamed(result: object, task: "asyncio.Future[Any]", error: BaseException | None, *, answered: bool) -> RunOutcome:
@@ -52,18 +60,18 @@ def streamed(result: object, task: "asyncio.Future[Any]", error: BaseException |
     """
     final = member(result, "final_output")
     if task.cancelled():
-        return RunOutcome(1, "cancelled", answer(final))
+        return RunOutcome(1, "cancelled", as_text(final))
     if error is not None:
         return raised(error)
-    for checked in _list(member(result, "input_guardrail_results")):
-        if member(member(checked, "output"), "tripwire_triggered"):
+    for checked in listed(member(result, "input_guardrail_results")):
+        if member(member(checked, "output"), "tripwire_triggered") is True:
             return RunOutcome(2, f"InputGuardrailTripwireTriggered: {_name(checked)}")
     if (waiting := _waiting(result)) is not None:
         return waiting
     if final is not None or answered:
-        return RunOutcome(0, response=answer(final))
-    turns, most = member(result, "current_turn"), member(result, "max_turns")
-    if isinstance(turns, int) and isinstance(most, int) and turns > most:
+        return RunOutcome(0, response=as_text(final))
+    turns, most = count(result, "current_turn"), count(result, "max_turns")
+    if turns is not None and most is not None and turns > most:
         return RunOutcome(2, f"MaxTurnsExceeded: Max turns ({most}) exceeded")
     return RunOutcome(1, "stopped after a turn")
 
@@ -74,50 +82,57 @@ def stream_error(result: object, task: "asyncio.Future[Any]") -> BaseException |
         return None
     # Future.exception() would suppress asyncio's warning about an exception that was never retrieved.
     error = getattr(task, "_exception", None)
-    checks = member(result, "_output_guardrails_task")
-    if error is None and asyncio.isfuture(checks) and checks.done() and not checks.cancelled():
+    checks = future(result, "_output_guardrails_task")
+    if error is None and checks is not None and checks.done() and not checks.cancelled():
         error = getattr(checks, "_exception", None)
-    error = error or member(result, "_stored_exception")
-    return error if isinstance(error, BaseException) else None
+    error = member(result, "_stored_exception") if error is None else error
+    return error if is_a(error, BaseException) else None
+
+
+def future(result: object, name: str) -> "asyncio.Future[Any] | None":
+    """Return a member that is a task or another future; None if it is anything else."""
+    found = member(result, name)
+    with guard:
+        return found if asyncio.isfuture(found) else None
+    return None
 
 
 def _waiting(result: object) -> RunOutcome | None:
-    pending = member(result, "interruptions")
+    pending = listed(member(result, "interruptions"))
     if not pending:
         return None
-    names = ", ".join(text(member(item, "tool_name") or member(item, "name") or "a tool") for item in pending)
+    names = ", ".join(word(item, "tool_name") or word(item, "name") or "a tool" for item in pending)
     return RunOutcome(1, f"waiting for approval: {names}")
 
 
 def guardrails(*sources: object) -> list[str]:
     """Return ``name: passed`` or the like for each guardrail that ran, from results or exceptions of the SDK."""
-    notes: dict[str, None] = {}
-    for source in sources:
-        for names, verdict in (
-            (("input_guardrail_results", "output_guardrail_results"), _tripwire),
-            (("tool_input_guardrail_results", "tool_output_guardrail_results"), _behavior),
-        ):
-            for name in names:
-                notes.update(dict.fromkeys(verdict(result) for result in _list(member(source, name))))
-        if (result := member(source, "guardrail_result")) is not None:
-            notes[_tripwire(result)] = None
-    return list(notes)
+    return list(dict.fromkeys(note for source in sources for note in _notes(source)))
 
 
-def _list(value: object) -> Iterable[object]:
-    return list(value) if isinstance(value, (list, tuple)) else []
+def _notes(source: object) -> Iterator[str]:
+    for name in ("input_guardrail_results", "output_guardrail_results"):
+        yield from map(_tripwire, listed(member(source, name)))
+    for name in ("tool_input_guardrail_results", "tool_output_guardrail_results"):
+        yield from map(_behavior, listed(member(source, name)))
+    if (result := member(source, "guardrail_result")) is not None:
+        yield _tripwire(result)
 
 
 def _name(result: object) -> str:
     guardrail = member(result, "guardrail")
-    named = getattr(guardrail, "get_name", None)
-    return text(named() if callable(named) else member(guardrail, "name") or "guardrail")
+    with guard:
+        named = member(guardrail, "get_name")
+        return text(named()) if callable(named) else word(guardrail, "name") or "guardrail"
+    return "guardrail"
 
 
 def _tripwire(result: object) -> str:
-    return f"{_name(result)}: {'triggered' if member(member(result, 'output'), 'tripwire_triggered') else 'passed'}"
+    return (
+        f"{_name(result)}: {'triggered' if true(member(member(result, 'output'), 'tripwire_triggered')) else 'passed'}"
+    )
 
 
 def _behavior(result: object) -> str:
     behavior = member(member(result, "output"), "behavior")
-    return f"{_name(result)}: {text(member(behavior, 'type') or 'passed')}"
+    return f"{_name(result)}: {word(behavior, 'type') or 'passed'}"

@@ -1,6 +1,7 @@
 """One call of the inner runner: what is known before the call, and what it returns or raises."""
 
 import dataclasses
+from contextlib import suppress
 from contextvars import Token
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -13,8 +14,9 @@ from agents.tracing import get_current_trace
 
 from tcc_recorder.values import given_text
 
-from . import content, outcome
+from . import outcome
 from .current import current_execution, unrecorded
+from .details import is_a, member, read, true
 from .execution import Execution, RunStart
 from .guard import guard
 from .hooks import RecordingHooks
@@ -61,18 +63,18 @@ class RunnerCall:
     @guard
     def _begin(self) -> None:
         hooks = self.kwargs.get("hooks")
-        if not self._options.active or isinstance(hooks, RecordingHooks):  # another RecordingRunner already records it
+        if not self._options.active or is_a(hooks, RecordingHooks):  # another RecordingRunner already records it
             return
         config = _ConfigReader(self.kwargs.get("run_config"))
-        if (unrecorded.get() or config.get("tracing_disabled") is True) and not self._options.record_untraced:
+        if (unrecorded.get() or true(config.get("tracing_disabled"))) and not self._options.record_untraced:
             self._unrecorded_token = unrecorded.set(True)
             return
-        begun = Execution(self._start_values(config))
+        begun = Execution(self._start_values(config) or RunStart(self._call[0]))
         self._execution = begun
+        self._execution_token = current_execution.set(begun)
         # A value of another type goes to the SDK unchanged, so that the client sees the SDK's own error about it.
         if hooks is None or isinstance(hooks, RunHooksBase):
             self.kwargs = cast(RunOptions[Any], {**self.kwargs, "hooks": RecordingHooks(begun, hooks)})
-        self._execution_token = current_execution.set(begun)
 
     @guard
     def _leave(self) -> None:
@@ -87,24 +89,32 @@ class RunnerCall:
         begun = self._execution
         if begun is None:
             return
-        if error is not None:
-            begun.ended(outcome.raised(error), error)
-        elif isinstance(self.result, RunResultStreaming):
-            watch(self.result, begun)
+        if error is None and is_a(self.result, RunResultStreaming):
+            watch(cast(RunResultStreaming, self.result), begun)
         else:
-            begun.ended(outcome.returned(self.result), self.result)
+            begun.ended(self._outcome(error, begun), self.result if error is None else error)
 
+    def _outcome(self, error: BaseException | None, begun: Execution) -> outcome.RunOutcome:
+        """Return how the run ended.  Whatever is wrong with its details, it failed only if it raised."""
+        with guard:
+            return outcome.returned(self.result) if error is None else outcome.raised(begun.stopped_by() or error)
+        return outcome.RunOutcome(0) if error is None else outcome.RunOutcome(2, type(error).__name__)
+
+    @guard
     def _start_values(self, config: "_ConfigReader") -> RunStart:
         api, agent, given = self._call
-        state = given if isinstance(given, RunState) else None
+        state = given if is_a(given, RunState) else None
         parent = current_execution.get()
         group_id = config.get("group_id")
+        session = self.kwargs.get("session")
+        session_id, known = self._session_id(state, session, group_id)
         return RunStart(
             api=api,
-            agent=given_text(content.member(agent, "name")),
-            given=given if state is None else content.member(state, "_original_input"),
-            session_id=self._session_id(state, group_id),
-            content=config.get("trace_include_sensitive_data") is not False,
+            agent=given_text(member(agent, "name")),
+            given=given if state is None else member(state, "_original_input"),
+            session_id=session_id,
+            session=None if known else session,
+            content=true(config.get("trace_include_sensitive_data")),  # if that can't be read, nothing is recorded
             metadata={
                 "workflow_name": given_text(config.get("workflow_name")),
                 "group_id": given_text(group_id),
@@ -112,37 +122,37 @@ class RunnerCall:
                 "parent_run_id": None if parent is None else parent.run_id,
                 "resumed": None if state is None else "true",
             },
-            trace_metadata=config.get("trace_metadata") or {},
+            trace_metadata=config.get("trace_metadata"),
             model=config.get("model"),
             max_step_prompt=self._options.max_step_prompt,
         )
 
-    def _session_id(self, state: object, group_id: object) -> str | None:
-        """Return the id of the conversation: from the first source that has one, in the SDK's order, then the trace."""
-        found = (
-            self.kwargs.get("conversation_id")
-            or content.member(state, "_conversation_id")
-            or content.member(self.kwargs.get("session"), "session_id")
-            or group_id
-            or content.member(get_current_trace(), "group_id")
-        )
-        return given_text(found) or None
+    def _session_id(self, state: object, session: object, group_id: object) -> tuple[str | None, bool]:
+        """Return the id of the conversation: from the first source that has one, in the SDK's order, then the trace.
+
+        Also return whether that is final: a session may get its id only when it is used for the first time.
+        """
+        found = given_text(self.kwargs.get("conversation_id")) or given_text(member(state, "_conversation_id"))
+        if not found and session is not None:
+            with suppress(Exception):  # asked again at the end of the run, and then told
+                found = given_text(read(session, "session_id"))
+        known = bool(found) or session is None
+        found = found or given_text(group_id) or given_text(member(get_current_trace(), "group_id"))
+        return found or None, known
 
 
 class _ConfigReader:
     """Reads a run's configuration, which may be an object, a dict, or None."""
 
-    def __init__(self, given: object) -> None:
+    def __init__(self, given: Any) -> None:
         self._given = given
 
+    @guard
     def get(self, name: str) -> Any:
         """Return a setting, else its default; None if this version of the SDK does not have it."""
         given = self._given
-        if isinstance(given, dict):
-            if name in given:
-                return given[name]
-        elif given is not None:
-            return content.member(given, name)
+        if given is not None and (not is_a(given, dict) or name in given):
+            return member(given, name)
         field = _DEFAULTS.get(name)
         if field is None:
             return None

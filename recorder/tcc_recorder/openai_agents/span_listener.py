@@ -8,6 +8,7 @@ from agents.tracing import Span, Trace, TracingProcessor
 from tcc_recorder.limited_log import log
 
 from .current import current_execution, unrecorded
+from .details import member, word
 from .guard import guard
 from .runner import RecordingRunner
 from .runner_call import Options
@@ -36,21 +37,22 @@ class SpanListener(TracingProcessor):
         current = current_execution.get()
         if current is None:
             self._span_runs.began(span, wanted=self._options.active and _runner_replaced() and not unrecorded.get())
-        elif span.span_data.type in _LLM:
+        elif word(member(span, "span_data"), "type") in _LLM:
             current.llm_calls.attempt_began()
 
     @guard
     def on_span_end(self, span: Span[Any]) -> None:
         """Add the span's details to the current run."""
         current = current_execution.get()
-        data = span.span_data
         if current is None:
             self._span_runs.ended(span)
-        elif data.type in _LLM:
-            current.attempt_ended(span.span_id, attempt_of(span, content_wanted=current.content))
-        elif data.type == "function":
+            return
+        kind, span_id = word(member(span, "span_data"), "type"), word(span, "span_id")
+        if kind in _LLM:
+            current.attempt_ended(span_id, attempt_of(span, content_wanted=current.content))
+        elif kind == "function" and span_id is not None:
             began, ended = times_of(span)
-            current.tool_calls.span_ended(span.span_id, began, ended, error_of(span, content_wanted=current.content))
+            current.tool_calls.span_ended(span_id, began, ended, error_of(span, content_wanted=current.content))
 
     def shutdown(self) -> None:
         """Do nothing: each record is written when its run ends."""

@@ -8,9 +8,8 @@ from typing import Any, Final
 
 from agents.tracing import Span
 
-from tcc_recorder.values import text
-
 from . import content, outcome
+from .details import is_a, listed, member, word
 from .execution import Execution, RunStart
 from .guard import guard
 from .span_data import attempt_of, error_of, times_of
@@ -22,9 +21,8 @@ _FAILED: Final = frozenset({"task", "agent", "turn"})
 class _Run:
     """A run, recorded from its task span."""
 
-    def __init__(self, execution: Execution, trace_id: str) -> None:
+    def __init__(self, execution: Execution) -> None:
         self.execution = execution
-        self.trace_id = trace_id
         self.prompted = False
         self.last_output = ""
         self.error: str | None = None
@@ -36,10 +34,10 @@ class _Answer:
     """The result of an LLM span, with the members of the SDK's model responses."""
 
     def __init__(self, data: Any) -> None:
-        response = content.member(data, "response")
-        self.output = content.member(response, "output") or content.member(data, "output") or []
-        self.usage = content.member(response, "usage")
-        self.response_id = content.member(response, "id")
+        response = member(data, "response")
+        self.output = listed(member(response, "output")) or listed(member(data, "output"))
+        self.usage = member(response, "usage")
+        self.response_id = member(response, "id")
 
 
 class SpanRuns:
@@ -52,44 +50,48 @@ class SpanRuns:
 
     def began(self, span: Span[Any], *, wanted: bool) -> None:
         """Record that a span outside of any recorded run began; ``wanted`` is whether a task span starts a run."""
-        task_id = self._parents.get(span.parent_id or "")
-        kind = span.span_data.type
+        span_id, parent_id, data = word(span, "span_id"), word(span, "parent_id"), member(span, "span_data")
+        if span_id is None:
+            return
+        task_id = self._parents.get(parent_id or "")
+        kind = word(data, "type")
         if kind == "task" and wanted:
             parent = None if task_id is None else self._runs[task_id].execution.run_id
-            self._runs[span.span_id] = _Run(_begun(span, parent), span.trace_id)
-            self._runs[span.span_id].execution.traced(span.trace_id)
-            self._parents[span.span_id] = span.span_id
+            self._runs[span_id] = _Run(_begun(span, parent))
+            self._runs[span_id].execution.traced(word(span, "trace_id"))
+            self._parents[span_id] = span_id
         elif task_id is not None:
-            self._parents[span.span_id] = task_id
+            self._parents[span_id] = task_id
             execution = self._runs[task_id].execution
             if kind == "agent":
-                execution.agent_began(text(span.span_data.name))
+                execution.agent_began(word(data, "name") or "")
             elif kind in {"response", "generation"}:
                 self._runs[task_id].tool_error = None
             elif kind == "function":
-                execution.tool_began(span.span_id, text(span.span_data.name), None, None, span.span_id)
+                execution.tool_began(span_id, word(data, "name") or "unknown", None, None, span_id)
 
     def ended(self, span: Span[Any]) -> None:
         """Record that a span ended."""
-        task_id = self._parents.pop(span.span_id, None)
-        if task_id is None:
+        span_id, data = word(span, "span_id"), member(span, "span_data")
+        task_id = self._parents.pop(span_id or "", None)
+        if task_id is None or span_id is None:
             return
         run = self._runs[task_id]
         error = error_of(span, content_wanted=run.execution.content)
-        kind = span.span_data.type
+        kind = word(data, "type")
         if kind in _FAILED and error is not None:
             run.error = run.error or error
-        if kind == "task":
+        if kind == "task" or span_id == task_id:
             self._end(task_id, run)
         elif kind in {"response", "generation"}:
-            _llm_ended(run, span)
+            _llm_ended(run, span_id, span)
         elif kind == "function":
             began, ended = times_of(span)
-            run.execution.tool_calls.ended(span.span_id, span.span_data.output)
-            run.execution.tool_calls.span_ended(span.span_id, began, ended, error)
+            run.execution.tool_calls.ended(span_id, member(data, "output"))
+            run.execution.tool_calls.span_ended(span_id, began, ended, error)
             run.tool_error = run.tool_error or error
         elif kind == "handoff":
-            run.execution.handed_off(text(span.span_data.from_agent), text(span.span_data.to_agent), ())
+            run.execution.handed_off(word(data, "from_agent") or "", word(data, "to_agent") or "", ())
 
     def _end(self, task_id: str, run: _Run) -> None:
         del self._runs[task_id]
@@ -102,35 +104,29 @@ class SpanRuns:
 
 
 def _begun(span: Span[Any], parent: str | None) -> Execution:
-    name = text(content.member(span.span_data, "name") or "")
+    name = word(member(span, "span_data"), "name")
     return Execution(
         RunStart(
-            api="",
-            agent="",
-            given="",
-            session_id=None,
             content=True,  # if a run's configuration excludes content, the SDK has left it out of the spans
             metadata={"workflow_name": name, "parent_run_id": parent},
-            trace_metadata=content.member(span, "trace_metadata") or {},
-            model=None,
-            max_step_prompt=None,
+            trace_metadata=member(span, "trace_metadata"),
         )
     )
 
 
 @guard
-def _llm_ended(run: _Run, span: Span[Any]) -> None:
+def _llm_ended(run: _Run, span_id: str, span: Span[Any]) -> None:
     """Record an LLM call.  Its span is complete only when it ends."""
-    data, execution = span.span_data, run.execution
-    given = content.member(data, "input") or []
+    data, execution = member(span, "span_data"), run.execution
+    given = member(data, "input")
     if not run.prompted:
         run.prompted = True
         execution.prompted(given)
-    system = content.member(content.member(data, "response"), "instructions")
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    execution.llm_began(execution.last_agent, None, system if isinstance(system, str) else None, items, None)
+    system = word(member(data, "response"), "instructions")
+    items = [{"role": "user", "content": given}] if is_a(given, str) else given
+    execution.llm_began(execution.last_agent, None, system, items, None)
     attempt = attempt_of(span, content_wanted=True)
-    execution.attempt_ended(span.span_id, attempt)
+    execution.attempt_ended(span_id, attempt)
     if attempt.error is None:
         answer = _Answer(data)
         execution.llm_ended(answer)

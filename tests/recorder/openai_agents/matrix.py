@@ -5,16 +5,29 @@ Each version gets a virtual environment of its own under build/openai_agents, wh
 
 import subprocess
 import sys
+import tomllib
 import venv
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "build" / "openai_agents"
-TOOLS = ("pytest>=8.3", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "trustme>=1.2")
+TOOLS = ("hypothesis>=6.120", "pytest>=8.3", "pytest-timeout>=2.3", "pytest-xdist>=3.6", "trustme>=1.2")
+OLD = "openai<2.45"
+"""Old versions of the SDK build the client's token details without a member that newer clients require."""
+
+
+def oldest() -> str:
+    """Return the oldest version of the SDK that pyproject.toml admits."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [requirement] = project["optional-dependencies"]["openai-agents"]
+    name, version = requirement.split(">=")
+    assert name == "openai-agents"
+    return str(version)
+
+
 VERSIONS = {
-    # old versions of the SDK build the client's token details without a member that newer clients require
-    "0.10": ("openai-agents>=0.10,<0.11", "openai<2.45"),
-    "0.14": ("openai-agents>=0.14,<0.15", "openai<2.45"),
+    oldest(): (f"openai-agents=={oldest()}", OLD),
+    "0.14.0": ("openai-agents==0.14.0", OLD),  # the first with task spans
     "current": ("openai-agents",),
 }
 
