@@ -28,9 +28,9 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
         "`process`: what the kernel has not written yet goes with the machine. `power`: a disk that says it has synced "
         "and has not. A record that is refused (no room, no permission) is logged and counted, and not recorded. "
         "Hosts that were tried with `make hosts`, where every run is found once: uWSGI 2.0 with prefork, with threads "
-        "and lazy, gunicorn 27 with and without `--preload`, with threads and gevent, Celery 5.7 prefork, multiprocessing "
-        "with fork, spawn and forkserver, gevent 26.9 and eventlet 0.41 with native threads beside, uvloop 0.23, a "
-        "Jupyter kernel (2026-11-26, Python 3.11).",
+        "and lazy, gunicorn 27 with and without `--preload`, with threads and gevent, Celery 5.7 prefork, "
+        "multiprocessing with fork, spawn and forkserver, gevent 26.9 and eventlet 0.41 with native threads beside, "
+        "uvloop 0.23, a Jupyter kernel (2026-11-26, Python 3.11).",
         (
             "tests/hosts/test_hosts.py",
             "tests/recorder/spool/test_durability.py",
