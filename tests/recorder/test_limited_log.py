@@ -70,11 +70,10 @@ def test_a_log_handler_that_raises_reaches_no_agent(
 
 
 def test_a_debug_log_that_fails_costs_no_record(
-    full: _Full, monkeypatch: pytest.MonkeyPatch, items: Callable[..., list[object]], spool: object
+    full: _Full, caplog: pytest.LogCaptureFixture, items: Callable[..., list[object]], spool: object
 ) -> None:
-    """With TCC_DEBUG each record is told, after it was written."""
-    monkeypatch.setenv("TCC_DEBUG", "1")
-    tcc.configure()
+    """Where debug messages are enabled, as by TCC_DEBUG, each record is told after it was written."""
+    caplog.set_level(logging.DEBUG, logger="tcc_recorder")
     tcc.run("r").prompt("p").end()
     assert full.asked
     assert len(items(spool)) == 1

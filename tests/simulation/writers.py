@@ -44,6 +44,8 @@ class Writer:
     def act(self) -> None:
         """Record until the script is over."""
         chance = self.world.chance
+        if not self._steps:
+            return  # it died while it was forked: what it has of its parent's writer, its lock too, is its parent's
         try:
             for _ in range(self._steps):
                 self.world.turns.seam()

@@ -274,7 +274,7 @@ What it found, and what was found while it was written:
 - **A settings file can be nested, and a number can have thousands of digits**: both went past the error for invalid
   TOML.
 - **A file was given up too early.** A run of a dead process whose journal could not be read again counted as dealt
-  with, and the file could be removed. It is damage now, and stays.
+  with, and the file could be removed. It is damage now, and stays; if only the disk failed, it is read again later.
 
 The exceptions had one thing in common: each was none of those that the code around it expected. So the boundaries
 (`tcc_uploader/boundary.py`) expect none. `tests/uploader/test_boundaries.py` plants faults behind each of them.
