@@ -51,7 +51,8 @@ def emit(build: Callable[..., list[bytes]], *args: object, done: Callable[[], ob
 def keeps_journal() -> bool:
     """Return whether runs that have not ended are journaled."""
     try:
-        return not _captures and _writer().keeps_journal
+        # asked for each child: the writer that is there may be the parent's, which keeps a journal if this one does
+        return not _captures and (_writers.get("current") or _writer()).keeps_journal
     except Exception:  # noqa: BLE001 -- the record itself will tell
         return False
 
