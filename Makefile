@@ -76,7 +76,7 @@ versions: install
 
 # long campaigns, an hour of fuzzing among them; docs/reliability.md is written by the fourth
 torture: install
-	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model
+	TCC_TORTURE=1 $(BIN)/pytest -n auto --timeout 3600 tests/crashes tests/model tests/uploader/cli/test_any_environment.py
 	$(BIN)/python tests/simulation/run.py --seeds 100000 --jobs $$(getconf _NPROCESSORS_ONLN)
 	TCC_FUZZ_SECONDS=400 $(BIN)/pytest --timeout 3600 tests/fuzz
 	$(BIN)/python tests/torture/campaign.py --kills 10000
