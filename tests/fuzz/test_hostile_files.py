@@ -79,7 +79,8 @@ def test_changed_bytes_of_a_segment(content: bytes, daemon: bool, part: int) -> 
         result = uploader.once()
         assert uploader.received >= GOOD
         told = result.damage or result.counts.dead or result.newer or result.unreadable or result.problems
-        assert told or _is_unfinished(content) or uploader.received >= {"h-1", "h-1-step", "h-2"}
+        is_blank = not content.strip()  # an empty line or two: nothing tells that there was more
+        assert told or is_blank or _is_unfinished(content) or uploader.received >= {"h-1", "h-1-step", "h-2"}
         if daemon:
             uploader.daemon()
         uploader.look(part)
