@@ -9,8 +9,8 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from tcc_schemas.default_dirs import spool_dir as default_spool_dir
 from tcc_schemas.endpoints import base_url, checked_key, key_hint, without_secrets
 from tcc_schemas.room import DEFAULT_MAX_BYTES
+from tcc_schemas.switches import enabled
 
-from .environment import enabled
 from .limited_log import log
 from .records import Route
 from .values import given_text, string_map, text
@@ -69,7 +69,7 @@ def writer_config(given: Mapping[str, Any], environment: Mapping[str, str]) -> W
     found: dict[str, Any] = {
         "durability": "process",
         "max_bytes": DEFAULT_MAX_BYTES,
-        "journal": enabled(environment, "TCC_JOURNAL", default=False, safe=False),
+        "journal": enabled(environment, "TCC_JOURNAL", log.warning),
         "segment_seconds": inf,
     }
     if "spool_dir" not in given:

@@ -37,13 +37,15 @@ def find_logger() -> "logging.Logger | None":
     return _loggers[0]
 
 
-def debug(message: str, *args: object, error: BaseException | None = None) -> None:
-    """Log a message if debug messages are enabled; without ``logging`` imported, nobody can have enabled them.
-
-    It may hold what is recorded.
-    """
+def debugs() -> bool:
+    """Whether debug messages are enabled; without ``logging`` imported, nobody can have enabled them."""
     logger = find_logger() if "logging" in sys.modules else None
-    if logger is not None and logger.isEnabledFor(_DEBUG):
+    return logger is not None and logger.isEnabledFor(_DEBUG)
+
+
+def debug(message: str, *args: object, error: BaseException | None = None) -> None:
+    """Log a message if debug messages are enabled.  It may hold what is recorded."""
+    if debugs() and (logger := find_logger()) is not None:
         _log(logger, _DEBUG, message, *args, error=error)
 
 

@@ -27,13 +27,29 @@ class Route(NamedTuple):
     key: str | None
 
 
+class _Cleaned(NamedTuple):
+    """What the policy lets be written of one item or more; ``body`` is their JSON."""
+
+    items: list[dict[str, Any]]
+    body: bytes
+    route: Route
+    converted: bool
+    redacted: int
+
+
+def _cleaned(items: list[dict[str, Any]], route: Route, *, converted: bool) -> _Cleaned:
+    """Apply the policy; ``converted`` is whether a value of the items was converted before.  Several are a batch."""
+    items, url, redacted, was_converted = apply_policy(items, route.url)
+    body, is_converted = json_bytes(items[0] if len(items) == 1 else {"type": "batch", "items": items})
+    if url != route.url:
+        route = Route(url, route.key)
+    return _Cleaned(items, body, route, converted or was_converted or is_converted, redacted)
+
+
 def item_lines(item: Ended, route: Route) -> list[bytes]:
     """Return the line of one item alone."""
     wire, was_converted = item
-    (wire,), url, redacted, was_cleaned = apply_policy([wire], route.url)
-    body, converted = json_bytes(wire)
-    converted |= was_converted or was_cleaned
-    return [_item_line(wire, body, Route(url, route.key), converted=converted, redacted=redacted)]
+    return [_item_line(_cleaned([wire], route, converted=was_converted))]
 
 
 def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
@@ -46,59 +62,40 @@ def run_lines(run: Ended, children: list[Ended], route: Route) -> list[bytes]:
     for wire, converted in children:
         (steps if wire["type"] == "step" else tool_calls).append(wire)
         was_converted |= converted
-    bodies, url, redacted, was_cleaned = apply_policy([first, *steps, *tool_calls], route.url)
-    body, converted = json_bytes({"type": "batch", "items": bodies})
-    if len(body) > _LARGE:
+    cleaned = _cleaned([first, *steps, *tool_calls], route, converted=was_converted)
+    if len(cleaned.body) > _LARGE:
         ordered = sorted(children, key=lambda child: child[0]["type"] != "step")
         lines = [line for child in ordered for line in item_lines(child, route)]
         if too_long := sum(len(line) > MAX_LINE for line in lines):  # the writer refuses these
             metadata = {**first.get("metadata", {}), _REFUSED_CHILDREN: str(too_long)}
             run = {**first, "metadata": metadata}, was_converted
         return [*lines, *item_lines(run, route)]
-    converted |= was_converted or was_cleaned
-    return [_item_line(first, body, Route(url, route.key), converted=converted, redacted=redacted)]
+    return [_item_line(cleaned)]
 
 
 def journal_lines(items: list[Ended], route: Route, at: str) -> list[bytes]:
     """Return a journal line for each item of a run that has not ended: the run can be recovered from them."""
     lines = []
-    for ended, was_converted in items:
-        (item,), url, redacted, was_cleaned = apply_policy([ended], route.url)
-        body, converted = json_bytes(item)
-        ident, run_id, to = item[_ID[item["type"]]], item["run_id"], Route(url, route.key)
-        converted |= was_converted or was_cleaned
-        lines.append(_line("journal", ident, run_id, None, at, body, to, converted=converted, redacted=redacted))
+    for item, was_converted in items:
+        ident, run_id = item[_ID[item["type"]]], item["run_id"]
+        lines.append(_line("journal", ident, run_id, None, at, _cleaned([item], route, converted=was_converted)))
     return [line for line in lines if len(line) <= MAX_LINE]
 
 
 def feedback_lines(ident: str, feedback: dict[str, str], route: Route, at: str) -> list[bytes]:
     """Return the line of one feedback; ``at`` is when it was given."""
-    (redacted_feedback,), url, redacted, was_cleaned = apply_policy([feedback], route.url)
-    body, converted = json_bytes(redacted_feedback)
-    run_id, to = feedback["runId"], Route(url, route.key)
-    converted |= was_cleaned
-    return [_line("feedback", ident, run_id, FEEDBACK_PATH, at, body, to, converted=converted, redacted=redacted)]
+    cleaned = _cleaned([feedback], route, converted=False)
+    return [_line("feedback", ident, feedback["runId"], FEEDBACK_PATH, at, cleaned)]
 
 
-def _item_line(item: dict[str, Any], body: bytes, route: Route, *, converted: bool, redacted: int) -> bytes:
-    kind, at = item["type"], item["end_time"]
-    ident, run_id = item[_ID[kind]], item["run_id"]
-    return _line(kind, ident, run_id, CUSTOM_PATH, at, body, route, converted=converted, redacted=redacted)
+def _item_line(cleaned: _Cleaned) -> bytes:
+    item = cleaned.items[0]
+    kind = item["type"]
+    return _line(kind, item[_ID[kind]], item["run_id"], CUSTOM_PATH, item["end_time"], cleaned)
 
 
-def _line(
-    kind: str,
-    ident: str,
-    run_id: str,
-    path: str | None,
-    at: str,
-    body: bytes,
-    route: Route,
-    *,
-    converted: bool,
-    redacted: int,
-) -> bytes:
-    url, key = route
+def _line(kind: str, ident: str, run_id: str, path: str | None, at: str, cleaned: _Cleaned) -> bytes:
+    _, body, (url, key), converted, redacted = cleaned
     if converted:  # the body lost its lone surrogates; ids and URL must still match it
         ident, run_id, url = without_surrogates(ident), without_surrogates(run_id), url and without_surrogates(url)
     return encode(

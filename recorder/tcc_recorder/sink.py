@@ -8,12 +8,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from tcc_schemas.switches import enabled
+
 from . import unended
 from .config import checked_arguments, checked_metadata, writer_config
 from .defaults import defaults
-from .environment import enabled
 from .forks import check, on_fork
-from .limited_log import debug, enable_debug, log
+from .limited_log import debug, debugs, enable_debug, log
 from .redact import policy
 from .spool.writer import SpoolWriter
 
@@ -43,8 +44,9 @@ def emit(build: Callable[..., list[bytes]], *args: object, done: Callable[[], ob
     except Exception as error:  # noqa: BLE001 -- the agent must not suffer, whatever is wrong with us
         log.warning(f"a record is lost: {type(error).__name__}: {error}")
         return False
-    for line in lines:
-        debug("%s %s", "recorded" if stored else "could not record", line[:200].decode(errors="replace"))
+    if debugs():  # asked before the lines are decoded
+        for line in lines:
+            debug("%s %s", "recorded" if stored else "could not record", line[:200].decode(errors="replace"))
     return stored
 
 
@@ -126,7 +128,7 @@ def _writer() -> SpoolWriter:
     check()
     writer = _writers.get("current")
     if writer is None:
-        if enabled(os.environ, "TCC_DEBUG", default=False, safe=False):
+        if enabled(os.environ, "TCC_DEBUG", log.warning):
             enable_debug()
         made = SpoolWriter(writer_config(_arguments, os.environ), unended.journal_lines)
         writer = _writers.setdefault("current", made)

@@ -1,6 +1,6 @@
 """Switches: variables of the environment that are on or off, and the names of all variables."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 _WORDS: Final = {
@@ -27,6 +27,16 @@ def switch(given: str | None) -> bool | None:
     if word and word not in _WORDS:
         raise ValueError(f"it must be 1 or 0 (or true, yes, on, false, no, off), not {given!r}")
     return _WORDS.get(word)
+
+
+def enabled(environment: Mapping[str, str], name: str, warn: Callable[[str], object], *, default: bool = False) -> bool:
+    """Return whether a switch is on: ``default`` if it is not set; off, with a warning, if it is no switch."""
+    try:
+        found = switch(environment.get(name))
+    except ValueError as error:
+        warn(f"{name} is taken as off: {error}")
+        return False
+    return default if found is None else found
 
 
 def unknown_names(environment: Iterable[str]) -> list[str]:

@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from tcc_recorder.environment import enabled
 from tcc_recorder.limited_log import log
 from tcc_recorder.values import REDACTED, json_bytes
+from tcc_schemas.switches import enabled
 
 Redact = str | Sequence[str | re.Pattern[str] | Callable[[str], str]]
 """``"status"``, ``"secrets"``, or a list of these, of patterns, and of callables that return the text to record."""
@@ -205,7 +205,7 @@ def _policy(environment: Mapping[str, str]) -> Policy:
         chosen = _from_environment(environment.get("TCC_REDACT", ""))
     content = _arguments.get("content")
     if content is None:
-        content = enabled(environment, "TCC_CONTENT", default=True, safe=False)
+        content = enabled(environment, "TCC_CONTENT", log.warning, default=True)
     policy = Policy(
         content,
         "secrets" in chosen,

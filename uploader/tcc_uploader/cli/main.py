@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from tcc_schemas.switches import switch
+from tcc_schemas.switches import enabled
 from tcc_schemas.version import __version__
 from tcc_uploader.sinks import ShownFormatter, Sparing
 
@@ -48,14 +48,6 @@ def tcc_upload() -> None:
     """
 
 
-def _debug_wanted() -> bool:
-    try:
-        return bool(switch(os.environ.get("TCC_DEBUG")))
-    except ValueError as error:
-        logging.getLogger(__name__).warning("TCC_DEBUG is taken as off: %s", error)
-        return False
-
-
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     prepare_streams()
@@ -63,7 +55,9 @@ def run() -> None:
     handler.addFilter(Sparing())
     handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if _debug_wanted() else logging.INFO)
+    logging.getLogger("tcc_uploader").setLevel(
+        logging.DEBUG if enabled(os.environ, "TCC_DEBUG", _log.warning) else logging.INFO
+    )
     try:
         try:
             sys.exit(tcc_upload.main(standalone_mode=False))

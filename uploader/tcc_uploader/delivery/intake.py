@@ -184,7 +184,7 @@ class Intake:
             if error is not None:
                 self._note_unreadable(Path(seen.file), error)
             else:  # if another file has this name now, the next scan reads it
-                self._done.files.pop(seen.file, None)
+                self._done.forget(seen.file)
                 self.unreadable.pop(Path(seen.file), None)
 
     def _files_to_read(self, spool: Path, gone: set[str]) -> Iterator[str]:
