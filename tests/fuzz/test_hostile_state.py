@@ -1,5 +1,7 @@
 """Hostile letters and requests in the state directory, and hostile answers: the engine goes on."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,8 +120,13 @@ def test_answers(answers: list[bytes], part: int) -> None:
     with folder() as path:
         uploader = Uploader(path, answers)
         write_good(uploader.spool)
-        engine = uploader.daemon(20_000.0)
-        counts = engine.intake.counts
+        counts = uploader.daemon(20_000.0).intake.counts
+        assert counts.records == 3
+        if (
+            counts.delivered + counts.dead < 3
+        ):  # what was refused last waits for a success, which tells whose fault it was
+            uploader.answers = ()
+            counts = replace(uploader.daemon().intake.counts, dead=counts.dead)
         assert counts.records == counts.delivered + counts.dead == 3
         uploader.look(part)
         assert_nothing_unforeseen()

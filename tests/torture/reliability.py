@@ -254,8 +254,8 @@ lines with valid checksums (records, headers, seals, journals), changed bytes of
 manifests, names of members, letters, requests, answers of a server, and settings files. Three things must hold:
 neither the engine nor a command that looks at the same input ends with an exception; what is good beside the bad part
 (record, file, member, letter) is delivered; and where something is missing, the result tells that it is. Besides, no
-boundary may have caught anything: what is known to be wrong has a message of its own. `make test` tries some 800
-examples of a fresh seed; `make torture` takes fresh seeds for an hour. A failure prints the command that repeats it:
+boundary may have caught anything: what is known to be wrong has a message of its own. `make test` tries the same
+800 examples each time; `make torture` takes fresh seeds for an hour. A failure prints the command that repeats it:
 `TCC_FUZZ_SEED=… .venv/bin/pytest tests/fuzz -k NAME`.
 
 What it found, and what was found while it was written:
@@ -273,6 +273,8 @@ What it found, and what was found while it was written:
   letter. Both are refused: a letter's name is its id.
 - **A settings file can be nested, and a number can have thousands of digits**: both went past the error for invalid
   TOML.
+- **A bound in one unit is none in another.** Each cost was a finite number of dollars, and as millionths of a dollar
+  it was more than 64 bits, and no report could be written. What no call can cost is now told as the most that one can.
 - **A file was given up too early.** A run of a dead process whose journal could not be read again counted as dealt
   with, and the file could be removed. It is damage now, and stays; if only the disk failed, it is read again later.
 

@@ -129,4 +129,6 @@ def test_whatever_a_member_holds_it_can_be_written(shell: Shell, tmp_path: Path)
     next(shell.spool.iterdir()).rename(shell.spool / os_name.decode(errors="surrogateescape"))
     for option in ("--jsonl", "--sqlite"):
         shell.run("export", option, tmp_path / f"out{option}")
+    shell.run("report", "--output", tmp_path / "page.html")
+    shell.run("runs", "--json")
     assert rows(tmp_path / "out--sqlite", "SELECT run_id, prompt FROM runs") == [("r", '{"a":["\\u0000"]}')]

@@ -14,8 +14,8 @@ from .values import (
     Step,
     ToolCall,
     by_start,
+    cost_of,
     count_of,
-    number_of,
     outcome_of,
     text_of,
 )
@@ -88,7 +88,7 @@ def _step(wire: Wire) -> Step:
         tokens_in=count_of(wire, "prompt_uncached_tokens"),
         tokens_cached=count_of(wire, "prompt_cached_tokens"),
         tokens_out=count_of(wire, "completion_tokens"),
-        cost=number_of(wire, "real_total_cost"),
+        cost=cost_of(wire, "real_total_cost"),
     )
 
 

@@ -23,6 +23,8 @@ from .fates import Fate
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST: Final = 10**12
 """The greatest count that is believed, so that sums stay numbers that every database and reader of JSON has."""
+_MOST_USD: Final = 1e6
+"""The same for the cost of a call: in millionths of a dollar, which a report has, it is the greatest count."""
 
 
 class Outcome(Enum):
@@ -189,11 +191,16 @@ def text_of(wire: Wire, name: str) -> str:
 
 def count_of(wire: Wire, name: str) -> int:
     """Return a member that is a count; what is none as 0, and what is more than anybody can have as the most."""
-    return int(min(max(0, number_of(wire, name) or 0), _MOST))
+    return int(min(max(0, _number_of(wire, name) or 0), _MOST))
 
 
-def number_of(wire: Wire, name: str) -> float | None:
-    """Return a member that is a number; anything else as None."""
+def cost_of(wire: Wire, name: str) -> float | None:
+    """Return a member that is USD; what is no number as None, and what no call can cost as the most that one can."""
+    value = _number_of(wire, name)
+    return None if value is None else min(max(-_MOST_USD, value), _MOST_USD)
+
+
+def _number_of(wire: Wire, name: str) -> float | None:
     value = wire.get(name)
     return value if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) else None
 
