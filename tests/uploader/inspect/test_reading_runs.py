@@ -1,8 +1,10 @@
 """Runs are read whole, newest first, from wherever their lines are."""
 
 import io
+import os
 import tarfile
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,11 @@ def read(*paths: Path) -> list[Run]:
     """Return all runs, newest first."""
     with RunReader(sources_of(paths)) as reader:
         return list(reader.newest_first())
+
+
+def written(path: Path, when: str) -> None:
+    """Let a file look as if it was last written at this time."""
+    os.utime(path, (datetime.fromisoformat(when).timestamp(),) * 2)
 
 
 def members(run: Run) -> list[dict[str, Any]]:
@@ -112,6 +119,28 @@ def test_a_file_whose_last_lines_tell_nothing_of_the_others_is_read_first(tmp_pa
     imported.write(tmp_path)
     SegmentFile().later(time(100)).run("newer").seal().write(tmp_path)
     assert [run.id for run in read(tmp_path)][:2] == ["newest", "newer"]
+
+
+def test_a_file_that_was_last_written_long_ago_is_not_looked_into_before_its_turn(tmp_path: Path) -> None:
+    """In a spool of many files the newest runs come at once: when a file was last written tells whose turn it is not."""
+    SegmentFile().later(time(9)).run("new").seal().write(tmp_path, "a.jsonl")
+    written(tmp_path / "a.jsonl", time(9))
+    (tmp_path / "b.jsonl").write_bytes(b"damage")  # unsealed: nothing in it tells how old it is
+    written(tmp_path / "b.jsonl", time(5))
+    with RunReader(Sources([tmp_path])) as reader:
+        assert next(reader.newest_first()).id == "new"
+        assert reader.files.unreadable == {}
+
+
+def test_where_files_look_older_than_they_are_each_is_looked_into(tmp_path: Path) -> None:
+    """A zip tells its maker's local time: what it was unpacked to may look hours older than what is in it."""
+    for name, minutes, looks_like in (("a", (0, 9), 1), ("b", (8, 11), 3), ("c", (10, 12), 2)):
+        segment = SegmentFile()
+        for minute in minutes:
+            segment.later(time(minute * 30)).run(f"r{minute}")
+        segment.seal().write(tmp_path, f"{name}.jsonl")
+        written(tmp_path / f"{name}.jsonl", time(looks_like))
+    assert [run.id for run in read(tmp_path)] == ["r12", "r11", "r10", "r9", "r8", "r0"]
 
 
 def test_the_later_of_two_records_of_a_run_counts_and_it_is_told(tmp_path: Path) -> None:

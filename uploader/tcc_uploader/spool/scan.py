@@ -88,7 +88,7 @@ def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list
     unreadable: dict[Path, str] = {}
     for spool in spools:
         try:
-            found += sorted(Path(listed.path) for listed in listed_in(spool) if seen_as(listed) is not None)
+            found += map(Path, sorted(listed.path for listed in listed_in(spool) if seen_as(listed) is not None))
         except OSError as error:
             unreadable[spool] = error.strerror or str(error)
     return [*found, *files], unreadable

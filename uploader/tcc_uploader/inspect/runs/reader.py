@@ -32,6 +32,8 @@ MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
 _TAILS: Final = (4 * 1024, 64 * 1024)
 """Bytes at the end of a file that are looked at to find its newest time: a seal is in the first, or elsewhere."""
+_CLOCKS_DIFFER: Final = 60_000.0
+"""Milliseconds by which a file's mtime may be older than its newest line."""
 _AS_RECORDED: Final = re.compile(
     rb'\{"type":"(?:batch","items":\[\{"type":")?run","run_id":"[^"\\]*","start_time":"([^"\\]*)"'
 )
@@ -98,9 +100,11 @@ class RunReader:
         self.files.passed_over += self.sources.passed_over
         files, unreadable = list_files(self.sources.spools, self.sources.files)
         self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
-        for newest, path in sorted(((newest_in(path), path) for path in files), reverse=True):
+        for newest, path in newest_files(files):
             while self._blocks and -self._blocks[0][0] > newest:
                 yield from self._next()
+            if path is None:
+                continue
             self.files.look(Sources(files=[path]), self._take)
             if not path.exists():
                 self.gone += self.files.unreadable.pop(file_name(path), None) is not None
@@ -213,6 +217,37 @@ class RunReader:
         self.damaged += 1
         if len(self.damage) < MOST_DAMAGE:
             self.damage.append(DamagedPlace(file_name(Path(source.name)), line, reason))
+
+
+def newest_files(files: Iterable[Path]) -> Iterator[tuple[float, Path | None]]:
+    """Yield files with their :func:`newest_in`, in falling order; a file is looked into only when it may be the next.
+
+    With None comes a time before which all runs began in the files that are left.
+
+    A file was last written when its newest line was, so it is not the next while its mtime is older.  If one file shows
+    that mtimes can't be trusted here (unpacked in another time zone, a server's clock), all files are looked into.
+    """
+    waiting = [(-_changed(path), False, path) for path in files]
+    heapq.heapify(waiting)
+    while waiting:
+        bound, is_known, path = heapq.heappop(waiting)
+        if is_known:
+            yield -bound, path
+            continue
+        yield -bound, None
+        newest = newest_in(path)
+        heapq.heappush(waiting, (-newest, True, path))
+        if -bound < newest < inf:
+            waiting = [(until if known else -inf, known, other) for until, known, other in waiting]
+            heapq.heapify(waiting)
+
+
+def _changed(path: Path) -> float:
+    """Return a file's mtime and what clocks may differ by, in milliseconds; infinity if it can't be told."""
+    try:
+        return path.stat().st_mtime * 1000 + _CLOCKS_DIFFER
+    except OSError:
+        return inf
 
 
 def newest_in(path: Path) -> float:
