@@ -122,7 +122,7 @@ def test_a_file_whose_last_lines_tell_nothing_of_the_others_is_read_first(tmp_pa
 
 
 def test_a_file_that_was_last_written_long_ago_is_not_looked_into_before_its_turn(tmp_path: Path) -> None:
-    """In a spool of many files the newest runs come at once: when a file was last written tells whose turn it is not."""
+    """In a spool of many files the newest runs come at once: a file that was last written before them waits."""
     SegmentFile().later(time(9)).run("new").seal().write(tmp_path, "a.jsonl")
     written(tmp_path / "a.jsonl", time(9))
     (tmp_path / "b.jsonl").write_bytes(b"damage")  # unsealed: nothing in it tells how old it is
