@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from support import children
 from support.faults import KEY, FaultServer
@@ -33,8 +34,8 @@ class Shell:
         }
         self.printed = ""
 
-    def run(self, *arguments: str | Path, code: int = 0, **environment: str) -> str:
-        """Run a command to its end, check its exit code, and return its standard output."""
+    def run(self, *arguments: str | Path, code: int | None = 0, **environment: str) -> str:
+        """Run a command to its end, check its exit code (None: any), and return its standard output."""
         done = subprocess.run(
             [COMMAND, *arguments],
             env=self.environment | environment,
@@ -44,7 +45,7 @@ class Shell:
             check=False,
         )
         self.printed += done.stdout + done.stderr
-        assert done.returncode == code, done.stdout + done.stderr
+        assert code in (done.returncode, None), done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done.stdout
 
@@ -61,11 +62,19 @@ class Shell:
         self.printed += done.stdout.decode() + done.stderr.decode()
         assert "Traceback" not in self.printed
 
-    def json(self, *arguments: str | Path, code: int = 0, **environment: str) -> dict[str, object]:
+    def json(self, *arguments: str | Path, code: int | None = 0, **environment: str) -> dict[str, object]:
         """Run a command with ``--json``; return the printed object."""
         value = json.loads(self.run(*arguments, "--json", code=code, **environment))
         assert isinstance(value, dict)
         return value
+
+    def status(self, **environment: str) -> Any:
+        """Return what ``status --json`` tells, whatever it makes of that."""
+        return self.json("status", code=None, **environment)
+
+    def status_text(self, **environment: str) -> str:
+        """Return what ``status`` prints, whatever it makes of that."""
+        return self.run("status", code=None, **environment)
 
     @contextmanager
     def daemon(self, *arguments: str, end: int = signal.SIGTERM, **environment: str) -> Iterator[subprocess.Popen[str]]:

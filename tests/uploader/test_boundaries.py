@@ -256,6 +256,6 @@ def test_status_shows_what_was_caught(tmp_path: Path, server: FaultServer) -> No
     assert told["unexpected"] == []
     told["unexpected"] = [{"place": "/a.jsonl", "exception": "KeyError at x.py:1", "first": "line 2", "count": 3}]
     status.write_text(json.dumps(told))
-    text = shell.run("status")
+    text = shell.status_text()
     assert "unexpected  /a.jsonl, line 2: KeyError at x.py:1, 3 times" in text
-    assert shell.json("status")["unexpected"] == told["unexpected"]
+    assert shell.status()["unexpected"] == told["unexpected"]

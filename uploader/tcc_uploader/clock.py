@@ -30,3 +30,10 @@ def seconds_in(text: str) -> float:
     if found is None:
         raise ValueError("give a number of minutes, hours, days or weeks: 30m, 24h, 7d, 4w")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def about(seconds: float) -> str:
+    """Return a time in the greatest unit that it has two of: ``40 seconds``, ``3 hours``, ``12 days``."""
+    fits = (pair for pair in ((86_400, "days"), (3600, "hours"), (60, "minutes")) if seconds >= 2 * pair[0])
+    size, unit = next(fits, (1, "seconds"))
+    return f"{seconds / size:.0f} {unit}"

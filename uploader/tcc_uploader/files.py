@@ -111,6 +111,14 @@ def free_bytes(folder: Path | str) -> int:
     return shutil.disk_usage(folder).free
 
 
+def size_of(path: Path) -> int:
+    """Return a file's size in bytes; 0 if it can't be told."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def try_lock(descriptor: int) -> bool:
     """Lock an open file until it is closed.  Return False if another open file holds the lock, or locking fails.
 

@@ -45,7 +45,7 @@ def test_a_run_that_waited_is_dropped_too(shell: Shell, server: FaultServer) -> 
     shell.run("replay", "--timeout", "0", code=75)
     sent = len(server.ids)
     shell.run("drop", "r1", "--yes")
-    assert shell.json("status")["counts"]["dropped"] == 1  # type: ignore[index]
+    assert shell.status()["counts"]["dropped"] == 1
     shell.run("replay", "--remove")
     assert len(server.ids) == sent
     assert not list(shell.spool.iterdir())
@@ -60,7 +60,7 @@ def test_a_running_daemon_drops_what_waits_and_does_not_keep_the_file(shell: She
         wait_until(lambda: bool(server.requests), "a request")
         said = shell.run("drop", "r1", "--yes")
         assert "handed to the running uploader" in said
-        wait_until(lambda: shell.json("status")["counts"]["dropped"] == 1, "the drop")  # type: ignore[index]
+        wait_until(lambda: shell.status()["counts"]["dropped"] == 1, "the drop")
         assert path.exists()
     server.behaviour = always(Reply())
     sent = len(server.ids)
@@ -77,7 +77,7 @@ def test_a_session_goes_with_all_that_belongs_to_its_runs(shell: Shell, server: 
     shell.run("drop", "--session", "s", "--yes")
     shell.run("replay")
     assert sorted(server.ids) == [["r2"], ["r2"]]
-    assert shell.json("status")["counts"]["dropped"] == 3  # type: ignore[index]
+    assert shell.status()["counts"]["dropped"] == 3
     shell.run("verify")
 
 
@@ -117,7 +117,7 @@ def test_the_run_of_a_killed_agent_is_dropped_but_not_one_that_is_being_recorded
     shell.run("drop", "r1", "--yes")
     shell.run("replay", "--remove")
     assert not server.requests
-    assert shell.json("status")["counts"]["dropped"] == 1  # type: ignore[index]
+    assert shell.status()["counts"]["dropped"] == 1
     assert not list(shell.spool.iterdir())
     shell.run("verify")
 

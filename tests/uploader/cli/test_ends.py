@@ -58,7 +58,7 @@ def test_a_server_that_hangs_does_not_keep_a_command_from_ending(
     assert ("interrupted: " in printed) == (command == "replay")
     assert "not read to the end" not in printed
     assert "no answer yet for 1 of the records that were sent: they are sent again, and are there twice" in printed
-    assert shell.json("status")["counts"]["pending"] == 1  # type: ignore[index]
+    assert shell.status()["counts"]["pending"] == 1
     server.behaviour = always(Reply())
     shell.run("replay")
     shell.run("verify")
@@ -105,7 +105,7 @@ def test_an_interrupted_replay_says_so_and_calls_nothing_damaged(shell: Shell, s
     assert " not read to the end; run it again" in printed
     assert f"not read to the end: {second}\n" in printed
     shell.run("verify")
-    assert "damage" not in shell.run("status")
+    assert "damage" not in shell.status_text()
     server.behaviour = always(Reply())
     told = shell.json("replay")
     assert (told["records"], told["pending"]) == (600, 0)

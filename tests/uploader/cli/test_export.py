@@ -103,7 +103,7 @@ def test_replay_says_that_an_export_is_no_spool(shell: Shell, tmp_path: Path, op
     shell.run("export", STORY, option, file)
     shell.run("replay", file, code=77)
     assert "an export or report, made to be looked at" in shell.printed
-    assert shell.json("status")["counts"]["records"] == 0  # type: ignore[index]
+    assert shell.status()["counts"]["records"] == 0
 
 
 def test_an_export_replaces_nothing_and_leaves_nothing_unfinished(shell: Shell, tmp_path: Path) -> None:

@@ -11,13 +11,22 @@ from support.shell import Shell
 
 HOSTILE = "\x1b]0;pwned\x07\x1b[31m\x9b31m\u202e\u200b\ufeff\U000e0041\x7f"
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff\U000e0000-\U000e007f]")
-COMMANDS = (
+TELLING = (
     ("replay", "--timeout", "2"),
     ("replay", "--timeout", "2", "--json"),
-    ("replay", "--dry-run"),
-    ("replay", "--dry-run", "--json"),
     ("status",),
     ("status", "--json"),
+    ("dead", "list"),
+    ("dead", "list", "--json"),
+    ("dead", "show", "--all"),
+    ("dead", "requeue", "--all", "--timeout", "2"),
+    ("doctor",),
+    ("doctor", "--json"),
+)
+"""What tells what a server said."""
+OTHERS = (
+    ("replay", "--dry-run"),
+    ("replay", "--dry-run", "--json"),
     ("verify",),
     ("verify", "--json"),
     ("runs",),
@@ -29,13 +38,7 @@ COMMANDS = (
     ("show", f"run{HOSTILE}"),
     ("export", "--jsonl", "no such folder " + HOSTILE + "/file"),
     ("drop", f"run{HOSTILE} {KEY}", f"id{HOSTILE} {KEY}", "url", "--yes"),
-    ("dead", "list"),
-    ("dead", "list", "--json"),
-    ("dead", "show", "--all"),
-    ("dead", "requeue", "--all", "--timeout", "2"),
     ("dead", "drop", "--all", "--yes"),
-    ("doctor",),
-    ("doctor", "--json"),
     ("bundle", "-o", "bundle.tar.gz"),
     ("bundle", "-o", HOSTILE.replace("/", "") + ".exe"),
     ("replay", "no such file " + HOSTILE),
@@ -90,7 +93,8 @@ def test_no_command_lets_a_terminal_obey_what_was_planted_or_tells_the_key(
     server.behaviour = behaviour
     plant(shell.spool)
     summary = tmp_path / "summary.md"
-    for command in (*COMMANDS, ("replay", "--timeout", "2", "--summary", str(summary))):
+    others = OTHERS if name == next(iter(ANSWERS)) else ()
+    for command in (*TELLING, *others, ("replay", "--timeout", "2", "--summary", str(summary))):
         shell.printed = ""
         shell.run_anyhow(*command)
         assert shell.printed, command

@@ -191,7 +191,7 @@ def test_the_daemon_keeps_what_it_is_told_to_keep(shell: Shell, server: FaultSer
     """``--after keep`` delivers and removes nothing."""
     path = SegmentFile().run("r1").seal().write(shell.spool)
     with shell.daemon("--after", "keep"):
-        wait_until(lambda: "1 delivered" in shell.run("status"), "the delivery")
+        wait_until(lambda: "1 delivered" in shell.status_text(), "the delivery")
     assert path.exists()
 
 
@@ -223,9 +223,9 @@ def test_no_key_is_ever_shown_or_kept(shell: Shell, server: FaultServer, tmp_pat
     for answer, code in ((Reply(401), 77), (Reply(503), 77), (Reply(400), 77), (Reply(200), 77)):
         server.behaviour = always(answer)
         shell.run("replay", "--timeout", "0.3", "--api-key-file", key_file, code=code, **keys)
-    shell.run("status")
+    shell.status_text()
     with shell.daemon("--api-key-file", str(key_file), **keys):
-        wait_until(lambda: shell.json("status")["running_pid"], "the daemon")
+        wait_until(lambda: shell.status()["running_pid"], "the daemon")
     assert {request.key for request in server.requests} == {secrets[2], secrets[1]}
     for secret in secrets:
         assert secret not in shell.printed

@@ -10,21 +10,21 @@ from support.worlds import wait_until
 
 def test_status_of_nothing(shell: Shell) -> None:
     """Before anything was recorded, status says where it looked and why that may be empty; it creates nothing."""
-    text = shell.run("status")
+    text = shell.status_text()
     assert str(shell.spool) in text
     assert "does not exist" in text
     assert "not running" in text
-    assert shell.json("status")["running_pid"] is None
+    assert shell.status()["running_pid"] is None
     assert not shell.state.exists()
 
 
 def test_status_of_pending_records(shell: Shell) -> None:
     """What waits is counted without an uploader, with the time of the oldest."""
     SegmentFile().run("r1").run("r2").write(shell.spool)
-    found = shell.json("status")
+    found = shell.status()
     assert found["counts"]["pending"] == 2  # type: ignore[index]
     assert found["oldest_pending"] == "2026-01-31T12:00:00.123Z"
-    assert "2 pending" in shell.run("status")
+    assert "2 pending" in shell.status_text()
 
 
 def test_status_of_a_paused_destination(shell: Shell, server: FaultServer) -> None:
@@ -32,11 +32,11 @@ def test_status_of_a_paused_destination(shell: Shell, server: FaultServer) -> No
     SegmentFile().run("r1").write(shell.spool)
     server.behaviour = always(Reply(401))
     shell.run("replay", code=77)
-    text = shell.run("status")
+    text = shell.status_text()
     assert "paused" in text
     assert "HTTP 401" in text
     assert "check TCC_API_KEY" in text
-    (destination,) = shell.json("status")["destinations"]  # type: ignore[misc]
+    (destination,) = shell.status()["destinations"]
     assert (destination["state"], destination["waiting"]) == ("paused", 1)
 
 
@@ -45,20 +45,20 @@ def test_status_beside_a_living_daemon(shell: Shell, server: FaultServer) -> Non
     SegmentFile().run("r1").write(shell.spool)
     with shell.daemon("--after", "keep") as daemon:
         wait_until((shell.state / "status.json").exists, "the daemon's status")
-        wait_until(lambda: "1 delivered" in shell.run("status"), "the delivery")
-        wait_until(lambda: shell.json("status")["last_success"], "the delivery in the status")
-        found = shell.json("status")
+        wait_until(lambda: "1 delivered" in shell.status_text(), "the delivery")
+        wait_until(lambda: shell.status()["last_success"], "the delivery in the status")
+        found = shell.status()
         assert found["running_pid"] == daemon.pid
         assert found["watcher"] == "native"
-        assert f"pid {daemon.pid}" in shell.run("status")
-    assert shell.json("status")["running_pid"] is None
+        assert f"pid {daemon.pid}" in shell.status_text()
+    assert shell.status()["running_pid"] is None
 
 
 def test_a_name_that_is_no_text_is_reported_as_json_too(shell: Shell) -> None:
     """A file name may hold any bytes: what can't be shown of it costs no report."""
     shell.spool.mkdir()
     Path(os.fsdecode(os.fsencode(shell.spool) + b"/x\xff.jsonl")).write_bytes(b"\0\1")
-    assert len(shell.json("status")["unreadable"]) == 1  # type: ignore[arg-type]
+    assert len(shell.status()["unreadable"]) == 1
     assert len(shell.json("verify", code=65)["unreadable"]) == 1  # type: ignore[arg-type]
 
 
@@ -67,4 +67,4 @@ def test_status_when_the_ledger_is_just_being_made(shell: Shell) -> None:
     SegmentFile().run("r1").write(shell.spool)
     shell.state.mkdir(parents=True)
     (shell.state / "ledger.sqlite3").touch()
-    assert shell.json("status")["counts"]["pending"] == 1  # type: ignore[index]
+    assert shell.status()["counts"]["pending"] == 1

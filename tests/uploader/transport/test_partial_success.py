@@ -93,7 +93,7 @@ def test_replay_and_status_name_what_was_refused(shell: Shell, server: FaultServ
     told = "took records without some of their spans: 1 partly refused, 3 spans in all; it says: ⟨001b⟩[31mspan of "
     shell.run("replay")
     assert told in shell.printed
-    assert told in shell.run("status")
+    assert told in shell.status_text()
     assert KEY not in shell.printed + (shell.state / "status.json").read_text()
     assert "x" * 200 not in shell.printed
     shell.run("verify")

@@ -1,11 +1,13 @@
 """Exit codes, as ``sysexits.h`` numbers them, and which report ends a command with which."""
 
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 if TYPE_CHECKING:  # every command imports this module, and none needs all of these
     from tcc_uploader.bundle.build import Plan
     from tcc_uploader.delivery.result import ReplayResult
+    from tcc_uploader.inspect.findings import Finding, Kind
     from tcc_uploader.inspect.survey import Survey
     from tcc_uploader.inspect.verify import Verification
     from tcc_uploader.settings import Settings
@@ -19,11 +21,14 @@ class Exit(IntEnum):
     """The result of a command."""
 
     DELIVERED = 0
+    """Everything is well: what was asked for was done."""
     USAGE = 2
     DEAD_OR_DAMAGED = 65
     """Dead letters, or damage in a spool."""
     NOTHING_FOUND = 66
     """There is nothing of what the command was asked for."""
+    NO_DAEMON = 69
+    """No uploader is running, and one was expected."""
     BROKEN = 70
     """The counts do not add up: a bug of ours, or a ledger that somebody changed."""
     STATE_HELD = 73
@@ -70,6 +75,21 @@ def exit_of_verify(report: "Verification") -> Exit:
     if report.newer:
         return Exit.PENDING
     return Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED
+
+
+EXIT_OF_FINDING: Final[Mapping["Kind", Exit]] = {
+    "operator": Exit.OPERATOR_NEEDED,
+    "losses": Exit.DEAD_OR_DAMAGED,
+    "no_daemon": Exit.NO_DAEMON,
+    "late": Exit.PENDING,
+}
+"""What ``status`` ends with if it found this and nothing graver; the gravest comes first."""
+
+
+def exit_of_status(found: Iterable["Finding"]) -> Exit:
+    """Return the exit code of ``status``: that of its gravest finding."""
+    kinds = {each.kind for each in found}
+    return next((code for kind, code in EXIT_OF_FINDING.items() if kind in kinds), Exit.DELIVERED)
 
 
 def exit_of_bundle(made: "Plan", *, missing: bool) -> Exit:

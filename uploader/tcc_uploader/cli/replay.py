@@ -30,7 +30,17 @@ from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
-from .text import capped, left_out_lines, passed_over_lines, plural, result_hints, shortened, told, unreadable_lines
+from .text import (
+    capped,
+    destination_json,
+    left_out_lines,
+    passed_over_lines,
+    plural,
+    result_hints,
+    shortened,
+    told,
+    unreadable_lines,
+)
 
 STAYS: Final = "stay pending; run it again without that"
 """What becomes of what is left out."""
@@ -198,6 +208,7 @@ def _result_json(result: ReplayResult) -> dict[str, object]:
         "needs_operator": result.needs_operator,
         "unread": result.unread,
         **members,
+        **{name: list(map(destination_json, members[name])) for name in ("paused", "partly_refused")},
     }
     return shortened(report)
 

@@ -64,6 +64,12 @@ def put(text: str | bytes, *, newline: bool = True) -> None:
         raise OutputError(error) from error
 
 
+def clear() -> None:
+    """Clear the terminal; nothing is done to a file or a pipe."""
+    if sys.stdout.isatty():
+        put("\x1b[H\x1b[2J", newline=False)
+
+
 def flush() -> None:
     """Write what was printed, now.  Raises :class:`OutputError`."""
     try:

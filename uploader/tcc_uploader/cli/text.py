@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -59,7 +59,8 @@ def _shortened(value: Any) -> Any:
         case dict():
             return shortened(dict(islice(value.items(), MOST)))
         case _:
-            return shortened(vars(value)) if is_dataclass(value) else value
+            members = fields(value) if is_dataclass(value) else ()
+            return shortened({each.name: getattr(value, each.name) for each in members}) if members else value
 
 
 def result_hints(result: ReplayResult, state: Path) -> list[str]:
@@ -129,6 +130,25 @@ def destination_lines(destination: DestinationReport) -> list[str]:
         (destination.reason and not paused, f"            {destination.reason}"),
         (destination.partly_refused, f"            {destination.refusal_line}"),
     )
+
+
+def destination_json(destination: DestinationReport) -> dict[str, object]:
+    """Return the state of a destination for JSON; its times are ISO-8601, in UTC."""
+    times = {name: in_utc(getattr(destination, name)) for name in ("since", "next_probe", "last_success")}
+    return destination.model_dump() | times
+
+
+def in_utc(seconds: float | None) -> str | None:
+    """Return a time (wall-clock seconds since 1970) as ISO-8601, in UTC."""
+    return None if seconds is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as people say it: ``512 bytes``, ``1.5 kB``, ``64 MB`` (1 kB is 1,024 bytes)."""
+    for unit, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB")):
+        if number >= unit:
+            return f"{number / unit:.1f}".removesuffix(".0") + f" {name}"
+    return plural(number, "byte")
 
 
 def moment(seconds: float | None) -> str:

@@ -31,6 +31,8 @@ from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
 _MOST_LOGGED: Final = 20
+_MOST_UNDECIDED: Final = 100
+"""Places of undecided records that a report tells."""
 """Damaged lines of a chunk that are logged one by one."""
 
 
@@ -60,7 +62,11 @@ class Backlog:
 
     def report(self, queue: DestinationQueue) -> DestinationReport:
         """Return the state of a queue's destination."""
-        return queue.report(self.clock.wall() - self.clock.monotonic())
+        refused = (each.location for each in queue.undecided[:_MOST_UNDECIDED])
+        files = self.intake.by_handle
+        places = [(files[found.handle].id, found.line) for found in refused if found.handle in files]
+        report = queue.report(self.clock.wall() - self.clock.monotonic())
+        return report.model_copy(update={"undecided": places})
 
     def admit(self, segment: Segment, found: list[Found]) -> None:
         """Take in what was read from a file: queue new records, settle the known ones.

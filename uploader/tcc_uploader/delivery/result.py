@@ -27,6 +27,8 @@ class DestinationReport(BaseModel, defer_build=True):
     """How many spans these are."""
     refusal: str = ""
     """Why, in the server's words, the last time."""
+    undecided: list[tuple[str, Count]] = []
+    """Records that were refused, by their fault or the server's, at most 100: the ids of their segments, and lines."""
 
     @property
     def refusal_line(self) -> str:

@@ -2,17 +2,38 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
+from tcc_schemas.lines import Line
+from tcc_schemas.room import DEFAULT_MAX_BYTES
 from tcc_uploader.boundary import caught
+from tcc_uploader.delivery.routing import wish_of
+from tcc_uploader.files import file_name, size_of
 from tcc_uploader.model.ledger import Ledger
-from tcc_uploader.ops.status_file import Activity, read_report
+from tcc_uploader.ops.status_file import Activity, ProcessReport, read_report
+from tcc_uploader.settings import TARGET_FILES
+from tcc_uploader.sinks import shown
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import holder, is_in_use
 
-from .survey import has_grown, spools_read, take_survey
+from .survey import SpoolUse, has_grown, spools_read, take_survey
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolReport:
+    """A spool: what its files take of what it may hold, in bytes, and why that may be nothing."""
+
+    path: str
+    files: int
+    bytes: int
+    max_bytes: int
+    kept: int
+    """Files of these that are delivered, and go when room is needed."""
+    kept_bytes: int
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +42,26 @@ class StatusReport:
 
     activity: Activity
     """What the uploader reported last, if anything."""
+    as_of: float | None
+    """When that was, in seconds since 1970."""
     target: str
     in_use: bool
     """Whether an uploader works on this target, or worked on it in the last seven days."""
     running_pid: int | None
-    spools: dict[str, str]
+    spools: list[SpoolReport]
     state_dir: str
+    ledger_bytes: int
     counts: dict[str, int]
     oldest_pending: str | None
+    oldest_due: str | None
+    """The oldest pending record that waits for no operator, and was not refused."""
     damage: int
+    refused: int
+    """Records that recorders refused, as the seals of the files that are here tell."""
     newer_files: list[str]
     unreadable: dict[str, str]
     passed_over: list[str]
     not_in_sight: int
-
-    def as_json(self) -> dict[str, object]:
-        """Return its members, with those of the activity among them."""
-        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "activity"}
-        return self.activity.model_dump() | own
 
 
 def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool) -> StatusReport:
@@ -47,22 +70,26 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
     ``own``: the settings name this target.  In a spool that another target never read, nothing is pending for it.
     """
     spools = spools if own else spools_read(spools, ledger)
-    found = take_survey(Sources(list(spools)), ledger, trust_ledger=True)
+    told, running_pid = read_report(state), holder(state)
+    activity = _true_now(told, running_pid)
+    found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity))
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
-    activity = read_report(state) or Activity.model_construct()
-    unexpected = {(each.place, each.exception): each for each in (*caught.all(), *activity.unexpected)}
     return StatusReport(
-        activity=activity.model_copy(update={"unexpected": list(unexpected.values())}),
+        activity=activity,
+        as_of=told.updated if told else None,
         target=state.name,
         in_use=is_in_use(state, time.time()),
-        running_pid=holder(state),
-        spools={str(spool): _spool_text(spool) for spool in spools},
+        running_pid=running_pid,
+        spools=[_spool_report(spool, found.spools[file_name(spool)]) for spool in spools],
         state_dir=str(state),
+        ledger_bytes=size_of(state / TARGET_FILES[0]),
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
         oldest_pending=found.oldest_pending,
+        oldest_due=found.oldest_due,
         damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
+        refused=found.refused,
         newer_files=list(found.newer),
         unreadable=found.unreadable,
         passed_over=found.passed_over,
@@ -70,13 +97,37 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
     )
 
 
-def _spool_text(spool: Path) -> str:
-    """Return what a spool holds, or why that may be nothing."""
+def _true_now(told: ProcessReport | None, running_pid: int | None) -> Activity:
+    """Return what an uploader told, without what is not true any more if it has ended, and what was caught here."""
+    activity = told or Activity.model_construct()
+    if told and running_pid != told.pid:
+        ended = [each.model_copy(update={"next_probe": None}) for each in told.destinations]
+        activity = activity.model_copy(update={"destinations": ended, "watcher": "none", "trouble": ""})
+    unexpected = {(each.place, each.exception): each for each in (*caught.all(), *activity.unexpected)}
+    return activity.model_copy(update={"unexpected": list(unexpected.values())})
+
+
+def _waits(activity: Activity, segment_id: str, line: Line) -> bool:
+    """Whether a pending record waits for an operator, or was refused and waits for what other records are told."""
+    wish = wish_of(line)
+    for each in activity.destinations:
+        if (shown(segment_id), line.number) in each.undecided:
+            return True
+        goes_there = each.url == wish.url if wish.url else each.url.endswith(wish.path)
+        if each.state == "paused" and each.remedy and goes_there and wish.hint in (None, each.key):
+            return True
+    return False
+
+
+def _spool_report(spool: Path, use: SpoolUse) -> SpoolReport:
+    """Return what a spool holds, and why that may be nothing."""
     found, unreadable = list_files([spool])
+    note = ""
     if unreadable:
-        return f"can't be read: {unreadable[spool]}"
-    if found:
-        return f"{len(found):,} file{'s'[: len(found) != 1]}"
-    if not spool.exists():
-        return "does not exist: the agent's default spool lies in its own user's home; set TCC_SPOOL_DIR for both"
-    return "holds nothing: everything was delivered, or the agent records somewhere else"
+        note = f"can't be read: {unreadable[spool]}"
+    elif not spool.exists():
+        note = "does not exist: the agent's default spool lies in its own user's home; set TCC_SPOOL_DIR for both"
+    elif not found:
+        note = "holds nothing: everything was delivered, or the agent records somewhere else"
+    most = use.max_bytes or DEFAULT_MAX_BYTES
+    return SpoolReport(str(spool), len(found), use.bytes, most, use.kept, use.kept_bytes, note)

@@ -1,9 +1,10 @@
 """Scan files and change nothing: what is pending, what would be sent.  For ``status``, ``doctor`` and ``--dry-run``."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tcc_schemas.endpoints import can_be_path
@@ -67,6 +68,29 @@ class FileReport:
         self.passed_over += sources.passed_over
 
 
+Waits = Callable[[str, Line], bool]
+
+
+@dataclass(slots=True)
+class SpoolUse:
+    """What the segments in one folder take, in bytes.  Kept ones were delivered, and go when room is needed."""
+
+    files: int = 0
+    bytes: int = 0
+    max_bytes: int | None = None
+    """The least that a header tells of what the spool may hold; None if none tells it."""
+    kept: int = 0
+    kept_bytes: int = 0
+
+    def add(self, size: int, max_bytes: int | None, *, is_kept: bool) -> None:
+        """Count a segment."""
+        self.files += 1
+        self.bytes += size
+        self.max_bytes = min(filter(None, (self.max_bytes, max_bytes)), default=None)
+        self.kept += is_kept
+        self.kept_bytes += size * is_kept
+
+
 @dataclass(kw_only=True)
 class Survey(FileReport):
     """A scan report: what some files hold.  Pending records are those that a delivery would send."""
@@ -75,16 +99,26 @@ class Survey(FileReport):
     damage: int = 0
     """Damaged places; what is wrong with archives is counted, too."""
     oldest_pending: str | None = None
+    oldest_due: str | None = None
+    """The oldest that nothing but time keeps from being sent."""
     segment_ids: set[str] = field(default_factory=set)
     pending: Counter[Wish] = field(default_factory=Counter)
     """Pending records by where they are to go, without those that the choice leaves out."""
     choice: Choice = field(default_factory=Choice)
+    waits: Waits = lambda *_: False
+    """Whether a pending record, of the segment with this id, waits for something else than time."""
+    refused: int = 0
+    """Records that recorders refused, as their seals tell."""
+    spools: defaultdict[str, SpoolUse] = field(default_factory=lambda: defaultdict(SpoolUse))
+    """What the segments in each folder take."""
 
-    def note_pending(self, record: Judged) -> None:
+    def note_pending(self, segment_id: str, record: Judged) -> None:
         """Take in a pending record."""
         line = record.line
         self.oldest_pending = min(self.oldest_pending or line.at, line.at)
         self.pending[wish_of(line)] += 1
+        if not self.waits(segment_id, record.line):
+            self.oldest_due = min(self.oldest_due or line.at, line.at)
 
     def blocked(self, settings: Settings) -> dict[str, int]:
         """Return how many pending records can't be sent under these settings, by what is to be done about it."""
@@ -109,31 +143,36 @@ def has_grown(row: SegmentRow) -> bool:
     return False
 
 
-def take_survey(sources: Sources, ledger: Ledger, *, trust_ledger: bool = False) -> Survey:
+def take_survey(
+    sources: Sources, ledger: Ledger, *, trust_ledger: bool = False, waits: Waits = lambda *_: False
+) -> Survey:
     """Read every record of ``sources`` and judge it by the ledger.
 
     With ``trust_ledger``, the ledger's counts stand in for a segment that was read to its present end.  Such a segment
-    is read again only if it has records pending while no age of a pending record is known yet.
+    is read again only if it has records pending while no age of one that is due is known yet.  ``waits``: see
+    :attr:`Survey.waits`.
 
     What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
-    result = Survey(choice=sources.choice)
+    result = Survey(choice=sources.choice, waits=waits)
     seen = ByKey[Known]()
 
     def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
-        row = ledger.segment(segment.id)
-        known = (
-            trust_ledger and row is not None and row.counts_file(file_name(segment.path), segment.path.stat().st_size)
-        )
-        if row and known and (row.counts.pending == 0 or result.oldest_pending is not None):
+        row, size = ledger.segment(segment.id), 0 if segment.stream else segment.path.stat().st_size
+        known = trust_ledger and row is not None and row.counts_file(file_name(segment.path), size)
+        if row and known and (row.counts.pending == 0 or result.oldest_due is not None):
             result.counts += row.counts
             result.damage += row.damaged + bool(row.torn)
+            result.refused += row.refused
         else:
             segment.number = row.number if row else 0
-            examine(segment, ledger, seen, result.note_pending, sources.choice)
+            examine(segment, ledger, seen, partial(result.note_pending, segment.id), sources.choice)
             result.counts += segment.counts
             result.damage += segment.damage
+            result.refused += segment.seal.refused if segment.seal else 0
+        is_kept = row is not None and row.has_finished(file_name(segment.path), size)
+        result.spools[file_name(segment.path.parent)].add(size, segment.max_bytes, is_kept=is_kept)
 
     result.look(sources, take)
     result.damage += result.archives.number

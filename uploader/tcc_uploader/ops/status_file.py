@@ -50,14 +50,19 @@ class StatusFile:
         self._last = float("-inf")
         self._awaits_first_success = True
         self._written: ProcessReport | None = None
+        self._states: list[tuple[bool, bool]] = []
+        """Of each destination at the last look: whether it was up, and had taken or refused everything for good."""
         before = read_report(state)
         self._earlier_success = before.last_success if before else None
 
     def update(self, engine: "Engine") -> None:
-        """Write the file if it is time: every few seconds, and at the first success."""
+        """Write the file if it is time: every few seconds, at the first success, and when a destination changes."""
         first_success = self._awaits_first_success and bool(engine.settlement.total.delivered)
-        if first_success or engine.clock.monotonic() - self._last >= _EVERY:
+        states = [(queue.health.pause is None, not queue.undecided) for queue in engine.backlog.queues.values()]
+        changed = states != self._states
+        if first_success or changed or engine.clock.monotonic() - self._last >= _EVERY:
             self._awaits_first_success = not engine.settlement.total.delivered
+            self._states = states
             self.write(engine)
 
     def write(self, engine: "Engine") -> None:
@@ -94,4 +99,5 @@ def read_report(state: Path) -> ProcessReport | None:
 
 def _shown(report: DestinationReport) -> DestinationReport:
     texts = {name: shown(getattr(report, name)) for name in ("url", "reason", "remedy", "refusal")}
-    return report.model_copy(update=texts)
+    undecided = [(shown(segment), line) for segment, line in report.undecided]
+    return report.model_copy(update=texts | {"undecided": undecided})

@@ -1,0 +1,72 @@
+"""What of a status report somebody should act on, and how.  Pure."""
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from tcc_uploader.clock import about
+from tcc_uploader.model.body import moment_of
+
+from .status import StatusReport
+
+Kind = Literal["operator", "losses", "no_daemon", "late"]
+"""A person is needed; records are lost or refused; nothing delivers; delivery is late.  The gravest comes first."""
+
+
+class Finding(NamedTuple):
+    """One thing that is not as it should be: what, and what to do."""
+
+    kind: Kind
+    what: str
+    do: str
+
+
+def findings_of(report: StatusReport, now: float, *, max_age: float, expects_daemon: bool) -> Iterator[Finding]:
+    """Yield what is wrong at ``now`` (seconds since 1970), the gravest first.
+
+    Pending records, and outages, may be ``max_age`` seconds old.  What waits for an operator is told as that, and what
+    was refused, by its fault or the server's, waits for other answers: neither is late.
+    """
+    yield from _for_an_operator(report)
+    yield from _losses(report)
+    if expects_daemon and report.running_pid is None:
+        yield Finding("no_daemon", "no uploader is running", "start it: tcc-upload daemon")
+    yield from _late(report, now, max_age)
+
+
+def _for_an_operator(report: StatusReport) -> Iterator[Finding]:
+    for each in report.activity.destinations:
+        if each.state == "paused" and each.remedy:
+            yield Finding("operator", f"{each.url} is paused: {each.reason}", each.remedy)
+    for path, why in report.unreadable.items():
+        yield Finding("operator", f"can't read {path}: {why}", "let this user read it")
+    for path in report.newer_files:
+        yield Finding("operator", f"{path} was written by a newer recorder", "upgrade tcc-upload")
+    if report.activity.trouble:
+        trouble = f"the ledger in {report.state_dir} can't be written: {report.activity.trouble}"
+        yield Finding("operator", trouble, "give it room and a writable folder")
+    for caught in report.activity.unexpected:
+        yield Finding(
+            "operator", f"{caught.place}: {caught.exception}; it is kept", "report this, and upgrade tcc-upload"
+        )
+
+
+def _losses(report: StatusReport) -> Iterator[Finding]:
+    if dead := report.counts["dead"]:
+        yield Finding("losses", f"dead letters: {dead:,}", "tcc-upload dead list")
+    if report.damage:
+        yield Finding("losses", f"damaged places: {report.damage:,}", "tcc-upload verify")
+    if report.refused:
+        said = f"records that recorders refused, in the files that are here: {report.refused:,}"
+        yield Finding("losses", said, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")
+
+
+def _late(report: StatusReport, now: float, max_age: float) -> Iterator[Finding]:
+    for each in report.activity.destinations:
+        if each.state == "paused" and not each.remedy and each.since is not None and now - each.since > max_age:
+            what = f"{each.url} has been paused for {about(now - each.since)}: {each.reason}"
+            yield Finding("late", what, "nothing, if the outage is known: it is tried again")
+    recorded = moment_of(report.oldest_due)
+    if recorded and (age := now - recorded.timestamp()) > max_age:
+        do = "see above" if report.running_pid else "start one: tcc-upload daemon, or replay"
+        what = "" if report.running_pid else ", and no uploader is running"
+        yield Finding("late", f"the oldest pending record was recorded {about(age)} ago{what}", do)
