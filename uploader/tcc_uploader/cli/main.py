@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 _COMMANDS: Final = (
     *("daemon", "replay", "bundle", "runs", "report", "show", "tail", "export"),
-    *("status", "verify", "dead", "drop", "doctor", "sandbox"),
+    *("status", "verify", "dead", "drop", "prune", "forget", "doctor", "sandbox"),
 )
 
 

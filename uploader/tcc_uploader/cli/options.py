@@ -62,6 +62,19 @@ SPOOLS = click.option(
 )
 
 
+class Age(click.ParamType[float]):
+    """A time like 5m, as seconds."""
+
+    name = "age"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; another text is a usage error."""
+        try:
+            return seconds_in(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def with_options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     """Give a command these options, in this order."""
     return lambda command: reduce(lambda made, option: option(made), reversed(options), command)

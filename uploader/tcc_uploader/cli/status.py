@@ -9,13 +9,12 @@ from typing import Any, Final
 import click
 
 from tcc_uploader.boundary import Caught
-from tcc_uploader.clock import seconds_in
 from tcc_uploader.inspect.findings import Finding, findings_of
 from tcc_uploader.inspect.status import SpoolReport, StatusReport, status_report
 from tcc_uploader.settings import Settings
 
 from .exit_codes import EXIT_OF_FINDING, exit_of_status
-from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .options import AS_JSON, SPOOLS, STATE_OPTIONS, Age, settings_from, with_options
 from .session import reading, targets_of
 from .terminal import clear, say, say_json
 from .text import capped, destination_json, destination_lines, in_utc, moment, plural, shortened, size, told
@@ -24,23 +23,10 @@ _EVERY: Final = 2.0
 """Seconds between two looks of ``--watch``."""
 
 
-class _Age(click.ParamType[float]):
-    """A time like 5m, as seconds."""
-
-    name = "age"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; another text is a usage error."""
-        try:
-            return seconds_in(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command("status")
 @click.option(
     "--max-age",
-    type=_Age(),
+    type=Age(),
     default="5m",
     metavar="TIME",
     help="How old pending records and outages may be (30m, 24h, 7d)  [default: 5m].",

@@ -20,6 +20,7 @@ from tcc_uploader.model.fate import COUNT_NAMES, NO_HINT, Counts, Known, Place
 from tcc_uploader.model.ledger import Claimed, Damaged, Lost, Unavailable
 from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, SegmentRow
 
+from . import upkeep
 from .quarantine import FILE_NAME, quarantine_ledger
 from .schema import connect as _connect
 from .schema import connect_reading as _connect_reading
@@ -218,6 +219,18 @@ class SqliteLedger:
     @_translated()
     def contested_lines(self) -> dict[int, int]:
         return dict(map(tuple, self._database.execute(_COUNT_CONTESTED)))
+
+    @_translated()
+    def prune(self, numbers: Iterable[int]) -> None:
+        upkeep.prune(self._database, numbers)
+
+    @_translated()
+    def forget(self, numbers: Iterable[int]) -> None:
+        upkeep.forget(self._database, numbers)
+
+    @_translated()
+    def compact(self) -> None:
+        upkeep.compact(self._database)
 
     def segments(self) -> Iterator[SegmentRow]:
         with _translated():

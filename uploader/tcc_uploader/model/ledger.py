@@ -98,6 +98,15 @@ class Ledger(Protocol):
         One of the two has a letter.  If both were on one line, of two copies, counts tell of one copy or the other.
         """
 
+    def prune(self, numbers: Iterable[int]) -> None:
+        """Delete all that is known of these segments, but letters that are not answered: their copies would be sent."""
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Count these segments as finished, without what was pending or damaged; keep what was delivered from them."""
+
+    def compact(self) -> None:
+        """Give room back that was left by pruning, if it is much.  It may take minutes."""
+
     def segments(self) -> Iterator[SegmentRow]:
         """Yield the row of every segment, oldest first."""
 
