@@ -13,7 +13,7 @@ import tcc_recorder
 from support.worlds import PATIENCE, World
 from tcc_uploader.cli.dead import dead_command
 from tcc_uploader.cli.main import tcc_upload
-from tcc_uploader.settings import TomlFile
+from tcc_uploader.settings_file import TomlFile
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

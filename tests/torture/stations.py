@@ -29,7 +29,7 @@ import os, sys
 import httpx, tcc_recorder
 import tcc_uploader.spool.watch
 from tcc_uploader.cli import daemon, dead, main, replay, status, verify
-from tcc_uploader.settings import TomlFile
+from tcc_uploader.settings_file import TomlFile
 TomlFile()  # the first model that is built loads more of pydantic
 import watchdog.observers.inotify, watchdog.observers.polling
 import encodings.ascii, encodings.idna, encodings.latin_1

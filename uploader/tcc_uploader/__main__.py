@@ -1,5 +1,6 @@
 """``python -m tcc_uploader`` is ``tcc-upload``."""
 
-from tcc_uploader.cli.main import run
+from .cli.main import run
 
-run()
+if __name__ == "__main__":
+    run()

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -10,8 +9,6 @@ from math import inf
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tcc_schemas.default_dirs import spool_dir, state_dir
 from tcc_schemas.endpoints import (
@@ -24,13 +21,11 @@ from tcc_schemas.endpoints import (
     checked_url,
     origin_of,
 )
-from tcc_schemas.faults import fault_text
 
 from .clock import seconds_in
 from .files import bytes_in
+from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, read_settings_file
 
-DEFAULT_IN_FLIGHT: Final = 32
-MAX_IN_FLIGHT: Final = 256
 _LEAST_RATE: Final = 1024
 """Bytes per second: with less, the heads of requests alone would take minutes."""
 
@@ -40,26 +35,6 @@ TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "upl
 
 KEEP_FOR: Final = 24 * 3600.0
 """Seconds for which a daemon keeps delivered segments by default."""
-
-
-class SettingsError(ValueError):
-    """A setting is not valid; the message names the setting and says why."""
-
-
-class TomlFile(BaseModel):
-    """The content of the settings file.  API keys can't be set there."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    spools: list[str] = []
-    state_dir: str | None = None
-    target: str | None = None
-    base_url: str | None = None
-    allow_origins: list[str] = []
-    allow_paths: list[str] = []
-    in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
-    after: str | None = None
-    limit_rate: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +87,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     limit_rate: str | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
-    file = _settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
+    file = read_settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
     from_file = {
         "TCC_STATE_DIR": file.state_dir,
         "TCC_TARGET": file.target,
@@ -123,6 +98,9 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
     allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
     base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
+    if base and urlsplit(base).path.endswith(CUSTOM_PATH):
+        named = base.removesuffix(CUSTOM_PATH)
+        raise SettingsError(f"TCC_BASE_URL (base_url) ends in {CUSTOM_PATH}: name the base alone, {named}")
     if custom and not base:
         # send all else to the host of the runs: never to a host that the user did not name
         base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
@@ -141,7 +119,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         state_dir=states / target,
         names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
         api_keys=keys,
-        adopt=frozenset(adopt),
+        adopt=_hints(adopt),
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
@@ -151,24 +129,6 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         keep_for=_keep_for(after or file.after),
         limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
     )
-
-
-def _settings_file(named: Path | str | None, environment: Mapping[str, str]) -> TomlFile:
-    """Return the settings of the named file, else of the user's own file, else the defaults.  Raises SettingsError."""
-    home = environment.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")  # noqa: PTH111 -- it never raises
-    path = Path(named or Path(home, "tcc", "upload.toml"))
-    try:
-        return TomlFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except OSError as error:
-        if not named and isinstance(error, FileNotFoundError | NotADirectoryError):
-            return TomlFile.model_construct()  # the defaults: a validator is not built for them, which takes 20 ms
-        raise SettingsError(f"can't read the settings file {path}: {error.strerror}") from error
-    except ValidationError as error:
-        raise SettingsError(f"{path}: {fault_text(error)}") from error
-    except RecursionError as error:
-        raise SettingsError(f"{path} is nested too deep") from error
-    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
@@ -200,6 +160,14 @@ def _target(named: str | None, url: str) -> str:
     if named in TARGET_FILES or not re.fullmatch("[a-z0-9][a-z0-9._-]{0,63}", named):
         raise SettingsError(f"TCC_TARGET {named!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
     return named
+
+
+def _hints(given: Iterable[str]) -> frozenset[str]:
+    """Return key hints.  Raises :class:`SettingsError` for what can be none."""
+    hints = frozenset(given)
+    if wrong := [hint for hint in hints if not re.fullmatch("[0-9a-f]{8}", hint)]:
+        raise SettingsError(f"--adopt {wrong[0]!r} is no key hint: 8 hex digits, as `tcc-upload status` shows them")
+    return hints
 
 
 def _in_flight(argument: int | None, named: str) -> int:

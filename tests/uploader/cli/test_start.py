@@ -35,7 +35,7 @@ def test_status_loads_nothing_that_sends_or_watches(shell: Shell) -> None:
     """``status`` reads files: it needs no HTTP client, no watcher and no progress bar."""
     shell.spool.mkdir()
     SegmentFile().run("r1").write(shell.spool)
-    assert ends_with(shell, "status")["loaded:"] == ["orjson", "pydantic"]
+    assert ends_with(shell, "status", "--max-age", "9999w")["loaded:"] == ["orjson", "pydantic"]
 
 
 def test_a_replay_without_a_terminal_loads_no_progress_bar_and_no_watcher(shell: Shell, server: FaultServer) -> None:

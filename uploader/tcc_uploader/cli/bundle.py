@@ -66,6 +66,8 @@ def bundle_command(
     If there is nothing to pack, no file is made (a pipe gets a bundle without segments).  Exit codes: 0 packed, or
     nothing is there to be packed; 65 damage is packed, too; 66 the spool is missing, or no run is chosen by these
     options; 75 run it again; 77 an operator is needed; 2 usage.
+
+    Example: tcc-upload bundle -o /media/stick/runs.tar.gz --remove
     """
     suffix = _ending_of(output)
     if remove and (selection or output == _STDOUT):

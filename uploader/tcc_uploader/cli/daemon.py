@@ -32,7 +32,13 @@ _log = logging.getLogger(__name__)
     help="What to do with delivered segments; kept for a time, they go sooner if room is needed [keep 24h].",
 )
 def daemon_command(**options: Any) -> None:
-    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.  SIGHUP reads keys and settings again."""
+    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.  SIGHUP reads keys and settings again.
+
+    Exit codes: 0 it was ended by a signal; 73 another uploader holds the state or a spool; 75 the ledger can't be used;
+    77 an operator is needed; 2 usage.
+
+    Example: TCC_API_KEY=… tcc-upload daemon --spool /var/lib/agent/spool
+    """
     on_signals(sys.exit)  # nothing is in flight yet
     stay_on_one_processor()
     collect_garbage_seldom()

@@ -28,13 +28,23 @@ _CHOICE = (
 
 @click.group("dead")
 def dead_command() -> None:
-    """List, show, requeue and drop dead letters: records that can't be delivered as they are."""
+    """List, show, requeue and drop dead letters: records that can't be delivered as they are.
+
+    Exit codes: 2 there is no such letter; others as `replay`.
+
+    Example: tcc-upload dead show --all
+    """
 
 
 @dead_command.command("list")
 @with_options(*STATE_OPTIONS, AS_JSON)
 def list_command(*, as_json: bool, **options: Any) -> None:
-    """List the dead letters of every target, a line each, with the reason."""
+    """List the dead letters of every target, a line each, with the reason.
+
+    Exit code: 0, also if there are none.
+
+    Example: tcc-upload dead list --json
+    """
     targets = targets_of(settings_from(options))
     found = [(settings.state_dir.name, letter) for settings in targets for letter in _dead_letters(settings).values()]
     if as_json:
@@ -51,10 +61,19 @@ def list_command(*, as_json: bool, **options: Any) -> None:
 
 
 @dead_command.command("show")
-@with_options(*_CHOICE, *STATE_OPTIONS)
-def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
-    """Show letters in full: the reason, the server's answer, the origin, the bytes."""
-    for letter in _chosen(settings_from(options), ids, every=every):
+@with_options(*_CHOICE, *STATE_OPTIONS, AS_JSON)
+def show_command(*, ids: tuple[str, ...], every: bool, as_json: bool, **options: Any) -> None:
+    """Show letters in full: the reason, the server's answer, the origin, the bytes.
+
+    Exit code: 2 there is no such letter, or there are several.
+
+    Example: tcc-upload dead show 3f2a
+    """
+    chosen = _chosen(settings_from(options), ids, every=every)
+    if as_json:
+        say_json([letter.model_dump() for letter in chosen])
+        return
+    for letter in chosen:
         of_run = "" if letter.kind == "run" else f" of run {letter.run_id}"
         lines = told(
             f"letter   {letter.id}, died {letter.died_at}",
@@ -73,7 +92,12 @@ def show_command(*, ids: tuple[str, ...], every: bool, **options: Any) -> None:
 @click.option("--edit", is_flag=True, help="Edit the JSON in $EDITOR first.")
 @with_options(*SENDING_OPTIONS, TIMEOUT)
 def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: float, **options: Any) -> None:
-    """Send letters once more, also records that the ledger takes for duplicates or conflicts."""
+    """Send letters once more, also records that the ledger takes for duplicates or conflicts.
+
+    Exit codes as those of `replay`; 2 there is no such letter, or there are several.
+
+    Example: tcc-upload dead requeue 3f2a --edit
+    """
     settings = settings_from(options)
     for letter in _chosen(settings, ids, every=every):
         LetterFolder(settings.state_dir).ask(_requeue_request(letter, edit=edit))
@@ -91,7 +115,12 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @with_options(*STATE_OPTIONS)
 def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> None:
-    """Give letters up for good; it asks first."""
+    """Give letters up for good; it asks first.
+
+    Exit codes: 1 the answer was no; 2 there is no such letter, or there are several.
+
+    Example: tcc-upload dead drop --all --yes
+    """
     settings = settings_from(options)
     chosen = _chosen(settings, ids, every=every)
     for letter in chosen:
@@ -121,9 +150,9 @@ def _chosen(settings: Settings, ids: Sequence[str], *, every: bool) -> list[Lett
         raise click.UsageError("name letters by their ids, or say --all")
     chosen = []
     for ident in ids:
-        letters = [letter for letter in found.values() if letter.id.startswith(ident)]
+        letters = [letter for letter in found.values() if ident in letter.id]
         if len(letters) != 1:
-            what = f"{len(letters)} dead letters begin with" if letters else "there is no dead letter"
+            what = f"{len(letters)} dead letters have in their ids" if letters else "there is no dead letter"
             target = settings.state_dir.name
             fail(f"{what} {ident} in the target {target}: see `tcc-upload dead list`", Exit.USAGE)
         chosen += letters

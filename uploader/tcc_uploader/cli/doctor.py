@@ -19,6 +19,8 @@ def doctor_command(*, as_json: bool, **options: Any) -> None:
     """Try everything that a delivery needs: folders, locks, events, keys, DNS, proxy, TLS, clock.
 
     Works offline.  Exit codes: 0 nothing is wrong; 77 an operator is needed.
+
+    Example: tcc-upload doctor --spool /var/lib/agent/spool
     """
     settings = settings_from(options)
     findings = []

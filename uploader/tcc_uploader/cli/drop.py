@@ -32,6 +32,8 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
 
     For a secret that was recorded by mistake.  The records count as dropped.  Exit codes: 66 nothing of them is
     pending; 75 a run is still being recorded: drop it when it has ended.
+
+    Example: tcc-upload drop --session conversation-7
     """
     if not run_ids and not sessions:
         raise click.UsageError("name runs by their ids, or sessions by --session")

@@ -45,6 +45,8 @@ def export_command(
 
     A file of mode 0600 is made; none is replaced.  It holds what was recorded, texts included.  Exit code 66: no run
     fits.
+
+    Example: tcc-upload export --sqlite runs.db --since 7d
     """
     output = database or lines
     if output is None or (database and lines):

@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
@@ -20,8 +21,10 @@ _log = logging.getLogger(__name__)
 
 _COMMANDS: Final = (
     *("daemon", "replay", "bundle", "runs", "report", "show", "tail", "export"),
-    *("status", "verify", "dead", "drop", "prune", "forget", "doctor", "sandbox"),
+    *("status", "verify", "dead", "drop", "prune", "forget", "doctor", "sandbox", "config", "help", "completion"),
 )
+_WHOLE: Final = 1000
+"""Characters of a command's first sentence: it is not cut."""
 
 
 class _Commands(click.Group):
@@ -29,6 +32,18 @@ class _Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's own shape
         return list(_COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and (near := get_close_matches(args[0], _COMMANDS, 1)):
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in _COMMANDS]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, found.get_short_help_str(_WHOLE)) for name, found in commands if found])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
@@ -40,11 +55,12 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, package_name="tcc-offline", prog_name="tcc-upload")
+@click.version_option(__version__, "-V", "--version", package_name="tcc-offline", prog_name="tcc-upload")
 def tcc_upload() -> None:
-    """Deliver recorded agent runs to Observatory.
+    """Deliver recorded agent runs to Observatory, and look at them.
 
-    Keys come from TCC_API_KEY, TCC_API_KEYS or --api-key-file.
+    Keys come from TCC_API_KEY, TCC_API_KEYS or --api-key-file.  `tcc-upload COMMAND --help` tells options, defaults,
+    exit codes and examples.
     """
 
 

@@ -12,7 +12,8 @@ import click
 
 from tcc_uploader.clock import seconds_in
 from tcc_uploader.model.selection import STATUSES, Selection
-from tcc_uploader.settings import Settings, SettingsError, load
+from tcc_uploader.settings import Settings, load
+from tcc_uploader.settings_file import SettingsError
 from tcc_uploader.sinks import hold_keys
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -77,6 +77,8 @@ def report_command(
 
     It opens in any browser from the disk and asks for nothing on the network.  It is made with mode 0600 and holds
     what was recorded, texts included.  Exit code 75: something could not be read, or the file not be written.
+
+    Example: tcc-upload report runs.tar.gz -o report.html --open
     """
     try:
         whole = make_report(settings_from(options), paths, wanted, output, max_size=max_size, contents=not no_content)

@@ -99,6 +99,8 @@ def runs_command(
 
     Piped, they are all listed, each with tabs between outcome, id, start, milliseconds, LLM calls, tool calls, tokens,
     USD, agent, models, session, prompt and message.  Exit code 66: no run fits.
+
+    Example: tcc-upload runs --status error --since 24h
     """
     with looking(settings_from(options), paths) as reader:
         if is_terminal() and not as_json:

@@ -21,6 +21,10 @@ def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
     """Run a stand-in for Observatory on this machine: it checks, keeps and counts what it receives.
 
     It prints its URL, for TCC_BASE_URL.  GET / shows the receipts; Ctrl-C prints them and ends.
+
+    Exit codes: 0 Ctrl-C ended it; 77 the port or the file can't be used.
+
+    Example: tcc-upload sandbox --port 4320 --db receipts.db
     """
     try:
         receipts = Receipts(db or ":memory:")

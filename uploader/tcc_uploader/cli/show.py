@@ -45,6 +45,8 @@ def show_command(
 
     ID is a run's id, or four or more characters with which only this one begins or ends; `last`; or `last-error`.
     Exit codes: 66 there is no such run; 2 there are several: they are listed.
+
+    Example: tcc-upload show last-error --steps
     """
     if run_id not in LAST and len(run_id) < _LEAST:
         raise click.UsageError(f"give at least {_LEAST} characters of the id, or last, or last-error")

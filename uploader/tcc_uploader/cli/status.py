@@ -42,6 +42,8 @@ def status_command(*, max_age: float, expect_daemon: bool, watch: bool, as_json:
     records that a recorder refused; 69 no uploader runs, with --expect-daemon; 75 a record that could be sent, or an
     outage, is older than --max-age.  If several hold, the first of these counts; a target that was not used for a week
     does not.
+
+    Example: tcc-upload status --expect-daemon --max-age 1h
     """
     while True:
         told_of = _look(settings_from(options), max_age, expect_daemon=expect_daemon)

@@ -44,6 +44,10 @@ def tail_command(
     """Show the newest 10 runs of the default spool, or of SPOOLS, then each run when it has ended; Ctrl-C ends it.
 
     What a daemon removes before it is read (`--after delete`) is not shown: a line says so.
+
+    Exit code: 0 Ctrl-C ended it.
+
+    Example: tcc-upload tail --status error
     """
     settings = settings_from({"spools": spools, **options})
     if wanted.selection.limit is None:

@@ -32,6 +32,8 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed.
     Every target of the state directory is checked.  The exit code is that of the target that the settings name; if
     they name none, the worst of those that were used in the last seven days.
+
+    Example: tcc-upload verify runs.tar.gz
     """
     named = settings_from(options)
     reports: dict[str, Verification] = {}
