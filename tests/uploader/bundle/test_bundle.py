@@ -111,7 +111,7 @@ def test_torn_corrupt_and_plain_bytes_are_carried_as_they_are(shell: Shell, tmp_
     assert told["c.jsonl"] == (1, 0, len(plain))
     assert members["_._d__.jsonl"] == plain
     assert len(members) == 4
-    assert "1 damaged line carried as they are" in shell.printed
+    assert "1 damaged line carried unchanged" in shell.printed
 
 
 def test_several_spools_with_the_same_names_fit_into_one_bundle(shell: Shell, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def bundle_command(
     note(*passed_over_lines(Sources(list(settings.spools)).passed_over), *unreadable_lines(made.unreadable))
     note(*(f"{path} is carried as it is: {why}" for path, why in made.foreign.items()))
     if made.damaged:
-        note(f"{plural(made.damaged, 'damaged line')} carried as they are")
+        note(f"{plural(made.damaged, 'damaged line')} carried unchanged")
     missing = [spool for spool in settings.spools if spool not in made.unreadable and not spool.exists()]
     note(*(f"{spool} does not exist: {_MISSING}" for spool in missing))
     sys.exit(exit_of_bundle(made, missing=bool(missing)))

@@ -84,7 +84,7 @@ def replay_command(
     Exit codes: 0 all delivered, of what was chosen; 65 dead letters or damage; 66 no run is chosen by these options; 73
     another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
 
-    Example: tcc-upload replay /media/stick/runs.tar --remove
+    Example: tcc-upload replay /media/stick/runs.tar.gz --remove
     """
     report: Path | None = options.pop("report")
     if dry_run and (summary or report or remove or give_up or fail_on != "pending"):

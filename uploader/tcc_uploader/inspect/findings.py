@@ -38,7 +38,7 @@ def _for_an_operator(report: StatusReport) -> Iterator[Finding]:
         if each.state == "paused" and each.remedy:
             yield Finding("operator", f"{each.url} is paused: {each.reason}", each.remedy)
     for path, why in report.unreadable.items():
-        yield Finding("operator", f"can't read {path}: {why}", "let this user read it")
+        yield Finding("operator", f"can't read {path}: {why}", "let this user read it, or move it away")
     for path in report.newer_files:
         yield Finding("operator", f"{path} was written by a newer recorder", "upgrade tcc-upload")
     if report.activity.trouble:
