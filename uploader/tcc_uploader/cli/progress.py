@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from tcc_uploader.delivery.engine import Engine
 
+from .text import size
+
 _INTERVAL: Final = 0.1
 """Seconds between two updates."""
 
@@ -20,6 +22,23 @@ def counting_bar(title: str) -> Iterator[Callable[[str], None]]:
     """
     with _bar(title) as update:
         yield lambda text: update(lambda: {"text": text})
+
+
+@contextmanager
+def bytes_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many bytes of a known number are done, if standard error is a terminal.
+
+    Yields the function that is given how many more are done, and how many there are in all.
+    """
+    done = 0
+    with _bar(title) as update:
+
+        def advance(more: int, total: int) -> None:
+            nonlocal done
+            done += more
+            update(lambda: {"completed": done, "total": total, "text": f"{size(done)} of {size(total)}"})
+
+        yield advance
 
 
 @contextmanager
@@ -53,10 +72,11 @@ def _bar(title: str) -> Iterator[Callable[[Callable[[], dict[str, Any]]], None]]
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415 -- a fifth of a replay's start, and for terminals alone
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
 
     console = Console(file=sys.stderr)
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()
+    words = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}")
+    columns = *words, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=None, text="")
         due = 0.0

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.filesize import decimal
 
 from tcc_schemas.version import __version__
 from tcc_uploader.files import bytes_in, file_name
@@ -26,7 +25,7 @@ from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
 from .terminal import fail, note
-from .text import asked_by, plural, told
+from .text import asked_by, plural, size, told
 
 _NAME: Final = Path("tcc-report.html")
 _MOST: Final = "200M"
@@ -113,7 +112,7 @@ def make_report(
             on_run=lambda until_now: count(f"{until_now.runs:,} runs"),
         )
     note(*findings(reader))
-    counts = told(plural(written.runs, "run"), (written.failed, f"{written.failed:,} failed"), decimal(written.size))
+    counts = told(plural(written.runs, "run"), (written.failed, f"{written.failed:,} failed"), size(written.size))
     note(f"{output}: {', '.join(counts)}")
     if written.left_out:
         note(f"contents of {plural(written.left_out, 'run')} left out (--max-size)")
