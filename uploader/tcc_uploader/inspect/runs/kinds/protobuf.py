@@ -1,0 +1,47 @@
+"""OTLP in protobuf, as the same messages in JSON; needs the extra ``otlp``, and loads it when it is first called."""
+
+import base64
+import binascii
+from typing import Any, Final
+
+from tcc_uploader.model.body import Wire
+
+from .items import MOST, NotUnderstoodError, members, objects
+
+NEEDED: Final = "to read it: pip install 'tcc-offline[otlp]'"
+_IDS: Final = ("traceId", "spanId", "parentSpanId")
+
+
+def as_json(body: bytes) -> Wire:
+    """Return the traces in a body.
+
+    Raises NotUnderstoodError if the packages are missing, the body holds no traces, or too many spans.
+    """
+    try:
+        from google.protobuf.json_format import MessageToDict  # noqa: PLC0415 -- it may be missing
+        from google.protobuf.message import DecodeError  # noqa: PLC0415
+        from opentelemetry.proto.collector.trace.v1 import trace_service_pb2  # noqa: PLC0415
+    except ImportError as error:
+        raise NotUnderstoodError(NEEDED) from error
+    request: Any = trace_service_pb2.ExportTraceServiceRequest()
+    try:
+        request.ParseFromString(body)
+    except DecodeError as error:
+        raise NotUnderstoodError("it is no OTLP message of traces") from error
+    if sum(len(scope.spans) for group in request.resource_spans for scope in group.scope_spans) > MOST:
+        raise NotUnderstoodError("it holds more spans than are shown one by one")
+    told: Wire = MessageToDict(request, use_integers_for_enums=True)
+    for group in objects(told.get("resourceSpans")):
+        for scope in objects(group.get("scopeSpans")):
+            for span in objects(scope.get("spans")):
+                _write_ids(span)
+                for link in objects(span.get("links")):
+                    _write_ids(link)
+    return told
+
+
+def _write_ids(span: Wire) -> None:
+    """Write ids as JSON's OTLP does: hexadecimal, where protobuf's JSON has base64."""
+    for name in _IDS:
+        if name in members(span):
+            span[name] = binascii.hexlify(base64.b64decode(span[name])).decode()
