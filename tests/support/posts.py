@@ -14,9 +14,11 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from support.faults import AT, SegmentFile
+from support.faults import SegmentFile
 from tcc_schemas.lines import encode
 
+POSTED: Final = "2026-11-25T23:00:00.000Z"
+"""When a gateway got them: after all that they tell of."""
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
 _FOLDER: Final = Path(__file__).parent / "official_requests"
@@ -53,7 +55,7 @@ class Posted(NamedTuple):
         return digest.hexdigest()[:32]
 
     def line(
-        self, run_id: str | None = None, *, kind: str | None = None, at: str = AT, key: str | None = None
+        self, run_id: str | None = None, *, kind: str | None = None, at: str = POSTED, key: str | None = None
     ) -> bytes:
         """Return the line of it; ``kind`` is that of the path, or of the item in the body."""
         verbatim = self.type == JSON and self.encoding is None and b"\n" not in self.body and _is_json(self.body)
@@ -107,7 +109,7 @@ def post(path: str, value: Any, **members: Any) -> Posted:
 
 def segment_of(*lines: bytes) -> SegmentFile:
     """Return a sealed segment with these lines."""
-    segment = SegmentFile()
+    segment = SegmentFile().later(POSTED)
     for line in lines:
         segment.line(line)
     return segment.seal()
@@ -116,6 +118,6 @@ def segment_of(*lines: bytes) -> SegmentFile:
 def _is_json(body: bytes) -> bool:
     try:
         json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True

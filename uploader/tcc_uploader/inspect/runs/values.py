@@ -173,8 +173,8 @@ class Run(Timed):
 
     @property
     def calls(self) -> list[Call]:
-        """All steps, tool calls and spans, by their start; what has no start comes last."""
-        return sorted((*self.steps, *self.tool_calls, *self.spans), key=by_start)
+        """All steps, tool calls and spans, by their start (a span before what it began with); none: it comes last."""
+        return sorted((*self.spans, *self.steps, *self.tool_calls), key=by_start)
 
     @property
     def title(self) -> str:

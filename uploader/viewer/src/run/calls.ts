@@ -57,12 +57,12 @@ function subRun({ columns: c }: Report, run: RunNumber, start: number): Call {
   };
 }
 
-/** All calls of a run, oldest first; of two that began together, the step. `start`: when the run began. */
+/** All calls of a run, oldest first; of two that began together, the span, then the step. `start`: when the run began. */
 export function callsOf(report: Report, body: RunBody, subRuns: RunNumber[], start: number): Call[] {
   return [
+    ...(body.spans ?? []).map((item, index) => call("span", item, index, start)),
     ...body.steps.map((item, index) => call("step", item, index, start)),
     ...body.tools.map((item, index) => call("tool", item, index, start)),
-    ...(body.spans ?? []).map((item, index) => call("span", item, index, start)),
     ...subRuns.map((run) => subRun(report, run, start)),
   ].sort((a, b) => a.begin - b.begin);
 }

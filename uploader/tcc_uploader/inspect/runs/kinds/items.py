@@ -1,5 +1,6 @@
 """What the readers of all kinds have in common: how members of any type are taken, and items made of them.  Pure."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import isfinite
@@ -11,6 +12,7 @@ from tcc_uploader.model.body import Wire
 MOST: Final = 50_000
 """Items of a body: of tiny ones, a body of 32 MiB can hold more than there is memory for."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DIGITS: Final = re.compile("-?[0-9]{1,30}")
 _SUCCESS: Final = 0
 _ERROR: Final = 2
 
@@ -69,8 +71,8 @@ def total(*values: object) -> int | None:
 
 def integer(value: object) -> int | None:
     """Return an integer that is told as a number, or in JSON's OTLP as text; None if it is none."""
-    if isinstance(value, str) and len(value) <= len(str(2**64)) and value.removeprefix("-").isascii():
-        return int(value) if value.removeprefix("-").isdecimal() else None
+    if isinstance(value, str):
+        return int(value) if _DIGITS.fullmatch(value) else None
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     return int(value) if is_number else None  # type: ignore[call-overload]
 
