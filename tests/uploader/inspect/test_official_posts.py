@@ -1,7 +1,9 @@
 """What the official packages really posted is shown as runs: names, times, models, tokens, texts and outcomes."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,8 @@ from support.posts import official, official_lines, segment_of
 from tcc_uploader.inspect.runs.kinds.read import READERS
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Outcome, Run, Span, Step, ToolCall
+from tcc_uploader.inspect.runs.wanted import Wanted, matching
+from tcc_uploader.model.selection import Selection
 from tcc_uploader.sources.paths import sources_of
 
 Reads = Callable[..., list[Run]]
@@ -157,3 +161,20 @@ def test_every_kind_with_a_reader_is_tried_here() -> None:
     names = ["py_agno", "py_litellm", "py_claude", "js_mastra", "js_claude_pi_openclaw_langchain"]
     tried = {posted.path.removeprefix("/v1/") for name in names for posted in official(name)}
     assert {{"otlp": "traces", "otlp-steps": "otel-steps"}.get(kind, kind) for kind in READERS} <= tried
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ({"models": ("GPT-4o",)}, {"295651ef", "run-1"}),
+        ({"tools": ("get_weather",)}, {"295651ef"}),
+        ({"pattern": re.compile("fleet-mendel")}, {"295651ef"}),
+        ({"pattern": re.compile("ChatPromptTemplate")}, {"11111111"}),
+        ({"selection": Selection(statuses=["success"], sessions=["S"])}, {"11111111", "95bf672c"}),
+        ({"selection": Selection(limit=1)}, {"95bf672c"}),
+    ],
+)
+def test_filters_choose_among_posts_as_among_runs(reads: Reads, wanted: dict[str, Any], found: set[str]) -> None:
+    """By model, tool, text, outcome, session and number."""
+    runs = reads("py_agno", "py_litellm", "py_langchain", "js_mastra")
+    assert {run.id[:8] for run in matching(runs, Wanted(**{"selection": Selection(), **wanted}))} == found

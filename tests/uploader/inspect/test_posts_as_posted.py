@@ -59,6 +59,13 @@ GZIPPED = zlib.compress(b"[" * 100, wbits=31)
             "it is no JSON object",
             {"base64": "//4A"},
         ),
+        (Posted("/v1/mastra", b"\x0a\xff2J"), "it is no JSON object", {"base64": "Cv8ySg=="}),
+        (Posted("/v1/mastra", "\u00fc".encode() * 1500), "it is no JSON object", {"text": "\u00fc" * 1024}),
+        (
+            Posted("/v1/pi", b"x" + "\u00fc".encode() * 1500),
+            "it is no JSON object",
+            {"text": "x" + "\u00fc" * 1023},
+        ),
         (Posted("/v1/openclaw", b""), "it is no JSON object", {"base64": ""}),
         (Posted("/v1/custom", b"[]"), "it holds no item of a run", {"json": []}),
         (Posted("/v1/traces", b"\xff" * 9, PROTOBUF), "it is no OTLP message of traces", {"base64": "////////////"}),

@@ -113,6 +113,8 @@ def _say_run(run: Run, *, texts: bool) -> None:
     say_styled()
     _say_titled("User", run.prompt, "bold blue")
     _say_titled("Response", run.response, "bold green")
+    if texts and run.attributes:
+        _say_titled("Attributes", as_text(run.attributes), "dim")
 
 
 def _facts(run: Run) -> list[str]:
@@ -189,8 +191,8 @@ def _say_call(number: int, call: Call) -> None:
     elif isinstance(call, ToolCall):
         parts = (("Arguments", call.args), ("Result", call.result))
     else:
-        parts = (("Input", call.input), ("Output", call.output), ("Attributes", text_of(call.wire, "attributes")))
-    for title, text in (*parts, ("Message", call.message)):
+        parts = (("Input", call.input), ("Output", call.output))
+    for title, text in (*parts, ("Message", call.message), ("Attributes", text_of(call.wire, "attributes"))):
         if text:
             _say_titled(title, text, "dim")
 

@@ -1,6 +1,7 @@
 """Reads a record of any kind: as wire items, or as a post that is shown as it is."""
 
 import base64
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from typing import Final
 
@@ -73,6 +74,14 @@ def _json(body: bytes) -> object:
         return None
 
 
+def _beginning(body: bytes) -> str:
+    """Return the beginning of a body that is text; empty if it is none."""
+    try:
+        return getincrementaldecoder("utf-8")().decode(body[:_EXCERPT], final=len(body) <= _EXCERPT)
+    except UnicodeDecodeError:
+        return ""
+
+
 def _post(line: Line, body: bytes, reason: str) -> Post:
     """Return a record as a post: with its JSON, or with the beginning of what it is else."""
     excerpt: Wire
@@ -80,10 +89,8 @@ def _post(line: Line, body: bytes, reason: str) -> Post:
     if value is not None:
         excerpt = {"json": value}
     else:
-        beginning = body[:_EXCERPT]
-        text = beginning.decode(errors="ignore")
-        is_text = bool(text) and len(text.encode()) > len(beginning) - len("\U0010ffff".encode()) and "\0" not in text
-        excerpt = {"text": text} if is_text else {"base64": base64.b64encode(beginning).decode()}
+        text = _beginning(body)
+        excerpt = {"text": text} if text else {"base64": base64.b64encode(body[:_EXCERPT]).decode()}
     return Post(
         kind=line.kind,
         path=as_text(line.path),
