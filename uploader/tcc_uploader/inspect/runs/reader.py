@@ -25,9 +25,9 @@ from tcc_uploader.spool.segment import Segment
 
 from .fates import Fate, fate_of, fate_of_all
 from .join import joined
-from .kinds.read import OURS, is_post, items_of
+from .kinds.read import OURS, is_post, start_of
 from .places import Block, Numbers, Place, Row, Shelf, source_of
-from .values import Record, Run, Source, ms_of, text_of
+from .values import Record, Run, Source, ms_of
 
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
@@ -271,15 +271,11 @@ def newest_in(path: Path) -> float:
 
 
 def _row(line: Line, key: tuple[str | None, ...], place: Place) -> Row:
-    return _start_of(line), hash(key), place.number, place.offset, place.size
+    return _begun(line), hash(key), place.number, place.offset, place.size
 
 
-def _start_of(line: Line) -> int:
+def _begun(line: Line) -> int:
     """Return when the run of a line began, in milliseconds since 1970; if it doesn't say so, when it was recorded."""
     found = _AS_RECORDED.match(line.body) if line.kind in OURS else None
-    start = (
-        found[1].decode(errors="replace")
-        if found
-        else next((text_of(wire, "start_time") for wire in items_of(line)[0] if wire.get("type") == "run"), "")
-    )
+    start = found[1].decode(errors="replace") if found else start_of(line)
     return ms_of(moment_of(start)) or ms_of(moment_of(line.at))

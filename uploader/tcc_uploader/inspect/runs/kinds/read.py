@@ -8,7 +8,7 @@ from typing import Final
 from tcc_schemas.lines import Line
 from tcc_uploader.boundary import unexpected
 from tcc_uploader.inspect.runs.messages import as_text
-from tcc_uploader.inspect.runs.values import Post
+from tcc_uploader.inspect.runs.values import Post, text_of
 from tcc_uploader.model.body import Wire, parsed, wire_items
 
 from . import claude, mastra, openclaw, otlp, pi, protobuf
@@ -50,6 +50,20 @@ def items_of(line: Line) -> tuple[list[Wire], Post | None]:
         return [], _post(line, body, unexpected(error, f"a body of the kind {line.kind}"))
 
 
+def start_of(line: Line) -> str:
+    """Return when the run began of which a record tells, as a time on the wire; empty if it doesn't say so."""
+    if is_post(line) and _is_protobuf(line):
+        try:
+            return protobuf.first_start(unpacked(line.body, line.encoding))
+        except NotUnderstoodError:
+            return ""
+    return next((text_of(wire, "start_time") for wire in items_of(line)[0] if wire.get("type") == "run"), "")
+
+
+def _is_protobuf(line: Line) -> bool:
+    return line.type is not None and "json" not in line.type.lower()
+
+
 def _read(line: Line, body: bytes) -> list[Wire]:
     if line.kind in OURS:
         found = list(wire_items(body))
@@ -59,7 +73,7 @@ def _read(line: Line, body: bytes) -> list[Wire]:
     reader = READERS.get(line.kind)
     if reader is None:
         raise NotUnderstoodError("this version does not know what it says")
-    if line.type is not None and "json" not in line.type.lower():
+    if _is_protobuf(line):
         return reader(protobuf.as_json(body))
     value = _json(body)
     if not isinstance(value, dict):
