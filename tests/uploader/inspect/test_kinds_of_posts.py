@@ -216,6 +216,14 @@ def test_a_failed_span_tells_its_exception(tmp_path: Path) -> None:
     assert (kept["call_id"], kept["span"], kept["events"][0]["name"]) == ("c", {"droppedLinksCount": 3}, "exception")
 
 
+def test_cached_tokens_are_part_of_the_sent_ones(tmp_path: Path) -> None:
+    """By OpenTelemetry's convention; here they are counted apart.  The cost is OpenInference's."""
+    counts = {"gen_ai.usage.input_tokens": "10", "gen_ai.usage.cache_read.input_tokens": "8", "llm.cost.total": "x"}
+    told = {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m", **counts}
+    (run,) = read(tmp_path, traces(span("1", attributes=told)).line("r"))
+    assert (run.tokens_in, run.tokens_cached, run.tokens_out, run.cost) == (2, 8, 0, None)
+
+
 def test_a_trace_that_comes_in_several_posts_is_one_run(tmp_path: Path) -> None:
     """Also from several files: what was exported before the root ended, and the root."""
     model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}

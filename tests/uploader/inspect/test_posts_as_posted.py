@@ -1,6 +1,7 @@
 """What a post says that can't be read is shown as it is: nothing is dropped, nothing raises, and memory is bounded."""
 
 import sys
+import tracemalloc
 import zlib
 from pathlib import Path
 from random import Random
@@ -104,12 +105,17 @@ def test_a_run_is_listed_that_only_a_missing_package_reads(tmp_path: Path, monke
 
 
 def test_a_compressed_bomb_is_unpacked_to_its_bound_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One byte more than the bound is enough to know."""
+    """One byte more than the bound is enough to know: 64 MiB never are in memory."""
     monkeypatch.setattr(bodies, "MOST_BYTES", 2**20)
     for encoding, wbits in (("gzip", 31), ("deflate", 15), ("deflate", -15)):
         packer = zlib.compressobj(wbits=wbits)
-        bomb = packer.compress(b" " * (2**20 + 1)) + packer.flush()
-        assert as_posted(Posted("/v1/claude", bomb, JSON, encoding)).reason == "it unpacks to more than 1 MiB"
+        bomb = packer.compress(b" " * 2**26) + packer.flush()
+        tracemalloc.start()
+        try:
+            assert as_posted(Posted("/v1/claude", bomb, JSON, encoding)).reason == "it unpacks to more than 1 MiB"
+            assert tracemalloc.get_traced_memory()[1] < 2**23
+        finally:
+            tracemalloc.stop()
 
 
 def test_more_items_than_there_is_memory_for_are_shown_raw(monkeypatch: pytest.MonkeyPatch) -> None:
