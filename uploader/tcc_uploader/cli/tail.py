@@ -98,7 +98,7 @@ def _say_run(run: Run) -> None:
         (f"{sign} ", style),
         (f"{short(run.id)} ", "cyan"),
         (f"{facts.rstrip()}  ", "dim"),
-        (on_line(run.prompt), ""),
+        (on_line(run.title), ""),
     )
     if text := message(run):
         say_styled(("         └ ", "dim"), (on_line(text), style.removeprefix("bold ")))

@@ -117,7 +117,7 @@ def notes_of(reader: RunReader, written: Written, *, contents: bool) -> list[str
         (files.newer, f"Files that only a newer version can read: {_names(files.newer)}."),
         (files.archives, f"Wrong with archives: {_names(files.archives)}."),
         (reader.gone, f"Removed while the report was made: {reader.gone:,} lines or files."),
-        (reader.others, f"Records that are no runs, and not shown: {reader.others.total():,}."),
+        *((times, f"Requests that are shown as they are: {times:,}, {why}.") for why, times in reader.unread.items()),
     ]
     return [text for reason, text in told if reason]
 
