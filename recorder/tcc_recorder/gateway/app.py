@@ -1,45 +1,163 @@
-"""Answers requests.  An ASGI application: it knows of no socket."""
+"""Answers requests.  An ASGI application: it knows of no socket.
 
-from hashlib import sha256
+Most official SDKs repeat nothing, so the answer is 2xx whenever the disk allows.  It is 507 when the spool takes
+nothing more: after 503 two SDKs would repeat the request for seconds, and make their agent wait.
+"""
 
-from starlette.requests import Request
-from starlette.responses import Response
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from tcc_recorder.clock import now
-from tcc_recorder.spool.writer import SpoolWriter
-from tcc_schemas.lines import encode
+from tcc_recorder.config import WriterConfig
+from tcc_recorder.limited_log import log
+from tcc_recorder.redact.policy import Policy
 
-from .endpoints import endpoint_of
+from .content import JSON, PROTOBUF, TooLargeError, encoding_of, media_type
+from .endpoints import Endpoint, endpoint_of
+from .guards import Refusal, hint_of, refusal_of, without_token
+from .metrics import Metrics
+from .options import Options
+from .posts import NotSearchableError, Post
+from .readiness import why_not_ready
+from .receiving import BodyTooLargeError, Room, TooSlowError, received
+from .recording import Recording
+
+_MOST_CONNECTIONS: Final = 512
+_MOST_WARNINGS: Final = 100
+"""How many different things are said once: what is said may name a path that a stranger chose."""
+_AGAIN: Final = {"Retry-After": "1", "Connection": "close"}
+_NOTHING_HERE: Final = Refusal(404, "SDKs post to /v1/…; see also /healthz, /readyz and /metrics")
 
 
 class App:
-    """Records what is posted, with ``writer``."""
+    """Records what is posted.
 
-    def __init__(self, writer: SpoolWriter) -> None:
-        self._writer = writer
+    ``hosts`` are what a ``Host`` header may say, None: anything.  ``connections`` returns how many are open.
+    """
+
+    def __init__(
+        self,
+        options: Options,
+        config: WriterConfig,
+        policy: Policy,
+        hosts: frozenset[str] | None,
+        connections: Callable[[], int],
+    ) -> None:
+        self._options, self._config, self._hosts, self._connections = options, config, hosts, connections
+        self._recording = Recording(config, policy)
+        self._metrics = Metrics()
+        self._room = Room()
+        self._said: set[str] = set()
+        self.stopping = False
+        """Whether a request that begins now is refused."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = Request(scope, receive)
-        response = await self._answer(request)
+        headers = Headers(scope=scope)
+        try:
+            response = await self._answer(scope, headers, receive)
+        except ClientDisconnect:
+            return
+        if "expect" in headers and response.status_code >= 400:  # noqa: PLR2004 -- what is refused
+            response.headers["Connection"] = "close"  # the body may come or not: what follows can't be told
+        self._metrics.answers[str(response.status_code)] += 1
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
-        endpoint = endpoint_of(request.url.path)
-        if request.method != "POST" or endpoint is None:
-            return Response(status_code=404)
-        body = await request.body()
-        line = encode(
-            endpoint.kind or "run",
-            sha256(body).hexdigest()[:32],
-            body,
-            at=now(),
-            path=request.url.path,
-            type=request.headers.get("content-type"),
-            encoding=request.headers.get("content-encoding"),
-            base64=True,
-        )
-        if not self._writer.record([line]):
-            return Response(status_code=507)
-        return Response(b'{"ok":true}', media_type="application/json")
+    def close(self) -> None:
+        """Seal the spool's segment.  No request is being answered any more."""
+        self._recording.close()
+
+    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
+        if self.stopping:
+            return _refused(Refusal(503, "this gateway is stopping"), _AGAIN)
+        if self._connections() > _MOST_CONNECTIONS:
+            return _refused(Refusal(503, "too many connections"), _AGAIN)
+        refusal = refusal_of(headers, self._hosts)
+        if refusal is not None:
+            self._say_once(f"a request is refused ({refusal.status}): {refusal.why}")
+            return _refused(refusal)
+        path: str = scope["raw_path"].decode("latin-1")
+        if scope["method"] != "POST":
+            return self._probed(path) if scope["method"] in {"GET", "HEAD"} else _refused(_NOTHING_HERE)
+        if self._options.tokens:
+            behind = without_token(path, self._options.tokens)
+            if behind is None:
+                return _refused(Refusal(401, "the base URL must end with /t/ and a token of this gateway"))
+            path = behind
+        endpoint = None if scope["query_string"] else endpoint_of(path)
+        return _refused(_NOTHING_HERE) if endpoint is None else await self._recorded(path, endpoint, headers, receive)
+
+    async def _recorded(self, path: str, endpoint: Endpoint, headers: Headers, receive: Receive) -> Response:
+        """Record a post; what is refused is not logged by each request, but once."""
+        content_type = headers.get("content-type", "").strip()
+        media = media_type(content_type)
+        if media is None:
+            return _refused(Refusal(415, f"the Content-Type must be {JSON} or {PROTOBUF}, in UTF-8"))
+        try:
+            encoding = encoding_of(headers.get("content-encoding"))
+        except ValueError as error:
+            return _refused(Refusal(415, str(error)))
+        declared = int(headers["content-length"]) if "content-length" in headers else None
+        limit = self._options.max_body
+        too_large = Refusal(413, f"a body may have {limit:,} bytes: record less in one run, or see --max-body")
+        if declared is not None and declared > limit:
+            return _refused(too_large)
+        try:
+            async with received(receive, self._room, declared, limit) as body:
+                post = Post(path, endpoint, media, content_type, encoding, body, self._hint(headers))
+                made = await self._recording.record(post)
+        except BodyTooLargeError:
+            return _refused(too_large)
+        except TooLargeError as error:
+            return _refused(Refusal(413, str(error)))
+        except TooSlowError:
+            return _refused(Refusal(408, "the body took too long"), _AGAIN)
+        except NotSearchableError as error:
+            self._say_once(f"a post to {path} is not recorded: {error}")
+            return _refused(Refusal(415, str(error)))
+        if made is None:
+            return _refused(Refusal(507, "the spool is full, or can't be written: see /readyz, and the log"))
+        if endpoint.is_future:
+            self._say_once(f"recorded from an SDK that is newer than this version: {path}; to deliver it, upgrade")
+        self._metrics.recorded(made.kind, len(body), made.redacted)
+        return _accepted(endpoint, media)
+
+    def _hint(self, headers: Headers) -> str | None:
+        try:
+            return hint_of(headers.get("authorization"))
+        except ValueError as error:
+            self._say_once(f"{error}; such records are delivered with the default key")
+            return None
+
+    def _probed(self, path: str) -> Response:
+        match path:
+            case "/healthz":
+                return PlainTextResponse("ok\n")
+            case "/readyz":
+                why = "this gateway is stopping" if self.stopping else why_not_ready(self._config)
+                return PlainTextResponse(f"{why or 'ok'}\n", 503 if why else 200)
+            case "/metrics":
+                gauges = {"connections": self._connections(), "receiving_bytes": self._room.size - self._room.free}
+                return PlainTextResponse(self._metrics.text(gauges), media_type="text/plain; version=0.0.4")
+        return _refused(_NOTHING_HERE)
+
+    def _say_once(self, message: str) -> None:
+        if message not in self._said and len(self._said) < _MOST_WARNINGS:
+            self._said.add(message)
+            log.warning(message)
+
+
+def _accepted(endpoint: Endpoint, media: str) -> Response:
+    """Return what the sender of a recorded post expects.  OTLP's answer is an empty message: nothing was rejected."""
+    if not endpoint.is_otlp:
+        return Response(b'{"ok":true}', media_type=JSON)
+    return Response(b"{}", media_type=JSON) if media == JSON else Response(b"", media_type=PROTOBUF)
+
+
+def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps({"error": refusal.why}), refusal.status, headers, JSON)

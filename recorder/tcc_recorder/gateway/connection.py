@@ -2,23 +2,33 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from pathlib import Path
+from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-_HEAD_SECONDS: Final = 30.0
-"""A request's head must be there that long after its first byte, and what is left of a body after its answer."""
+_LATE_AFTER: Final = 30.0
+"""Seconds until a request's head must be there, from its first byte, and what is left of a body after its answer."""
+_KEEP_ALIVE: Final = 150
+"""Seconds that a connection may be idle: an SDK that finds it closed loses its run, since most repeat nothing."""
+_TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\ntcc-gateway: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class Connections(ServerState):
-    """The open connections.  ``changed`` is called when one has ended."""
+    """The open connections.  ``ended`` is called when one has ended."""
 
-    def __init__(self, changed: Callable[[], None]) -> None:
+    def __init__(self, ended: Callable[[], None]) -> None:
         super().__init__()
-        self.changed = changed
+        self.ended = ended
         self.default_headers = [(b"tcc-gateway", b"1")]
+        """Stands in every answer: an uploader that posts here by mistake must not take it for a delivery."""
+
+    def all(self) -> list["Connection"]:
+        """Return each connection that is open."""
+        return [each for each in self.connections if isinstance(each, Connection)]
 
 
 class Connection(HttpToolsProtocol):
@@ -26,60 +36,67 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
         super().__init__(config, connections, {})
-        self._changed = connections.changed
-        self._awaited_since: float | None = None
-        """When the sender's turn began to complete a head, or what nobody reads any more."""
+        self._ended = connections.ended
+        self._waiting_since: float | None = None
+        """When its sender had to go on, and the application does not wait for it: see :data:`_LATE_AFTER`."""
         self._is_whole = True
+        """Whether the last request came to its end."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin; a head is awaited."""
+        """Wait for the first request."""
         super().connection_made(transport)
-        self._awaited_since = self.loop.time()
+        self._waiting_since = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Tell who waits for the end of connections."""
         super().connection_lost(exc)
-        self._changed()
+        self._ended()
 
     def on_message_begin(self) -> None:
-        """Take the first byte of a request."""
-        self._awaited_since, self._is_whole = self.loop.time(), False
+        """Wait for the rest of a head."""
+        self._waiting_since, self._is_whole = self.loop.time(), False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Take a whole head: the application awaits the body."""
-        self._awaited_since = None
+        """Leave the body to the application."""
+        self._waiting_since = None
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Take the last byte of a request."""
-        self._awaited_since, self._is_whole = None, True
+        """Note that the whole request is there."""
+        self._waiting_since, self._is_whole = None, True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Await what is left of a body that was answered before its end."""
+        """Wait for the rest of a body that was answered before its end; it is thrown away."""
         if not self._is_whole:
-            self._awaited_since = self.loop.time()
+            self._waiting_since = self.loop.time()
         super().on_response_complete()
 
-    def close_if_late(self, now: float) -> None:
-        """Close the connection if what is awaited took too long."""
-        if self._awaited_since is not None and now - self._awaited_since > _HEAD_SECONDS:
+    def close_if_late(self) -> None:
+        """Close the connection if its sender took too long."""
+        if self._waiting_since is not None and self.loop.time() - self._waiting_since > _LATE_AFTER:
+            self.transport.write(_TOO_LATE)
             self.transport.close()
 
 
-def config_of(app: Any, **more: Any) -> uvicorn.Config:
-    """Return uvicorn's settings for :class:`Connection`."""
+def config_of(app: ASGIApp, tls_cert: Path | None, tls_key: Path | None) -> uvicorn.Config:
+    """Return uvicorn's settings for :class:`Connection`.
+
+    Raises OSError if the certificate or its key can't be read.
+    """
     config = uvicorn.Config(
         app,
         interface="asgi3",
         lifespan="off",
         ws="none",
         log_config=None,
+        log_level="error",
         access_log=False,
         proxy_headers=False,
-        timeout_keep_alive=150,
-        **more,
+        timeout_keep_alive=_KEEP_ALIVE,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
     )
     config.load()
     return config

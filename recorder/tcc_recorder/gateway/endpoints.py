@@ -22,6 +22,8 @@ class Endpoint(NamedTuple):
     kind: str | None
     run_id: tuple[str, ...] = ()
     is_otlp: bool = False
+    is_future: bool = False
+    """Whether only an SDK that is newer than this version posts there."""
 
 
 _ENDPOINTS: Final = {
@@ -34,7 +36,7 @@ _ENDPOINTS: Final = {
     "/v1/traces": Endpoint("otlp", ("tcc.runId",), is_otlp=True),
     "/v1/otel-steps": Endpoint("otlp-steps", ("metadata.tcc.runId",), is_otlp=True),
 }
-_FUTURE: Final = Endpoint("post")
+_FUTURE: Final = Endpoint("post", is_future=True)
 
 
 def endpoint_of(path: str) -> Endpoint | None:
