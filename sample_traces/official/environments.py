@@ -18,7 +18,7 @@ UNAVAILABLE: Final = 69
 
 
 class Integration(NamedTuple):
-    """What is installed, and variables without which a package asks the network for something that it can do without."""
+    """What is installed, and variables without which a package would ask the network for what it does not need."""
 
     packages: Sequence[str]
     environment: Mapping[str, str] = {}

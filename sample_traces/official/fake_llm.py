@@ -1,4 +1,4 @@
-"""A model on loopback that speaks OpenAI's protocol: it asks for the tool once, if it is given one, and then answers."""
+"""A model on loopback that speaks OpenAI's protocol: it calls a tool once, if it is given one, and then answers."""
 
 import json
 import threading

@@ -50,7 +50,7 @@ class App:
     ) -> None:
         self._options, self._config, self._hosts, self._connections = options, config, hosts, connections
         self._recording = Recording(config, policy)
-        self._metrics = Metrics()
+        self.metrics = Metrics()
         self._room = Room()
         self._said: set[str] = set()
         self.stopping = False
@@ -65,7 +65,7 @@ class App:
             return
         if "expect" in headers and response.status_code >= 400:  # noqa: PLR2004 -- what is refused
             response.headers["Connection"] = "close"  # the body may come or not: what follows can't be told
-        self._metrics.answers[str(response.status_code)] += 1
+        self.metrics.answers[str(response.status_code)] += 1
         await response(scope, receive, send)
 
     def close(self) -> None:
@@ -124,7 +124,7 @@ class App:
             return _refused(Refusal(507, "the spool is full, or can't be written: see /readyz, and the log"))
         if endpoint.is_future:
             self._say_once(f"recorded from an SDK that is newer than this version: {path}; to deliver it, upgrade")
-        self._metrics.recorded(made.kind, len(body), made.redacted)
+        self.metrics.recorded(made.kind, len(body), made.redacted)
         return _accepted(endpoint, media)
 
     def _hint(self, headers: Headers) -> str | None:
@@ -143,7 +143,7 @@ class App:
                 return PlainTextResponse(f"{why or 'ok'}\n", 503 if why else 200)
             case "/metrics":
                 gauges = {"connections": self._connections(), "receiving_bytes": self._room.size - self._room.free}
-                return PlainTextResponse(self._metrics.text(gauges), media_type="text/plain; version=0.0.4")
+                return PlainTextResponse(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")
         return _refused(_NOTHING_HERE)
 
     def _say_once(self, message: str) -> None:

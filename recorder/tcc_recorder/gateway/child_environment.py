@@ -1,7 +1,7 @@
 """The environment of the program that ``tcc-record run`` starts: every official SDK in it posts to the gateway.
 
-Source of the facts: the official packages (``contextcompany`` 2.0.0, ``@contextcompany/custom`` 1.0.2), run with each of
-these variables.
+Source of the facts: the official packages (``contextcompany`` 2.0.0, ``@contextcompany/custom`` 1.0.2), run with each
+of these variables.
 """
 
 from collections.abc import Mapping

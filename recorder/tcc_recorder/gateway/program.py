@@ -1,12 +1,12 @@
 """A program that runs as our child, and whose end becomes ours.
 
-It stays in our process group, so that a terminal treats the two as one job.  Ctrl-C, Ctrl-\\ and Ctrl-Z come to it from
-the terminal; sent on by us, each would reach it twice.
+It stays in our process group, so that a terminal treats the two as one job.  What the terminal sends to the group
+(by Ctrl-C, say) comes to it from there; sent on by us, too, it would come twice.
 """
 
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from types import FrameType
 from typing import Final, NoReturn
@@ -35,7 +35,7 @@ class Program:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._take)
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> int:
+    def run(self, command: tuple[str, ...], environment: Mapping[str, str]) -> int:
         """Start the program, and wait for its end; return its exit code, or the number of the signal times -1.
 
         Raises OSError if it can't be started: see :func:`code_of`.
@@ -77,7 +77,10 @@ def code_of(error: OSError) -> int:
 
 
 def end_as(code: int) -> NoReturn:
-    """End this process as a program did: with its exit code, or by the same signal (``code`` below 0), without a core."""
+    """End this process as a program did: with its exit code, or (``code`` below 0) by the same signal.
+
+    No core file is written: the program's own may be there.
+    """
     if code < 0:
         import resource  # noqa: PLC0415 -- Windows has none
 

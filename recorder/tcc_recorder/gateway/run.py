@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -17,10 +18,14 @@ from .server import Gateway
 from .terminal import say
 
 _log: Final = logging.getLogger("tcc_recorder")
-_NO_GATEWAY: Final = 125
-"""The exit code if no program was started because no gateway could be: as ``env``, ``timeout`` and others have it."""
 _LOOK_EVERY: Final = 0.2
 """Seconds after which a signal is noticed that comes while the last connections are waited for."""
+
+
+class _NothingStartedError(click.ClickException):
+    """No gateway could be started, and so no program."""
+
+    exit_code = 125  # as ``env`` and ``timeout`` have it
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -48,20 +53,18 @@ def run_command(*, linger: float, command: tuple[str, ...]) -> None:
         code = code_of(error)
     try:
         _stop(gateway, program, linger)
-    except Exception:  # whatever befell the gateway, the program's end is ours
+    except Exception:  # noqa: BLE001 -- whatever befell the gateway, we end as the program did
         _log.exception("the gateway failed; what it had answered is recorded")
     end_as(code)
 
 
 def _started() -> Gateway:
-    """Return a gateway that serves.  Raises click.ClickException."""
+    """Return a gateway that serves.  Raises click.ClickException if there is none."""
     try:
         with _threads_take_no_signal():
             return Gateway(Options()).__enter__()
     except (OSError, RuntimeError, ValueError) as error:
-        refusal = click.ClickException(f"nothing was started: {error}")
-        refusal.exit_code = _NO_GATEWAY
-        raise refusal from error
+        raise _NothingStartedError(f"nothing was started: {error}") from error
 
 
 @contextmanager
@@ -81,7 +84,11 @@ def _stop(gateway: Gateway, program: Program, linger: float) -> None:
         if gateway.wait_quiet(min(left, _LOOK_EVERY)):
             break
     gateway.__exit__(None, None, None)
-    _tell("recorded")
+    records, refused = gateway.metrics.records.total(), Counter(gateway.metrics.answers)
+    del refused["200"]
+    _tell(f"{records:,} record{'' if records == 1 else 's'} in {gateway.spool_dir}")
+    for status, times in sorted(refused.items()):
+        _tell(f"{times:,} request{'' if times == 1 else 's'} answered with {status}, and not recorded")
 
 
 def _tell(*lines: str) -> None:

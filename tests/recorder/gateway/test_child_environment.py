@@ -27,7 +27,9 @@ def test_a_key_that_was_set_stays(given: str, key: str) -> None:
 
 def test_addresses_that_would_bypass_the_gateway_go() -> None:
     """An SDK prefers TCC_URL and TCC_FEEDBACK_URL to the base URL, so they are taken away, and named."""
-    given = dict.fromkeys(("TCC_URL", "TCC_FEEDBACK_URL", "TCC_BASE_URL"), "https://user:secret@a.example/v1?key=secret")
+    given = dict.fromkeys(
+        ("TCC_URL", "TCC_FEEDBACK_URL", "TCC_BASE_URL"), "https://user:secret@a.example/v1?key=secret"
+    )
     child = child_environment(given, URL)
     assert "a.example" not in str(child)
     assert replaced_urls(given) == [

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.through_gateway import TCC_RECORD, carried, record, run_recorded
-from support.worlds import World, world
+from support.worlds import World
 
 AGENT = """
 import contextcompany as tcc
@@ -35,7 +35,7 @@ def agent(tmp_path: Path) -> Path:
 
 
 def test_the_official_packages_posts_arrive_as_they_were_sent(world: World, agent: Path, tmp_path: Path) -> None:
-    """Without a network, a key or a daemon; then a bundle; then a replay elsewhere: each body arrives, byte for byte."""
+    """Without a network, a key or a daemon; then a bundle; then a replay elsewhere: each body is the same."""
     done, sent = record(tmp_path, sys.executable, agent)
     assert len(sent) == 12
     assert {post.path for post in sent} == {"/v1/custom", "/v1/feedback"}
@@ -54,10 +54,8 @@ def test_a_proxy_in_the_environment_is_not_asked(agent: Path, tmp_path: Path) ->
 
 def test_other_addresses_of_the_environment_are_not_used_and_named_once(agent: Path, tmp_path: Path) -> None:
     """Whatever URL was set, the program posts to the gateway, and no password of the URL is shown."""
-    elsewhere = {
-        name: "http://user:hidden@127.0.0.1:9/v1/custom?hidden"
-        for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL")
-    }
+    url = "http://user:hidden@127.0.0.1:9/v1/custom?hidden"
+    elsewhere = dict.fromkeys(("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"), url)
     done, sent = record(tmp_path, sys.executable, agent, **elsewhere)
     assert len(sent) == 12
     assert all(done.stderr.count(f"{name} (http://127.0.0.1:9/v1/custom)") == 1 for name in elsewhere)
