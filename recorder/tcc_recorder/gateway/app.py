@@ -24,7 +24,7 @@ from .metrics import Metrics
 from .options import Options
 from .posts import NotSearchableError, Post
 from .readiness import why_not_ready
-from .receiving import BodyTooLargeError, Room, TooSlowError, received
+from .receiving import ROOM, BodyTooLargeError, Room, TooSlowError, received
 from .recording import Recording
 
 _MOST_CONNECTIONS: Final = 512
@@ -51,7 +51,7 @@ class App:
         self._options, self._config, self._hosts, self._connections = options, config, hosts, connections
         self._recording = Recording(config, policy)
         self.metrics = Metrics()
-        self._room = Room()
+        self._room = Room(ROOM)
         self._said: set[str] = set()
         self.stopping = False
         """Whether a request that begins now is refused."""

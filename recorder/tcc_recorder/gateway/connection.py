@@ -39,8 +39,9 @@ class Connection(HttpToolsProtocol):
         self._ended = connections.ended
         self._waiting_since: float | None = None
         """When its sender had to go on, and the application does not wait for it: see :data:`_LATE_AFTER`."""
-        self._is_whole = True
-        """Whether the last request came to its end."""
+        self._unanswered = 0
+        self._in_head, self._is_whole = True, True
+        """Whether a head is awaited, and whether the last request came to its end."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the first request."""
@@ -54,12 +55,13 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Wait for the rest of a head."""
-        self._waiting_since, self._is_whole = self.loop.time(), False
+        self._waiting_since, self._in_head, self._is_whole = self.loop.time(), True, False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Leave the body to the application."""
-        self._waiting_since = None
+        self._waiting_since, self._in_head = None, False
+        self._unanswered += 1
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -69,14 +71,18 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the rest of a body that was answered before its end; it is thrown away."""
+        self._unanswered -= 1
         if not self._is_whole:
             self._waiting_since = self.loop.time()
         super().on_response_complete()
 
     def close_if_late(self) -> None:
-        """Close the connection if its sender took too long."""
-        if self._waiting_since is not None and self.loop.time() - self._waiting_since > _LATE_AFTER:
-            self.transport.write(_TOO_LATE)
+        """Close the connection if its sender took too long, and no answer to it is being made."""
+        if self._waiting_since is None or self._unanswered:
+            return
+        if self.loop.time() - self._waiting_since > _LATE_AFTER:
+            if self._in_head:
+                self.transport.write(_TOO_LATE)
             self.transport.close()
 
 

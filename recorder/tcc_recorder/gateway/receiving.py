@@ -28,7 +28,7 @@ class TooSlowError(Exception):
 class Room:
     """Memory that is shared out in the order in which it is asked for.  Not for several threads."""
 
-    def __init__(self, size: int = ROOM) -> None:
+    def __init__(self, size: int) -> None:
         self.size = self.free = size
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 

@@ -71,7 +71,7 @@ def serve_command(host: str, port: int, redact: tuple[str, ...], **given: Any) -
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"can't listen on {host}, port {port}: {error.strerror or error}") from error
+        raise click.ClickException(f"can't serve on {host}, port {port}: {error.strerror or error}") from error
     stopped = threading.Event()
 
     def stop(number: int, _frame: object) -> None:
