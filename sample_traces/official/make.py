@@ -39,7 +39,7 @@ def main(*names: str) -> None:
     for name in names or [*PYTHON, *(f"js_{name}" for name in NPM), *SENT_BEFORE]:
         if name in SENT_BEFORE:
             file, path = SENT_BEFORE[name]
-            keep(name, [sys.executable, str(HERE / "post_requests.py"), str(REQUESTS / file), path], {})
+            keep(name, [sys.executable, str(HERE / "post_request.py"), str(REQUESTS / file), path], {})
             continue
         command = [sys.executable, HERE / "environments.py", name.removeprefix("js_")]
         installed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

@@ -14,7 +14,7 @@ _BYPASSES: Final = ("TCC_URL", "TCC_FEEDBACK_URL")
 _NO_PROXY: Final = ("NO_PROXY", "no_proxy")
 
 
-def child_environment(environment: Mapping[str, str], url: str) -> dict[str, str]:
+def environment_for(environment: Mapping[str, str], url: str) -> dict[str, str]:
     """Return the environment of a program that is to post to the gateway at ``url``.
 
     A program without a key gets one that stands for none, because the SDKs insist on one.

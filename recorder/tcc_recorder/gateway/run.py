@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from .child_environment import child_environment, replaced_urls
+from .child_environment import environment_for, replaced_urls
 from .options import Options
 from .program import Program, code_of, end_as
 from .server import Gateway
@@ -47,7 +47,7 @@ def run_command(*, linger: float, command: tuple[str, ...]) -> None:
     gateway = _started()
     program = Program()
     try:
-        code = program.run(command, child_environment(os.environ, gateway.url))
+        code = program.run(command, environment_for(os.environ, gateway.url))
     except OSError as error:
         _tell(f"{command[0]} can't be started: {error.strerror}")
         code = code_of(error)

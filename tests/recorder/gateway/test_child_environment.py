@@ -2,7 +2,7 @@
 
 import pytest
 
-from tcc_recorder.gateway.child_environment import child_environment, replaced_urls
+from tcc_recorder.gateway.child_environment import environment_for, replaced_urls
 
 URL = "http://127.0.0.1:4319"
 LOOPBACK = "127.0.0.1,::1,localhost"
@@ -10,7 +10,7 @@ LOOPBACK = "127.0.0.1,::1,localhost"
 
 def test_where_nothing_was_set() -> None:
     """The gateway's URL, a key that stands for none, and no proxy for loopback are added; the rest stays."""
-    assert child_environment({"HOME": "/root"}, URL) == {
+    assert environment_for({"HOME": "/root"}, URL) == {
         "HOME": "/root",
         "TCC_BASE_URL": URL,
         "TCC_API_KEY": "tcc-offline",
@@ -22,7 +22,7 @@ def test_where_nothing_was_set() -> None:
 @pytest.mark.parametrize(("given", "key"), [("", "tcc-offline"), ("dev_1", "dev_1")])
 def test_a_key_that_was_set_stays(given: str, key: str) -> None:
     """Its hint says later to which project the records belong; an empty one is none."""
-    assert child_environment({"TCC_API_KEY": given}, URL)["TCC_API_KEY"] == key
+    assert environment_for({"TCC_API_KEY": given}, URL)["TCC_API_KEY"] == key
 
 
 def test_addresses_that_would_bypass_the_gateway_go() -> None:
@@ -30,7 +30,7 @@ def test_addresses_that_would_bypass_the_gateway_go() -> None:
     given = dict.fromkeys(
         ("TCC_URL", "TCC_FEEDBACK_URL", "TCC_BASE_URL"), "https://user:secret@a.example/v1?key=secret"
     )
-    child = child_environment(given, URL)
+    child = environment_for(given, URL)
     assert "a.example" not in str(child)
     assert replaced_urls(given) == [
         f"{name} (https://a.example/v1)" for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL")
@@ -55,5 +55,5 @@ def test_loopback_needs_no_proxy(upper: str | None, lower: str | None, expected:
     A ``*`` stays alone: beside other names no client takes it for all hosts.
     """
     given = {name: value for name, value in (("NO_PROXY", upper), ("no_proxy", lower)) if value is not None}
-    child = child_environment(given, URL)
+    child = environment_for(given, URL)
     assert (child["NO_PROXY"], child["no_proxy"]) == expected

@@ -123,17 +123,21 @@ def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
 
 
 SHELL = """
-import os, signal, subprocess, sys
-job = subprocess.Popen(sys.argv[1:], process_group=0, stdout=subprocess.PIPE, text=True)
-assert job.stdout.readline() == "ready\\n"
-os.killpg(job.pid, signal.SIGTSTP)
-_, status = os.waitpid(job.pid, os.WUNTRACED)
-print("stopped" if os.WIFSTOPPED(status) else "ended", flush=True)
-os.kill(job.pid, signal.SIGCONT)  # the recorder alone, not the group
-os.kill(job.pid, signal.SIGUSR1)
-print(job.stdout.readline().strip(), flush=True)
-job.terminate()
-print(job.wait(), flush=True)
+import os, signal, sys
+reads, writes = os.pipe()
+to_us = [(os.POSIX_SPAWN_DUP2, writes, 1)]
+job = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, setpgroup=0, file_actions=to_us)
+told = os.fdopen(reads)
+assert told.readline() == "ready\\n"
+os.killpg(job, signal.SIGTSTP)
+_, status = os.waitpid(job, os.WUNTRACED)
+print("stopped" if os.WIFSTOPPED(status) else "ended")
+os.kill(job, signal.SIGCONT)  # the recorder alone, not the group
+os.kill(job, signal.SIGUSR1)
+print(told.readline().strip())
+os.kill(job, signal.SIGTERM)
+_, status = os.waitpid(job, 0)
+print(os.waitstatus_to_exitcode(status))
 """
 """A shell with job control, and one job."""
 
