@@ -8,19 +8,25 @@ import base64
 import http.client
 import json
 import socket
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from support import children
 from support.worlds import PATIENCE
 
 REQUESTS = Path(__file__).parents[1] / "official_requests"
 JSON = {"Content-Type": "application/json"}
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 RUN = b'{"type":"run","run_id":"r-1"}'
+
+
+TCC_RECORD = Path(sys.executable).with_name("tcc-record")
 
 
 class Posted(NamedTuple):
@@ -30,6 +36,11 @@ class Posted(NamedTuple):
     path: str
     headers: dict[str, str]
     body: bytes
+
+    def under(self, key: str) -> "Posted":
+        """Return the same request with another API key."""
+        headers = {name: value for name, value in self.headers.items() if name.lower() != "authorization"}
+        return self._replace(headers={**headers, "Authorization": f"Bearer {key}"})
 
 
 class Answer(NamedTuple):
@@ -72,6 +83,16 @@ def read_answer(response: http.client.HTTPResponse) -> Answer:
     """Read a whole answer."""
     body = response.read()
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+
+
+def serving(*arguments: str | Path, program: Sequence[str] = (), **options: Any) -> tuple[subprocess.Popen[str], str]:
+    """Start ``tcc-record serve``, by another ``program`` if there is one; return the process, and the URL it tells."""
+    command = [*program, TCC_RECORD, "serve", *arguments]
+    process = children.start(command, stderr=subprocess.PIPE, text=True, **options)
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert "TCC_BASE_URL=" in told, told + process.stderr.read()
+    return process, told.partition("TCC_BASE_URL=")[2].split()[0]
 
 
 @contextmanager

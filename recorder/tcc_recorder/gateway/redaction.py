@@ -21,8 +21,8 @@ from .otlp import change_texts, parsed_protobuf
 
 _OF_FAILURES: Final = frozenset({"status_message", "status.message", "exception.message", "exception.stacktrace"})
 """Names of texts that tell of failures; all but the first are OpenTelemetry's."""
-_HINTS: Final = (b'"status_message"', b'"status"', b'"exception.')
-"""A JSON body without one of these has no message of a failure."""
+_HINTS: Final = {False: (b'"status_message"',), True: (b'"message"', b'"exception.')}
+"""A JSON body without one of these has no message of a failure; by whether it is OTLP."""
 
 
 class Redacted(NamedTuple):
@@ -38,7 +38,7 @@ def redacted_json(data: bytes, policy: Policy, *, is_otlp: bool) -> Redacted:
     if policy.secrets:
         spans = secret_spans(data)
         data, count = replaced(data, spans), len(spans)
-    if not searches_all(policy) and not any(hint in data for hint in _HINTS):
+    if not searches_all(policy) and not any(hint in data for hint in _HINTS[is_otlp]):
         return Redacted(data, count)
     changes: list[tuple[Text, str]] = []
     for text in texts_of(data):

@@ -53,6 +53,8 @@ class Gateway:
         self._is_ours = listening is None
         self._socket = listening or _listening(host, port)
         try:
+            # accepted sockets inherit it; without it an answer, which is two writes, can take 40 ms
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             address = _address(self._socket, options)
             self._connections = Connections(self._note_end)
             config = writer_config(given, os.environ)

@@ -3,8 +3,6 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from http.client import HTTPException
@@ -13,8 +11,7 @@ from queue import Queue
 
 import pytest
 
-from support import children
-from support.posting import RUN, Answer, connected, head, received_from, request
+from support.posting import RUN, Answer, connected, head, received_from, request, serving
 from support.recorded import read_segment
 from support.worlds import wait_until
 from tcc_recorder.gateway.options import Options
@@ -25,23 +22,11 @@ from tcc_schemas.lines import Line, LineReader
 
 Written = Callable[[], list[Line]]
 
-TCC_RECORD = Path(sys.executable).with_name("tcc-record")
-
-
-def serving(environment: dict[str, str], *arguments: str) -> tuple[subprocess.Popen[str], str]:
-    """Start ``tcc-record serve``; return the process and its base URL."""
-    process = children.start(
-        [TCC_RECORD, "serve", "--port", "0", *arguments], env=environment, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    return process, line.partition("TCC_BASE_URL=")[2].split()[0]
-
 
 @pytest.mark.parametrize("durability", ["process", "power"])
 def test_what_was_answered_survives_sigkill(spool: Path, durability: str) -> None:
     """Eight clients post until the gateway is killed: each post that was answered with 2xx is a whole line."""
-    process, url = serving({**os.environ, "TCC_DURABILITY": durability})
+    process, url = serving("--port", "0", env={**os.environ, "TCC_DURABILITY": durability})
     answered: list[set[str]] = [set() for _ in range(8)]
 
     def post(number: int) -> None:

@@ -183,6 +183,15 @@ def test_what_never_becomes_a_request_is_closed(spool: Path, monkeypatch: pytest
         assert received_from(idle).status == 200
 
 
+def test_an_answer_is_not_held_back(gateway: Gateway) -> None:
+    """It is written in two parts: with Nagle's algorithm, the second waits 40 ms for the other side."""
+    with connected(gateway.url) as raw:
+        raw.sendall(head(gateway.url, f"Content-Length: {len(RUN)}") + RUN)
+        assert received_from(raw).status == 200
+        [one] = gateway._connections.all()
+        assert one.transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_an_idle_connection_stays_for_two_minutes_at_least() -> None:
     """SDKs keep connections, and lose what they post on one that was closed meanwhile."""
     assert connection._KEEP_ALIVE >= 120
