@@ -21,6 +21,8 @@ class TooLargeError(ValueError):
 
 def media_type(content_type: str | None) -> str | None:
     """Return :data:`JSON` or :data:`PROTOBUF`; None for any other type, which a line can't hold."""
+    if content_type in (JSON, PROTOBUF):
+        return content_type
     found = _TYPE.fullmatch((content_type or "").strip())
     return found[1].lower() if found else None
 
