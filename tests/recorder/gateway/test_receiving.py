@@ -80,6 +80,20 @@ def test_requests_that_follow_each_other_at_once_are_answered_in_order(gateway: 
     assert [line.body for line in written()] == bodies
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [("Content-Length: 5", "Content-Length: 6"), ("Content-Length: 5", "Transfer-Encoding: chunked"), ("a b: c",)],
+    ids=str,
+)
+def test_a_request_that_can_be_read_in_two_ways_is_none(gateway: Gateway, written: Written, lines: list[str]) -> None:
+    """400, and the connection ends: nothing can be smuggled behind it."""
+    with connected(gateway.url) as raw:
+        raw.sendall(head(gateway.url, *lines) + RUN)
+        assert received_from(raw).status == 400
+        assert raw.recv(1) == b""
+    assert written() == []
+
+
 def test_a_sender_that_dies_leaves_no_record(gateway: Gateway, written: Written) -> None:
     """Half a body is none, whether its end was declared or not."""
     for line in ("Content-Length: 100000", "Transfer-Encoding: chunked"):
