@@ -44,7 +44,7 @@ class App:
     ) -> None:
         self._options, self._config, self._hosts, self._connections = options, config, hosts, connections
         self._recording = Recording(config, policy)
-        self._metrics = Metrics()
+        self.metrics = Metrics()
         self._room = Room(ROOM)
         self._said: set[str] = set()
         self.stopping = False
@@ -59,7 +59,7 @@ class App:
             return
         if "expect" in headers and answer.status >= 400:  # noqa: PLR2004 -- what is refused
             answer = answer._replace(closes=True)  # the body may come or not: what follows can't be told
-        self._metrics.answers[str(answer.status)] += 1
+        self.metrics.answers[str(answer.status)] += 1
         await answer.send(send)
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class App:
             return refused(507, "the spool is full, or can't be written: see /readyz, and the log")
         if endpoint.is_future:
             self._say_once(f"recorded from an SDK that is newer than this version: {path}; to deliver it, upgrade")
-        self._metrics.recorded(made.kind, len(body), made.redacted)
+        self.metrics.recorded(made.kind, len(body), made.redacted)
         return recorded(endpoint, media)
 
     def _hint(self, headers: Mapping[str, str]) -> str | None:
@@ -138,7 +138,7 @@ class App:
                 return Answer(503 if why else 200, TEXT, f"{why or 'ok'}\n".encode())
             case "/metrics":
                 gauges = {"connections": self._connections(), "receiving_bytes": self._room.size - self._room.free}
-                return Answer(200, METRICS, self._metrics.text(gauges).encode())
+                return Answer(200, METRICS, self.metrics.text(gauges).encode())
         return _NOTHING_HERE
 
     def _say_once(self, message: str) -> None:

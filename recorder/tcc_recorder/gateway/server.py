@@ -57,9 +57,10 @@ class Gateway:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             address = _address(self._socket, options)
             self._connections = Connections(self._note_end)
+            config = writer_config(given, os.environ)
             self._app = App(
                 options,
-                writer_config(given, os.environ),
+                config,
                 policy,
                 hosts_of(address) if address.is_loopback else None,
                 lambda: len(self._connections.connections),
@@ -71,6 +72,7 @@ class Gateway:
         shown = f"[{address.host}]" if ":" in address.host else address.host
         self.url = f"{address.scheme}://{shown}:{address.port}"
         """The base URL, such as http://127.0.0.1:4319."""
+        self.spool_dir, self.metrics = config.spool_dir, self._app.metrics
         self._began = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="tcc-gateway", daemon=True)
