@@ -29,7 +29,7 @@ PYTHON: Final = {
     "litellm": Integration(["contextcompany[litellm]"], {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}),
     "langchain": Integration(["contextcompany[langchain]", "langchain", "langchain-openai"]),
     "agno": Integration(["contextcompany[agno]", "agno", "openai"]),
-    "crewai": Integration(["contextcompany[crewai]", "crewai[litellm]"], {"CREWAI_DISABLE_TELEMETRY": "true"}),
+    "crewai": Integration(["contextcompany[crewai]"], {"CREWAI_DISABLE_TELEMETRY": "true"}),
     "claude": Integration(["contextcompany[claude]"]),
 }
 NPM: Final = {

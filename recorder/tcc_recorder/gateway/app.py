@@ -7,31 +7,25 @@ nothing more: after 503 two SDKs would repeat the request for seconds, and make 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import orjson
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
-
 from tcc_recorder.config import WriterConfig
 from tcc_recorder.limited_log import log
 from tcc_recorder.redact.policy import Policy
 
+from .answers import METRICS, TEXT, Answer, Receive, Scope, Send, busy, header_map, recorded, refused
 from .content import JSON, PROTOBUF, TooLargeError, encoding_of, media_type
 from .endpoints import Endpoint, endpoint_of
-from .guards import Refusal, hint_of, refusal_of, without_token
+from .guards import hint_of, refusal_of, without_token
 from .metrics import Metrics
 from .options import Options
 from .posts import NotSearchableError, Post
 from .readiness import why_not_ready
-from .receiving import ROOM, BodyTooLargeError, Room, TooSlowError, received
+from .receiving import ROOM, BodyTooLargeError, Room, SenderIsGoneError, received
 from .recording import Recording
 
 _MOST_CONNECTIONS: Final = 512
 _MOST_WARNINGS: Final = 100
 """How many different things are said once: what is said may name a path that a stranger chose."""
-_AGAIN: Final = {"Retry-After": "1", "Connection": "close"}
-_NOTHING_HERE: Final = Refusal(404, "SDKs post to /v1/…; see also /healthz, /readyz and /metrics")
+_NOTHING_HERE: Final = refused(404, "SDKs post to /v1/…; see also /healthz, /readyz and /metrics")
 
 
 class App:
@@ -58,106 +52,96 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        headers = Headers(scope=scope)
+        headers = header_map(scope["headers"])
         try:
-            response = await self._answer(scope, headers, receive)
-        except ClientDisconnect:
+            answer = await self._answer(scope, headers, receive)
+        except SenderIsGoneError:
             return
-        if "expect" in headers and response.status_code >= 400:  # noqa: PLR2004 -- what is refused
-            response.headers["Connection"] = "close"  # the body may come or not: what follows can't be told
-        self.metrics.answers[str(response.status_code)] += 1
-        await response(scope, receive, send)
+        if "expect" in headers and answer.status >= 400:  # noqa: PLR2004 -- what is refused
+            answer = answer._replace(closes=True)  # the body may come or not: what follows can't be told
+        self.metrics.answers[str(answer.status)] += 1
+        await answer.send(send)
 
     def close(self) -> None:
         """Seal the spool's segment.  No request is being answered any more."""
         self._recording.close()
 
-    async def _answer(self, scope: Scope, headers: Headers, receive: Receive) -> Response:
+    async def _answer(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Answer:
         if self.stopping:
-            return _refused(Refusal(503, "this gateway is stopping"), _AGAIN)
+            return busy(503, "this gateway is stopping")
         if self._connections() > _MOST_CONNECTIONS:
-            return _refused(Refusal(503, "too many connections"), _AGAIN)
+            return busy(503, "too many connections")
         refusal = refusal_of(headers, self._hosts)
         if refusal is not None:
             self._say_once(f"a request is refused ({refusal.status}): {refusal.why}")
-            return _refused(refusal)
+            return refusal
         path: str = scope["raw_path"].decode("latin-1")
         if scope["method"] != "POST":
-            return self._probed(path) if scope["method"] in {"GET", "HEAD"} else _refused(_NOTHING_HERE)
+            return self._probed(path) if scope["method"] in {"GET", "HEAD"} else _NOTHING_HERE
         if self._options.tokens:
             behind = without_token(path, self._options.tokens)
             if behind is None:
-                return _refused(Refusal(401, "the base URL must end with /t/ and a token of this gateway"))
+                return refused(401, "the base URL must end with /t/ and a token of this gateway")
             path = behind
         endpoint = None if scope["query_string"] else endpoint_of(path)
-        return _refused(_NOTHING_HERE) if endpoint is None else await self._recorded(path, endpoint, headers, receive)
+        return _NOTHING_HERE if endpoint is None else await self._recorded(path, endpoint, headers, receive)
 
-    async def _recorded(self, path: str, endpoint: Endpoint, headers: Headers, receive: Receive) -> Response:
+    async def _recorded(self, path: str, endpoint: Endpoint, headers: Mapping[str, str], receive: Receive) -> Answer:
         """Record a post; what is refused is not logged by each request, but once."""
         content_type = headers.get("content-type", "").strip()
         media = media_type(content_type)
         if media is None:
-            return _refused(Refusal(415, f"the Content-Type must be {JSON} or {PROTOBUF}, in UTF-8"))
+            return refused(415, f"the Content-Type must be {JSON} or {PROTOBUF}, in UTF-8")
         try:
             encoding = encoding_of(headers.get("content-encoding"))
         except ValueError as error:
-            return _refused(Refusal(415, str(error)))
+            return refused(415, str(error))
         declared = int(headers["content-length"]) if "content-length" in headers else None
         limit = self._options.max_body
-        too_large = Refusal(413, f"a body may have {limit:,} bytes: record less in one run, or see --max-body")
+        too_large = refused(413, f"a body may have {limit:,} bytes: record less in one run, or see --max-body")
         if declared is not None and declared > limit:
-            return _refused(too_large)
+            return too_large
         try:
-            async with received(receive, self._room, declared, limit) as body:
+            body, taken = await received(receive, self._room, declared, limit)
+            try:
                 post = Post(path, endpoint, media, content_type, encoding, body, self._hint(headers))
                 made = await self._recording.record(post)
+            finally:
+                self._room.give(taken)
         except BodyTooLargeError:
-            return _refused(too_large)
+            return too_large
         except TooLargeError as error:
-            return _refused(Refusal(413, str(error)))
-        except TooSlowError:
-            return _refused(Refusal(408, "the body took too long"), _AGAIN)
+            return refused(413, str(error))
         except NotSearchableError as error:
             self._say_once(f"a post to {path} is not recorded: {error}")
-            return _refused(Refusal(415, str(error)))
+            return refused(415, str(error))
         if made is None:
-            return _refused(Refusal(507, "the spool is full, or can't be written: see /readyz, and the log"))
+            return refused(507, "the spool is full, or can't be written: see /readyz, and the log")
         if endpoint.is_future:
             self._say_once(f"recorded from an SDK that is newer than this version: {path}; to deliver it, upgrade")
         self.metrics.recorded(made.kind, len(body), made.redacted)
-        return _accepted(endpoint, media)
+        return recorded(endpoint, media)
 
-    def _hint(self, headers: Headers) -> str | None:
+    def _hint(self, headers: Mapping[str, str]) -> str | None:
         try:
             return hint_of(headers.get("authorization"))
         except ValueError as error:
             self._say_once(f"{error}; such records are delivered with the default key")
             return None
 
-    def _probed(self, path: str) -> Response:
+    def _probed(self, path: str) -> Answer:
         match path:
             case "/healthz":
-                return PlainTextResponse("ok\n")
+                return Answer(200, TEXT, b"ok\n")
             case "/readyz":
                 why = "this gateway is stopping" if self.stopping else why_not_ready(self._config)
-                return PlainTextResponse(f"{why or 'ok'}\n", 503 if why else 200)
+                return Answer(503 if why else 200, TEXT, f"{why or 'ok'}\n".encode())
             case "/metrics":
                 gauges = {"connections": self._connections(), "receiving_bytes": self._room.size - self._room.free}
-                return PlainTextResponse(self.metrics.text(gauges), media_type="text/plain; version=0.0.4")
-        return _refused(_NOTHING_HERE)
+                return Answer(200, METRICS, self.metrics.text(gauges).encode())
+        return _NOTHING_HERE
 
     def _say_once(self, message: str) -> None:
         if message not in self._said and len(self._said) < _MOST_WARNINGS:
             self._said.add(message)
             log.warning(message)
-
-
-def _accepted(endpoint: Endpoint, media: str) -> Response:
-    """Return what the sender of a recorded post expects.  OTLP's answer is an empty message: nothing was rejected."""
-    if not endpoint.is_otlp:
-        return Response(b'{"ok":true}', media_type=JSON)
-    return Response(b"{}", media_type=JSON) if media == JSON else Response(b"", media_type=PROTOBUF)
-
-
-def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps({"error": refusal.why}), refusal.status, headers, JSON)

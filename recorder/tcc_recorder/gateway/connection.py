@@ -6,15 +6,21 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-_LATE_AFTER: Final = 30.0
-"""Seconds until a request's head must be there, from its first byte, and what is left of a body after its answer."""
+from .app import App
+
+_HEAD_SECONDS: Final = 30.0
+"""Until a request's head must be there, from its first byte, and what is left of a body after its answer."""
+_BODY_SECONDS: Final = 120.0
+"""Until a body must be there, from its head."""
 _KEEP_ALIVE: Final = 150
 """Seconds that a connection may be idle: an SDK that finds it closed loses its run, since most repeat nothing."""
-_TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\ntcc-gateway: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+_TOO_LATE: Final = (
+    b"HTTP/1.1 408 Request Timeout\r\n"
+    b"tcc-gateway: 1\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
 
 
 class Connections(ServerState):
@@ -38,8 +44,9 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, connections, {})
         self._ended = connections.ended
         self._waiting_since: float | None = None
-        """When its sender had to go on, and the application does not wait for it: see :data:`_LATE_AFTER`."""
+        """When its sender had to go on; None while nothing is awaited."""
         self._unanswered = 0
+        """How many requests whose head is there have no answer yet."""
         self._in_head, self._is_whole = True, True
         """Whether a head is awaited, and whether the last request came to its end."""
 
@@ -59,8 +66,8 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Leave the body to the application."""
-        self._waiting_since, self._in_head = None, False
+        """Wait for the body."""
+        self._waiting_since, self._in_head = self.loop.time(), False
         self._unanswered += 1
         super().on_headers_complete()
 
@@ -77,16 +84,17 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def close_if_late(self) -> None:
-        """Close the connection if its sender took too long, and no answer to it is being made."""
-        if self._waiting_since is None or self._unanswered:
+        """Close the connection if its sender took too long, and no answer to an earlier request is being made."""
+        in_body = not self._in_head and self._unanswered > 0
+        if self._waiting_since is None or self._unanswered > in_body:
             return
-        if self.loop.time() - self._waiting_since > _LATE_AFTER:
-            if self._in_head:
+        if self.loop.time() - self._waiting_since > (_BODY_SECONDS if in_body else _HEAD_SECONDS):
+            if self._in_head or in_body:
                 self.transport.write(_TOO_LATE)
             self.transport.close()
 
 
-def config_of(app: ASGIApp, tls_cert: Path | None, tls_key: Path | None) -> uvicorn.Config:
+def config_of(app: App, tls_cert: Path | None, tls_key: Path | None) -> uvicorn.Config:
     """Return uvicorn's settings for :class:`Connection`.
 
     Raises OSError if the certificate or its key can't be read.

@@ -1,15 +1,15 @@
 """The content of a request: which types and encodings are taken, and what is inside an encoded body.  Pure."""
 
 import gzip
-import re
 import zlib
 from typing import Final, Literal
+
+from tcc_schemas.lines import CONTENT_TYPE
 
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
 Encoding = Literal["gzip", "deflate"]
 
-_TYPE: Final = re.compile(rf"({re.escape(JSON)}|{re.escape(PROTOBUF)})(?: *; *charset=utf-8)?", re.IGNORECASE)
 _GZIP: Final = zlib.MAX_WBITS | 16
 _ZLIB: Final = zlib.MAX_WBITS
 _RAW: Final = -zlib.MAX_WBITS
@@ -21,7 +21,9 @@ class TooLargeError(ValueError):
 
 def media_type(content_type: str | None) -> str | None:
     """Return :data:`JSON` or :data:`PROTOBUF`; None for any other type, which a line can't hold."""
-    found = _TYPE.fullmatch((content_type or "").strip())
+    if content_type in (JSON, PROTOBUF):
+        return content_type
+    found = CONTENT_TYPE.fullmatch((content_type or "").strip())
     return found[1].lower() if found else None
 
 

@@ -1,21 +1,14 @@
 """Who may post here.  Pure: a request's head in, a refusal out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
-from starlette.datastructures import Headers
-
 from tcc_schemas.endpoints import LOOPBACK_HOSTS, checked_key, key_hint
 
+from .answers import Answer, refused
+
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-
-class Refusal(NamedTuple):
-    """An answer to a request that is not recorded; ``why`` says what to do."""
-
-    status: int
-    why: str
 
 
 class Address(NamedTuple):
@@ -34,25 +27,23 @@ def hosts_of(address: Address) -> frozenset[str]:
     return frozenset(found | names if address.port == _DEFAULT_PORTS[address.scheme] else found)
 
 
-def refusal_of(headers: Headers, hosts: frozenset[str] | None) -> Refusal | None:
-    """Return why a request is refused, by its headers alone; None if it is not.
+def refusal_of(headers: Mapping[str, str], hosts: frozenset[str] | None) -> Answer | None:
+    """Return the answer to a request that is refused by its headers alone; None if it is not.
 
     ``hosts`` are the allowed values of ``Host``; None allows any.  A web page that a browser shows could post here: it
     is told by ``Origin``, which no SDK sends, or by its own name in ``Host``, which it made to mean this machine (DNS
     rebinding).  ``Sec-Fetch-Mode`` tells nothing: Node's fetch sends it, too.
     """
     if headers.get("user-agent", "").lower().startswith("tcc-upload/"):
-        return Refusal(
+        return refused(
             508,
             "this is tcc-record's gateway: an uploader that posts here would take its own records for delivered; "
             "start it without the agent's TCC_BASE_URL",
         )
-    if hosts is not None:
-        given = headers.getlist("host")
-        if len(given) != 1 or given[0].lower() not in hosts:
-            return Refusal(421, f"the Host header must be one of {', '.join(sorted(hosts))}")
+    if hosts is not None and headers.get("host", "").lower() not in hosts:
+        return refused(421, f"the Host header must be one of {', '.join(sorted(hosts))}")
     if "origin" in headers:
-        return Refusal(403, "requests of web pages are not taken")
+        return refused(403, "requests of web pages are not taken")
     return None
 
 

@@ -12,7 +12,7 @@ from tcc_schemas.version import __version__
 from .terminal import ShownFormatter, say
 
 _COMMANDS: Final = ("run", "serve")
-_EXTRA: Final = frozenset({"google", "httptools", "opentelemetry", "starlette", "uvicorn"})
+_EXTRA: Final = frozenset({"google", "httptools", "opentelemetry", "uvicorn"})
 """What the extra ``gateway`` installs."""
 
 

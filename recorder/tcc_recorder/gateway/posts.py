@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from tcc_recorder.clock import now
 from tcc_recorder.ids import new_id
+from tcc_recorder.limited_log import log
 from tcc_recorder.redact.policy import Policy
 from tcc_recorder.values import without_surrogates
 from tcc_schemas.lines import encode
@@ -63,8 +64,13 @@ def line_of(post: Post, policy: Policy) -> Made:
         plain, redacted, kind, run_id = _read(post, plain, policy)
         readable = True
     except Exception as error:  # whatever is the matter with it, the server shall judge
+        why = str(error) if isinstance(error, ValueError) else type(error).__name__
+        if not isinstance(error, ValueError):
+            log.warning(
+                f"a post to {post.path} can't be read ({why}), which is a fault of tcc-record: please report it"
+            )
         if searches_all(policy):
-            raise NotSearchableError(f"secrets can't be looked for in this body: {error}") from error
+            raise NotSearchableError(f"secrets can't be looked for in this body: {why}") from error
         readable, kind, run_id = False, post.endpoint.kind or _OTHER, None
     if redacted and plain is not None:
         body = packed(plain, post.encoding)

@@ -1,28 +1,23 @@
-"""Receives bodies, so that many large or slow ones at once cost bounded memory and time."""
+"""Receives bodies, so that many large ones at once cost bounded memory."""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
+from .answers import Receive
 
 ROOM: Final = 96 * 1024 * 1024
 """Bytes that the large bodies that are being received may have together."""
 _SMALL: Final = 64 * 1024
 """A body up to this size needs no room: the connection has a buffer of this size anyway."""
-_SECONDS: Final = 120.0
-"""A body must be here that long after there is room for it."""
 
 
 class BodyTooLargeError(Exception):
     """A body has more bytes than it may."""
 
 
-class TooSlowError(Exception):
-    """A body took too long."""
+class SenderIsGoneError(Exception):
+    """The connection ended before the body."""
 
 
 class Room:
@@ -61,39 +56,36 @@ class Room:
                 return
 
 
-@asynccontextmanager
-async def received(receive: Receive, room: Room, declared: int | None, limit: int) -> AsyncIterator[bytes]:
-    """Give a request's whole body, of ``declared`` bytes, None if it comes in chunks; at the end give its room back.
+async def received(receive: Receive, room: Room, declared: int | None, limit: int) -> tuple[bytes, int]:
+    """Return a request's whole body, and the room that it takes, which the caller gives back.
 
-    What is declared to be large waits for room before it is read; what does not say how large it is takes the most
-    that it may have as soon as it is not small any more.  So what began to be received can always end.
+    ``declared`` is how many bytes come, None if they come in chunks.  What is declared to be large waits for room
+    before it is read; what does not say how large it is takes the most that it may have as soon as it is not small any
+    more.  So what began to be received can always end.
 
-    Raises BodyTooLargeError, TooSlowError, or ClientDisconnect if its sender is gone.
+    Raises BodyTooLargeError or SenderIsGoneError.
     """
     taken = declared if declared is not None and declared > _SMALL else 0
     if taken:
         await room.take(taken)
+    body = None
     try:
         parts: list[bytes] = []
         size, more = 0, True
-        try:
-            async with asyncio.timeout(_SECONDS) as deadline:
-                while more:
-                    if declared is None and size > _SMALL and not taken:
-                        deadline.reschedule(None)
-                        await room.take(limit)
-                        taken = limit
-                        deadline.reschedule(asyncio.get_running_loop().time() + _SECONDS)
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise ClientDisconnect
-                    parts.append(message["body"])
-                    size, more = size + len(parts[-1]), message["more_body"]
-                    if size > limit:
-                        raise BodyTooLargeError
-        except TimeoutError as error:
-            raise TooSlowError from error
-        yield b"".join(parts)
+        while more:
+            if declared is None and size > _SMALL and not taken:
+                await room.take(limit)
+                taken = limit
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise SenderIsGoneError
+            part, more = message["body"], message["more_body"]
+            parts.append(part)
+            size += len(part)
+            if size > limit:
+                raise BodyTooLargeError
+        body = b"".join(parts)
     finally:
-        if taken:
+        if body is None:
             room.give(taken)
+    return body, taken

@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from support.posting import JSON, PROTOBUF, RUN, Answer, Posted, official_requests, repeat, request
+from tcc_recorder.gateway import posts
 from tcc_recorder.gateway.identity import ident_of
 from tcc_recorder.gateway.server import Gateway
 from tcc_schemas.endpoints import key_hint
@@ -190,6 +191,20 @@ def test_each_feedback_is_a_record_of_its_own(gateway: Gateway, written: Written
     for score in ("thumbs_up", "thumbs_down", "thumbs_up"):
         request(gateway.url, "/v1/feedback", b'{"runId":"r","score":"%b"}' % score.encode())
     assert len({line.id for line in written()}) == 3
+
+
+def test_a_fault_of_ours_costs_no_record(
+    gateway: Gateway, written: Written, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What can't be read for a reason that nobody foresaw is recorded like what is no JSON, and the log says so."""
+
+    def failing(_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr(posts.json_body, "parsed", failing)
+    assert request(gateway.url, "/v1/pi", RUN).status == 200
+    assert [(line.kind, line.body) for line in written()] == [("pi", RUN)]
+    assert "KeyError" in caplog.text
 
 
 def test_the_content_type_is_kept_with_its_charset(gateway: Gateway, written: Written) -> None:

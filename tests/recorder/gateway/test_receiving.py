@@ -11,7 +11,7 @@ import pytest
 
 from support.posting import RUN, connected, head, received_from, request
 from support.worlds import wait_until
-from tcc_recorder.gateway import app, connection, receiving, server
+from tcc_recorder.gateway import app, connection, server
 from tcc_recorder.gateway.options import Options
 from tcc_recorder.gateway.receiving import Room
 from tcc_recorder.gateway.server import Gateway
@@ -78,6 +78,20 @@ def test_requests_that_follow_each_other_at_once_are_answered_in_order(gateway: 
         while answers.count(b'{"ok":true}') < len(bodies):
             answers += raw.recv(10_000)
     assert [line.body for line in written()] == bodies
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [("Content-Length: 5", "Content-Length: 6"), ("Content-Length: 5", "Transfer-Encoding: chunked"), ("a b: c",)],
+    ids=str,
+)
+def test_a_request_that_can_be_read_in_two_ways_is_none(gateway: Gateway, written: Written, lines: list[str]) -> None:
+    """400, and the connection ends: nothing can be smuggled behind it."""
+    with connected(gateway.url) as raw:
+        raw.sendall(head(gateway.url, *lines) + RUN)
+        assert received_from(raw).status == 400
+        assert raw.recv(1) == b""
+    assert written() == []
 
 
 def test_a_sender_that_dies_leaves_no_record(gateway: Gateway, written: Written) -> None:
@@ -153,19 +167,23 @@ def test_room_that_nobody_waits_for_any_more_is_not_lost() -> None:
     asyncio.run(try_it())
 
 
-def test_a_slow_body_is_given_up(gateway: Gateway, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_body_is_given_up(spool: Path, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     """408, and the connection ends; its room is free again."""
-    monkeypatch.setattr(receiving, "_SECONDS", 0.1)
-    with connected(gateway.url) as raw:
-        raw.sendall(head(gateway.url, "Content-Length: 100000") + b"{")
-        answer = received_from(raw)
-        assert raw.recv(1) == b""
-    assert (answer.status, receiving_bytes(gateway), written()) == (408, 0, [])
+    monkeypatch.setattr(connection, "_BODY_SECONDS", 0.1)
+    monkeypatch.setattr(server, "_LOOK_FOR_LATE", 0.05)
+    with Gateway(Options(spool_dir=str(spool))) as gateway:
+        with connected(gateway.url) as raw:
+            raw.sendall(head(gateway.url, "Content-Length: 100000") + b"{")
+            answer = received_from(raw)
+            assert raw.recv(1) == b""
+        assert (answer.status, answer.headers["retry-after"]) == (408, "1")
+        assert receiving_bytes(gateway) == 0
+    assert written() == []
 
 
 def test_what_never_becomes_a_request_is_closed(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No head, half a head, or no end of a body that nobody reads: 408, or nothing more; an idle connection stays."""
-    monkeypatch.setattr(connection, "_LATE_AFTER", 0.2)
+    monkeypatch.setattr(connection, "_HEAD_SECONDS", 0.2)
     monkeypatch.setattr(server, "_LOOK_FOR_LATE", 0.05)
     with Gateway(Options(spool_dir=str(spool))) as gateway, ExitStack() as stack:
         idle, silent, half, second_half, rest = (stack.enter_context(connected(gateway.url)) for _ in range(5))
