@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 
 _FROM_TERMINAL: Final = ("SIGINT", "SIGQUIT", "SIGTSTP")
 _SENT_ON: Final = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+"""Names, because Windows, where this module can at least be imported, lacks some of these signals."""
 _JOB_STOPS: Final = ("SIGTSTP", "SIGTTIN", "SIGTTOU")
 """What stops a job: a shell must see that its own child, which we are, has stopped, too."""
 _IGNORED_BY_PYTHON: Final = ("SIGPIPE", "SIGXFSZ")
