@@ -23,6 +23,7 @@ from .receiving import ROOM, BodyTooLargeError, Room, SenderIsGoneError, receive
 from .recording import Recording
 
 _MOST_CONNECTIONS: Final = 512
+"""With more, a request is answered with 503."""
 _MOST_WARNINGS: Final = 100
 """How many different things are said once: what is said may name a path that a stranger chose."""
 _NOTHING_HERE: Final = refused(404, "SDKs post to /v1/…; see also /healthz, /readyz and /metrics")
@@ -47,6 +48,9 @@ class App:
         self.metrics = Metrics()
         self._room = Room(ROOM)
         self._said: set[str] = set()
+        self._too_large = refused(
+            413, f"a body may have {options.max_body:,} bytes: record less in one run, or see --max-body"
+        )
         self.stopping = False
         """Whether a request that begins now is refused."""
 
@@ -98,9 +102,8 @@ class App:
             return refused(415, str(error))
         declared = int(headers["content-length"]) if "content-length" in headers else None
         limit = self._options.max_body
-        too_large = refused(413, f"a body may have {limit:,} bytes: record less in one run, or see --max-body")
         if declared is not None and declared > limit:
-            return too_large
+            return self._too_large
         try:
             body, taken = await received(receive, self._room, declared, limit)
             try:
@@ -109,7 +112,7 @@ class App:
             finally:
                 self._room.give(taken)
         except BodyTooLargeError:
-            return too_large
+            return self._too_large
         except TooLargeError as error:
             return refused(413, str(error))
         except NotSearchableError as error:

@@ -15,6 +15,8 @@ _HEAD_SECONDS: Final = 30.0
 """Until a request's head must be there, from its first byte, and what is left of a body after its answer."""
 _BODY_SECONDS: Final = 120.0
 """Until a body must be there, from its head."""
+_MOST: Final = 640
+"""Connections.  One more is closed without a word: descriptors must be left for the spool."""
 _KEEP_ALIVE: Final = 150
 """Seconds that a connection may be idle: an SDK that finds it closed loses its run, since most repeat nothing."""
 _TOO_LATE: Final = (
@@ -54,6 +56,8 @@ class Connection(HttpToolsProtocol):
         """Wait for the first request."""
         super().connection_made(transport)
         self._waiting_since = self.loop.time()
+        if len(self.connections) > _MOST:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell who waits for the end of connections."""

@@ -160,6 +160,17 @@ def test_json_on_one_line_stands_in_the_spool_as_it_is_and_all_else_as_base64(
     assert (b'"base64":true' in file.read_bytes()) is not is_verbatim
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
+def test_packed_json_is_base64(gateway: Gateway, written: Written, pack: Callable[[bytes], bytes]) -> None:
+    """It is no JSON as it stands; what is in it tells its kind and its run."""
+    packed = next(one for size in range(100) if b"\n" not in (one := pack(RUN + b" " * size)))
+    headers = JSON | {"Content-Encoding": "gzip" if pack is gzip.compress else "deflate"}
+    assert request(gateway.url, "/v1/custom", packed, headers).status == 200
+    assert [(line.body, line.kind, line.run_id) for line in written()] == [(packed, "run", "r-1")]
+    [file] = Path(gateway.spool_dir).iterdir()
+    assert b'"base64":true' in file.read_bytes()
+
+
 def test_the_same_post_has_the_same_id_and_another_one_has_another(gateway: Gateway, written: Written) -> None:
     """Path, encoding and body tell posts apart; nothing else does, so that a repeated request is found."""
     packed = gzip.compress(RUN, mtime=0)

@@ -98,6 +98,7 @@ def test_by_default_failures_in_spans_lose_their_secrets(post: Any, path: str, e
     expected = failed_span("401 for Authorization=[REDACTED]")
     expected.resource_spans[0].scope_spans[0].spans[0].attributes[0].value.string_value = MESSAGE
     assert ExportTraceServiceRequest.FromString(plain) == expected
+    assert encoding != "gzip" or line.body[4:8] == bytes(4), "a repeated request must be written with the same bytes"
 
 
 def test_by_default_failures_in_spans_as_json_lose_their_secrets(post: Any) -> None:

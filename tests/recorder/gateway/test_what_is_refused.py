@@ -2,13 +2,15 @@
 
 import gzip
 import logging
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from support.posting import JSON, PROTOBUF, RUN, connected, head, received_from, request
-from tcc_recorder.gateway import app, content, posts
+from tcc_recorder.gateway import app, connection, content, posts
 from tcc_recorder.gateway.options import MOST_MAX_BODY, Options
 from tcc_recorder.gateway.server import Gateway
 from tcc_schemas.endpoints import OFFLINE_KEY, key_hint
@@ -93,18 +95,24 @@ def test_a_body_that_is_too_large_is_refused(spool: Path, written: Written, *, d
 def test_a_bomb_is_refused(gateway: Gateway, written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     """413 to a body that unpacks to more than a line may have, of which only that much is unpacked."""
     monkeypatch.setattr(posts, "MAX_LINE", 1_000_000)
-    most = []
-    members = content._members
-
-    def watched(body: bytes, wbits: int, limit: int) -> bytes | None:
-        most.append(limit)
-        return members(body, wbits, limit)
-
-    monkeypatch.setattr(content, "_members", watched)
     for size, status in ((1_000_000, 200), (1_000_001, 413), (20_000_000, 413)):
         packed = gzip.compress(b'"%b"' % (b"x" * (size - 2)), compresslevel=1)
         assert request(gateway.url, "/v1/custom", packed, JSON | {"Content-Encoding": "gzip"}).status == status
-    assert (len(written()), most) == (1, [1_000_000] * 3)
+    assert len(written()) == 1
+
+
+@pytest.mark.parametrize("members", [1, 30])
+def test_no_more_of_a_bomb_is_unpacked_than_a_line_may_have(members: int) -> None:
+    """Also if it is in several members, each of which is small enough."""
+    bomb = gzip.compress(bytes(30_000_000 // members)) * members
+    tracemalloc.start()
+    try:
+        with pytest.raises(content.TooLargeError):
+            content.unpacked(bomb, "gzip", 1_500_000)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 6_000_000
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -217,6 +225,20 @@ def test_too_many_connections_are_sent_away(
     assert gateway.wait_quiet(30)
     assert request(gateway.url, "/v1/custom", RUN).status == 200
     assert len(written()) == 2
+
+
+def test_a_flood_of_connections_leaves_descriptors_for_the_spool(
+    gateway: Gateway, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far beyond the limit they are closed at once; those that are there go on."""
+    monkeypatch.setattr(connection, "_MOST", 1)
+    with connected(gateway.url) as first:
+        first.sendall(head(gateway.url, "Content-Length: 5"))
+        with connected(gateway.url) as second, suppress(ConnectionResetError):
+            assert second.recv(1) == b""
+        first.sendall(b"12345")
+        assert received_from(first).status == 200
+    assert len(written()) == 1
 
 
 @pytest.mark.parametrize(
