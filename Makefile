@@ -64,7 +64,7 @@ nightly: install
 hosts: build/hosts/.ready
 	TCC_TEST_HOSTS=1 build/hosts/bin/pytest tests/hosts
 
-# the official packages, Python's and npm's, with their frameworks: installs several GB into build/integrations, a quarter of an hour
+# the official packages, Python's and npm's, with their frameworks: 2 GB in build/integrations; half an hour at first
 integrations: install
 	TCC_TEST_INTEGRATIONS=1 $(BIN)/pytest tests/integrations
 

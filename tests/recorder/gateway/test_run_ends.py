@@ -127,6 +127,33 @@ def test_a_key_on_the_terminal_reaches_the_program_once(number: signal.Signals, 
     assert process.returncode == -signal.SIGTERM
 
 
+HELD = """
+import os, socket
+from urllib.parse import urlsplit
+
+address = urlsplit(os.environ["TCC_BASE_URL"])
+connection = socket.create_connection((address.hostname, address.port))
+parent_lives, never = os.pipe()
+if os.fork():
+    os._exit(4)
+os.close(never)
+os.read(parent_lives, 1)
+print("ready", flush=True)
+connection.recv(1)
+"""
+"""Ends, and leaves a child that keeps a connection open."""
+
+
+def test_a_signal_cuts_the_linger_short(tmp_path: Path) -> None:
+    """Who stops the recorder behind its program does not wait, and the exit code stays the program's."""
+    command = [TCC_RECORD, "run", "--linger", "1000", sys.executable, "-c", HELD]
+    process = start(command, env=environment(tmp_path), stdout=subprocess.PIPE, text=True)
+    assert told(process) == "ready"
+    # the first one may come a moment too early, and go to the program
+    wait_until(lambda: process.send_signal(signal.SIGTERM) or process.poll() is not None, "the end")
+    assert process.returncode == 4
+
+
 def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
     """Under nohup, and behind ``&`` in a script, a signal that we are to ignore is ignored by the program, too."""
     process = listener(tmp_path, "sh", "-c", 'trap "" HUP INT; exec "$@"', "sh")

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from support.through_gateway import TCC_RECORD, carried, record, run_recorded
+from support.recorded import run_program
+from support.through_gateway import TCC_RECORD, carried, environment, record, run_recorded
 from support.worlds import World
+from tcc_schemas.endpoints import key_hint
+from tcc_schemas.lines import Line, LineReader
 
 AGENT = """
 import contextcompany as tcc
@@ -94,3 +97,37 @@ def test_a_connection_that_outlives_the_program_is_served(tmp_path: Path) -> Non
     done = run_recorded(tmp_path, sys.executable, "-c", OUTLIVING)
     assert (done.returncode, done.stdout) == (5, "200\n")
     assert "1 record in" in done.stderr
+
+
+STAYING = """
+import os, socket
+from urllib.parse import urlsplit
+
+address = urlsplit(os.environ["TCC_BASE_URL"])
+connection = socket.create_connection((address.hostname, address.port))
+if os.fork():
+    os._exit(0)
+connection.recv(1)  # until the gateway closes it
+try:
+    socket.create_connection((address.hostname, address.port))
+except ConnectionRefusedError:
+    print("nobody is there")
+"""
+
+
+def test_a_connection_that_stays_open_is_not_waited_for_longer_than_asked(tmp_path: Path) -> None:
+    """After the linger the gateway is gone, and what is posted then fails."""
+    command = [TCC_RECORD, "run", "--linger", "0.1", sys.executable, "-c", STAYING]
+    done = run_program(*command, env=environment(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "nobody is there\n")
+
+
+def test_the_key_is_recorded_as_its_hint_alone(agent: Path, tmp_path: Path) -> None:
+    """The records belong to the agent's key, and nothing that was written or said holds it."""
+    key = "tcc_test_key_0123456789"
+    done = run_recorded(tmp_path, sys.executable, agent, TCC_API_KEY=key)
+    [segment] = (tmp_path / "spool").iterdir()
+    lines = [line for line in LineReader().read(segment.read_bytes()) if isinstance(line, Line) and line.is_record]
+    assert [line.key for line in lines] == [key_hint(key)] * 12
+    assert key.encode() not in segment.read_bytes()
+    assert key not in done.stdout + done.stderr
