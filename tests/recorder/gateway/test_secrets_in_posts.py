@@ -138,6 +138,20 @@ def test_without_a_secret_no_byte_is_changed(spool: Path, written: Written, post
     assert [line.body for line in written()] == [posted.body]
 
 
+def test_spans_without_a_secret_are_not_written_anew(post: Any) -> None:
+    """Protobuf can say the same in several ways; what was searched in vain stays as its sender said it."""
+    body = b"\x0a\x80\x00"  # one empty field, whose length 0 is written in two bytes
+    status, line = post(body, "/v1/traces", redact=["secrets"], **PROTOBUF)
+    assert (status, line.body) == (200, body)
+
+
+def test_by_default_only_a_status_s_message_is_one(post: Any) -> None:
+    """Other members of that name in OTLP's JSON are texts like any other."""
+    body = b'{"resourceSpans":[],"x":{"message":"%b"},"message":"%b"}' % (MESSAGE.encode(), MESSAGE.encode())
+    status, line = post(body, "/v1/traces")
+    assert (status, line.body) == (200, body)
+
+
 def test_all_texts_of_json_are_searched_if_asked_for(post: Any) -> None:
     """At any depth, in any member, also in JSON in a text; a pattern of the user's own as well."""
     body = json.dumps(
