@@ -42,6 +42,8 @@ def redacted_json(data: bytes, policy: Policy, *, is_otlp: bool) -> Redacted:
         return Redacted(data, count)
     changes: list[tuple[Text, str]] = []
     for text in texts_of(data):
+        if is_otlp and text.name == "key":  # an attribute's name, which is no text
+            continue
         name = text.attribute
         if is_otlp and text.within == "status" and text.name == "message":
             name = "status.message"

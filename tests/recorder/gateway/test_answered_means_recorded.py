@@ -1,10 +1,12 @@
 """A 2xx is on disk, whatever happens next; what can't be written is told at once, and costs the agent no time."""
 
+import asyncio
 import errno
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from queue import Queue
@@ -209,3 +211,38 @@ def test_what_begins_while_it_stops_is_sent_away(spool: Path, written: Written) 
         answer = received_from(raw)
         assert (answer.status, answer.headers["connection"]) == (503, "close")
     assert len(written()) == 1
+
+
+@contextmanager
+def busy(gateway: Gateway) -> Iterator[None]:
+    """Keep the gateway's thread busy in the block: what comes meanwhile is with the system, not accepted."""
+    began, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        began.set()
+        go_on.wait(30)
+
+    gateway._loop.call_soon_threadsafe(hold)
+    assert began.wait(30)
+    yield
+    go_on.set()
+
+
+def test_quiet_means_that_no_post_is_on_its_way(gateway: Gateway, written: Written) -> None:
+    """A program that posts and ends at once is waited for, also if its connection was not accepted before."""
+    with busy(gateway):
+        with connected(gateway.url) as raw:
+            raw.sendall(head(gateway.url, f"Content-Length: {len(RUN)}") + RUN)
+        quiet = asyncio.run_coroutine_threadsafe(gateway._quiet(30), gateway._loop)
+    assert quiet.result(30) is True
+    assert [line.body for line in written()] == [RUN]
+
+
+def test_what_the_system_accepted_before_the_end_is_answered(gateway: Gateway) -> None:
+    """503, not a reset, after which some SDKs try again for seconds."""
+    with ExitStack() as stack:
+        with busy(gateway):
+            late = stack.enter_context(connected(gateway.url))
+            late.sendall(head(gateway.url, f"Content-Length: {len(RUN)}") + RUN)
+            gateway._loop.call_soon_threadsafe(gateway._stop.set)
+        assert received_from(late).status == 503

@@ -138,6 +138,20 @@ def test_without_a_secret_no_byte_is_changed(spool: Path, written: Written, post
     assert [line.body for line in written()] == [posted.body]
 
 
+def test_spans_without_a_secret_are_not_written_anew(post: Any) -> None:
+    """Protobuf can say the same in several ways; what was searched in vain stays as its sender said it."""
+    body = b"\x0a\x80\x00"  # one empty field, whose length 0 is written in two bytes
+    status, line = post(body, "/v1/traces", redact=["secrets"], **PROTOBUF)
+    assert (status, line.body) == (200, body)
+
+
+def test_by_default_only_a_status_s_message_is_one(post: Any) -> None:
+    """Other members of that name in OTLP's JSON are texts like any other."""
+    body = b'{"resourceSpans":[],"x":{"message":"%b"},"message":"%b"}' % (MESSAGE.encode(), MESSAGE.encode())
+    status, line = post(body, "/v1/traces")
+    assert (status, line.body) == (200, body)
+
+
 def test_all_texts_of_json_are_searched_if_asked_for(post: Any) -> None:
     """At any depth, in any member, also in JSON in a text; a pattern of the user's own as well."""
     body = json.dumps(
@@ -157,18 +171,20 @@ def test_all_texts_of_json_are_searched_if_asked_for(post: Any) -> None:
 @pytest.mark.parametrize("is_json", [True, False])
 def test_all_texts_of_spans_are_searched_if_asked_for(post: Any, *, is_json: bool) -> None:
     """An attribute's key tells of a secret, as a member's name does in JSON; texts within lists are searched, too."""
+    patterns = ["secrets", r"EMP-\d", "db.password"]
     if is_json:
         chosen = b'db.password","value":{"stringValue":"%b"' % CHOSEN.encode()
         body = as_json("EMP-1").replace(b'gen_ai.prompt","value":{"stringValue":"EMP-1"', chosen)
-        status, line = post(body, "/v1/traces", redact=["secrets", r"EMP-\d"])
+        status, line = post(body, "/v1/traces", redact=patterns)
     else:
         message = failed_span("EMP-1")
         attribute = message.resource_spans[0].scope_spans[0].spans[0].attributes[0]
         attribute.key, attribute.value.string_value = "db.password", CHOSEN
         values = message.resource_spans[0].resource.attributes.add(key="list").value.array_value.values
         values.add().string_value = SECRET
-        status, line = post(message.SerializeToString(), "/v1/traces", redact=["secrets", r"EMP-\d"], **PROTOBUF)
+        status, line = post(message.SerializeToString(), "/v1/traces", redact=patterns, **PROTOBUF)
     assert status == 200
+    assert b"db.password" in line.body, "an attribute's key is a name"
     assert not [text for text in (b"EMP-1", SECRET.encode(), CHOSEN.encode()) if text in line.body]
     assert line.body.count(b"[REDACTED]") == (4 if is_json else 5)
 
