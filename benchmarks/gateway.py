@@ -1,4 +1,4 @@
-"""The gateway: requests with bodies of 12 KB, beside the same server that writes nothing."""
+"""The gateway: requests with bodies of 12 KB, beside a server that writes nothing."""
 
 import os
 import re
@@ -58,7 +58,7 @@ def rows(quick: bool) -> Iterator[Row]:
         found = [(ours.took(_FEW, count), bare.took(_FEW, count)) for _ in range(repetitions)]
     speeds = [(count / a.seconds, count / b.seconds) for a, b in found]
     processors = [(a.processor / count, b.processor / count) for a, b in found]
-    what = "the same server, which writes nothing"
+    what = "uvicorn with starlette, which writes nothing"
     yield row(what, [bare_speed for _, bare_speed in speeds], unit="requests/s")
     yield row(
         "requests per second, kept alive", ratios(*map(list, zip(*speeds, strict=True))), limit=what, at_least=0.5

@@ -23,5 +23,4 @@ def given_socket(environment: MutableMapping[str, str]) -> socket.socket | None:
         return None
     if found[1] != "1":
         raise ValueError(f"the gateway takes one socket, and was given {found[1]} (LISTEN_FDS)")
-    os.set_inheritable(_FIRST, False)  # noqa: FBT003 -- it has no keyword
     return socket.socket(fileno=_FIRST)

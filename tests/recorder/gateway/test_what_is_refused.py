@@ -189,6 +189,20 @@ def test_a_name_that_was_led_here_is_misdirected(gateway: Gateway, written: Writ
     assert (request(gateway.url, "/v1/custom", RUN, JSON | {"Host": host}).status, written()) == (421, [])
 
 
+@pytest.mark.parametrize(
+    ("before", "also", "status"),
+    [(b"Host: ", b"Host: evil.example\r\n", 421), (b"Content-Type: ", b"Content-Type: text/plain\r\n", 415)],
+)
+def test_a_header_that_is_there_twice_says_nothing(
+    gateway: Gateway, written: Written, before: bytes, also: bytes, status: int
+) -> None:
+    """Who reads the other one of the two must not be led elsewhere."""
+    with connected(gateway.url) as raw:
+        raw.sendall(head(gateway.url, f"Content-Length: {len(RUN)}").replace(before, also + before) + RUN)
+        assert received_from(raw).status == status
+    assert written() == []
+
+
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"])
 def test_every_loopback_name_is_ours(gateway: Gateway, written: Written, name: str) -> None:
     """However the agent names this machine."""
