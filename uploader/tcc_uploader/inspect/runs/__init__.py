@@ -7,7 +7,7 @@ files.  A run whose process died, or that still runs, has only journal lines.  :
 id are one run, or part of that which has a record of its own.
 
 **Order and memory.**  Runs come newest first, by their start, and one at a time.  A file is read only when a run in
-it may be the next: no run in it began after its seal was written (:func:`.reader.newest_in`).  So the newest runs of a
+it may be the next: no run in it began after its seal was written (:func:`.newest.newest_in`).  So the newest runs of a
 large spool come at once, and whoever wants no more stops there.  In memory are
 
 - of each run that was found, but has not had its turn: 36 bytes (:class:`.places.Block`).  In a spool that recorders
