@@ -39,9 +39,12 @@ class _NothingStartedError(click.ClickException):
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run_command(*, linger: float, command: tuple[str, ...]) -> None:
-    """Run a program, and record what the official SDKs in it post: no network, no daemon and no key are needed.
+    """Run a program, and record what the official SDKs in it post.
 
-    The exit code is the program's; 127 and 126 are those of a shell, and 125 says that nothing was started.
+    No network, no daemon and no key are needed.  Exit codes: the program's; 127 and 126 as a shell has them; 125
+    nothing was started.
+
+    Example: tcc-record run -- python agent.py
     """
     _tell(*(f"{url} is not used: the program posts to this gateway" for url in replaced_urls(os.environ)))
     gateway = _started()

@@ -63,7 +63,10 @@ def serve_command(host: str, port: int, redact: tuple[str, ...], **given: Any) -
     """Record what agents post to this server, until it is stopped.
 
     Where it writes, and how durably, TCC_SPOOL_DIR, TCC_DURABILITY and TCC_SPOOL_MAX_BYTES say.  A socket that the
-    system passes (LISTEN_FDS) is used in place of --host and --port.
+    system passes (LISTEN_FDS) is used in place of --host and --port.  Exit codes: 0 a signal stopped it; 1 the
+    address can't be used; 2 usage.
+
+    Example: tcc-record serve --port 4319
     """
     try:
         options = Options(redact=redact or None, **given)
