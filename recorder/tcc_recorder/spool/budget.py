@@ -31,6 +31,17 @@ class Budget:
         self._left = 0
         self._refusal: tuple[float, OSError] | None = None
 
+    @property
+    def min_free(self) -> int | None:
+        """How many bytes of the disk stay free; None if the disk does not tell its size."""
+        try:
+            return self._floor(_free_and_all(self._directory)[1])
+        except OSError:
+            return None
+
+    def _floor(self, disk: int) -> int:
+        return free_floor(disk) if self._min_free is None else self._min_free
+
     def expire(self) -> None:
         """Measure again before the next record, because a new segment starts."""
         self._left = 0
@@ -59,7 +70,7 @@ class Budget:
             free, disk = _free_and_all(self._directory)
         except FileNotFoundError:  # the directory was removed; the write will find out and make it again
             return size
-        floor = free_floor(disk) if self._min_free is None else self._min_free
+        floor = self._floor(disk)
         on_disk = free - floor
         if size > min(in_spool, on_disk):
             error = self._spool_is_full() if in_spool <= on_disk else _disk_is_full(floor)

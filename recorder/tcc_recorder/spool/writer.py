@@ -185,7 +185,8 @@ class SpoolWriter:
         directory = files.prepare_directory(self._directory)
         self._budget.expire()
         self._budget.take(size)
-        segment = Segment(directory.file_mode, self._config, self._system)
+        config = self._config._replace(min_free=self._budget.min_free)
+        segment = Segment(directory.file_mode, config, self._system)
         if segment.mode_error:
             self._keep_error("the mode of a segment can't be set: see who may read it", segment.mode_error)
         self._durability.changed((*directory.made_in, self._directory))

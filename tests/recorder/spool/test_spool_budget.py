@@ -11,6 +11,9 @@ from support.clocks import Clock
 from tcc_recorder import records
 from tcc_recorder.spool import budget
 from tcc_recorder.spool.budget import Budget
+from tcc_schemas.lines import Line, decode
+from tcc_schemas.records import SegmentHeader
+from tcc_schemas.splitter import RawLine
 
 
 def test_over_budget_records_are_refused_counted_and_logged(
@@ -90,6 +93,21 @@ def test_the_floor_is_a_setting(spool: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert tcc.submit_feedback("r", "thumbs_up") is True
     assert "TCC_SPOOL_MIN_FREE is ignored" in caplog.text
     assert list(spool.iterdir())
+
+
+@pytest.mark.parametrize(("told", "floor"), [("", 64 * 2**20), ("7", 7), ("0", 0)])
+def test_a_segment_tells_how_much_of_the_disk_stays_free(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, told: str, floor: int
+) -> None:
+    """The uploader must not keep delivered segments below the floor at which the recorder refuses."""
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((1, 1, 2**40, 2**39, 2**39, 0, 0, 0, 0, 255)))
+    monkeypatch.setenv("TCC_SPOOL_MIN_FREE", told)
+    tcc.configure(journal=True)  # the segment starts with a journal line, for which no room is measured
+    tcc.run().prompt("p").end()
+    (path,) = spool.iterdir()
+    header = decode(RawLine(1, 0, 0, path.read_bytes().partition(b"\n")[0]))
+    assert isinstance(header, Line)
+    assert SegmentHeader.model_validate_json(header.body).room.min_free == floor
 
 
 def test_a_record_that_no_reader_would_take_is_refused_counted_and_said(
