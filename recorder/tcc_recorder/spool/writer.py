@@ -55,15 +55,12 @@ class SpoolWriter:
         self._busy = False
         self._closed = False
         self._segment: Segment | None = None
-        self._started = 0.0
-        """When the current segment was started, in seconds on the monotonic clock."""
+        self._started = 0.0  # when the current segment was started, in seconds on the monotonic clock
         self._durability = Durability(self._mutex, self._not_synced, self._system, power=self._power)
-        # Segments without a seal that stay open: their locks tell the uploader that this process, with runs that have
-        # not ended, is alive.
+        # Segments without a seal that stay open: their locks tell uploaders that this process, and its open runs, live.
         self._unsealed: list[Segment] = []
         self._refused = 0
-        # Errors that are not logged yet.  They are logged without the mutex: a log handler has locks of its own, and
-        # another thread may hold them while it waits for ours.
+        # To be logged without the mutex: another thread may hold a lock of a log handler while it waits for ours.
         self._errors: list[str] = []
 
     def record(self, lines: Sequence[bytes], done: Callable[[], object] | None = None) -> bool:
@@ -72,7 +69,7 @@ class SpoolWriter:
         if self._power:
             for position in positions:
                 if position is not None:
-                    self._sync_up_to(position)
+                    self._sync_up_to(*position)
         self._log_errors()
         return None not in positions
 
@@ -202,12 +199,16 @@ class SpoolWriter:
         return self._segment
 
     def _start(self, size: int) -> Segment:
-        """Start a new current segment; it begins with the journal of every open run."""
+        """Start a new current segment; it begins with the journal of every open run, as far as that can be written."""
         segment = self._segment = self._create(size)
         self._started = self._system.monotonic()
         if self.keeps_journal:
-            for line in self._unended_journal():
-                segment.append(line, is_record=False)
+            try:
+                for line in self._unended_journal():
+                    self._budget.take(len(line))
+                    segment.append(line, is_record=False)
+            except OSError as error:
+                self._keep_error("a journal line can't be written", error)
         return segment
 
     def _replace(self, failed: Segment, *, lost: bool) -> Segment:
@@ -257,9 +258,8 @@ class SpoolWriter:
             segment.append(line)
             self._durability.written(segment, line)
 
-    def _sync_up_to(self, position: Position) -> None:
-        """Wait for ``sync_lock``, then sync, unless another thread has made this record durable meanwhile."""
-        segment, records = position
+    def _sync_up_to(self, segment: Segment, records: int) -> None:
+        """Wait for ``sync_lock``, then sync, unless another thread has made these records durable meanwhile."""
         with self._durability.sync_lock:
             if segment.synced < records:
                 self._sync()

@@ -9,9 +9,11 @@ import pytest
 import tcc_recorder as tcc
 from support.clocks import Clock
 from tcc_recorder import records
+from tcc_recorder.config import writer_config
 from tcc_recorder.spool import budget
 from tcc_recorder.spool.budget import Budget
-from tcc_schemas.lines import Line, decode
+from tcc_recorder.spool.writer import SpoolWriter
+from tcc_schemas.lines import Line, decode, encode
 from tcc_schemas.records import SegmentHeader
 from tcc_schemas.splitter import RawLine
 
@@ -56,6 +58,30 @@ def test_room_that_is_made_is_found_within_a_second(tmp_path: Path) -> None:
         small.take(1)
     clock.now = 1.0
     small.take(1)
+
+
+def test_a_line_that_is_refused_costs_no_smaller_one(tmp_path: Path) -> None:
+    """A journal line that does not fit, or a large record, does not keep the next record out for a second."""
+    small = Budget(str(tmp_path), 1000, None, Clock())
+    with pytest.raises(OSError, match="maximum of 1,000 bytes"):
+        small.take(1001)
+    small.take(1000)
+
+
+def test_a_journal_that_does_not_fit_costs_no_record(
+    spool: Path, read: Callable[[Path], list[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A segment begins with the journal of open runs only as far as there is room beside its record; that is said."""
+    at = "2026-01-31T12:00:00.000Z"
+    large = encode("journal", "r0", b'"%b"' % (b"x" * 50_000), at=at, run_id="r0")
+    given = {"spool_dir": str(spool), "max_bytes": 20_000, "journal": True}
+    writer = SpoolWriter(writer_config(given, {}), lambda: [large])
+    assert writer.record([encode("run", "r1", b"{}", at=at, run_id="r1", path="/v1/custom")])
+    writer.close()
+    (only,) = read(spool)
+    assert [line.id for line in only.records] == ["r1"]
+    assert only.seal["refused"] == 0
+    assert "a journal line can't be written" in caplog.text
 
 
 def test_the_directory_is_measured_every_4_mib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
