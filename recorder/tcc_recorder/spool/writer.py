@@ -67,9 +67,8 @@ class SpoolWriter:
         """Write lines; return whether all were written.  ``done`` is called before another line can follow."""
         positions = [self._append(line, done if line is lines[-1] else None) for line in lines]
         if self._power:
-            for position in positions:
-                if position is not None:
-                    self._sync_up_to(*position)
+            for position in filter(None, positions):
+                self._sync_up_to(*position)
         self._log_errors()
         return None not in positions
 

@@ -101,8 +101,7 @@ class Segment:
     stream: ByteStream | None = None
     """The source of the bytes, if they do not come from a file; it can be read only once."""
     seal: Sealed | None = None
-    room: Room = UNTOLD
-    """What its writer leaves, as its header tells."""
+    room: Room = UNTOLD  # what its writer leaves, as its header tells
     finished_at: int = 0
     """When it was found to be settled and unable to grow, in whole seconds since 1970; 0: it was not yet."""
     damaged: int = 0
