@@ -214,7 +214,7 @@ def encode(  # noqa: PLR0913 -- one argument for each member of the format
         members["redacted"] = redacted
     head = b'"n":%d,%b,"body":' % (len(body), orjson.dumps(members)[1:-1])
     crc = zlib.crc32(b"}", zlib.crc32(body, zlib.crc32(head, _CRC_SEED)))
-    return b'%b%08x",%b%b}\n' % (_START, crc, head, body)
+    return b"".join((b'%b%08x",' % (_START, crc), head, body, b"}\n"))  # formatting would copy the body more than once
 
 
 def crc_of(line: bytes) -> bytes:

@@ -52,15 +52,11 @@ class SpoolWriter:
         self._busy = False
         self._closed = False
         self._segment: Segment | None = None
-        self._started = 0.0
-        """When the current segment was started, in seconds on the monotonic clock."""
+        self._started = 0.0  # when the segment was started, in seconds on the monotonic clock
         self._durability = Durability(self._mutex, self._not_synced, self._system, power=self._power)
-        # Segments without a seal that stay open: their locks tell the uploader that this process, with runs that have
-        # not ended, is alive.
-        self._unsealed: list[Segment] = []
+        self._unsealed: list[Segment] = []  # they stay open: their locks tell uploaders that this process lives
         self._refused = self._given_up = 0  # the latter counts when unsynced lines were left as they are
-        # Errors that are not logged yet.  They are logged without the mutex: a log handler has locks of its own, and
-        # another thread may hold them while it waits for ours.
+        # To be logged without the mutex: another thread may hold a lock of a log handler while it waits for ours.
         self._errors: list[str] = []
 
     def record(self, lines: Sequence[bytes], done: Callable[[], object] | None = None) -> bool:
@@ -183,7 +179,8 @@ class SpoolWriter:
         directory = files.prepare_directory(self._directory)
         self._budget.expire()
         self._budget.take(size)
-        segment = Segment(directory.file_mode, self._config, self._system)
+        config = self._config._replace(min_free=self._budget.min_free)
+        segment = Segment(directory.file_mode, config, self._system)
         if segment.mode_error:
             self._keep_error("the mode of a segment can't be set: see who may read it", segment.mode_error)
         self._durability.changed((*directory.made_in, self._directory))
@@ -199,12 +196,16 @@ class SpoolWriter:
         return self._segment
 
     def _start(self, size: int) -> Segment:
-        """Start a new current segment; it begins with the journal of every open run."""
+        """Start a new current segment; it begins with the journal of every open run, as far as that can be written."""
         segment = self._segment = self._create(size)
         self._started = self._system.monotonic()
         if self.keeps_journal:
-            for line in self._unended_journal():
-                segment.append(line, is_record=False)
+            try:
+                for line in self._unended_journal():
+                    self._budget.take(len(line))
+                    segment.append(line, is_record=False)
+            except OSError as error:
+                self._keep_error("a journal line can't be written", error)
         return segment
 
     def _replace(self, failed: Segment, *, lost: bool) -> Segment:

@@ -172,7 +172,7 @@ def take_survey(
             result.damage += segment.damage
             result.refused += segment.seal.refused if segment.seal else 0
         is_kept = row is not None and row.has_finished(file_name(segment.path), size)
-        result.spools[file_name(segment.path.parent)].add(size, segment.max_bytes, is_kept=is_kept)
+        result.spools[file_name(segment.path.parent)].add(size, segment.room.max_bytes, is_kept=is_kept)
 
     result.look(sources, take)
     result.damage += result.archives.number
