@@ -77,16 +77,13 @@ class SpoolUse:
 
     files: int = 0
     bytes: int = 0
-    max_bytes: int | None = None
-    """The least that a header tells of what the spool may hold; None if none tells it."""
     kept: int = 0
     kept_bytes: int = 0
 
-    def add(self, size: int, max_bytes: int | None, *, is_kept: bool) -> None:
+    def add(self, size: int, *, is_kept: bool) -> None:
         """Count a segment."""
         self.files += 1
         self.bytes += size
-        self.max_bytes = min(filter(None, (self.max_bytes, max_bytes)), default=None)
         self.kept += is_kept
         self.kept_bytes += size * is_kept
 
@@ -172,7 +169,7 @@ def take_survey(
             result.damage += segment.damage
             result.refused += segment.seal.refused if segment.seal else 0
         is_kept = row is not None and row.has_finished(file_name(segment.path), size)
-        result.spools[file_name(segment.path.parent)].add(size, segment.room.max_bytes, is_kept=is_kept)
+        result.spools[file_name(segment.path.parent)].add(size, is_kept=is_kept)
 
     result.look(sources, take)
     result.damage += result.archives.number
