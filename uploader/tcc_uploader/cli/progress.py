@@ -7,21 +7,14 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.files import size_of
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool.scan import list_files
 
 from .text import size
 
 _INTERVAL: Final = 0.1
 """Seconds between two updates."""
-
-
-@contextmanager
-def counting_bar(title: str) -> Iterator[Callable[[str], None]]:
-    """Show that something goes on whose end is not known, if standard error is a terminal.
-
-    Yields the function that is given a text, as often as there is a new one.
-    """
-    with _bar(title) as update:
-        yield lambda text: update(lambda: {"text": text})
 
 
 @contextmanager
@@ -36,9 +29,29 @@ def bytes_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         def advance(more: int, total: int) -> None:
             nonlocal done
             done += more
-            update(lambda: {"completed": done, "total": total, "text": f"{size(done)} of {size(total)}"})
+            update(
+                lambda: {
+                    "completed": done,
+                    "total": max(done, total),
+                    "text": f"{size(done)} of {size(max(done, total))}",
+                }
+            )
 
         yield advance
+
+
+@contextmanager
+def reading_bar(title: str, sources: Sources) -> Iterator[Callable[[int], None]]:
+    """Show how much of some sources was read, in bytes of their files.
+
+    Yields the function that is given how many more bytes were read.  What archives hold is larger than their files.
+    """
+    total = 0
+    if sys.stderr.isatty():
+        files, _ = list_files(sources.spools, sources.files)
+        total = sum(map(size_of, (*files, *(archive.path for archive in sources.archives))))
+    with bytes_bar(title) as bar:
+        yield lambda more: bar(more, total)
 
 
 @contextmanager

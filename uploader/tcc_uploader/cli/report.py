@@ -20,7 +20,7 @@ from tcc_uploader.sources.paths import STDIN
 
 from .exit_codes import Exit
 from .options import PAGE, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
-from .progress import counting_bar
+from .progress import reading_bar
 from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
@@ -101,7 +101,7 @@ def make_report(
 
     Return whether everything could be read.  Raises OSError if the report can't be written.
     """
-    with looking(settings, paths) as reader, counting_bar("report") as count:
+    with looking(settings, paths) as reader, reading_bar("report", reader.sources) as reader.did:
         written = write_report(
             all_wanted(reader, wanted),
             reader,
@@ -109,7 +109,6 @@ def make_report(
             made=Made(_now(), __version__, _sources(paths or reader.sources.spools), _asked(wanted)),
             max_size=max_size,
             contents=contents,
-            on_run=lambda until_now: count(f"{until_now.runs:,} runs"),
         )
     note(*findings(reader))
     counts = told(plural(written.runs, "run"), (written.failed, f"{written.failed:,} failed"), size(written.size))

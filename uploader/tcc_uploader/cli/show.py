@@ -46,7 +46,7 @@ def show_command(
 ) -> None:
     """Show a run of the default spool, or of PATHS: outcome, calls over time, prompt and response.
 
-    ID is a run's id, or four or more characters with which only this one begins or ends; `last`; or `last-error`.
+    ID is a run's id, or a part of it that no other has; `last`; or `last-error`.
     Exit codes: 66 there is no such run; 2 there are several: they are listed.
 
     Example: tcc-upload show last-error --steps
@@ -66,7 +66,7 @@ def show_command(
 
 
 def _meant(run_id: str) -> Callable[[str], bool]:
-    return lambda ident: run_id in LAST or ident.startswith(run_id) or ident.endswith(run_id)
+    return lambda ident: run_id in LAST or run_id in ident
 
 
 def _found(reader: RunReader, run_id: str) -> Run:

@@ -43,8 +43,10 @@ class FileReport:
     passed_over: list[str] = field(default_factory=list)
     """What lies in the spools and is not read there, though somebody may think so."""
 
-    def look(self, sources: Sources, take: Callable[[Segment], None]) -> None:
-        """Call ``take`` with each segment of ``sources``, and note what else lies there.
+    def look(
+        self, sources: Sources, take: Callable[[Segment], None], did: Callable[[int], object] = lambda _: None
+    ) -> None:
+        """Call ``take`` with each segment of ``sources``, and ``did`` with its bytes; note what else lies there.
 
         What it can't read is part of the report: also an OSError that ``take`` raises.
         """
@@ -61,6 +63,7 @@ class FileReport:
                     self.archives.append(f"{file_name(segment.path)}: {error}")
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
+            did(segment.offset)
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         self.newer += map(file_name, sources.newer)
         self.newer.more += sources.newer.more

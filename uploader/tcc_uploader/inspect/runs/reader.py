@@ -65,6 +65,8 @@ class RunReader:
         """Posts that are shown as they are, by why they can't be read."""
         self.gone = 0
         """Files and lines that were removed before they had their turn."""
+        self.did: Callable[[int], object] = lambda _: None
+        """Is called with the bytes of each file or member that was read."""
         self.sources = sources
         self._ledger = ledger
         self._wanted = wanted
@@ -94,7 +96,7 @@ class RunReader:
         Raises :class:`LedgerError`.
         """
         for archive in self.sources.archives:
-            self.files.look(Sources(archives=[archive]), self._take)
+            self.files.look(Sources(archives=[archive]), self._take, self.did)
         self.files.passed_over += self.sources.passed_over
         files, unreadable = list_files(self.sources.spools, self.sources.files)
         self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
@@ -103,7 +105,7 @@ class RunReader:
                 yield from self._next()
             if path is None:
                 continue
-            self.files.look(Sources(files=[path]), self._take)
+            self.files.look(Sources(files=[path]), self._take, self.did)
             if not path.exists():
                 self.gone += self.files.unreadable.pop(file_name(path), None) is not None
         while self._blocks:
