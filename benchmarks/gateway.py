@@ -28,13 +28,13 @@ async def app(scope, receive, send):
     await Request(scope, receive).body()
     await Response(b'{"ok":true}', media_type="application/json")(scope, receive, send)
 
-listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+listening = socket.createserving(("127.0.0.1", 0), backlog=1024)
 listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 print(f"TCC_BASE_URL=http://127.0.0.1:{listening.getsockname()[1]} ", flush=True)
 config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False, proxy_headers=False)
 uvicorn.Server(config).run(sockets=[listening])
 """
-_GATEWAY = [str(Path(sys.executable).with_name("tcc-record")), "serve", "--port", "0"]
+GATEWAY = [str(Path(sys.executable).with_name("tcc-record")), "serve", "--port", "0"]
 _SIZE = 12_000
 """Bytes of a body."""
 _FEW, _MANY = 8, 256
@@ -52,7 +52,7 @@ class _Took(NamedTuple):
 def rows(quick: bool) -> Iterator[Row]:
     """Measure speed by turns, then the gateway's memory with many connections."""
     repetitions, count = (1, 200) if quick else (7, 8000)
-    with tempfile.TemporaryDirectory() as folder, _server(_GATEWAY, folder) as ours, _server(_bare(), folder) as bare:
+    with tempfile.TemporaryDirectory() as folder, serving(GATEWAY, folder) as ours, serving(_bare(), folder) as bare:
         for server in (ours, bare):
             server.took(_FEW, min(count, 500))  # both are warm
         found = [(ours.took(_FEW, count), bare.took(_FEW, count)) for _ in range(repetitions)]
@@ -69,7 +69,7 @@ def rows(quick: bool) -> Iterator[Row]:
     yield row("p99 of a request", tails, limit="its median", at_most=10)
     peaks = []
     for _ in range(1 if quick else 3):
-        with tempfile.TemporaryDirectory() as folder, _server(_GATEWAY, folder) as server:
+        with tempfile.TemporaryDirectory() as folder, serving(GATEWAY, folder) as server:
             server.took(_MANY, 4 * _MANY if quick else 40 * _MANY)
             peaks.append(server.most_memory())
     yield row(f"memory at its most, {_MANY} connections", peaks, unit="MB", at_most=96)
@@ -104,7 +104,8 @@ class _Server(NamedTuple):
 
 
 @contextmanager
-def _server(command: list[str], spool: str) -> Iterator[_Server]:
+def serving(command: list[str], spool: str) -> Iterator[_Server]:
+    """Run a server that writes to this spool, or nowhere."""
     process = subprocess.Popen(
         command,
         env={**os.environ, "TCC_SPOOL_DIR": spool},
