@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from support import children
+from support.commands import run_command
 from support.faults import KEY, FaultServer
 from support.worlds import PATIENCE
 
@@ -36,14 +37,7 @@ class Shell:
 
     def run(self, *arguments: str | Path, code: int | None = 0, **environment: str) -> str:
         """Run a command to its end, check its exit code (None: any), and return its standard output."""
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        done = run_command(arguments, self.environment | environment, folder=Path.cwd(), timeout=PATIENCE)
         self.printed += done.stdout + done.stderr
         assert code in (done.returncode, None), done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -51,15 +45,8 @@ class Shell:
 
     def run_anyhow(self, *arguments: str | Path) -> None:
         """Run a command to its end, whatever its exit code, and keep what it printed."""
-        done = subprocess.run(
-            [COMMAND, *arguments],
-            env=self.environment,
-            cwd=self.spool.parent,
-            capture_output=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        self.printed += done.stdout.decode() + done.stderr.decode()
+        done = run_command(arguments, self.environment, folder=self.spool.parent, timeout=PATIENCE)
+        self.printed += done.stdout + done.stderr
         assert "Traceback" not in self.printed
 
     def json(self, *arguments: str | Path, code: int | None = 0, **environment: str) -> dict[str, object]:
