@@ -43,7 +43,7 @@ class Month:
     status: float
 
 
-@dataclass(slots=True)
+@dataclass
 class Years:
     """What became of it all."""
 
