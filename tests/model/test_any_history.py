@@ -10,7 +10,7 @@ from model.machine import Machine
 
 THOROUGH = bool(os.environ.get("TCC_TORTURE"))
 LIMITS = settings(
-    max_examples=2000 if THOROUGH else 30,
+    max_examples=2000 if THOROUGH else 20,
     stateful_step_count=60 if THOROUGH else 30,
     database=None,
     phases=[Phase.generate, Phase.shrink] if THOROUGH else [Phase.generate],  # to shrink takes many minutes
