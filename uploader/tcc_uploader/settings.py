@@ -144,8 +144,16 @@ def key_file(environment: Mapping[str, str], named: Path | None = None) -> Path 
     """
     if named or environment.get("TCC_API_KEY_FILE"):
         return named or Path(environment["TCC_API_KEY_FILE"])
-    credential = Path(environment.get("CREDENTIALS_DIRECTORY") or os.devnull, CREDENTIAL)
-    return credential if os.path.lexists(credential) else None
+    if not environment.get("CREDENTIALS_DIRECTORY"):
+        return None
+    credential = Path(environment["CREDENTIALS_DIRECTORY"], CREDENTIAL)
+    try:
+        credential.stat()
+    except FileNotFoundError:
+        return None
+    except OSError:  # whoever reads it says why that is not possible
+        pass
+    return credential
 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
