@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts units versions torture hostile load bench bench-quick links clean
+.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts integrations units versions torture hostile load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -63,6 +63,10 @@ nightly: install
 # records in real uWSGI, gunicorn, Celery, gevent, eventlet, uvloop, multiprocessing and a Jupyter kernel
 hosts: build/hosts/.ready
 	TCC_TEST_HOSTS=1 build/hosts/bin/pytest tests/hosts
+
+# the official packages, Python's and npm's, with their frameworks: 2 GB in build/integrations; half an hour at first
+integrations: install
+	TCC_TEST_INTEGRATIONS=1 $(BIN)/pytest tests/integrations
 
 build/hosts/.ready: pyproject.toml
 	$(PYTHON) -m venv build/hosts

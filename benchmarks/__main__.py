@@ -11,7 +11,19 @@ from pathlib import Path
 from benchmarks import harness
 
 NAMES = ("recording", "power", "redaction", "agents_view", "imports", "memory", "agents_sdk", "peers")
-NAMES += ("starting", "sending", "latency", "idle", "turns", "backlog", "ledger_size", "reading", "looking", "report")
+NAMES += (
+    "gateway",
+    "starting",
+    "sending",
+    "latency",
+    "idle",
+    "turns",
+    "backlog",
+    "ledger_size",
+    "reading",
+    "looking",
+    "report",
+)
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 

@@ -70,7 +70,7 @@ def _tail(repetitions: int, runs: int) -> Row:
 
 def _threads(repetitions: int, runs: int, limit: Callable[[Any], None]) -> Iterator[Row]:
     against = "the ratio of one thread"
-    what = f"{THREADS} threads on one recorder: the ratio to L, with L in as many threads"
+    what = f"{THREADS} threads on one recorder: the ratio of processor time to L, with L in as many threads"
     yield row(what, _with_threads(repetitions, runs, limit), limit=against, at_most=1.3)
     if not hasattr(os, "sched_setaffinity"):
         yield unmeasured("the same, all on one processor", "this system does not say where threads run")
@@ -95,11 +95,12 @@ def _with_threads(repetitions: int, runs: int, limit: Callable[[Any], None]) -> 
 
 
 def _seconds_in_threads(call: Callable[[Any], None], inputs: list[Any], threads: int) -> float:
+    """Return the processor time of all threads: how long each waits for Python's lock depends on what else runs."""
     shares = [inputs[first::threads] for first in range(threads)]
     with ThreadPoolExecutor(threads) as pool:
-        began = time.perf_counter()
+        began = time.process_time()
         list(pool.map(partial(_all, call), shares))
-        return time.perf_counter() - began
+        return time.process_time() - began
 
 
 def _all(call: Callable[[Any], None], inputs: list[Any]) -> None:

@@ -10,7 +10,7 @@ from . import unended
 from .clock import now
 from .defaults import defaults
 from .feedback import feedback_route, submit
-from .ids import given_id
+from .ids import given_id, new_id
 from .items import NAME, OTHER, PROMPT, RESPONSE, Item, RunChildren
 from .limited_log import log
 from .records import Route, item_lines, journal_lines, run_lines
@@ -22,7 +22,7 @@ class Run(Item):
     """One agent run.  Made by :func:`run`."""
 
     __slots__ = ("__weakref__",)
-    _label, _kind, _id_member = "Run", "run", "run_id"
+    _label, _kind, _id_member, _needs = "Run", "run", "run_id", PROMPT
 
     def __init__(self, run_id: str | None, session_id: str | None, conversational: bool | None, route: Route) -> None:
         own_id = given_id(run_id)
@@ -46,12 +46,13 @@ class Run(Item):
     def step(self, step_id: str | None = None) -> "Step":
         """Begin an LLM call of this run."""
         self._seen |= OTHER
-        return Step(self._run_id, given_id(step_id), self._route, self._children)
+        return Step(self._run_id, new_id() if step_id is None else given_id(step_id), self._route, self._children)
 
     def tool_call(self, tool_name: str | None = None, tool_call_id: str | None = None) -> "ToolCall":
         """Begin a tool call of this run."""
         self._seen |= OTHER
-        return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._children).name(tool_name)
+        ident = new_id() if tool_call_id is None else given_id(tool_call_id)
+        return ToolCall(self._run_id, ident, self._route, self._children).name(tool_name)
 
     def prompt(self, user_prompt: str, system_prompt: str | None = None) -> Self:
         """Set what the run was asked."""
@@ -81,7 +82,10 @@ class Run(Item):
     def response(self, text: str) -> Self:
         """Set what the run answered."""
         self._seen |= OTHER
-        return self._put("response", text)
+        if type(text) is not str:
+            return self._put("response", text)
+        self._body["response"] = text  # nearly always: here, as in the other setters, a call would double the cost
+        return self
 
     def full_output(self, value: object) -> Self:
         """Set the complete output of the run: a text, or a value that becomes JSON text."""
@@ -119,16 +123,15 @@ class Run(Item):
             self._body.pop("prompt", None)
         return self
 
-    def _check(self) -> None:
-        if not self._seen & PROMPT:
-            raise ValueError("[TCC] Cannot end run: prompt is required. Call r.prompt(...) before r.end()")
+    def _missing(self) -> str:
+        return "[TCC] Cannot end run: prompt is required. Call r.prompt(...) before r.end()"
 
     def _record(self, body: dict[str, Any]) -> None:
         # Forgotten together with the write of its record: a segment that starts before journals the run, a later one
         # does not.
         run, children = (body, self._converted), self._children.take()
-        emit(run_lines, run, children, self._route, done=lambda: unended.forget(self))
-        unended.forget(self)
+        emit(run_lines, run, children, self._route, done=lambda: unended.ended(self))
+        unended.ended(self)
 
     def _write_journal(self) -> None:
         """Journal the run as it is now, if it has a prompt; without one, nobody could tell what it was asked."""
@@ -180,20 +183,30 @@ class Step(_Child):
     """One LLM call.  Made by :meth:`Run.step` or :func:`step`."""
 
     __slots__ = ()
-    _label, _kind, _id_member = "Step", "step", "step_id"
+    _label, _kind, _id_member, _needs = "Step", "step", "step_id", PROMPT | RESPONSE
 
     def prompt(self, text: str) -> Self:
         """Set what the model was asked."""
         self._seen |= PROMPT
-        return self._put("prompt", text)
+        if type(text) is not str:
+            return self._put("prompt", text)
+        self._body["prompt"] = text
+        return self
 
     def response(self, text: str) -> Self:
         """Set what the model answered."""
         self._seen |= RESPONSE
-        return self._put("response", text)
+        if type(text) is not str:
+            return self._put("response", text)
+        self._body["response"] = text
+        return self
 
     def model(self, requested: str | None = None, used: str | None = None) -> Self:
         """Set the name of the model that was requested, and of the one that answered; None leaves a name as it was."""
+        if type(requested) is str and type(used) is str:
+            self._body["model_requested"] = requested
+            self._body["model_used"] = used
+            return self
         if requested is not None:
             self._put("model_requested", requested)
         if used is not None:
@@ -202,12 +215,21 @@ class Step(_Child):
 
     def finish_reason(self, reason: str) -> Self:
         """Set why the model stopped."""
-        return self._put("finish_reason", reason)
+        if type(reason) is not str:
+            return self._put("finish_reason", reason)
+        self._body["finish_reason"] = reason
+        return self
 
     def tokens(
         self, prompt_uncached: int | None = None, prompt_cached: int | None = None, completion: int | None = None
     ) -> Self:
         """Set the numbers of tokens; None leaves a number as it was."""
+        if type(prompt_uncached) is int and type(prompt_cached) is int and type(completion) is int:
+            body = self._body
+            body["prompt_uncached_tokens"] = prompt_uncached
+            body["prompt_cached_tokens"] = prompt_cached
+            body["completion_tokens"] = completion
+            return self
         self._put_number("prompt_uncached_tokens", prompt_uncached, whole_number)
         self._put_number("prompt_cached_tokens", prompt_cached, whole_number)
         self._put_number("completion_tokens", completion, whole_number)
@@ -231,18 +253,16 @@ class Step(_Child):
         """Begin a tool call of the same run."""
         return ToolCall(self._run_id, given_id(tool_call_id), self._route, self._children).name(tool_name)
 
-    def _check(self) -> None:
-        if not self._seen & PROMPT:
-            raise ValueError("[TCC] Cannot end step: prompt is required. Call s.prompt(...) before s.end()")
-        if not self._seen & RESPONSE:
-            raise ValueError("[TCC] Cannot end step: response is required. Call s.response(...) before s.end()")
+    def _missing(self) -> str:
+        what = "response" if self._seen & PROMPT else "prompt"
+        return f"[TCC] Cannot end step: {what} is required. Call s.{what}(...) before s.end()"
 
 
 class ToolCall(_Child):
     """One tool call.  Made by :meth:`Run.tool_call`, :meth:`Step.tool_call` or :func:`tool_call`."""
 
     __slots__ = ()
-    _label, _kind, _id_member = "ToolCall", "tool_call", "tool_call_id"
+    _label, _kind, _id_member, _needs = "ToolCall", "tool_call", "tool_call_id", NAME
 
     def name(self, tool_name: str | None) -> Self:
         """Set the tool's name."""
@@ -257,13 +277,13 @@ class ToolCall(_Child):
         """Set the tool's result: a text, or the JSON text of the value as it is now."""
         return self._put_json("result", value)
 
-    def _check(self) -> None:
-        if not self._seen & NAME:
-            raise ValueError(
-                "[TCC] Cannot end tool call: name is required. "
-                "Call tc.name(...) or pass it to tool_call('name') before tc.end()"
-            )
+    def _missing(self) -> str:
+        return (
+            "[TCC] Cannot end tool call: name is required. "
+            "Call tc.name(...) or pass it to tool_call('name') before tc.end()"
+        )
 
     def _record(self, body: dict[str, Any]) -> None:
-        body["tool_name"] = body.get("tool_name") or "unknown"
+        if not body.get("tool_name"):
+            body["tool_name"] = "unknown"
         super()._record(body)

@@ -25,11 +25,12 @@ def wire_time(nanoseconds: int) -> str:
     """Return a time since the epoch, in nanoseconds, in the wire's format."""
     global _millisecond  # noqa: PLW0603 -- a cache of one entry, replaced as a whole, so threads need no lock
     milliseconds = nanoseconds // 1_000_000
-    cached = _millisecond
-    if cached[0] != milliseconds:
+    known, formatted = _millisecond
+    if known != milliseconds:
         seconds, fraction = divmod(milliseconds, 1000)
-        _millisecond = cached = (milliseconds, f"{_seconds(seconds)}{fraction:03d}Z")
-    return cached[1]
+        formatted = f"{_seconds(seconds)}{fraction:03d}Z"
+        _millisecond = (milliseconds, formatted)
+    return formatted
 
 
 @lru_cache(maxsize=2)

@@ -6,6 +6,7 @@ Python tells of its own forks.  uWSGI and other hosts fork in C, where no hook r
 
 import os
 from collections.abc import Callable
+from os import getpid
 from typing import Final
 
 from .locks import RLock
@@ -13,8 +14,8 @@ from .locks import RLock
 _resets: Final[list[Callable[[], None]]] = []
 _locks: Final[dict[int, RLock]] = {}
 """By pid: a lock of the parent may be held by a thread that the child does not have."""
-_current: Final = [os.getpid()]
-"""The process that all state belongs to: one pid."""
+_current: int = os.getpid()
+"""The process that all state belongs to: its pid."""
 
 
 def on_fork(reset: Callable[[], None]) -> None:
@@ -27,14 +28,17 @@ def on_fork(reset: Callable[[], None]) -> None:
 
 def check() -> None:
     """Reset what belongs to the parent, if this process is forked and has not done that yet."""
-    pid = os.getpid()
-    if pid == _current[0]:
-        return
+    if getpid() != _current:
+        _reset_all(getpid())
+
+
+def _reset_all(pid: int) -> None:
+    global _current  # noqa: PLW0603 -- one for the process; read at each use, and a list would cost more than the question
     with _locks.setdefault(pid, RLock()):  # the other threads wait until all is reset
-        if pid != _current[0]:
+        if pid != _current:
             for reset in _resets:
                 reset()
-            _current[0] = pid
+            _current = pid
             _locks.clear()
 
 

@@ -26,14 +26,14 @@ def new_id() -> str:
     global _millisecond  # noqa: PLW0603 -- a cache of one entry, replaced as a whole, so threads need no lock
     check()
     milliseconds = time.time_ns() // 1_000_000
-    cached = _millisecond
-    if cached[0] != milliseconds:
-        _millisecond = cached = (milliseconds, f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7")
+    known, begin = _millisecond
+    if known != milliseconds:
+        begin = f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7"
+        _millisecond = (milliseconds, begin)
     try:
-        tail = _tails.pop()
+        return begin + _tails.pop()
     except IndexError:
-        tail = _new_tail()
-    return cached[1] + tail
+        return begin + _new_tail()
 
 
 def given_id(value: object) -> str:

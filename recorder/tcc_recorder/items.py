@@ -50,11 +50,12 @@ class RunChildren:
     def take(self) -> list[Ended]:
         """Close, then return the children that have ended; at every moment each of them is in at least one list."""
         self.closed = True
-        for ident, child in list(self._ended.items()):
-            self._taken.append(child)
-            if self._ended.pop(ident, None) is None:
-                self._taken.pop()  # the child removed itself, and is recorded alone
-        return self._taken
+        ended, taken = self._ended, self._taken
+        for ident, child in list(ended.items()):
+            taken.append(child)
+            if ended.pop(ident, None) is None:
+                taken.pop()  # the child removed itself, and is recorded alone
+        return taken
 
 
 class Item(ABC):
@@ -68,6 +69,8 @@ class Item(ABC):
     _kind: ClassVar[str]
     _id_member: ClassVar[str]
     """The member of the wire dict that holds the item's own id."""
+    _needs: ClassVar[int]
+    """What must have been called before :meth:`end`, as bits."""
 
     def __init__(self, run_id: str, ident: str, route: Route, children: RunChildren) -> None:
         self._claim = [True]
@@ -111,8 +114,8 @@ class Item(ABC):
 
         Raises RuntimeError if it has already ended, ValueError if something that the server needs is not set.
         """
-        if self._claim:
-            self._check()
+        if self._seen & self._needs != self._needs and self._claim:
+            raise ValueError(self._missing())
         self._record(self._take())
 
     def error(self, status_message: str = "") -> None:
@@ -149,8 +152,8 @@ class Item(ABC):
         self.__exit__(kind, error, trace)
 
     @abstractmethod
-    def _check(self) -> None:
-        """Raise ValueError if something that the server needs is not set."""
+    def _missing(self) -> str:
+        """Return what the error says if something that the server needs is not set."""
 
     @abstractmethod
     def _record(self, body: dict[str, Any]) -> None:
@@ -170,8 +173,9 @@ class Item(ABC):
         body = self._final
         if "end_time" not in body:
             body["end_time"] = wire_time(self._clock + ELAPSED.monotonic_ns())
-        # where the two were told by clocks that differ, it took no time, rather than less
-        body["end_time"] = max(body["end_time"], body["start_time"])
+        if body["end_time"] < body["start_time"]:  # noqa: PLR1730 -- max() would cost a call
+            # told by clocks that differ: it took no time, rather than less
+            body["end_time"] = body["start_time"]
         if "status_code" not in body:
             body["status_code"] = status_code
         return body
@@ -196,9 +200,7 @@ class Item(ABC):
 
     def _put_number(self, member: str, value: object, number: Callable[[object], float | None]) -> None:
         """Set a number, if the value is one; None leaves the member as it was."""
-        if type(value) is int:  # nearly always
-            self._body[member] = value
-        elif value is not None and (found := number(value)) is not None:
+        if value is not None and (found := number(value)) is not None:
             self._body[member] = found
 
     def _put_time(self, member: str, value: object) -> Self:

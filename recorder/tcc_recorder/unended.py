@@ -33,6 +33,11 @@ def forget(run: Unended) -> bool:
     return _live.pop(id(run), None) is not None
 
 
+def ended(run: Unended) -> None:
+    """Forget a run, which may be known or not."""
+    _live.pop(id(run), None)
+
+
 def record_all() -> None:
     """Record every run that has not ended (the process exits)."""
     for run in _runs():

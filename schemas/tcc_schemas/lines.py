@@ -101,7 +101,8 @@ _USUAL: Final = _TEXTS - {"type", "encoding"} | {"converted", "redacted"}
 _MEMBERS: Final = _TEXTS | {"converted", "redacted", "base64"}
 _ONLY_TEXTS: Final = {str}
 _HINT: Final = re.compile("[0-9a-f]{8}")
-_TYPE: Final = re.compile("application/(json|x-protobuf)( *; *charset=utf-8)?", re.IGNORECASE)
+CONTENT_TYPE: Final = re.compile("(application/(?:json|x-protobuf))(?: *; *charset=utf-8)?", re.IGNORECASE)
+"""The content types that a line can hold; the first group is the type alone."""
 _ENCODINGS: Final = ("gzip", "deflate")
 _OTHER_VERSION: Final = re.compile(rb'\{"v":([2-9]|[1-9][0-9]{1,8}),')
 
@@ -213,7 +214,7 @@ def encode(  # noqa: PLR0913 -- one argument for each member of the format
         members["redacted"] = redacted
     head = b'"n":%d,%b,"body":' % (len(body), orjson.dumps(members)[1:-1])
     crc = zlib.crc32(b"}", zlib.crc32(body, zlib.crc32(head, _CRC_SEED)))
-    return b'%b%08x",%b%b}\n' % (_START, crc, head, body)
+    return b"".join((b'%b%08x",' % (_START, crc), head, body, b"}\n"))  # formatting would copy the body more than once
 
 
 def crc_of(line: bytes) -> bytes:
@@ -266,7 +267,7 @@ def _line(number: int, offset: int, size: int, crc: bytes, data: bytes) -> Line 
 def _unusual(line: Line, envelope: dict[str, Any]) -> Line | None:
     """Return a line with members that few lines have, or None if they do not follow the format."""
     content_type, encoding, base64 = map(envelope.get, ("type", "encoding", "base64"))
-    if content_type is not None and not _TYPE.fullmatch(content_type):
+    if content_type is not None and not CONTENT_TYPE.fullmatch(content_type):
         return None
     if encoding not in (None, *_ENCODINGS) or base64 not in (None, True):
         return None

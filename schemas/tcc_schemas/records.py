@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from .endpoints import OTHER_PATHS
 from .items import Batch, Feedback, Identifier, Item, Timestamp
+from .room import DEFAULT_MAX_BYTES, MIN_FREE, Room
 
 Crc = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
 KeyHint = Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
@@ -32,6 +33,12 @@ class SegmentHeader(BaseModel):
     sdk_version: str
     durability: Literal["process", "power"]
     max_bytes: Count | None = Field(default=None, description="the most that the writer lets the spool hold")
+    min_free: Count | None = Field(default=None, description="bytes of the spool's disk that the writer leaves free")
+
+    @property
+    def room(self) -> Room:
+        """How much room the writer leaves; what an older one does not tell is what it left."""
+        return Room(self.max_bytes or DEFAULT_MAX_BYTES, MIN_FREE if self.min_free is None else self.min_free)
 
 
 class Seal(BaseModel):

@@ -40,6 +40,15 @@ def test_the_killed_run_is_recovered_and_shown_as_such(world: World) -> None:
     assert ("run", "sample-killed") in world.receipts()
 
 
+def test_there_is_a_sample_of_each_official_package() -> None:
+    """Each program has one, of what its package posts; so has each package that is built from its repository alone."""
+    programs = {path.stem.removesuffix("_agent"): path.suffix for path in FOLDER.glob("official/*_agent.*")}
+    ran = {f"official_{'js_' if suffix == '.mjs' else ''}{name}.jsonl" for name, suffix in programs.items()}
+    built = {f"official_js_{name}.jsonl" for name in ("claude", "langchain", "mastra", "openclaw", "pi")}
+    assert ran | built == {path.name for path in FOLDER.glob("official_*.jsonl")}
+    assert len(ran) == 8
+
+
 def test_no_secret_is_in_a_sample() -> None:
     """The keys that the stories mention were redacted before they reached the disk."""
     assert not any(b"sk-live" in path.read_bytes() for path in FOLDER.glob("*.jsonl"))

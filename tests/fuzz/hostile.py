@@ -143,16 +143,35 @@ _HEADER: Final = {
     "max_bytes": 10**9,
 }
 _SEAL: Final = {"records": 1, "refused": 0, "crcs": "00000000"}
+_POSTS: Final[tuple[tuple[str, object], ...]] = (
+    (
+        "claude",
+        {"runId": "h", "messages": [{"type": "assistant", "message": {"id": "m", "content": [{"type": "text"}]}}]},
+    ),
+    (
+        "mastra",
+        {"spans": [{"id": "s", "isRootSpan": True, "input": "hi", "attributes": {"usage": {"inputTokens": 1}}}]},
+    ),
+    ("pi", {"messages": [{"role": "assistant", "content": [{"type": "toolCall", "id": "c"}], "usage": {"input": 1}}]}),
+    ("openclaw", {"events": [{"hook": "llm_input", "timestamp": "2026-01-31T12:00:00Z", "event": {"prompt": "p"}}]}),
+    (
+        "otlp",
+        {"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": "1", "attributes": [{"key": "k"}]}]}]}]},
+    ),
+)
+"""Requests of other SDKs, each with its kind."""
 _ENVELOPE: Final = {"id": "h", "at": AT, "run_id": "h", "path": CUSTOM_PATH}
 
 
 @st.composite
 def segment_lines(draw: st.DrawFn) -> bytes:
     """Return a line with a valid checksum, of any kind, whose envelope or body may be anything."""
-    kind = draw(st.sampled_from(["segment", "seal", "journal", "run", "step", "feedback", "otlp", "post", "new"]))
+    kind = draw(st.sampled_from(["segment", "seal", "journal", "run", "step", "feedback", "posted", "post", "new"]))
+    posted = draw(st.sampled_from(_POSTS))
     body = {
         "segment": spoiled(_HEADER).map(as_json),
         "seal": spoiled(_SEAL).map(as_json),
+        "posted": spoiled(posted[1]).map(as_json),
         "journal": st.sampled_from(_WIRE[:3]).flatmap(spoiled).map(as_json),
     }.get(kind, wire.map(as_json) | values.map(as_json) | st.binary(max_size=30))
     envelope = dict(_ENVELOPE)
@@ -160,6 +179,13 @@ def segment_lines(draw: st.DrawFn) -> bytes:
         envelope["path"] = FEEDBACK_PATH
     if kind in ("segment", "seal", "journal", "new"):
         del envelope["path"]
+    if kind == "posted":
+        kind = posted[0] if draw(st.integers(0, 4)) else "otlp-steps"
+        if draw(st.integers(0, 4)) == 0:
+            envelope["type"], envelope["encoding"] = (
+                "application/x-protobuf",
+                draw(st.sampled_from(["gzip", "deflate"])),
+            )
     if draw(st.booleans()):
         more = st.sampled_from([*envelope, "url", "key", "type", "encoding", "redacted"])
         envelope[draw(more)] = draw(texts.filter(_is_text))

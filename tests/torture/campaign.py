@@ -1,8 +1,8 @@
 """The long campaigns: ``python tests/torture/campaign.py --kills 10000`` runs them all and writes docs/reliability.md.
 
-``--only kills`` (or ``flips``, ``copies``, ``burst``, ``hostile``; may be repeated) runs some of them; the figures of
-the others are those of their last run, which lie in ``build/torture``, else what the page says of them already.  With
-``--only none`` the page is written anew.
+``--only kills`` (or ``flips``, ``copies``, ``burst``, ``hostile``, ``years``; may be repeated) runs some of them; the
+figures of the others are those of their last run, which lie in ``build/torture``, else what the page says of them
+already.  With ``--only none`` the page is written anew.
 """
 
 import argparse
@@ -60,15 +60,23 @@ def hostile(_: argparse.Namespace, folder: Path) -> Any:
     return run_hostile(folder, SHAPES)
 
 
+def years(options: argparse.Namespace, folder: Path) -> Any:
+    """Let a daemon live for simulated months."""
+    from torture.years import run_years  # noqa: PLC0415 -- see kills
+
+    return run_years(folder, options.days, seed=options.seed)
+
+
 CAMPAIGNS: dict[str, Callable[[argparse.Namespace, Path], Any]] = {
     "kills": kills,
     "flips": flips,
     "copies": copies,
     "burst": burst,
     "hostile": hostile,
+    "years": years,
 }
 
-MUST_BE_ZERO = ("lost", "missing", "altered", "unexplained", "unreported", "denied", "left", "leaks")
+MUST_BE_ZERO = ("lost", "missing", "altered", "unexplained", "unreported", "denied", "left", "leaks", "grown")
 """And ``repeated`` where nothing is killed."""
 
 
@@ -89,6 +97,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="how many worlds of the kill campaign run at once [1]")
     parser.add_argument("--copies", type=int, default=3_000, help="copies of living spools to make [3000]")
     parser.add_argument("--burst", type=int, default=60_000, help="segments to write at once [60000]")
+    parser.add_argument("--days", type=int, default=365, help="simulated days of a daemon's life [365]")
     parser.add_argument("--stride", type=int, default=1, help="flip every bit, or only every so many [1]")
     parser.add_argument("--seed", type=int, default=int(datetime.now(UTC).timestamp()), help="of everything random")
     parser.add_argument("--only", action="append", choices=[*CAMPAIGNS, "none"], help="run only this one; repeat")

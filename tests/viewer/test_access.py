@@ -7,6 +7,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from support.browser import NEEDED, View
+from support.faults import SegmentFile
+from support.posts import POSTED, official_lines, post
 from support.reports import conversations, report_of
 
 AXE = Path(__file__).parents[2] / "uploader" / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
@@ -16,6 +18,8 @@ VIEWS = {
     "list": "#/runs",
     "search": "#/runs?q=H%C3%A4rkingen",
     "run": "#/run/run-27/t1",
+    "node": "#/run/11111111-1111-1111-1111-111111111111/o1",
+    "post": "#/run/future",
     "sessions": "#/sessions",
     "session": "#/session/conversation-1",
 }
@@ -24,8 +28,11 @@ PHONE, TABLET, DESK = 390, 1024, 1440
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a report on 60 runs."""
-    return report_of(tmp_path_factory.mktemp("report"), conversations(60))
+    """Write a report on 60 runs, on a trace that was posted, and on a post that nothing can read."""
+    posted = SegmentFile().later(POSTED).line(post("/v1/future", {"a": ["b"] * 9}).line("future"))
+    for line in official_lines("py_langchain"):
+        posted.line(line)
+    return report_of(tmp_path_factory.mktemp("report"), conversations(60), posted)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -73,6 +80,6 @@ def test_paper_shows_what_the_screen_leaves_out(view: View, report: Path) -> Non
     view.open(report, "#/runs")
     assert view.page.locator(".run-row").count() < 60
     view.page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    assert view.page.locator(".run-row").count() == 60
+    assert view.page.locator(".run-row").count() == 62
     view.page.evaluate("dispatchEvent(new Event('afterprint'))")
     view.until("document.querySelectorAll('.run-row').length < 60")

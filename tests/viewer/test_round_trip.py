@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.browser import View
 from support.faults import SegmentFile, batch_of, run_item, step_item, tool_call_item
 from support.reports import as_set, at, children_of, report_of, report_on
+from tcc_uploader.inspect.runs.kinds.read import is_post
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.sources.paths import sources_of
 
@@ -37,12 +38,13 @@ def test_every_member_of_the_sample_traces_stands_in_the_raw_view(view: View, tm
     with RunReader(sources_of([TRACES])) as reader:
         for runs in (reader.newest_first(), reader.without_record()):
             for run in runs:
-                expected[run.id] += [
-                    item for record in run.records for item in children_of(orjson.loads(record.line.body))
-                ]
+                lines = [record.line for record in run.records if not is_post(record.line)]
+                expected[run.id] += [item for line in lines for item in children_of(orjson.loads(line.body))]
     view.open(tmp_path / "report.html")
     assert len(expected) > 10
     for run_id, items in expected.items():
+        if not items:
+            continue  # it was posted, with members of other names
         raw = raw_of(view, run_id)
         shown = [*raw["items"], *raw.get("feedback", [])]
         latest = {item.get("step_id") or item.get("tool_call_id") or str(item): item for item in items}

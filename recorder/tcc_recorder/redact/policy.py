@@ -86,7 +86,7 @@ def apply_policy(items: list[WireItem], url: str | None = None) -> Applied:
     """Return what may be written of these wire items and the URL that they go to.  The items are not changed."""
     current = _current
     if not current:
-        current.append(_policy(os.environ))
+        current.append(policy_of(_arguments.get("redact"), _arguments.get("content"), os.environ))
     policy = current[0]
     if policy is _DEFAULT:
         for item in items:
@@ -129,7 +129,7 @@ def _changed_by_user(applied: Applied, policy: Policy) -> Applied:
 
     for item in applied.items:
         _walked(item, collect)
-    clean = _clean(texts, policy)
+    clean = changed_texts(texts, policy)
     more = sum(_count(before, after) for before, after in zip(texts, clean, strict=True))
     if not more:
         return applied
@@ -143,8 +143,8 @@ def _count(before: str, after: str) -> int:
     return 0 if before == after else max(1, after.count(REDACTED) - before.count(REDACTED))
 
 
-def _clean(texts: list[str], policy: Policy) -> list[str]:
-    """Return the texts as the user's patterns and callables leave them."""
+def changed_texts(texts: list[str], policy: Policy) -> list[str]:
+    """Return texts as the user's patterns and callables leave them."""
     for pattern in policy.patterns:
         texts = [pattern.sub(lambda match: REDACTED if match[0] else "", text) for text in texts]
     for change in policy.callables:
@@ -199,11 +199,12 @@ def _without_content(item: WireItem) -> WireItem:
     return found
 
 
-def _policy(environment: Mapping[str, str]) -> Policy:
-    chosen = _arguments.get("redact")
-    if chosen is None:
-        chosen = _from_environment(environment.get("TCC_REDACT", ""))
-    content = _arguments.get("content")
+def policy_of(redact: Redact | None, content: bool | None, environment: Mapping[str, str]) -> Policy:
+    """Return the policy of these arguments of :func:`configure`; None is as the environment says.
+
+    Raises ValueError for an invalid ``redact``.
+    """
+    chosen = _from_environment(environment.get("TCC_REDACT", "")) if redact is None else _checked(redact)
     if content is None:
         content = enabled(environment, "TCC_CONTENT", log.warning, default=True)
     policy = Policy(

@@ -13,7 +13,7 @@ _MEASURE_EVERY: Final = 4 * 1024 * 1024
 """Bytes written between two measurements: the directory must not be listed for each record."""
 _WHAT_FREES: Final = "to free it, run tcc-upload daemon, tcc-upload replay --remove or tcc-upload bundle --remove"
 _RETRY_AFTER: Final = 1.0
-"""Seconds between two measurements while records are refused."""
+"""Seconds between two measurements while lines of this size are refused."""
 
 
 class Budget:
@@ -29,7 +29,18 @@ class Budget:
         self._max_bytes, self._min_free = max_bytes, min_free
         self._clock = clock
         self._left = 0
-        self._refusal: tuple[float, OSError] | None = None
+        self._refusal: tuple[float, int, OSError] | None = None
+
+    @property
+    def min_free(self) -> int | None:
+        """How many bytes of the disk stay free; None if the disk does not tell its size."""
+        try:
+            return self._floor(_free_and_all(self._directory)[1])
+        except OSError:
+            return None
+
+    def _floor(self, disk: int) -> int:
+        return free_floor(disk) if self._min_free is None else self._min_free
 
     def expire(self) -> None:
         """Measure again before the next record, because a new segment starts."""
@@ -52,18 +63,20 @@ class Budget:
     def _measure(self, size: int) -> int:
         """Return how many bytes may be written before the next measurement: at least ``size``."""
         now = self._clock()
-        if self._refusal is not None and now - self._refusal[0] < _RETRY_AFTER:
-            raise self._refusal[1]
+        if self._refusal is not None:
+            refused_at, refused, error = self._refusal
+            if size >= refused and now - refused_at < _RETRY_AFTER:  # a smaller line may have room
+                raise error
         try:
             in_spool = self._max_bytes - _bytes_in(self._directory)
             free, disk = _free_and_all(self._directory)
         except FileNotFoundError:  # the directory was removed; the write will find out and make it again
             return size
-        floor = free_floor(disk) if self._min_free is None else self._min_free
+        floor = self._floor(disk)
         on_disk = free - floor
         if size > min(in_spool, on_disk):
             error = self._spool_is_full() if in_spool <= on_disk else _disk_is_full(floor)
-            self._refusal = (now, error)
+            self._refusal = (now, size, error)
             raise error
         self._refusal = None
         return min(in_spool, on_disk, max(size, _MEASURE_EVERY))

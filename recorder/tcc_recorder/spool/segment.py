@@ -124,9 +124,8 @@ class Segment:
         descriptor = self._descriptor
         if not self.intact:
             raise SegmentLostError(errno.EINTR, "a write was interrupted")
-        if (
-            self._links(descriptor) is None
-        ):  # a daemonizing program has closed it, and the agent may use its number for another file
+        # a daemonizing program may have closed it, and the agent may use its number for another file
+        if self._links(descriptor) is None:
             raise SegmentLostError(errno.EBADF, "other code closed the segment's descriptor")
         self.intact = False  # until file and counts match again: a signal handler may raise in between
         try:
@@ -227,6 +226,7 @@ _MAX_NUMBER: Final = 2**63 - 1
 def _header(segment_id: str, config: WriterConfig, inode: int, system: System) -> bytes:
     pid = system.getpid()
     name, numbers = _process(pid)
+    floor = {} if config.min_free is None else {"min_free": min(config.min_free, _MAX_NUMBER)}
     return orjson.dumps(
         {
             "segment_id": segment_id,
@@ -239,6 +239,7 @@ def _header(segment_id: str, config: WriterConfig, inode: int, system: System) -
             "sdk_version": __version__,
             "durability": config.durability,
             "max_bytes": min(config.max_bytes, _MAX_NUMBER),
+            **floor,
         }
     )
 
@@ -261,7 +262,8 @@ def _process(_pid: int) -> "tuple[str, count[int]]":
 @cache
 def _boot_id() -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123 -- see above
-            return file.read().strip()
+        # as bytes: in a directory that was removed, CPython 3.13 finds no codec for a text, and raises SystemError
+        with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123 -- see prepare_directory
+            return file.read().strip().decode("ascii")
     except (OSError, ValueError):
         return ""

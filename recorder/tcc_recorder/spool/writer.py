@@ -36,10 +36,7 @@ class SpoolWriter:
     """
 
     def __init__(
-        self,
-        config: WriterConfig,
-        unended_journal: Callable[[], list[bytes]] = list,
-        system: System = SYSTEM,
+        self, config: WriterConfig, unended_journal: Callable[[], list[bytes]] = list, system: System = SYSTEM
     ) -> None:
         self._config, self._system = config, system
         self._directory = config.spool_dir
@@ -55,26 +52,23 @@ class SpoolWriter:
         self._busy = False
         self._closed = False
         self._segment: Segment | None = None
-        self._started = 0.0
-        """When the current segment was started, in seconds on the monotonic clock."""
+        self._started = 0.0  # when the segment was started, in seconds on the monotonic clock
         self._durability = Durability(self._mutex, self._not_synced, self._system, power=self._power)
-        # Segments without a seal that stay open: their locks tell the uploader that this process, with runs that have
-        # not ended, is alive.
-        self._unsealed: list[Segment] = []
-        self._refused = 0
-        # Errors that are not logged yet.  They are logged without the mutex: a log handler has locks of its own, and
-        # another thread may hold them while it waits for ours.
+        self._unsealed: list[Segment] = []  # they stay open: their locks tell uploaders that this process lives
+        self._refused = self._given_up = 0  # the latter counts when unsynced lines were left as they are
+        # To be logged without the mutex: another thread may hold a lock of a log handler while it waits for ours.
         self._errors: list[str] = []
 
     def record(self, lines: Sequence[bytes], done: Callable[[], object] | None = None) -> bool:
-        """Write lines; return whether all were written.  ``done`` is called before another line can follow."""
+        """Write lines; return whether all are as durable as they must be.  No line comes before ``done`` was called."""
+        given_up = self._given_up
         positions = [self._append(line, done if line is lines[-1] else None) for line in lines]
+        stored = None not in positions
         if self._power:
-            for position in positions:
-                if position is not None:
-                    self._sync_up_to(position)
+            synced = [self._sync_up_to(position) for position in positions if position is not None]
+            stored &= all(synced) and given_up == self._given_up  # another thread may have failed for this one, too
         self._log_errors()
-        return None not in positions
+        return stored
 
     def journal(self, lines: Sequence[bytes]) -> None:
         """Write journal lines if that is possible now; they are left out otherwise."""
@@ -175,7 +169,7 @@ class SpoolWriter:
             segment.close()
         self._durability.written(segment, line)
         if self._power:  # at once: waiting for ``sync_lock`` could be a deadlock
-            self._durability.sync_segment(segment, 1)
+            self._given_up += not self._durability.sync_segment(segment, 1)
             self._durability.sync_directories()
             segment.mark_synced(1)  # a sync that failed is not tried a second time
         return segment, 1
@@ -185,7 +179,8 @@ class SpoolWriter:
         directory = files.prepare_directory(self._directory)
         self._budget.expire()
         self._budget.take(size)
-        segment = Segment(directory.file_mode, self._config, self._system)
+        config = self._config._replace(min_free=self._budget.min_free)
+        segment = Segment(directory.file_mode, config, self._system)
         if segment.mode_error:
             self._keep_error("the mode of a segment can't be set: see who may read it", segment.mode_error)
         self._durability.changed((*directory.made_in, self._directory))
@@ -201,12 +196,16 @@ class SpoolWriter:
         return self._segment
 
     def _start(self, size: int) -> Segment:
-        """Start a new current segment; it begins with the journal of every open run."""
+        """Start a new current segment; it begins with the journal of every open run, as far as that can be written."""
         segment = self._segment = self._create(size)
         self._started = self._system.monotonic()
         if self.keeps_journal:
-            for line in self._unended_journal():
-                segment.append(line, is_record=False)
+            try:
+                for line in self._unended_journal():
+                    self._budget.take(len(line))
+                    segment.append(line, is_record=False)
+            except OSError as error:
+                self._keep_error("a journal line can't be written", error)
         return segment
 
     def _replace(self, failed: Segment, *, lost: bool) -> Segment:
@@ -256,12 +255,11 @@ class SpoolWriter:
             segment.append(line)
             self._durability.written(segment, line)
 
-    def _sync_up_to(self, position: Position) -> None:
-        """Wait for ``sync_lock``, then sync, unless another thread has made this record durable meanwhile."""
+    def _sync_up_to(self, position: Position) -> bool:
+        """Wait for ``sync_lock``, then sync, unless another thread did; return whether this record is durable."""
         segment, records = position
         with self._durability.sync_lock:
-            if segment.synced < records:
-                self._sync()
+            return segment.synced >= records or self._sync()
 
     def _sync(self) -> bool:
         """Make everything durable.  Under ``power``, lines of a file that fails are written again, once, to another."""
@@ -279,11 +277,13 @@ class SpoolWriter:
             try:
                 if self._segment in failed:
                     self._finish()
+                self._given_up += not rescue
                 for segment in failed:
                     lines = self._durability.give_up(segment)
                     if rescue and lines:
                         self._write_again(lines, self._segment or self._start(0))
             except OSError as error:
+                self._given_up += 1
                 self._keep_error("records can't be written again after a failed sync", error)
             finally:
                 self._busy = False

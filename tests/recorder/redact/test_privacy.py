@@ -103,16 +103,16 @@ STRUCTURED = {
 
 def test_a_record_that_is_on_its_way_undoes_no_configure(monkeypatch: pytest.MonkeyPatch) -> None:
     """What ``configure()`` asks for while another thread's record makes the former policy holds from then on."""
-    made = policy._policy
+    made = policy.policy_of
 
-    def meanwhile(environment: Mapping[str, str]) -> policy.Policy:
-        found = made(environment)
-        monkeypatch.setattr(policy, "_policy", made)
+    def meanwhile(redact: policy.Redact, content: bool | None, environment: Mapping[str, str]) -> policy.Policy:
+        found = made(redact, content, environment)
+        monkeypatch.setattr(policy, "policy_of", made)
         tcc.configure(redact="secrets")
         return found
 
     tcc.configure(redact="status")
-    monkeypatch.setattr(policy, "_policy", meanwhile)
+    monkeypatch.setattr(policy, "policy_of", meanwhile)
     with capture() as captured:
         tcc.run().prompt("first").end()
         tcc.run().prompt(SECRET).end()

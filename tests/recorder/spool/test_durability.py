@@ -141,6 +141,28 @@ def test_a_disk_that_keeps_failing_is_told_and_survived(
     assert tcc.flush()
 
 
+def test_what_no_file_could_make_durable_is_not_told_as_recorded(disk: Disk) -> None:
+    """Neither to the thread that synced, nor to one that waited meanwhile; what comes later is."""
+    tcc.configure(durability="power")
+    told: list[bool] = []
+    waiting = threading.Thread(target=lambda: told.append(tcc.submit_feedback("second", "thumbs_up")))
+
+    def second_waits() -> None:
+        if disk.failures == 2:
+            waiting.start()
+            while second_is_unwritten():
+                threading.Event().wait(0.01)
+
+    def second_is_unwritten() -> bool:
+        return not any(b"second" in path.read_bytes() for path in Path(os.environ["TCC_SPOOL_DIR"]).iterdir())
+
+    disk.failures, disk.before = 2, second_waits
+    told.append(tcc.submit_feedback("first", "thumbs_up"))
+    waiting.join()
+    assert told == [False, False]
+    assert tcc.submit_feedback("third", "thumbs_up") is True
+
+
 def test_flush_syncs_everything_since_the_last_flush_and_nothing_twice(
     spool: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, read: Read
 ) -> None:

@@ -9,8 +9,13 @@ import pytest
 import tcc_recorder as tcc
 from support.clocks import Clock
 from tcc_recorder import records
+from tcc_recorder.config import writer_config
 from tcc_recorder.spool import budget
 from tcc_recorder.spool.budget import Budget
+from tcc_recorder.spool.writer import SpoolWriter
+from tcc_schemas.lines import Line, decode, encode
+from tcc_schemas.records import SegmentHeader
+from tcc_schemas.splitter import RawLine
 
 
 def test_over_budget_records_are_refused_counted_and_logged(
@@ -55,6 +60,30 @@ def test_room_that_is_made_is_found_within_a_second(tmp_path: Path) -> None:
     small.take(1)
 
 
+def test_a_line_that_is_refused_costs_no_smaller_one(tmp_path: Path) -> None:
+    """A journal line that does not fit, or a large record, does not keep the next record out for a second."""
+    small = Budget(str(tmp_path), 1000, None, Clock())
+    with pytest.raises(OSError, match="maximum of 1,000 bytes"):
+        small.take(1001)
+    small.take(1000)
+
+
+def test_a_journal_that_does_not_fit_costs_no_record(
+    spool: Path, read: Callable[[Path], list[Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A segment begins with the journal of open runs only as far as there is room beside its record; that is said."""
+    at = "2026-01-31T12:00:00.000Z"
+    large = encode("journal", "r0", b'"%b"' % (b"x" * 50_000), at=at, run_id="r0")
+    given = {"spool_dir": str(spool), "max_bytes": 20_000, "journal": True}
+    writer = SpoolWriter(writer_config(given, {}), lambda: [large])
+    assert writer.record([encode("run", "r1", b"{}", at=at, run_id="r1", path="/v1/custom")])
+    writer.close()
+    (only,) = read(spool)
+    assert [line.id for line in only.records] == ["r1"]
+    assert only.seal["refused"] == 0
+    assert "a journal line can't be written" in caplog.text
+
+
 def test_the_directory_is_measured_every_4_mib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measurements cost nothing per record."""
     measured: list[str] = []
@@ -90,6 +119,21 @@ def test_the_floor_is_a_setting(spool: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert tcc.submit_feedback("r", "thumbs_up") is True
     assert "TCC_SPOOL_MIN_FREE is ignored" in caplog.text
     assert list(spool.iterdir())
+
+
+@pytest.mark.parametrize(("told", "floor"), [("", 64 * 2**20), ("7", 7), ("0", 0)])
+def test_a_segment_tells_how_much_of_the_disk_stays_free(
+    spool: Path, monkeypatch: pytest.MonkeyPatch, told: str, floor: int
+) -> None:
+    """The uploader must not keep delivered segments below the floor at which the recorder refuses."""
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result((1, 1, 2**40, 2**39, 2**39, 0, 0, 0, 0, 255)))
+    monkeypatch.setenv("TCC_SPOOL_MIN_FREE", told)
+    tcc.configure(journal=True)  # the segment starts with a journal line, for which no room is measured
+    tcc.run().prompt("p").end()
+    (path,) = spool.iterdir()
+    header = decode(RawLine(1, 0, 0, path.read_bytes().partition(b"\n")[0]))
+    assert isinstance(header, Line)
+    assert SegmentHeader.model_validate_json(header.body).room.min_free == floor
 
 
 def test_a_record_that_no_reader_would_take_is_refused_counted_and_said(

@@ -47,7 +47,7 @@ def test_tables_hold_every_run_with_its_children_feedback_and_metadata(shell: Sh
     columns = [name for (name,) in rows(file, "SELECT name FROM pragma_table_info('runs')")]
     assert columns == [
         *("run_id", "key_hint", "session_id", "start", "end", "ms", "status", "message", "prompt", "response"),
-        *("model", "tokens_in", "tokens_cached", "tokens_out", "cost", "fate", "source"),
+        *("model", "tokens_in", "tokens_cached", "tokens_out", "cost", "fate", "source", "attributes"),
     ]
 
 

@@ -111,7 +111,8 @@ def _without_chance(text: str, shell: Shell, server: FaultServer) -> str:
         (r"\b[0-9a-f]{32}\b", "ID"),
         (r"\b\d{8}t\d{6}z-[0-9a-f]{16}\.jsonl", "SEGMENT.jsonl"),
         (r"pid \d+", "pid N"),
-        (r"\b\d+(\.\d+)? (kB|bytes)\b", "N bytes"),
+        (r"at byte \d+", "at byte N"),
+        (r"\b\d+(\.\d+)? (kB|MB|bytes)\b", "N bytes"),
         (r"\b\d+(,\d+)? of \d+(,\d+)? bytes\b", "N of N bytes"),
     ):
         text = re.sub(pattern, word, text)

@@ -9,7 +9,7 @@ from support.rigging import Rig
 from tcc_recorder.config import writer_config
 from tcc_recorder.spool.writer import SpoolWriter
 from tcc_schemas.lines import encode
-from tcc_schemas.room import DEFAULT_MAX_BYTES, MIN_FREE
+from tcc_schemas.room import DEFAULT_MAX_BYTES, MIN_FREE, Room
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.retention import MOST_BYTES, Retention
 from tcc_uploader.files import DISK
@@ -19,11 +19,11 @@ HOUR, DAY, MIB = 3600.0, 86_400.0, 1024 * 1024
 PLENTY = 10 * DEFAULT_MAX_BYTES
 
 
-def kept(*sizes: int, max_bytes: int | None = None) -> Retention:
+def kept(*sizes: int, max_bytes: int = DEFAULT_MAX_BYTES, min_free: int = MIN_FREE) -> Retention:
     """Return a spool's kept files, named by the seconds at which each was finished."""
     retention = Retention(DAY)
     for since, size in enumerate(sizes):
-        retention.keep(Seen(str(since), since, size), since, max_bytes)
+        retention.keep(Seen(str(since), since, size), since, Room(max_bytes, min_free))
     return retention
 
 
@@ -42,6 +42,8 @@ def kept(*sizes: int, max_bytes: int | None = None) -> Retention:
         (kept(9, 9), 9, DEFAULT_MAX_BYTES, PLENTY, ["0", "1"]),
         (kept(9, 9), 9, 18, MIN_FREE, []),
         (kept(9, 9), 9, 18, MIN_FREE - 1, ["0"]),
+        (kept(9, 9, min_free=MIB), 9, 18, MIB, []),
+        (kept(9, 9, min_free=MIB), 9, 18, MIB - 1, ["0"]),
     ],
 )
 def test_the_oldest_go_first_and_no_more_than_must(
@@ -55,7 +57,7 @@ def test_the_least_budget_of_the_segments_counts_as_long_as_they_stay() -> None:
     """Two agents with different budgets share a spool: neither is hindered."""
     retention = kept(1, 1)
     assert retention.budget == DEFAULT_MAX_BYTES
-    retention.keep(Seen("small", 0, 1), -1, MIB)
+    retention.keep(Seen("small", 0, 1), -1, Room(MIB))
     assert retention.budget == MIB
     assert [seen.file for seen, _ in retention.take_due(DAY - 1, 3, PLENTY)] == ["small"]
     assert (retention.budget, retention.bytes, len(retention)) == (DEFAULT_MAX_BYTES, 2, 2)

@@ -9,6 +9,8 @@ import pytest
 
 from support.faults import KEY, FaultServer, Reply, SegmentFile, always
 from support.shell import Shell
+from tcc_recorder.gateway.options import Options
+from tcc_recorder.gateway.server import Gateway
 from tcc_schemas.endpoints import key_hint
 from tcc_uploader.inspect import doctor
 
@@ -57,6 +59,20 @@ def test_doctor_works_offline(shell: Shell) -> None:
     assert "does not resolve" in shell.run("doctor", **environment)
     environment["TCC_BASE_URL"] = "http://127.0.0.1:9"
     assert "records wait until it answers" in shell.run("doctor", **environment)
+
+
+@pytest.mark.parametrize("key", [KEY, ""])
+@pytest.mark.parametrize("variable", ["TCC_BASE_URL", "TCC_URL"])
+def test_doctor_sees_that_the_uploader_would_post_to_a_gateway(
+    variable: str, key: str, shell: Shell, tmp_path: Path
+) -> None:
+    """With the agent's environment the uploader would send records back to where they were recorded."""
+    with Gateway(Options(spool_dir=str(tmp_path / "gateway"))) as gateway:
+        url = gateway.url + ("/v1/custom" if variable == "TCC_URL" else "")
+        report = shell.run("doctor", code=77, **{variable: url, "TCC_API_KEY": key})
+    assert "fail  server" in report
+    assert "this is a gateway that records" in report
+    assert not (tmp_path / "gateway").exists()
 
 
 def test_a_lock_that_can_not_be_tried_leaves_nothing_open(tmp_path: Path) -> None:

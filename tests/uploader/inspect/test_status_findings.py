@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import tcc_recorder as tcc
 from support.children import start
 from support.faults import FaultServer, Reply, SegmentFile, always
+from support.recorded import forget_settings
 from support.shell import COMMAND, PATIENCE, Shell
 from support.worlds import wait_until
 
@@ -111,6 +113,16 @@ def test_a_spool_tells_how_full_it_is_and_what_was_refused(shell: Shell, server:
     found = told(shell, code=65)
     assert (found["spools"][0]["kept"], found["refused"]) == (1, 3)
     assert found["ledger_bytes"] == (shell.state / "ledger.sqlite3").stat().st_size
+
+
+def test_the_spool_s_budget_is_that_of_its_newest_file(shell: Shell, server: FaultServer) -> None:
+    """Also when the file was delivered: it is not read again, but for its header."""
+    tcc.configure(spool_dir=shell.spool, max_bytes=5_000_000)
+    tcc.run("r1").prompt("hi").response("ho").end()
+    forget_settings()
+    shell.run("replay")
+    (spool,) = shell.status()["spools"]
+    assert spool["max_bytes"] == 5_000_000
 
 
 def test_what_cannot_be_read_needs_a_person(shell: Shell) -> None:

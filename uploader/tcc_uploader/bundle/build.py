@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -44,8 +44,15 @@ class Plan(NamedTuple):
     """Which files hold no records, and what they are; they are bundled as they are, too."""
 
 
-def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None = None) -> Plan:
+def plan(
+    snapshots: Snapshots,
+    selection: Selection,
+    leave_out: LeaveOut | None = None,
+    did: Callable[[int], object] = lambda _: None,
+) -> Plan:
     """Read all files, and decide what is bundled: all, or all but what ``leave_out`` names.
+
+    ``did`` is called with the bytes of each file when that is decided.
 
     Raises :class:`BundleError` if a file can't be read any more, :class:`LedgerError`.
     """
@@ -57,6 +64,7 @@ def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None 
     try:
         choice = choice_among(snapshots.all, selection)
         for snapshot in snapshots.all:
+            did(snapshot.size)
             place = leave_out.place_of(snapshot) if leave_out else None
             if selection and place is None:
                 member = excerpt(snapshot, choice)
@@ -84,8 +92,8 @@ def plan(snapshots: Snapshots, selection: Selection, leave_out: LeaveOut | None 
     return Plan(members, left_out, choice, manifest, damaged, snapshots.unreadable, foreign)
 
 
-def write(made: Plan, ending: str, descriptor: int) -> int:
-    """Write a bundle to an open file or pipe, and return its size in bytes.
+def write(made: Plan, ending: str, descriptor: int, did: Callable[[int], object] = lambda _: None) -> int:
+    """Write a bundle to an open file or pipe, and return its size in bytes; call ``did`` with the bytes of each member.
 
     Raises :class:`BundleError` if a segment has changed since it was planned, OSError if nothing can be written.
     """
@@ -96,6 +104,7 @@ def write(made: Plan, ending: str, descriptor: int) -> int:
         add(MANIFEST, len(manifest), [manifest])
         for member in made.members:
             add(member.entry.name, member.entry.bytes, _verified(member))
+            did(member.entry.bytes)
     budget = Budget()
     budget.count_source(sequential.size)
     try:

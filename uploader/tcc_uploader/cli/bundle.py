@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.filesize import decimal
 
 from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
 from tcc_uploader.bundle.leave_out import BundledSegment, LeaveOut, note_bundled, read_bundled
@@ -24,10 +23,11 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit, exit_of_bundle
-from .options import STATE_OPTIONS, selecting, settings_from, with_options
+from .options import SPOOLS, STATE_OPTIONS, selecting, settings_from, with_options
+from .progress import bytes_bar
 from .session import ending, on_signals, reading, working
 from .terminal import OutputError, fail, note
-from .text import left_out_lines, passed_over_lines, plural, unreadable_lines
+from .text import left_out_lines, passed_over_lines, plural, size, unreadable_lines
 
 _STDOUT: Final = Path("-")
 _STDOUT_NUMBER: Final = 1
@@ -36,7 +36,7 @@ _MISSING: Final = "name the agent's spool, or set TCC_SPOOL_DIR; the default lie
 
 
 @click.command("bundle")
-@click.argument("spools", nargs=-1, type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folders", nargs=-1, metavar="[SPOOLS]...", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "-o",
     "--output",
@@ -47,9 +47,10 @@ _MISSING: Final = "name the agent's spool, or set TCC_SPOOL_DIR; the default lie
 @selecting
 @click.option("--remove", is_flag=True, help="Remove from the spool what was bundled and can't grow any more.")
 @click.option("--all", "every", is_flag=True, help="Take in also what was delivered, as the ledger says.")
-@with_options(*STATE_OPTIONS)
+@with_options(SPOOLS, *STATE_OPTIONS)
 def bundle_command(
     *,
+    folders: tuple[Path, ...],
     spools: tuple[Path, ...],
     output: Path,
     selection: Selection,
@@ -72,7 +73,7 @@ def bundle_command(
     suffix = _ending_of(output)
     if remove and (selection or output == _STDOUT):
         raise click.UsageError("--remove needs a bundle of everything, in a file")
-    settings = settings_from({"spools": spools, **options})
+    settings = settings_from({"spools": folders + spools, **options})
     on_signals(partial(sys.exit, Exit.PENDING))
     try:
         with ending(settings), SpoolLocks(settings.spools if remove else ()) as locks:
@@ -100,19 +101,22 @@ def _make(
     settings: Settings, selection: Selection, output: Path, ending: str, bundled: dict[str, BundledSegment] | None
 ) -> Plan:
     """Write the bundle; of everything, if ``bundled`` is None.  Raises :class:`BundleError`, OSError."""
-    with Snapshots(settings.spools) as snapshots:
+    with Snapshots(settings.spools) as snapshots, bytes_bar("bundle") as bar:
+        here = sum(snapshot.size for snapshot in snapshots.all)
         with reading(settings) as ledger:
-            made = plan(snapshots, selection, None if bundled is None else LeaveOut(ledger, bundled))
+            leave_out = None if bundled is None else LeaveOut(ledger, bundled)
+            made = plan(snapshots, selection, leave_out, lambda more: bar(more, 2 * here))
+        there = here + sum(member.entry.bytes for member in made.members)
         if output == _STDOUT:  # whoever reads a pipe gets a bundle, if only one without segments
-            size = write(made, ending, _STDOUT_NUMBER)
+            written = write(made, ending, _STDOUT_NUMBER, lambda more: bar(more, there))
         elif not made.members:
-            size = 0
+            written = 0
         else:
             with new_file(output) as file:
-                size = write(made, ending, file.fileno())
+                written = write(made, ending, file.fileno(), lambda more: bar(more, there))
     counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
     if made.members:
-        note(f"{output}: {counts}, {decimal(size)}")
+        note(f"{output}: {counts}, {size(written)}")
     else:
         note(f"nothing to pack in {', '.join(map(str, settings.spools))}: no file was made")
     open_ones = sum(1 for _, place in made.left_out if place)

@@ -15,6 +15,7 @@ from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
 
 from .exit_codes import Exit
 from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .progress import reading_bar
 from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
@@ -55,7 +56,7 @@ def export_command(
         raise click.UsageError("--sqlite needs a file")
     if output != _STDOUT and (output.exists() or output.is_symlink()):
         raise click.UsageError(f"{output} exists: name another file")
-    with looking(settings_from(options), paths) as reader:
+    with looking(settings_from(options), paths) as reader, reading_bar("export", reader.sources) as reader.did:
         runs = _Counted(all_wanted(reader, wanted))
         try:
             if output == _STDOUT:

@@ -7,19 +7,51 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.files import size_of
+from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool.scan import list_files
+
+from .text import size
 
 _INTERVAL: Final = 0.1
 """Seconds between two updates."""
 
 
 @contextmanager
-def counting_bar(title: str) -> Iterator[Callable[[str], None]]:
-    """Show that something goes on whose end is not known, if standard error is a terminal.
+def bytes_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many bytes of a known number are done, if standard error is a terminal.
 
-    Yields the function that is given a text, as often as there is a new one.
+    Yields the function that is given how many more are done, and how many there are in all.
     """
+    done = 0
     with _bar(title) as update:
-        yield lambda text: update(lambda: {"text": text})
+
+        def advance(more: int, total: int) -> None:
+            nonlocal done
+            done += more
+            update(
+                lambda: {
+                    "completed": done,
+                    "total": max(done, total),
+                    "text": f"{size(done)} of {size(max(done, total))}",
+                }
+            )
+
+        yield advance
+
+
+@contextmanager
+def reading_bar(title: str, sources: Sources) -> Iterator[Callable[[int], None]]:
+    """Show how much of some sources was read, in bytes of their files.
+
+    Yields the function that is given how many more bytes were read.  What archives hold is larger than their files.
+    """
+    total = 0
+    if sys.stderr.isatty():
+        files, _ = list_files(sources.spools, sources.files)
+        total = sum(map(size_of, (*files, *(archive.path for archive in sources.archives))))
+    with bytes_bar(title) as bar:
+        yield lambda more: bar(more, total)
 
 
 @contextmanager
@@ -53,10 +85,11 @@ def _bar(title: str) -> Iterator[Callable[[Callable[[], dict[str, Any]]], None]]
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415 -- a fifth of a replay's start, and for terminals alone
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
 
     console = Console(file=sys.stderr)
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeElapsedColumn()
+    words = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}")
+    columns = *words, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task(title, total=None, text="")
         due = 0.0

@@ -27,7 +27,7 @@ from tcc_uploader.state import SpoolLocks
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .one_shot import deliver_once
-from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, TIMEOUT, selecting, settings_from, with_options
+from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, SPOOLS, TIMEOUT, selecting, settings_from, with_options
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
 from .text import (
@@ -47,7 +47,7 @@ STAYS: Final = "stay pending; run it again without that"
 
 
 @click.command("replay")
-@with_options(PATHS, *SENDING_OPTIONS, TIMEOUT, AS_JSON)
+@with_options(PATHS, SPOOLS, *SENDING_OPTIONS, TIMEOUT, AS_JSON)
 @selecting
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
 @click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")

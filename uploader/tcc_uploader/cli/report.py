@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from rich.filesize import decimal
 
 from tcc_schemas.version import __version__
 from tcc_uploader.files import bytes_in, file_name
@@ -21,12 +20,12 @@ from tcc_uploader.sources.paths import STDIN
 
 from .exit_codes import Exit
 from .options import PAGE, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
-from .progress import counting_bar
+from .progress import reading_bar
 from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
 from .terminal import fail, note
-from .text import asked_by, plural, told
+from .text import asked_by, plural, size, told
 
 _NAME: Final = Path("tcc-report.html")
 _MOST: Final = "200M"
@@ -102,7 +101,7 @@ def make_report(
 
     Return whether everything could be read.  Raises OSError if the report can't be written.
     """
-    with looking(settings, paths) as reader, counting_bar("report") as count:
+    with looking(settings, paths) as reader, reading_bar("report", reader.sources) as reader.did:
         written = write_report(
             all_wanted(reader, wanted),
             reader,
@@ -110,10 +109,9 @@ def make_report(
             made=Made(_now(), __version__, _sources(paths or reader.sources.spools), _asked(wanted)),
             max_size=max_size,
             contents=contents,
-            on_run=lambda until_now: count(f"{until_now.runs:,} runs"),
         )
     note(*findings(reader))
-    counts = told(plural(written.runs, "run"), (written.failed, f"{written.failed:,} failed"), decimal(written.size))
+    counts = told(plural(written.runs, "run"), (written.failed, f"{written.failed:,} failed"), size(written.size))
     note(f"{output}: {', '.join(counts)}")
     if written.left_out:
         note(f"contents of {plural(written.left_out, 'run')} left out (--max-size)")

@@ -15,6 +15,7 @@ STYLES: Final = {
     Outcome.ERROR: ("✕", "bold red"),
     Outcome.UNENDED: ("…", "cyan"),
     Outcome.MISSING: ("?", "dim"),
+    Outcome.UNKNOWN: ("◇", "dim"),
 }
 """The glyph and the style of each outcome: told by shape and word, never by colour alone."""
 _SECOND: Final = 1000.0
@@ -66,8 +67,8 @@ def short(ident: str) -> str:
 def headline(run: Run) -> str:
     """Return what a run says first: why it failed, else what it was asked."""
     if run.outcome is Outcome.UNENDED:
-        return f"{run.prompt or run.id} ({_NO_END})"
-    return message(run) or run.prompt
+        return f"{run.title or run.id} ({_NO_END})"
+    return message(run) or run.title
 
 
 def message(run: Run) -> str:
@@ -85,7 +86,6 @@ def calls(run: Run) -> str:
 def findings(reader: RunReader) -> list[str]:
     """Return what a reader found beside runs."""
     files = reader.files
-    others = ", ".join(f"{number:,} {kind}" for kind, number in sorted(reader.others.items()))
     return [
         *passed_over_lines(files.passed_over),
         *unreadable_lines(files.unreadable),
@@ -98,8 +98,10 @@ def findings(reader: RunReader) -> list[str]:
             (len(reader.damage) < reader.damaged, f"and {reader.damaged - len(reader.damage):,} more damaged places"),
         ),
         *capped(sorted(reader.twice), lambda ident: f"{ident} was recorded twice: the later record is shown"),
+        *capped(
+            sorted(reader.unread.items()), lambda found: f"shown as posted: {plural(found[1], 'request')}, {found[0]}"
+        ),
         *told(
-            (others, f"not shown, because they are requests of other SDKs: {others}"),
             (reader.gone, f"{plural(reader.gone, 'file or record')} went before it was read, and was only counted"),
         ),
     ]

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import click
 
+from tcc_uploader.inspect.runs.messages import as_text
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.tables import nested
-from tcc_uploader.inspect.runs.values import Outcome, Run, Step, ToolCall, text_of
+from tcc_uploader.inspect.runs.values import Call, Outcome, Post, Run, Span, Step, ToolCall, text_of
 
 from .exit_codes import Exit
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -28,6 +29,8 @@ _LEAST: Final = 4
 """Characters of an id that are enough to look for."""
 _NAME: Final = 20
 """Columns for the name of a model or tool."""
+_FORMS: Final = {"json": "JSON", "text": "Begins with", "base64": "Begins with, in base64"}
+"""What stands above the body of a post."""
 _COLUMNS: Final = range(12, 41)
 """Columns for the bars."""
 
@@ -43,7 +46,7 @@ def show_command(
 ) -> None:
     """Show a run of the default spool, or of PATHS: outcome, calls over time, prompt and response.
 
-    ID is a run's id, or four or more characters with which only this one begins or ends; `last`; or `last-error`.
+    ID is a run's id, or a part of it that no other has; `last`; or `last-error`.
     Exit codes: 66 there is no such run; 2 there are several: they are listed.
 
     Example: tcc-upload show last-error --steps
@@ -63,7 +66,7 @@ def show_command(
 
 
 def _meant(run_id: str) -> Callable[[str], bool]:
-    return lambda ident: run_id in LAST or ident.startswith(run_id) or ident.endswith(run_id)
+    return lambda ident: run_id in LAST or run_id in ident
 
 
 def _found(reader: RunReader, run_id: str) -> Run:
@@ -87,7 +90,7 @@ def _found(reader: RunReader, run_id: str) -> Run:
 
 def _say_run(run: Run, *, texts: bool) -> None:
     sign, style = STYLES[run.outcome]
-    say_styled((f"{sign} {run.outcome.value}", style), ("  ", ""), (on_line(run.prompt), "bold"))
+    say_styled((f"{sign} {run.outcome.value}", style), ("  ", ""), (on_line(run.title), "bold"))
     started = local(run.start, "%Y-%m-%d %H:%M:%S %Z")
     say_styled(
         ("  ".join(told(run.id, (run.session_id, f"session {on_line(run.session_id)}"), started)), "dim"), cut=False
@@ -107,9 +110,13 @@ def _say_run(run: Run, *, texts: bool) -> None:
     if texts:
         for number, call in enumerate(run.calls, 1):
             _say_call(number, call)
+    for post in run.posts:
+        _say_post(post)
     say_styled()
     _say_titled("User", run.prompt, "bold blue")
     _say_titled("Response", run.response, "bold green")
+    if texts and run.attributes:
+        _say_titled("Attributes", as_text(run.attributes), "dim")
 
 
 def _facts(run: Run) -> list[str]:
@@ -117,6 +124,7 @@ def _facts(run: Run) -> list[str]:
         took(run.ms),
         plural(len(run.steps), "LLM call"),
         plural(len(run.tool_calls), "tool call"),
+        (run.spans, plural(len(run.spans), "other span")),
         (run.tokens, f"{amount(run.tokens)} tokens"),
         (run.tokens_cached, f"{amount(run.tokens_cached)} of them cached"),
         (run.cost, money(run.cost)),
@@ -155,23 +163,25 @@ def _bar(until: float, ms: float, whole: float, size: int) -> str:
     return " " * first + ("█" * filled if ms else "▌") + " " * (size - first - filled)
 
 
-def _ms_until(run: Run, call: Step | ToolCall) -> float:
+def _ms_until(run: Run, call: Call) -> float:
     """Return after how many milliseconds of a run a call ended."""
     if run.start is None or call.end is None:
         return 0
     return (call.end - run.start).total_seconds() * 1000
 
 
-def _told(call: Step | ToolCall) -> tuple[str, str, str]:
+def _told(call: Call) -> tuple[str, str, str]:
     """Return a call's name, its bar's color, and what is told beside it."""
     if isinstance(call, ToolCall):
         return call.name, "yellow", on_line(call.args)
+    if isinstance(call, Span):
+        return call.name, "dim", on_line(call.input)
     asked = call.tokens_in + call.tokens_cached
     usage = f"{amount(asked)}→{amount(call.tokens_out)}" if asked or call.tokens_out else ""
     return call.model or "LLM", "blue", "  ".join(told(usage, money(call.cost)))
 
 
-def _say_call(number: int, call: Step | ToolCall) -> None:
+def _say_call(number: int, call: Call) -> None:
     say_styled()
     name, _, _ = _told(call)
     say_styled((f"{number}. {on_line(name)}", "bold"), (f"  {took(call.ms)}  {call.id}", "dim"))
@@ -180,11 +190,22 @@ def _say_call(number: int, call: Step | ToolCall) -> None:
             ("Prompt", text_of(call.wire, "prompt")),
             ("Response", text_of(call.wire, "response")),
         )
-    else:
+    elif isinstance(call, ToolCall):
         parts = (("Arguments", call.args), ("Result", call.result))
-    for title, text in (*parts, ("Message", call.message)):
+    else:
+        parts = (("Input", call.input), ("Output", call.output))
+    for title, text in (*parts, ("Message", call.message), ("Attributes", text_of(call.wire, "attributes"))):
         if text:
             _say_titled(title, text, "dim")
+
+
+def _say_post(post: Post) -> None:
+    """Print what is known of a post that can't be read, and its JSON, or the beginning of its bytes."""
+    say_styled()
+    say_styled((post.title, "bold"), (f"  {post.reason}", "dim"), cut=False)
+    for form, value in post.body.items():
+        say_styled((_FORMS[form], "dim"))
+        say_in_full(as_text(value))
 
 
 def _say_titled(title: str, text: str, style: str) -> None:

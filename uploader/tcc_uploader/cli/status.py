@@ -92,10 +92,11 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
     activity, as_of = report.activity, moment(report.as_of)
     running = f"running, pid {report.running_pid}; watcher: {activity.watcher}; as of {as_of}"
     ended = f"not running; what it told last is of {as_of}" if report.as_of else "not running"
+    unused = ", not used for a week" if report.ledger_bytes else ", never used yet"
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
     recovered, damage = report.counts["recovered"], plural(report.damage, "place")
     lines = told(
-        f"target      {report.target}{'' if report.in_use else ', not used for a week'}",
+        f"target      {report.target}{'' if report.in_use else unused}",
         f"uploader    {running if report.running_pid is not None else ended}",
         f"state       {report.state_dir}",
         (report.ledger_bytes, f"            the ledger has {size(report.ledger_bytes)}"),

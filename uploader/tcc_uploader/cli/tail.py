@@ -17,7 +17,7 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.spool.watch import Watcher
 
 from .exit_codes import Exit
-from .options import AS_JSON, STATE_OPTIONS, settings_from, with_options
+from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import STYLES, calls, findings, local, message, money, short, took
@@ -31,11 +31,12 @@ _LOOK_EVERY: Final = 1.0
 
 
 @click.command("tail")
-@click.argument("spools", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, metavar="[SPOOLS]...", type=click.Path(path_type=Path))
 @wanting
-@with_options(AS_JSON, *STATE_OPTIONS)
+@with_options(AS_JSON, SPOOLS, *STATE_OPTIONS)
 def tail_command(
     *,
+    folders: tuple[Path, ...],
     spools: tuple[Path, ...],
     wanted: Wanted,
     as_json: bool,
@@ -49,7 +50,7 @@ def tail_command(
 
     Example: tcc-upload tail --status error
     """
-    settings = settings_from({"spools": spools, **options})
+    settings = settings_from({"spools": folders + spools, **options})
     if wanted.selection.limit is None:
         wanted = wanted._replace(selection=wanted.selection.model_copy(update={"limit": _AT_FIRST}))
 
@@ -97,7 +98,7 @@ def _say_run(run: Run) -> None:
         (f"{sign} ", style),
         (f"{short(run.id)} ", "cyan"),
         (f"{facts.rstrip()}  ", "dim"),
-        (on_line(run.prompt), ""),
+        (on_line(run.title), ""),
     )
     if text := message(run):
         say_styled(("         └ ", "dim"), (on_line(text), style.removeprefix("bold ")))

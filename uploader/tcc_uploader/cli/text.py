@@ -144,10 +144,10 @@ def in_utc(seconds: float | None) -> str | None:
 
 
 def size(number: int) -> str:
-    """Return a number of bytes as people say it: ``512 bytes``, ``1.5 kB``, ``64 MB`` (1 kB is 1,024 bytes)."""
-    for unit, name in ((1024**3, "GB"), (1024**2, "MB"), (1024, "kB")):
+    """Return a number of bytes as people say it: ``512 bytes``, ``1.5 kB``, ``64.0 MB``; 1 kB is 1,000 bytes."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if number >= unit:
-            return f"{number / unit:.1f}".removesuffix(".0") + f" {name}"
+            return f"{number / unit:,.1f} {name}"
     return plural(number, "byte")
 
 

@@ -15,6 +15,7 @@ from tcc_uploader.state import is_in_use
 
 from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .progress import reading_bar
 from .session import reading, targets_of
 from .terminal import say, say_json
 from .text import capped, passed_over_lines, plural, shortened, told
@@ -40,8 +41,9 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     codes = []
     for settings in targets_of(named):
         with reading(settings) as ledger:
-            spools = spools_read(settings.spools, ledger) if reports else settings.spools
-            report = verify_spools(sources_of(paths, spools), ledger, whole=not paths)
+            sources = sources_of(paths, spools_read(settings.spools, ledger) if reports else settings.spools)
+            with reading_bar("verify", sources) as did:
+                report = verify_spools(sources, ledger, whole=not paths, did=did)
         if not reports or (not named.names_target and is_in_use(settings.state_dir, time.time())):
             codes.append(exit_of_verify(report))
         reports[settings.state_dir.name] = report

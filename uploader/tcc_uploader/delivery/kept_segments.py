@@ -31,7 +31,7 @@ class KeptSegments:
         """Keep a finished segment as long as it may stay.  One with a dropped record is the first to go, at once."""
         since = segment.finished_at if self._stays and not segment.counts.dropped else -inf
         seen = Seen(segment.file, segment.identity, segment.size)
-        self._spools[str(segment.path.parent)].keep(seen, since, segment.max_bytes)
+        self._spools[str(segment.path.parent)].keep(seen, since, segment.room)
 
     @property
     def needs_room(self) -> bool:
@@ -42,12 +42,12 @@ class KeptSegments:
         """Remove the segments that must go now; yield each, with the error if it can't be removed."""
         for spool, retention in self._spools.items():
             due = retention.take_due(self._clock.wall(), self.bytes_in[spool], _free(spool)) if retention else []
-            for seen, budget in due:
+            for seen, room in due:
                 error = _removed(seen, self._disk)
                 if error is None:
                     self.bytes_in[spool] -= seen.size
                 else:
-                    retention.keep(seen, -inf, budget)  # the next look tries it again
+                    retention.keep(seen, -inf, room)  # the next look tries it again
                 yield seen, error
 
 

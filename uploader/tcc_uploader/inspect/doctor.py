@@ -221,7 +221,8 @@ def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
     found = classify(answer, datetime.now(UTC))
     if found.verdict is Verdict.RETRY:
         return Finding("warn", f"server {url}", answer.reason, "records wait until it answers with success")
-    if found.remedy and (api_key is not None or answer.error is not None):
+    # without a key, what the server says is mostly that
+    if found.remedy and (api_key is not None or answer.error is not None or answer.gateway):
         return Finding("fail", f"server {url}", answer.reason, found.remedy)
     # a server refuses an empty batch only after it has accepted the key
     return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))

@@ -19,7 +19,15 @@ from .runs.reader import DamagedPlace
 from .runs.tables import COLUMNS, Row, nested, rows_of
 from .runs.values import Run
 
-_KEYS = {"steps": "run_id", "tool_calls": "run_id", "feedback": "run_id", "metadata": "run_id", "runs": "session_id"}
+_KEYS = {
+    "steps": "run_id",
+    "tool_calls": "run_id",
+    "spans": "run_id",
+    "posts": "run_id",
+    "feedback": "run_id",
+    "metadata": "run_id",
+    "runs": "session_id",
+}
 """By table: the column by which it is looked up."""
 
 

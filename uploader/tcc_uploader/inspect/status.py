@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tcc_schemas.lines import Line
-from tcc_schemas.room import DEFAULT_MAX_BYTES
+from tcc_schemas.room import UNTOLD
 from tcc_uploader.boundary import caught
 from tcc_uploader.delivery.routing import wish_of
 from tcc_uploader.files import file_name, size_of
@@ -16,6 +16,7 @@ from tcc_uploader.ops.status_file import Activity, ProcessReport, read_report
 from tcc_uploader.settings import TARGET_FILES
 from tcc_uploader.sinks import shown
 from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool.reader import room_told_in
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import holder, is_in_use
 
@@ -129,5 +130,5 @@ def _spool_report(spool: Path, use: SpoolUse) -> SpoolReport:
         note = "does not exist: the agent's default spool lies in its own user's home; set TCC_SPOOL_DIR for both"
     elif not found:
         note = "holds nothing: everything was delivered, or the agent records somewhere else"
-    most = use.max_bytes or DEFAULT_MAX_BYTES
-    return SpoolReport(str(spool), len(found), use.bytes, most, use.kept, use.kept_bytes, note)
+    room = room_told_in(found[-1]) if found else UNTOLD  # the newest file: the budget may have been changed
+    return SpoolReport(str(spool), len(found), use.bytes, room.max_bytes, use.kept, use.kept_bytes, note)

@@ -43,8 +43,10 @@ class FileReport:
     passed_over: list[str] = field(default_factory=list)
     """What lies in the spools and is not read there, though somebody may think so."""
 
-    def look(self, sources: Sources, take: Callable[[Segment], None]) -> None:
-        """Call ``take`` with each segment of ``sources``, and note what else lies there.
+    def look(
+        self, sources: Sources, take: Callable[[Segment], None], did: Callable[[int], object] = lambda _: None
+    ) -> None:
+        """Call ``take`` with each segment of ``sources``, and ``did`` with its bytes; note what else lies there.
 
         What it can't read is part of the report: also an OSError that ``take`` raises.
         """
@@ -61,6 +63,7 @@ class FileReport:
                     self.archives.append(f"{file_name(segment.path)}: {error}")
                 except OSError as error:
                     unreadable[segment.path] = error.strerror or str(error)
+            did(segment.offset)
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         self.newer += map(file_name, sources.newer)
         self.newer.more += sources.newer.more
@@ -77,16 +80,13 @@ class SpoolUse:
 
     files: int = 0
     bytes: int = 0
-    max_bytes: int | None = None
-    """The least that a header tells of what the spool may hold; None if none tells it."""
     kept: int = 0
     kept_bytes: int = 0
 
-    def add(self, size: int, max_bytes: int | None, *, is_kept: bool) -> None:
+    def add(self, size: int, *, is_kept: bool) -> None:
         """Count a segment."""
         self.files += 1
         self.bytes += size
-        self.max_bytes = min(filter(None, (self.max_bytes, max_bytes)), default=None)
         self.kept += is_kept
         self.kept_bytes += size * is_kept
 
@@ -172,7 +172,7 @@ def take_survey(
             result.damage += segment.damage
             result.refused += segment.seal.refused if segment.seal else 0
         is_kept = row is not None and row.has_finished(file_name(segment.path), size)
-        result.spools[file_name(segment.path.parent)].add(size, segment.max_bytes, is_kept=is_kept)
+        result.spools[file_name(segment.path.parent)].add(size, is_kept=is_kept)
 
     result.look(sources, take)
     result.damage += result.archives.number

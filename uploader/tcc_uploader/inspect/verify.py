@@ -6,6 +6,7 @@ row of a segment, written when it was delivered.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -87,8 +88,10 @@ class Verification(FileReport):
             self.segments.more += 1
 
 
-def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verification:
-    """Check ``sources``; with ``whole`` also every segment that only the ledger knows.
+def verify_spools(
+    sources: Sources, ledger: Ledger, *, whole: bool, did: Callable[[int], object] = lambda _: None
+) -> Verification:
+    """Check ``sources``; with ``whole`` also every segment that only the ledger knows.  ``did``: see ``look``.
 
     Files that can't be read are part of the result.  Raises :class:`LedgerError`.
     """
@@ -102,7 +105,7 @@ def verify_spools(sources: Sources, ledger: Ledger, *, whole: bool) -> Verificat
         present.add(segment.id)
         result.add(_check_file(segment, ledger, seen, contested))
 
-    result.look(sources, take)
+    result.look(sources, take, did)
     if whole:
         folders = {str(spool) for spool in sources.spools}
         absent = [row for row in ledger.segments() if row.id not in present and not has_grown(row)]

@@ -3,11 +3,13 @@
 import errno
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Final
 
 from tcc_schemas.lines import Damage, Line
+from tcc_schemas.room import UNTOLD, Room
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
 from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
@@ -49,6 +51,17 @@ def identify_in_steps(path: Path, disk: Disk = DISK) -> Iterator[tuple[Segment, 
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
     seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit, stamp_of(status))
     yield Segment(seen.file, seen.identity, kind, ident, limit=limit, whole=whole), seen
+
+
+def room_told_in(path: Path) -> Room:
+    """Return what a segment's header tells of the room in its spool; the defaults if it can't be read."""
+    with suppress(OSError), opened(path) as (file, status):
+        start = read_first_line(file, min(CHUNK, status.st_size))
+        segment = Segment(str(path), identity_of(status), *sniff(start, str(path)))
+        if segment.format is Format.SEGMENT:
+            feed(segment, start)
+            return segment.room
+    return UNTOLD
 
 
 def begins_with(path: Path, size: int, ident: str) -> bool:

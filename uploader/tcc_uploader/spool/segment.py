@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tcc_schemas.lines import Damage, Line, decode
 from tcc_schemas.plain import NUL, Invalid
 from tcc_schemas.records import Seal, SegmentHeader
+from tcc_schemas.room import UNTOLD, Room
 from tcc_schemas.splitter import LineSplitter, RawLine
 from tcc_schemas.tally import Tally
 from tcc_uploader.files import ByteStream
@@ -35,7 +36,7 @@ class Writer(NamedTuple):
     process: str
     sequence: int
     inode: int
-    max_bytes: int | None
+    room: Room
 
 
 class Sealed(NamedTuple):
@@ -100,8 +101,7 @@ class Segment:
     stream: ByteStream | None = None
     """The source of the bytes, if they do not come from a file; it can be read only once."""
     seal: Sealed | None = None
-    max_bytes: int | None = None
-    """The most that its writer lets the spool hold, if its header tells."""
+    room: Room = UNTOLD  # what its writer leaves, as its header tells
     finished_at: int = 0
     """When it was found to be settled and unable to grow, in whole seconds since 1970; 0: it was not yet."""
     damaged: int = 0
@@ -285,7 +285,7 @@ def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | Non
         segment.skipped += 1
     reader.note(found)
     if reader.header is not None:
-        segment.max_bytes = reader.header.max_bytes
+        segment.room = reader.header.room
     segment.counts.records += is_record
     return found if is_record else None
 
@@ -296,4 +296,4 @@ def _header(body: bytes) -> Writer | None:
     except ValidationError:
         return None
     host, boot_id, process = map(sys.intern, (header.host, header.boot_id, header.process))
-    return Writer(host, boot_id, process, header.sequence, header.inode, header.max_bytes)
+    return Writer(host, boot_id, process, header.sequence, header.inode, header.room)

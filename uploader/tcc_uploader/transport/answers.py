@@ -64,7 +64,9 @@ _DIVISIBLE: Final = frozenset({400, 413, 422})
 _CONTENT: Final = _DIVISIBLE | {415}
 _PAGE: Final = re.compile(rb"(\xef\xbb\xbf)?\s*<")
 _PAGE_REMEDY: Final = "a web page answered, not Observatory: log in to the network, or check the proxy and TCC_BASE_URL"
-_GATEWAY_REMEDY: Final = "this is a gateway of ours, not Observatory: check TCC_BASE_URL and TCC_URL"
+_GATEWAY_REMEDY: Final = (
+    "this is a gateway that records, not Observatory: unset TCC_BASE_URL and TCC_URL, the agent's, here"
+)
 _EXISTS: Final = re.compile(rb"exist|duplicate|already", re.IGNORECASE)
 _EXISTS_NOT: Final = re.compile(rb"(\bno\b|\bnot\b|n't|\bnever\b)(\s+\w+){0,2}\s+(exist|duplicate)", re.IGNORECASE)
 

@@ -13,7 +13,8 @@ runs share are numbers in the lists ``sessions``, ``models``, ….  ``v`` is 1. 
 member.
 
 *Chunk*: JSON objects ``{"run", "steps", "tools", "feedback"}``, one behind the other, 512 KiB before compression; a
-larger run has a chunk of its own.  The index has each one's place in bytes.  In ``steps``, a ``prompt`` or
+larger run has a chunk of its own.  The index has each one's place in bytes.  A run that an SDK posted may also have
+``spans`` and ``posts``.  In ``steps``, a ``prompt`` or
 ``tool_definitions`` that begins like that of the step before is ``{"$": [n, rest]}``: ``n`` UTF-16 units of that one,
 then the rest.  Agents send their whole history at each step: this makes it 50 times smaller than compression alone.
 An object that was recorded with a member ``$`` is ``{"$": [0, object]}``.

@@ -98,7 +98,8 @@ def body_of(run: Run) -> bytes:
         "tools": [call.wire for call in run.tool_calls],
         "feedback": [each.wire for each in run.feedback],
     }
-    return orjson.dumps(value)
+    posted = {"spans": [span.wire for span in run.spans], "posts": [post._asdict() for post in run.posts]}
+    return orjson.dumps(value | {name: told for name, told in posted.items() if told})
 
 
 def shortened(steps: Iterable[Step]) -> list[Wire]:

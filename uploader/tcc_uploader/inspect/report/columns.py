@@ -151,7 +151,7 @@ class IndexBuilder:
             error=self._error(run.message),
             test=self.tests(run.metadata.get("test.nodeid", "")[:_NAME]),
             test_record=int("test.outcome" in run.metadata),
-            prompt=one_line(run.prompt, _PROMPT) if self._texts else "",
+            prompt=one_line(run.title, _PROMPT) if self._texts else "",
             failed_call=self._failed_call(run),
             tokens_in=run.tokens_in,
             tokens_cached=run.tokens_cached,
@@ -188,7 +188,7 @@ class IndexBuilder:
             return one_line(f"{call.name} {call.args[: _CALL * 2]}" if self._texts else call.name, _CALL)
         if isinstance(call, Step):
             return one_line(f"step {run.steps.index(call) + 1} {call.model}", _CALL)
-        return ""
+        return one_line(call.name, _CALL) if call else ""
 
     def index(self, made: Made, notes: Sequence[str], chunks: int, twice: Counter[str]) -> dict[str, Any]:
         """Return the index.  ``twice``: how many older records of a run, by its id, were passed over."""

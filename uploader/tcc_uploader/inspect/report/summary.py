@@ -49,7 +49,7 @@ class PlainSummary:
         message = run.message if self._texts else kind_of(run.message)
         self._groups[masked(message) or f"({run.outcome.value})"] += 1
         if len(self._failed) < _FAILED:
-            prompt = run.prompt if self._texts else ""
+            prompt = run.title if self._texts else ""
             cost = "" if run.cost is None else f"${run.cost:.4f}"
             texts = (run.id, one_line(prompt, _TEXT), one_line(message, _TEXT), failed_call, cost)
             self._failed.append(texts)

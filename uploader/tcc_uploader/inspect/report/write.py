@@ -3,7 +3,7 @@
 import heapq
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,14 +68,13 @@ def write_report(
     made: Made,
     max_size: int = 0,
     contents: bool = True,
-    on_run: Callable[[Written], None] = lambda _: None,
 ) -> Written:
     """Write the report of ``runs`` to ``output``, readable only by its owner; a file of this name is replaced.
 
     The runs come from ``reader``, newest first; it tells what else was found.
 
     ``max_size``: of the file, in bytes; 0 for any.  Without ``contents`` no recorded text is written, only numbers,
-    names and ids.  ``on_run`` is called after each run.  Raises OSError and :class:`LedgerError`.
+    names and ids.  Raises OSError and :class:`LedgerError`.
     """
     index, summary, budget = IndexBuilder(texts=contents), PlainSummary(texts=contents), Budget(max_size)
     written = Written()
@@ -87,7 +86,6 @@ def write_report(
                 summary.add(run, row.failed_call)
                 written.runs += 1
                 written.failed += run.outcome is Outcome.ERROR
-                on_run(written)
         notes = notes_of(reader, written, contents=contents)
         page = head(summary.html(made.sources, notes), index.index(made, notes, chunks.chunks, reader.twice))
         kept.seek(0)
@@ -117,7 +115,7 @@ def notes_of(reader: RunReader, written: Written, *, contents: bool) -> list[str
         (files.newer, f"Files that only a newer version can read: {_names(files.newer)}."),
         (files.archives, f"Wrong with archives: {_names(files.archives)}."),
         (reader.gone, f"Removed while the report was made: {reader.gone:,} lines or files."),
-        (reader.others, f"Records that are no runs, and not shown: {reader.others.total():,}."),
+        *((times, f"Requests that are shown as they are: {times:,}, {why}.") for why, times in reader.unread.items()),
     ]
     return [text for reason, text in told if reason]
 

@@ -1,4 +1,7 @@
-"""Follows spools: the runs that end from now on, in the order in which they are recorded."""
+"""Follows spools: the runs that end from now on, in the order in which they are recorded.
+
+What an SDK posts is shown post by post, as it comes: nothing tells which is the last one of a run.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -16,6 +19,7 @@ from tcc_uploader.spool.format import LINE_START, Format
 from tcc_uploader.spool.scan import Seen, listed_in, seen_as
 
 from .join import joined
+from .kinds.read import is_post
 from .reader import DamagedPlace
 from .values import Record, Run, Source
 
@@ -102,6 +106,8 @@ class Follower:
                 yield joined(run_id, record, children)
             elif found.kind in ("step", "tool_call"):
                 self._hold(run_id, record)
+            elif is_post(found):
+                yield joined(run_id, None, [record])
 
     def _hold(self, run_id: str, record: Record) -> None:
         self._children.setdefault(run_id, []).append(record)

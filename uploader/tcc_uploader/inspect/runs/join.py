@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
-from tcc_uploader.model.body import Wire, moment_of, wire_items
+from tcc_uploader.model.body import Wire, moment_of
 
 from .fates import Fate
+from .kinds.read import is_post, items_of
 from .values import (
     Feedback,
     Outcome,
+    Post,
     Record,
     Run,
+    Span,
     Step,
     ToolCall,
     by_start,
@@ -20,34 +23,43 @@ from .values import (
     text_of,
 )
 
-Child = TypeVar("Child", Step, ToolCall)
+Child = TypeVar("Child", Step, ToolCall, Span)
 
 
 def joined(run_id: str, own: Record | None, others: Sequence[Record], fate: Fate = "") -> Run:
-    """Make a run of its own record (or journal line) and of its late ones, which come oldest first.
+    """Make a run of its own record (or journal line) and of all else about it, which comes oldest first.
 
-    Of two records of one step, tool call or feedback the later one counts.  Without ``own`` the outcome is MISSING.
+    Of two records of one step, tool call or feedback the later one counts.  Without ``own`` the outcome is that which
+    an SDK posted; UNKNOWN if it posted something, but not that; else MISSING.
     """
-    records = ([own] if own else []) + list(others)
+    records = _once([*([own] if own else []), *others])
     run: Wire = {}
-    steps, tool_calls, feedback = [], [], []
+    told: list[Wire] = []
+    steps, tool_calls, spans, feedback = [], [], [], []
+    posts: list[Post] = []
     for record in records:
+        items, post = items_of(record.line)
+        posts += [post] if post else []
         if record.line.kind == "feedback":
-            feedback += [_feedback(record, wire) for wire in wire_items(record.line.body)]
+            feedback += [_feedback(record, wire) for wire in items]
             continue
-        for wire in wire_items(record.line.body):
-            kind = wire.get("type")
-            if kind == "step":
-                steps.append(_step(wire))
-            elif kind == "tool_call":
-                tool_calls.append(_tool_call(wire))
-            elif kind == "run" and record is own:
-                run = wire
-    unended = own is not None and own.line.kind == "journal"
-    outcome = outcome_of(run) if own else Outcome.MISSING
+        for wire in items:
+            match wire.get("type"):
+                case "step":
+                    steps.append(_step(wire))
+                case "tool_call":
+                    tool_calls.append(_tool_call(wire))
+                case "span":
+                    spans.append(_span(wire))
+                case "run" if record is own:
+                    run = wire
+                case "run" if is_post(record.line):
+                    told.append(wire)
     first = records[0].line
+    unended = own is not None and own.line.kind == "journal"
+    run = _with_posted(run, told)
     return Run(
-        **_timed(run, run_id) | {"outcome": Outcome.UNENDED if unended else outcome},
+        **_timed(run, run_id) | {"outcome": _outcome(run, own, records)},
         key_hint=first.key,
         at=max(record.line.at for record in records) if unended else first.at,
         session_id=text_of(run, "session_id"),
@@ -56,10 +68,52 @@ def joined(run_id: str, own: Record | None, others: Sequence[Record], fate: Fate
         metadata={name: text_of(_members(run, "metadata"), name) for name in _members(run, "metadata")},
         steps=_latest(steps),
         tool_calls=_latest(tool_calls),
+        spans=_latest(spans),
+        posts=tuple(posts),
         feedback=tuple({each.id: each for each in feedback}.values()),
         fate=fate,
         records=tuple(records),
     )
+
+
+def _outcome(run: Wire, own: Record | None, records: Iterable[Record]) -> Outcome:
+    if own is not None and own.line.kind == "journal":
+        return Outcome.UNENDED
+    if "status_code" in run or (own is not None and run):
+        return outcome_of(run)
+    return Outcome.UNKNOWN if own or any(is_post(record.line) for record in records) else Outcome.MISSING
+
+
+def _once(records: Iterable[Record]) -> list[Record]:
+    """Leave out posts that were sent again: an SDK that got no answer sends the same bytes."""
+    posts: set[str] = set()
+    kept = []
+    for record in records:
+        if not is_post(record.line) or record.line.id not in posts:
+            kept.append(record)
+        if is_post(record.line):
+            posts.add(record.line.id)
+    return kept
+
+
+def _with_posted(run: Wire, posted: Sequence[Wire]) -> Wire:
+    """Return a run with what posts tell of it: the first to tell something counts, the widest time, and any failure."""
+    if not posted:
+        return run
+    whole: Wire = {}
+    shared: dict[str, Wire] = {"metadata": {}, "attributes": {}}
+    for wire in (*reversed(posted), run):
+        whole |= wire
+        for name in shared:
+            shared[name] |= _members(wire, name)
+    for name, pick in (("start_time", min), ("end_time", max)):
+        moments = {moment: wire[name] for wire in posted if (moment := moment_of(wire.get(name)))}
+        if moments and name not in run:
+            whole[name] = moments[pick(moments)]
+    codes = [wire["status_code"] for wire in posted if "status_code" in wire]
+    if codes and "status_code" not in run:
+        whole["status_code"] = max(codes)
+    return whole | {name: members for name, members in shared.items() if members}
 
 
 def _members(wire: Wire, name: str) -> Wire:
@@ -98,6 +152,15 @@ def _tool_call(wire: Wire) -> ToolCall:
         name=text_of(wire, "tool_name"),
         args=text_of(wire, "args"),
         result=text_of(wire, "result"),
+    )
+
+
+def _span(wire: Wire) -> Span:
+    return Span(
+        **_timed(wire, text_of(wire, "span_id")),
+        name=text_of(wire, "name"),
+        input=text_of(wire, "input"),
+        output=text_of(wire, "output"),
     )
 
 

@@ -65,14 +65,21 @@ class Numbers:
         self._parts = [array("q") for _ in range(4096)]
         """By their last bits, each in order: so short that inserting a number moves few others."""
 
+    def __contains__(self, number: int) -> bool:
+        part, at = self._place_of(number)
+        return at < len(part) and part[at] == number
+
     def add(self, number: int) -> bool:
         """Take in a number; return whether it is new."""
-        part = self._parts[number % len(self._parts)]
-        at = bisect_left(part, number)
+        part, at = self._place_of(number)
         if at < len(part) and part[at] == number:
             return False
         part.insert(at, number)
         return True
+
+    def _place_of(self, number: int) -> "tuple[array[int], int]":
+        part = self._parts[number % len(self._parts)]
+        return part, bisect_left(part, number)
 
 
 class Shelf:
@@ -105,6 +112,8 @@ class Shelf:
             at=line.at,
             run_id=line.run_id,
             path=line.path,
+            type=line.type,
+            encoding=line.encoding,
             url=line.url,
             key=line.key,
             converted=line.converted,

@@ -3,42 +3,36 @@
 import heapq
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
-from math import inf
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from tcc_schemas.lines import Damage, Line
 from tcc_schemas.plain import Invalid
-from tcc_schemas.splitter import LineSplitter
-from tcc_uploader.files import file_name, opened
+from tcc_uploader.files import file_name
 from tcc_uploader.inspect.survey import FileReport
-from tcc_uploader.model.body import moment_of, wire_items
+from tcc_uploader.model.body import moment_of
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
-from tcc_uploader.spool.decoding import read_line
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
-from .fates import fate_of
+from .fates import Fate, fate_of, fate_of_all
 from .join import joined
+from .kinds.read import OURS, is_post, start_of
+from .newest import newest_files
 from .places import Block, Numbers, Place, Row, Shelf, source_of
-from .values import Record, Run, Source, ms_of, text_of
+from .values import Record, Run, Source, ms_of
 
 MOST_DAMAGE: Final = 1000
 """Damaged places that are told one by one; a hostile file can have any number of them."""
-_TAILS: Final = (4 * 1024, 64 * 1024)
-"""Bytes at the end of a file that are looked at to find its newest time: a seal is in the first, or elsewhere."""
-_CLOCKS_DIFFER: Final = 60_000.0
-"""Milliseconds by which a file's mtime may be older than its newest line."""
 _AS_RECORDED: Final = re.compile(
     rb'\{"type":"(?:batch","items":\[\{"type":")?run","run_id":"[^"\\]*","start_time":"([^"\\]*)"'
 )
 """How a recorder begins a run's body: parsing the rest to find the start would take most of the time."""
-_LATE: Final = ("step", "tool_call", "feedback", "batch")
 
 
 class DamagedPlace(NamedTuple):
@@ -67,10 +61,12 @@ class RunReader:
         """How many damaged places there are."""
         self.twice: Counter[str] = Counter()
         """By id of a run: how many older records of it were passed over."""
-        self.others: Counter[str] = Counter()
-        """Records that are no runs and belong to none (requests of other SDKs), by kind."""
+        self.unread: Counter[str] = Counter()
+        """Posts that are shown as they are, by why they can't be read."""
         self.gone = 0
         """Files and lines that were removed before they had their turn."""
+        self.did: Callable[[int], object] = lambda _: None
+        """Is called with the bytes of each file or member that was read."""
         self.sources = sources
         self._ledger = ledger
         self._wanted = wanted
@@ -81,6 +77,10 @@ class RunReader:
         self._late: dict[int, list[tuple[str | None, Place]]] = defaultdict(list)
         """By hash of a run's id: the lines about it that are not its own record, each with its key hint."""
         self._had_turn = Numbers()
+        self._recorded = Numbers()
+        """Hashes of the ids of runs that have a record of their own, or a journal."""
+        self._posts: Counter[int] = Counter()
+        """By key of a run: how many posts about it have not had their turn."""
         self._lines: dict[str, int] = {}
         """By segment: how many lines were read of it, in whichever file."""
 
@@ -96,7 +96,7 @@ class RunReader:
         Raises :class:`LedgerError`.
         """
         for archive in self.sources.archives:
-            self.files.look(Sources(archives=[archive]), self._take)
+            self.files.look(Sources(archives=[archive]), self._take, self.did)
         self.files.passed_over += self.sources.passed_over
         files, unreadable = list_files(self.sources.spools, self.sources.files)
         self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
@@ -105,7 +105,7 @@ class RunReader:
                 yield from self._next()
             if path is None:
                 continue
-            self.files.look(Sources(files=[path]), self._take)
+            self.files.look(Sources(files=[path]), self._take, self.did)
             if not path.exists():
                 self.gone += self.files.unreadable.pop(file_name(path), None) is not None
         while self._blocks:
@@ -119,7 +119,7 @@ class RunReader:
                 if record.line.kind != "journal":  # of a run whose record is here
                     found[record.line.run_id or record.line.id, record.line.key].append(record)
             for (run_id, _), records in found.items():
-                yield joined(run_id, None, records)
+                yield self._joined(run_id, None, records)
 
     def all_damage(self) -> Iterator[DamagedPlace]:
         """Yield what can't be read: damaged places, whole files, and parts of archives."""
@@ -153,12 +153,18 @@ class RunReader:
 
     def _note(self, source: Source, line: Line, rows: list[Row]) -> None:
         run_id = line.run_id or line.id
-        if line.kind != "run" and line.kind not in _LATE:
-            self.others[line.kind] += 1
-        elif self._wanted(run_id) and line.kind == "run":
-            rows.append(_row(line, self._shelf.keep(source, line)))
-        elif self._wanted(run_id):
-            self._late[hash(run_id)].append((line.key, self._shelf.keep(source, line)))
+        if not (line.is_record and self._wanted(run_id)):
+            return
+        place = self._shelf.keep(source, line)
+        if line.kind == "run":
+            self._recorded.add(hash(run_id))
+            rows.append(_row(line, (line.id, line.key), place))
+            return
+        self._late[hash(run_id)].append((line.key, place))
+        if is_post(line):
+            row = _row(line, ("post", run_id, line.key), place)
+            self._posts[row[1]] += 1
+            rows.append(row)
 
     def _journaled(self, segment: Segment, source: Source) -> Iterator[Row]:
         """Yield the rows of runs without an end."""
@@ -170,8 +176,9 @@ class RunReader:
                 if isinstance(ref, Line) or source.identity is not None  # else there was no room to keep it
             ]
             for own in self._read(places[:1]):
+                self._recorded.add(hash(run_id))
                 self._late[hash(run_id)] += ((own.line.key, place) for place in places[1:])
-                yield _row(own.line, places[0])
+                yield _row(own.line, (run_id, own.line.key), places[0])
 
     def _next(self) -> Iterator[Run]:
         """Yield the newest run, unless it was removed, or is an older record of another."""
@@ -179,13 +186,36 @@ class RunReader:
         key, place = block.pop()
         if block:
             heapq.heappush(self._blocks, (-block.newest, number, block))
+        if key in self._posts:
+            yield from self._posted(key, place)
+            return
         for own in self._read([place]):
             run_id = own.line.run_id or own.line.id
             if self._had_turn.add(key):
                 fate = fate_of(own.line, self._ledger) if self._ledger else ""
-                yield joined(run_id, own, self._late_of(run_id, own.line.key), fate)
+                yield self._joined(run_id, own, self._late_of(run_id, own.line.key), fate)
             elif own.line.kind == "run":
                 self.twice[run_id] += 1
+
+    def _posted(self, key: int, place: Place) -> Iterator[Run]:
+        """Yield the run of a post: when it is the oldest one about the run, and unless that has a record of its own."""
+        self._posts[key] -= 1
+        if self._posts[key]:
+            return
+        del self._posts[key]
+        for post in self._read([place]):
+            run_id = post.line.run_id or post.line.id
+            if hash(run_id) in self._recorded:
+                return
+            found = self._late_of(run_id, post.line.key)
+            lines = [record.line for record in found if is_post(record.line)]
+            if lines:
+                yield self._joined(run_id, None, found, fate_of_all(lines, self._ledger) if self._ledger else "")
+
+    def _joined(self, run_id: str, own: Record | None, others: Sequence[Record], fate: Fate = "") -> Run:
+        run = joined(run_id, own, others, fate)
+        self.unread.update(post.reason for post in run.posts)
+        return run
 
     def _late_of(self, run_id: str, key: str | None) -> list[Record]:
         """Take out the other lines about a run, oldest first, but leave those that were made under another key."""
@@ -219,69 +249,12 @@ class RunReader:
             self.damage.append(DamagedPlace(file_name(Path(source.name)), line, reason))
 
 
-def newest_files(files: Iterable[Path]) -> Iterator[tuple[float, Path | None]]:
-    """Yield files with their :func:`newest_in`, in falling order; a file is looked into only when it may be the next.
-
-    With None comes a time before which all runs began in the files that are left.
-
-    A file was last written when its newest line was, so it is not the next while its mtime is older.  If one file shows
-    that mtimes can't be trusted here (unpacked in another time zone, a server's clock), all files are looked into.
-    """
-    waiting = [(-_changed(path), False, path) for path in files]
-    heapq.heapify(waiting)
-    while waiting:
-        bound, is_known, path = heapq.heappop(waiting)
-        if is_known:
-            yield -bound, path
-            continue
-        yield -bound, None
-        newest = newest_in(path)
-        heapq.heappush(waiting, (-newest, True, path))
-        if -bound < newest < inf:
-            waiting = [(until if known else -inf, known, other) for until, known, other in waiting]
-            heapq.heapify(waiting)
+def _row(line: Line, key: tuple[str | None, ...], place: Place) -> Row:
+    return _begun(line), hash(key), place.number, place.offset, place.size
 
 
-def _changed(path: Path) -> float:
-    """Return a file's mtime and what clocks may differ by, in milliseconds; infinity if it can't be told."""
-    try:
-        return path.stat().st_mtime * 1000 + _CLOCKS_DIFFER
-    except OSError:
-        return inf
-
-
-def newest_in(path: Path) -> float:
-    """Return a time before which every run in a file began, in milliseconds since 1970; infinity if it can't be told.
-
-    A seal tells it, because it was written last; and the lines tell it if these are all that the file has.
-    """
-    try:
-        with opened(path) as (file, status):
-            for tail in _TAILS:
-                file.seek(max(0, status.st_size - tail))
-                raws = LineSplitter().feed(file.read(tail) or b"")
-                found = [read_line(raw, str(path), plain=False) for raw in raws]
-                lines = [line for line in found if isinstance(line, Line)]
-                newest = max((ms_of(moment_of(line.at)) for line in lines), default=inf)
-                sealed = bool(lines) and lines[-1].kind == "seal" and ms_of(moment_of(lines[-1].at)) == newest
-                if sealed or (status.st_size <= tail and len(lines) == len(found)):
-                    return newest
-    except OSError:
-        pass  # reading it will fail, too, and say why
-    return inf
-
-
-def _row(line: Line, place: Place) -> Row:
-    return _start_of(line), hash((line.run_id or line.id, line.key)), place.number, place.offset, place.size
-
-
-def _start_of(line: Line) -> int:
-    """Return when the run of its own line began, in milliseconds since 1970; if it doesn't say so, when it ended."""
-    body = line.body
-    found = _AS_RECORDED.match(body)
-    start = (
-        found[1].decode(errors="replace")
-        if found
-        else next((text_of(wire, "start_time") for wire in wire_items(body) if wire.get("type") == "run"), "")
-    )
+def _begun(line: Line) -> int:
+    """Return when the run of a line began, in milliseconds since 1970; if it doesn't say so, when it was recorded."""
+    found = _AS_RECORDED.match(line.body) if line.kind in OURS else None
+    start = found[1].decode(errors="replace") if found else start_of(line)
     return ms_of(moment_of(start)) or ms_of(moment_of(line.at))

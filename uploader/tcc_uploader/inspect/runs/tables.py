@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from .values import Feedback, Outcome, Run, Step, Timed, ToolCall, text_of
+from .values import Feedback, Outcome, Post, Run, Span, Step, Timed, ToolCall, text_of
 
 Row = dict[str, Any]
 """By column: text, number, or None."""
@@ -25,6 +25,7 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         **_USAGE,
         "fate": "TEXT",
         "source": "TEXT",
+        "attributes": "TEXT",
     },
     "steps": {
         "run_id": "TEXT",
@@ -46,6 +47,25 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
         "result": "TEXT",
         "attributes": "TEXT",
     },
+    "spans": {
+        "run_id": "TEXT",
+        "span_id": "TEXT",
+        **_TIMED,
+        "name": "TEXT",
+        "input": "TEXT",
+        "output": "TEXT",
+        "attributes": "TEXT",
+    },
+    "posts": {
+        "run_id": "TEXT",
+        "kind": "TEXT",
+        "path": "TEXT",
+        "type": "TEXT",
+        "encoding": "TEXT",
+        "size": "INTEGER",
+        "reason": "TEXT",
+        "body": "TEXT",
+    },
     "feedback": {"run_id": "TEXT", "feedback_id": "TEXT", "at": "TEXT", "score": "TEXT", "text": "TEXT"},
     "metadata": {"run_id": "TEXT", "name": "TEXT", "value": "TEXT"},
     "damage": {"source": "TEXT", "line": "INTEGER", "reason": "TEXT"},
@@ -56,11 +76,15 @@ COLUMNS: Final[dict[str, dict[str, str]]] = {
 def rows_of(run: Run) -> Iterator[tuple[str, Row]]:
     """Yield the rows that a run has in the tables, each with its table's name."""
     if run.outcome is not Outcome.MISSING:
-        yield "runs", run_row(run)
+        yield "runs", {**run_row(run), "attributes": _json(run)}
     for step in run.steps:
         yield "steps", {"run_id": run.id, **_step_row(step)}
     for call in run.tool_calls:
         yield "tool_calls", {"run_id": run.id, **_tool_row(call)}
+    for span in run.spans:
+        yield "spans", {"run_id": run.id, **_span_row(span)}
+    for post in run.posts:
+        yield "posts", {"run_id": run.id, **_post_row(post), "body": orjson.dumps(post.body).decode()}
     for feedback in run.feedback:
         yield "feedback", {"run_id": run.id, **_feedback_row(feedback)}
     for name, value in run.metadata.items():
@@ -90,16 +114,20 @@ def nested(run: Run) -> Row:
     """Return a run with its children, feedback and metadata in it."""
     return {
         **run_row(run),
+        "attributes": _json(run),
         "metadata": run.metadata,
         "steps": list(map(_step_row, run.steps)),
         "tool_calls": list(map(_tool_row, run.tool_calls)),
+        "spans": list(map(_span_row, run.spans)),
+        "posts": list(map(_post_row, run.posts)),
         "feedback": list(map(_feedback_row, run.feedback)),
     }
 
 
 def counted(run: Run) -> Row:
     """Return a run with its metadata, and how many children and feedback it has."""
-    lengths = {"steps": len(run.steps), "tool_calls": len(run.tool_calls), "feedback": len(run.feedback)}
+    parts = {"steps": run.steps, "tool_calls": run.tool_calls, "spans": run.spans, "feedback": run.feedback}
+    lengths = {name: len(part) for name, part in parts.items()}
     return {**run_row(run), "agent": run.agent or None, "metadata": run.metadata, **lengths}
 
 
@@ -143,6 +171,21 @@ def _tool_row(call: ToolCall) -> Row:
         "result": call.result or None,
         "attributes": _json(call),
     }
+
+
+def _span_row(span: Span) -> Row:
+    return {
+        "span_id": span.id,
+        **_timed_row(span),
+        "name": span.name,
+        "input": span.input or None,
+        "output": span.output or None,
+        "attributes": _json(span),
+    }
+
+
+def _post_row(post: Post) -> Row:
+    return {**post._asdict(), "encoding": post.encoding or None}
 
 
 def _feedback_row(feedback: Feedback) -> Row:

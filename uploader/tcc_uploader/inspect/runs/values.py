@@ -11,14 +11,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import orjson
-
 from tcc_schemas.lines import Line
 from tcc_uploader.files import file_name
 from tcc_uploader.model.body import Wire
 from tcc_uploader.spool.format import Format
 
 from .fates import Fate
+from .messages import as_text, spoken
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST: Final = 10**12
@@ -37,6 +36,8 @@ class Outcome(Enum):
     """There is no record of its end: it still runs, or its process died."""
     MISSING = "missing"
     """Only late steps, tool calls or feedback of the run are here."""
+    UNKNOWN = "unknown"
+    """What an SDK posted about it does not say."""
 
 
 class Source(NamedTuple):
@@ -100,6 +101,40 @@ class ToolCall(Timed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span(Timed):
+    """Something else that happened, which an SDK posted: a node of a graph, a sub-agent, a message of another type."""
+
+    name: str = ""
+    input: str = ""
+    output: str = ""
+
+
+Call = Step | ToolCall | Span
+
+
+class Post(NamedTuple):
+    """A request that is shown as it is, because nothing here can tell what it says."""
+
+    kind: str
+    path: str
+    type: str
+    encoding: str
+    """Empty if it was sent as it is."""
+    size: int
+    """Bytes, as it was sent."""
+    reason: str
+    """Why it can't be read."""
+    body: Wire
+    """One member: ``json``, its value; or else ``text`` or ``base64``, the beginning of it."""
+
+    @property
+    def title(self) -> str:
+        """The facts of it in one line."""
+        form = f"{self.type}, {self.encoding}" if self.encoding else self.type
+        return f"{self.kind} {self.path}  {self.size:,} bytes  {form}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:
     """A user's feedback; ``score`` is ``thumbs_up``, ``thumbs_down`` or empty, ``at`` when it was given."""
 
@@ -112,7 +147,7 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Timed):
-    """A run with all that belongs to it: steps and tool calls by their start, feedback by its time."""
+    """A run with all that belongs to it: calls and spans by their start, feedback by its time."""
 
     key_hint: str | None = None
     """The first 8 hex digits of the sha256 of its API key; None if it was made without one."""
@@ -124,6 +159,8 @@ class Run(Timed):
     metadata: dict[str, str] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    spans: tuple[Span, ...] = ()
+    posts: tuple[Post, ...] = ()
     feedback: tuple[Feedback, ...] = ()
     fate: Fate = ""
     records: tuple[Record, ...] = ()
@@ -135,9 +172,25 @@ class Run(Timed):
         return file_name(Path(self.records[0].source.name)) if self.records else ""
 
     @property
-    def calls(self) -> list[Step | ToolCall]:
-        """All steps and tool calls, by their start; what has no start comes last."""
-        return sorted((*self.steps, *self.tool_calls), key=by_start)
+    def calls(self) -> list[Call]:
+        """All steps, tool calls and spans, by their start (a span before what it began with); none: it comes last."""
+        return sorted((*self.spans, *self.steps, *self.tool_calls), key=by_start)
+
+    @property
+    def title(self) -> str:
+        """What it was asked; if that is not told, the first thing that is."""
+        if self.prompt:
+            return self.prompt
+        asked = (
+            spoken(call.wire.get("prompt"), "user") if isinstance(call, Step) else call.name for call in self.calls
+        )
+        return next(filter(None, (text_of(self.attributes, "name"), *asked, *(post.title for post in self.posts))), "")
+
+    @property
+    def attributes(self) -> Wire:
+        """What an SDK posted of the run itself that has no other place."""
+        found = self.wire.get("attributes")
+        return found if isinstance(found, dict) else {}
 
     @property
     def models(self) -> list[str]:
@@ -171,9 +224,9 @@ class Run(Timed):
 
     @property
     def cost(self) -> float | None:
-        """What all steps cost in USD; None if no step tells."""
+        """What all steps cost in USD; if none tells, what the run itself says; None if that does not tell either."""
         told = [step.cost for step in self.steps if step.cost is not None]
-        return sum(told) if told else None
+        return sum(told) if told else cost_of(self.wire, "real_total_cost")
 
 
 def by_start(item: Timed) -> tuple[bool, datetime | None]:
@@ -183,10 +236,7 @@ def by_start(item: Timed) -> tuple[bool, datetime | None]:
 
 def text_of(wire: Wire, name: str) -> str:
     """Return a member as text: what is no text as JSON, and what is missing as ``""``."""
-    value = wire.get(name)
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return as_text(wire.get(name))
 
 
 def count_of(wire: Wire, name: str) -> int:

@@ -60,9 +60,11 @@ def _is_in(parts: tuple[str, ...], names: Iterable[object]) -> bool:
 
 def _texts_of_run(run: Run) -> Iterator[str]:
     yield run.id
-    items: list[Timed | Feedback] = [run, *run.steps, *run.tool_calls, *run.feedback]
+    items: list[Timed | Feedback] = [run, *run.calls, *run.feedback]
     for item in items:
         yield from _texts(item.wire)
+    for post in run.posts:
+        yield from _texts(post.body)
 
 
 def _texts(value: object) -> Iterator[str]:

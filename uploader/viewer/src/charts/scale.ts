@@ -74,7 +74,7 @@ export function errorGroups({ columns: c, newest, masks, error_mask }: Report): 
   const groups = new Map<string, ErrorGroup>();
   for (const run of newest) {
     const status = c.status[run]!;
-    if (status === 0 || status === 4) continue;
+    if (status === 0 || status > 3) continue;
     const mask = masks[error_mask[c.error[run]!] ?? -1] ?? "";
     const key = `${status} ${mask}`;
     const group = groups.get(key);

@@ -19,7 +19,8 @@ export function parseBody(text: string): RunBody {
   return body;
 }
 
-/** The run as the server would be sent it. */
-export function asBatch(body: RunBody): { type: "batch"; items: Json[] } {
-  return { type: "batch", items: [...(body.run ? [body.run] : []), ...body.steps, ...body.tools] };
+/** The run as the server would be sent it; of what another SDK posted, what was read of it. */
+export function asBatch(body: RunBody): { type: "batch"; items: Json[]; posts?: Json[] } {
+  const items = [...(body.run ? [body.run] : []), ...body.steps, ...body.tools, ...(body.spans ?? [])];
+  return { type: "batch", items, ...(body.posts && { posts: body.posts }) };
 }

@@ -119,6 +119,24 @@ export interface RunBody {
   steps: StepItem[];
   tools: ToolItem[];
   feedback: Members[];
+  /** What an SDK posted that is neither a step nor a tool call. */
+  spans?: Members[];
+  posts?: Post[];
+}
+
+/** A request that is shown as it is. Nothing but `body` is of the recorded bytes. */
+export interface Post extends Members {
+  kind: string;
+  path: string;
+  type: string;
+  /** Empty if it was sent as it is. */
+  encoding: string;
+  /** Bytes, as it was sent. */
+  size: number;
+  /** Why it can't be read. */
+  reason: string;
+  /** One member: `json`, its value; or else `text` or `base64`, the beginning of it. */
+  body: Members;
 }
 
 /**

@@ -13,7 +13,7 @@ interface Props {
   progress: Progress | null;
 }
 
-const SHOWN = [2, 3, 1, 0, 4] as const;
+const SHOWN = [2, 3, 1, 0, 4, 5] as const;
 const STATUS_FILTER = /(^|\s)-?status:\S+/;
 
 /** Put an outcome's filter in or take it out; the rest of what was typed stays. */

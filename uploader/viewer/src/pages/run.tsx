@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { asBatch } from "../data/body";
-import type { RunBody } from "../data/format";
+import type { Json, RunBody } from "../data/format";
 import type { RunNumber } from "../data/report";
 import { turnsOf } from "../data/sessions";
 import { useReport } from "../parts/context";
@@ -142,11 +142,12 @@ function RunPage({ run, call }: Props) {
             <h2>
               Waterfall{" "}
               <span class="legend">
-                <i class="step" /> LLM <i class="tool" /> tool {calls.some(({ kind }) => kind === "run") && <><i class="run" /> sub-run</>}
+                <i class="step" /> LLM <i class="tool" /> tool {body.spans && <><i class="span" /> other</>} {calls.some(({ kind }) => kind === "run") && <><i class="run" /> sub-run</>}
               </span>
             </h2>
             <Waterfall calls={calls} took={c.took[run]!} selected={selected} onSelect={({ key }) => select(key)} />
-            <Metadata body={body} />
+            <Told title="Metadata" of={member(body.run, "metadata")} />
+            <Told title="Attributes" of={member(body.run, "attributes")} />
           </section>
           <Conversation body={body} calls={calls} selected={selected} onSelect={select} />
         </div>
@@ -155,12 +156,12 @@ function RunPage({ run, call }: Props) {
   );
 }
 
-function Metadata({ body }: { body: RunBody }) {
-  const pairs = members(member(body.run, "metadata")).map(([name, value]): [string, string] => [name, asText(value)]);
+function Told({ title, of }: { title: string; of: Json | undefined }) {
+  const pairs = members(of).map(([name, value]): [string, string] => [name, asText(value)]);
   if (pairs.length === 0) return null;
   return (
     <>
-      <h2>Metadata</h2>
+      <h2>{title}</h2>
       <Pairs pairs={pairs} />
     </>
   );

@@ -13,7 +13,7 @@ const KEYS: [string[], string][] = [
 ];
 
 const FILTERS: [string, string][] = [
-  ["status:error", "success, partial, error, unended, missing"],
+  ["status:error", "success, partial, error, unended, missing, unknown"],
   ["model: tool: agent: test: error:", "a part of the name or message"],
   ["session:ID", "one session"],
   ["feedback:down", "up, down, words, any, none"],

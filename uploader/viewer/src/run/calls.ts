@@ -5,9 +5,9 @@ import { asNumber, asText, asTime } from "../text/json";
 import { statusOf, type StatusNumber } from "../text/status";
 
 export interface Call {
-  /** Unique in the run, and its name in the address: s1 is the first step, t1 the first tool call. */
+  /** Unique in the run, and its name in the address: s1 is the first step, t1 the first tool call, o1 the first other span. */
   key: string;
-  kind: "step" | "tool" | "run";
+  kind: "step" | "tool" | "span" | "run";
   /** Its number among those of its kind, from 1; of a sub-run, its number in the report. */
   number: number;
   name: string;
@@ -20,14 +20,20 @@ export interface Call {
   item: Members;
 }
 
-function call(kind: "step" | "tool", item: Members, index: number, start: number): Call {
+const NAMES = {
+  step: { letter: "s", of: (item: Members) => asText(item["model_requested"] ?? item["model_used"]) },
+  tool: { letter: "t", of: (item: Members) => asText(item["tool_name"]) },
+  span: { letter: "o", of: (item: Members) => asText(item["name"]) },
+};
+
+function call(kind: "step" | "tool" | "span", item: Members, index: number, start: number): Call {
   const begin = asTime(item["start_time"], start) - start;
-  const model = item["model_requested"] ?? item["model_used"];
+  const { letter, of } = NAMES[kind];
   return {
-    key: `${kind === "step" ? "s" : "t"}${index + 1}`,
+    key: `${letter}${index + 1}`,
     kind,
     number: index + 1,
-    name: kind === "tool" ? asText(item["tool_name"]) || "tool" : asText(model) || "step",
+    name: of(item) || kind,
     begin,
     end: Math.max(begin, asTime(item["end_time"], start + begin) - start),
     status: statusOf(item["status_code"]),
@@ -51,9 +57,10 @@ function subRun({ columns: c }: Report, run: RunNumber, start: number): Call {
   };
 }
 
-/** All calls of a run, oldest first; of two that began together, the step. `start`: when the run began. */
+/** All calls of a run, oldest first; of two that began together, the span, then the step. `start`: when the run began. */
 export function callsOf(report: Report, body: RunBody, subRuns: RunNumber[], start: number): Call[] {
   return [
+    ...(body.spans ?? []).map((item, index) => call("span", item, index, start)),
     ...body.steps.map((item, index) => call("step", item, index, start)),
     ...body.tools.map((item, index) => call("tool", item, index, start)),
     ...subRuns.map((run) => subRun(report, run, start)),

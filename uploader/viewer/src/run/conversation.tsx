@@ -1,5 +1,5 @@
 import { useLayoutEffect, useMemo, useState } from "preact/hooks";
-import type { RunBody } from "../data/format";
+import type { Post, RunBody } from "../data/format";
 import { Copy } from "../parts/copy";
 import { useReport } from "../parts/context";
 import { Disclosure } from "../parts/disclosure";
@@ -9,10 +9,10 @@ import { runAddress } from "../route";
 import { asNumber, asText, member, pretty } from "../text/json";
 import { count, dollars, duration, short, took } from "../text/numbers";
 import { statusOf } from "../text/status";
-import { oneLine } from "../text/visible";
+import { oneLine, visible } from "../text/visible";
 import type { Call } from "./calls";
 import { Pages } from "./pages";
-import { Step, Tool } from "./step";
+import { Other, Step, Tool } from "./step";
 
 const FEW = 12; // calls; of more, only the failing ones begin open
 
@@ -85,6 +85,38 @@ function Head({ call }: { call: Call }) {
   );
 }
 
+const FORMS = { json: "JSON", text: "begins with", base64: "begins with, in base64" };
+
+/** A request that can't be read: what it is, why, and its JSON or the beginning of its bytes. */
+function Posted({ post }: { post: Post }) {
+  const [open, toggle] = useState(true);
+  const head = (
+    <>
+      <b class="cut">
+        {oneLine(post.kind)} {oneLine(post.path)}
+      </b>
+      <span class="about">
+        {count(post.size)} bytes<span class="middle-only"> · {oneLine(post.type)}{post.encoding && `, ${oneLine(post.encoding)}`}</span>
+      </span>
+    </>
+  );
+  return (
+    <Disclosure kind="span" open={open} onToggle={toggle} head={head}>
+      {() => (
+        <>
+          <p class="dim">Shown as posted: {visible(post.reason)}</p>
+          {(["json", "text", "base64"] as const).map((form) => form in post.body && (
+            <section>
+              <h3>{FORMS[form]}</h3>
+              <Text value={post.body[form]} data />
+            </section>
+          ))}
+        </>
+      )}
+    </Disclosure>
+  );
+}
+
 interface Props {
   body: RunBody;
   calls: Call[];
@@ -137,6 +169,8 @@ export function Conversation({ body, calls, selected, onSelect }: Props) {
         {() =>
           call.kind === "tool" ? (
             <Tool tool={call.item} />
+          ) : call.kind === "span" ? (
+            <Other span={call.item} />
           ) : (
             <Step body={body} step={call.item} index={call.number - 1} toolOf={(id) => toolKeys.get(id ?? "")} onSelect={onSelect} />
           )
@@ -156,6 +190,7 @@ export function Conversation({ body, calls, selected, onSelect }: Props) {
       <Pages items={calls} wanted={calls.findIndex((call) => call.key === selected)}>
         {card}
       </Pages>
+      {body.posts?.map((post) => <Posted post={post} />)}
       {response && <Spoken kind={`answer of${statusOf(member(body.run, "status_code"))}`} who="Response" text={response} />}
     </section>
   );

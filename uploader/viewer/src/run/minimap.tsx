@@ -5,7 +5,7 @@ import type { Call, Span } from "./calls";
 const WIDTH = 400;
 const HEIGHT = 56;
 const STRIP = 9; // at the foot, with a tick for each failed call
-const KINDS = ["step", "tool", "run", "failed"] as const;
+const KINDS = ["step", "tool", "span", "run", "failed"] as const;
 const CLICK = 4; // a shorter drag (in units of WIDTH) is a click
 
 /** All calls as four paths, however many there are: equal marks are drawn once. */

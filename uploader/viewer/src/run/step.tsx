@@ -147,6 +147,33 @@ export function Step(props: Props) {
   );
 }
 
+/** The inside of the card of any other span: what went in beside what came out, and all else that is known. */
+export function Other({ span }: { span: Members }) {
+  const texts: [string, Json | undefined][] = [["input", span["input"]], ["output", span["output"]]];
+  const told = texts.filter(([, value]) => value !== undefined);
+  return (
+    <>
+      {span["status_message"] !== undefined && <p class="error-line">{visible(asText(span["status_message"]))}</p>}
+      {told.length > 0 && (
+        <div class="in-out">
+          {told.map(([name, value]) => (
+            <section>
+              <h3>{name}</h3>
+              <Text value={value} data />
+            </section>
+          ))}
+        </div>
+      )}
+      {span["attributes"] !== undefined && (
+        <section>
+          <h3>attributes</h3>
+          <Text value={span["attributes"]} data />
+        </section>
+      )}
+    </>
+  );
+}
+
 /** The inside of a tool call's card: arguments beside the result. */
 export function Tool({ tool }: { tool: Members }) {
   return (

@@ -86,7 +86,7 @@ export function Waterfall({ calls, took, selected, onSelect }: Props) {
   const reset = (): void => setSpan(whole);
   useKeys({ "+": zoom(CLOSER), "=": zoom(CLOSER), "-": zoom(1 / CLOSER), "0": reset });
 
-  if (calls.length === 0) return <p class="dim">No steps and no tool calls were recorded.</p>;
+  if (calls.length === 0) return <p class="dim">No calls were recorded.</p>;
   return (
     <>
       {calls.length >= MANY && (

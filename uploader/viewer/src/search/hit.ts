@@ -26,7 +26,7 @@ function* textsIn(value: Json | undefined): Generator<string> {
 }
 
 /** What is searched, in the order in which a hit tells most: the run's own texts before what its steps repeat. */
-function* fields({ run, steps, tools, feedback }: RunBody): Generator<[string, Json | undefined]> {
+function* fields({ run, steps, tools, feedback, spans = [], posts = [] }: RunBody): Generator<[string, Json | undefined]> {
   const prompt = member(run, "prompt");
   yield ["prompt", member(prompt, "user_prompt")];
   yield ["error", member(run, "status_message")];
@@ -50,6 +50,8 @@ function* fields({ run, steps, tools, feedback }: RunBody): Generator<[string, J
   yield ["run", run];
   for (const [number, step] of steps.entries()) yield [`step ${number + 1}`, step];
   for (const tool of tools) yield [`tool call ${asText(tool["tool_name"])}`, tool];
+  for (const span of spans) yield [`span ${asText(span["name"])}`, span];
+  for (const post of posts) yield [`${post.kind} ${post.path}`, post.body];
 }
 
 /** Return the first place of a text, whatever the case of its letters; null if there is none. */

@@ -1,4 +1,4 @@
-/** What was sent to a model and what it answered: as messages if it is JSON of the chat or the responses API. */
+/** What was sent to a model and what it answered: as messages if it is JSON of an API or of a convention that is known. */
 import type { Json } from "../data/format";
 import { asText, member, parsed } from "./json";
 
@@ -15,25 +15,44 @@ export interface Message {
 /** The text of a message's content: a text, or parts of it. */
 function contentOf(value: Json | undefined): string {
   if (Array.isArray(value)) return value.map(contentOf).join("\n");
-  for (const name of ["text", "output_text", "refusal"]) {
+  for (const name of ["text", "output_text", "refusal", "content"]) {
     const text = member(value, name);
     if (typeof text === "string") return text;
   }
   return asText(value);
 }
 
+/** The first of some members that is there. */
+function first(item: Json, ...names: string[]): Json | undefined {
+  return member(item, names.find((name) => member(item, name) !== undefined) ?? "");
+}
+
+// the types of items and of parts: the APIs of OpenAI and Anthropic, OpenTelemetry's convention, the AI SDK, pi
+const CALLS = /^(function_call|tool_call|tool_use|tool-call|toolCall)$/;
+const RESULTS = /^(function_call_output|tool_call_response|tool_result|tool-result)$/;
+
+/** A call, or the result of one, where an item or a part is that. */
+function asCall(item: Json): Message | undefined {
+  const type = asText(member(item, "type"));
+  const id = first(item, "call_id", "tool_use_id", "toolCallId", "id");
+  if (CALLS.test(type)) return call(first(item, "name", "toolName"), id, first(item, "arguments", "input", "args"));
+  return RESULTS.test(type) ? result(id, first(item, "output", "response", "result", "content")) : undefined;
+}
+
 function messagesOf(item: Json): Message[] {
-  const type = member(item, "type");
-  const role = asText(member(item, "role") ?? type);
-  if (type === "function_call") {
-    return [call(member(item, "name"), member(item, "call_id"), member(item, "arguments"))];
-  }
-  if (type === "function_call_output") return [result(member(item, "call_id"), member(item, "output"))];
-  if (role === "tool") return [result(member(item, "tool_call_id"), member(item, "content"))];
-  const text = contentOf(member(item, "content"));
+  const role = asText(first(item, "role", "type"));
+  const made = asCall(item);
+  if (made) return [made];
+  const content = first(item, "content", "parts");
+  const id = first(item, "tool_call_id", "toolCallId");
+  if ((role === "tool" && id !== undefined) || role === "toolResult") return [result(id, content)];
+  const parts = Array.isArray(content) ? content : [];
+  const said = parts.filter((part) => !asCall(part));
+  const text = contentOf(parts.length ? said : content);
   const calls = member(item, "tool_calls");
   return [
     ...(text ? [{ kind: "text", role, text } as const] : []),
+    ...parts.flatMap((part) => asCall(part) ?? []),
     ...(Array.isArray(calls) ? calls : []).map((made) => {
       const asked = member(made, "function");
       return call(member(asked, "name"), member(made, "id"), member(asked, "arguments"));
