@@ -184,6 +184,8 @@ def test_containers_run_our_commands_as_the_image_s_user() -> None:
     ours = [each for pod in pods for each in (*pod["initContainers"], *pod["containers"]) if "args" in each]
     services = [each for each in COMPOSE["services"].values() if each["image"].startswith("tcc-offline")]
     assert {each["image"] for each in (*ours, *services)} == {COMPOSE["services"]["daemon"]["image"]}
+    gateway = COMPOSE["services"]["gateway"]
+    run(Path(TCC_UPLOAD).with_name(*gateway["entrypoint"]), *gateway["command"], "--help")
     assert {pod["securityContext"]["fsGroup"] for pod in pods} == {10000}
     for each in ours:
         confined = each["securityContext"]
