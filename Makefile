@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts integrations versions torture hostile load bench bench-quick links clean
+.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts integrations units versions torture hostile load bench bench-quick links clean
 
 install: $(VENV)/.ready
 
@@ -72,6 +72,15 @@ build/hosts/.ready: pyproject.toml
 	$(PYTHON) -m venv build/hosts
 	build/hosts/bin/pip install --quiet --upgrade 'pip>=25.1'
 	build/hosts/bin/pip install --quiet --editable . --group dev --group hosts
+	@touch $@
+
+# the units in deploy/ under a real systemd, in namespaces, as root; the system's Python, because a unit sees no homes
+units: install build/units/.ready
+	TCC_TEST_UNITS=$(CURDIR)/build/units $(BIN)/pytest tests/units
+
+build/units/.ready: $(wildcard deploy/systemd/*) $(shell find schemas recorder uploader/tcc_uploader -name '*.py')
+	rm -rf build/units && /usr/bin/python3 -m venv --without-pip build/units
+	$(BIN)/pip --python build/units/bin/python install --quiet .
 	@touch $@
 
 # the whole suite on every CPython from 3.11 that this machine has

@@ -86,6 +86,14 @@ def test_keys_come_from_file_and_environment_the_default_first(tmp_path: Path) -
     assert settings.api_keys == ("k1", "k2", "k3", "k4", "k5")
 
 
+def test_a_credential_that_cannot_be_read_is_an_error_and_none_is_none(tmp_path: Path) -> None:
+    """Without the error, a daemon would only say that it holds no key."""
+    assert load({"CREDENTIALS_DIRECTORY": str(tmp_path)}).api_key_file is None
+    (tmp_path / "tcc-api-key").symlink_to("tcc-api-key")
+    with pytest.raises(SettingsError, match="can't read the key file"):
+        load({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe", "schl\u00fcssel".encode()])
 def test_a_key_file_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes | None) -> None:
     """A key file that is missing, is no text, or holds what no HTTP header can carry is an error of the settings."""

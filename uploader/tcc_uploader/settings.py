@@ -33,6 +33,9 @@ BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
 
+CREDENTIAL: Final = "tcc-api-key"
+"""The name of systemd's credential that has API keys."""
+
 KEEP_FOR: Final = 24 * 3600.0
 """Seconds for which a daemon keeps delivered segments by default."""
 
@@ -50,6 +53,7 @@ class Settings:
     names_target: bool = True
     """Whether a target, a URL or a key was given; else the target is production."""
     api_keys: tuple[str, ...] = ()
+    api_key_file: Path | None = None
     adopt: frozenset[str] = frozenset()
     base_url: str | None = None
     custom_url: str | None = None
@@ -106,6 +110,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
     with _of("an allowed origin (--allow-origin, TCC_ALLOW_ORIGINS)"):
         origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
+    api_key_file = key_file(environment, api_key_file)
     keys = _api_keys(environment, api_key_file)
     target = _target(environment.get("TCC_TARGET"), custom or base or base_url(next(iter(keys), None), {}))
     with _of("the spool (--spool, TCC_SPOOL_DIR)"):
@@ -119,6 +124,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         state_dir=states / target,
         names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
         api_keys=keys,
+        api_key_file=api_key_file,
         adopt=_hints(adopt),
         base_url=base,
         custom_url=custom,
@@ -129,6 +135,25 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         keep_for=_keep_for(after or file.after),
         limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
     )
+
+
+def key_file(environment: Mapping[str, str], named: Path | None = None) -> Path | None:
+    """Return the file of API keys: as an argument or ``TCC_API_KEY_FILE`` names it, else systemd's credential.
+
+    systemd puts what ``LoadCredential=`` names into the folder ``CREDENTIALS_DIRECTORY`` (systemd.exec(5)).
+    """
+    if named or environment.get("TCC_API_KEY_FILE"):
+        return named or Path(environment["TCC_API_KEY_FILE"])
+    if not environment.get("CREDENTIALS_DIRECTORY"):
+        return None
+    credential = Path(environment["CREDENTIALS_DIRECTORY"], CREDENTIAL)
+    try:
+        credential.stat()
+    except FileNotFoundError:
+        return None
+    except OSError:  # whoever reads it says why that is not possible
+        pass
+    return credential
 
 
 def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ def _after(settings: Settings) -> str:
     return f"keep for {about(settings.keep_for)}"
 
 
+_KEYS: Final = "keys (hints)"
 _ROWS: Final = (
     _Row("spools", "spools", "TCC_SPOOL_DIR", "spools", lambda found: ", ".join(map(str, found.spools))),
     _Row("state", "state", "TCC_STATE_DIR", "state_dir", lambda found: str(found.state_dir.parent)),
@@ -40,7 +41,7 @@ _ROWS: Final = (
     _Row("runs go to", "", "TCC_URL", "", lambda found: found.custom_url or "the base URL"),
     _Row("feedback goes to", "", "TCC_FEEDBACK_URL", "", lambda found: found.feedback_url or "the base URL"),
     _Row(
-        *("keys (hints)", "api_key_file", "TCC_API_KEY", ""),
+        *(_KEYS, "api_key_file", "TCC_API_KEY", ""),
         lambda found: ", ".join(key_hint(key) or "" for key in found.api_keys) or "none",
     ),
     _Row("adopted hints", "adopt", "", "", lambda found: ", ".join(sorted(found.adopt)) or "none"),
@@ -86,7 +87,10 @@ def show_command(**options: Any) -> None:
     in_file = read_settings_file(named, os.environ).model_fields_set
     say(f"{'file':<17} {path}{'' if path.exists() else ', which is not there'}")
     for row in _ROWS:
-        say(f"{row.name:<17} {row.shown(settings)}  ({_source(row, options, os.environ, in_file)})")
+        source = _source(row, options, os.environ, in_file)
+        if row.name == _KEYS and settings.api_key_file and source != "option":  # its first key is the default one
+            source = f"the file {settings.api_key_file}"
+        say(f"{row.name:<17} {row.shown(settings)}  ({source})")
 
 
 def _source(row: _Row, options: Mapping[str, Any], environment: Mapping[str, str], in_file: set[str]) -> str:
@@ -95,6 +99,6 @@ def _source(row: _Row, options: Mapping[str, Any], environment: Mapping[str, str
         return "option"
     if row.variable and environment.get(row.variable):
         return row.variable
-    if row.name == "keys (hints)" and environment.get("TCC_API_KEYS"):
+    if row.name == _KEYS and environment.get("TCC_API_KEYS"):
         return "TCC_API_KEYS"
     return "file" if row.member in in_file else "default"

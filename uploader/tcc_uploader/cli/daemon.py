@@ -1,6 +1,7 @@
 """``tcc-upload daemon``: watch spools, and deliver until a signal comes."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,9 +13,11 @@ from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError, Lost
+from tcc_uploader.ops.key_file import KeyFile
+from tcc_uploader.ops.notify import Notifier
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
-from tcc_uploader.settings import Settings
+from tcc_uploader.settings import Settings, key_file
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
 
@@ -32,7 +35,10 @@ _log = logging.getLogger(__name__)
     help="What to do with delivered segments; kept for a time, they go sooner if room is needed [keep 24h].",
 )
 def daemon_command(**options: Any) -> None:
-    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.  SIGHUP reads keys and settings again.
+    """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.
+
+    SIGHUP reads keys and settings again; a changed key file is noticed without it.  Under systemd it tells when it is
+    ready, reloads and ends, and serves the watchdog (NOTIFY_SOCKET, WATCHDOG_USEC).
 
     Exit codes: 0 it was ended by a signal; 73 another uploader holds the state or a spool; 75 the ledger can't be used;
     77 an operator is needed; 2 usage.
@@ -42,54 +48,59 @@ def daemon_command(**options: Any) -> None:
     on_signals(sys.exit)  # nothing is in flight yet
     stay_on_one_processor()
     collect_garbage_seldom()
+    keys = KeyFile(key_file(os.environ, options["api_key_file"]))
     settings = settings_from(options)
-    reload = Reload()
-    reload.on_hangup(lambda: None)  # it would end the process
+    notifier = Notifier(os.environ)
+    control = Control(notifier)
+    control.on_hangup()  # it would end the process
     with ending(settings, LedgerError, OSError):
         while True:
             try:
-                _watch(settings, reload)
+                _watch(settings, control, notifier, keys)
             except Lost as error:
                 _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
             except Damaged as error:
                 _log.error("the ledger is damaged: %s", error)
                 quarantine_ledger(settings.state_dir)
             else:
-                if reload.ends or not reload.is_wanted:
+                if control.ends or not control.wants_reload:
                     return
-                reload.is_wanted = False
+                control.wants_reload = False
+                keys.note()
                 settings = _reloaded(options, settings)
 
 
-class Reload:
-    """Whether SIGHUP came, and whether a signal came that ends the daemon: this one counts."""
+class Control:
+    """Whether settings should be read again, and whether a signal came that ends the daemon: this one counts."""
 
-    def __init__(self) -> None:
-        self.is_wanted = False
+    def __init__(self, notifier: Notifier) -> None:
+        self.wants_reload = False
         self.ends = False
+        self._notifier = notifier
+        self._stop: Callable[[], object] = lambda: None
 
-    def on_end(self, stop: Callable[[], object]) -> None:
-        """Call ``stop`` when SIGTERM or SIGINT comes."""
-
-        def ended() -> None:
-            self.ends = True
+    def steer(self, stop: Callable[[], object]) -> None:
+        """Call ``stop`` when SIGTERM, SIGINT or SIGHUP comes, or :meth:`reload` is called; at once if it was."""
+        self._stop = stop
+        on_signals(self._end)
+        if self.ends or self.wants_reload:  # it came while the last one was obeyed
             stop()
 
-        on_signals(ended)
-        if self.ends:
-            stop()
-
-    def on_hangup(self, stop: Callable[[], object]) -> None:
-        """Call ``stop`` when SIGHUP comes."""
-
-        def wanted(*_: object) -> None:
-            self.is_wanted = True
-            stop()
-
+    def on_hangup(self) -> None:
+        """Reload when SIGHUP comes."""
         if sys.platform != "win32":
-            signal.signal(signal.SIGHUP, wanted)
-        if self.is_wanted:  # it came while the last one was obeyed
-            stop()
+            signal.signal(signal.SIGHUP, lambda *_: self.reload())
+
+    def reload(self) -> None:
+        """End the engine, so that keys and settings are read again."""
+        self.wants_reload = True
+        self._notifier.reloading()
+        self._stop()
+
+    def _end(self) -> None:
+        self.ends = True
+        self._notifier.stopping()
+        self._stop()
 
 
 def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
@@ -101,7 +112,7 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
         return before
 
 
-def _watch(settings: Settings, reload: Reload) -> None:
+def _watch(settings: Settings, control: Control, notifier: Notifier, keys: KeyFile) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
     with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
@@ -109,10 +120,17 @@ def _watch(settings: Settings, reload: Reload) -> None:
         letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
         for text in sources.passed_over:
             _log.warning("passed over in %s", text)
+
+        def on_step(engine: Engine) -> None:
+            status.update(engine)
+            notifier.update(engine)
+            if keys.has_changed(engine):
+                _log.info("the key file has changed: its keys are read again")
+                control.reload()
+
         with Engine(
-            settings, ledger, letters, sources, keep_for=settings.keep_for, locks=locks, on_step=status.update
+            settings, ledger, letters, sources, keep_for=settings.keep_for, locks=locks, on_step=on_step
         ) as engine:
-            reload.on_hangup(engine.stop)
-            reload.on_end(engine.stop)
+            control.steer(engine.stop)
             engine.run_for_ever()
             status.write(engine)

@@ -59,8 +59,8 @@ class _Commands(click.Group):
 def tcc_upload() -> None:
     """Deliver recorded agent runs to Observatory, and look at them.
 
-    Keys come from TCC_API_KEY, TCC_API_KEYS or --api-key-file.  `tcc-upload COMMAND --help` tells options, defaults,
-    exit codes and examples.
+    Keys come from TCC_API_KEY, TCC_API_KEYS or a file (--api-key-file, TCC_API_KEY_FILE).  `tcc-upload COMMAND --help`
+    tells options, defaults, exit codes and examples.
     """
 
 

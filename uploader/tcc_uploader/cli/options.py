@@ -26,7 +26,9 @@ STATE_OPTIONS = (
 )
 SENDING_OPTIONS = (
     *STATE_OPTIONS,
-    click.option("--api-key-file", type=FILE, help="A file of API keys, the default key first."),
+    click.option(
+        "--api-key-file", type=FILE, help="A file of API keys, the default key first [env: TCC_API_KEY_FILE]."
+    ),
     click.option("--adopt", multiple=True, metavar="HINT", help="Send records of this key hint with the default key."),
     click.option(
         "--allow-origin",

@@ -1,4 +1,4 @@
-"""What a running uploader does for its operators: the status file, and which processor it runs on.
+"""What a running uploader does for its operators: status file, news for systemd, pruning, one processor.
 
 Imports ``delivery`` and below.  Begin with ``status_file``.
 """
