@@ -20,14 +20,19 @@ COMMANDS = {
     "show": "show last",
     "tail": "tail",
     "export": "export --sqlite {folder}/e.sqlite",
-    "status": "status --json",
+    "status": "status --json --max-age 9999w",
     "verify": "verify",
     "dead list": "dead list",
     "dead requeue": "dead requeue --all --timeout 0.1",
     "dead drop": "dead drop --all --yes",
     "drop": "drop nothing --yes",
+    "prune": "prune --older-than 4w --yes",
+    "forget": "forget /nowhere --yes",
     "doctor": "doctor",
     "sandbox": "sandbox",
+    "config": "config show",
+    "help": "help replay",
+    "completion": "completion fish",
 }
 """Each command with what it needs.  ``{folder}`` is a new one."""
 OTHER_OUTPUT = {
@@ -37,14 +42,14 @@ OTHER_OUTPUT = {
     "bundle -o -": "bundle -o -",
     "runs --json": "runs --json",
     "export --jsonl": "export --jsonl -",
-    "status as text": "status",
+    "status as text": "status --max-age 9999w",
     "verify --json": "verify --json",
     "dead list --json": "dead list --json",
     "doctor --json": "doctor --json",
 }
 """What the commands print otherwise: where the environment is about streams."""
 ALL = COMMANDS | OTHER_OUTPUT
-ASK_FOR_NOTHING = {"--version", "--help", "sandbox"}
+ASK_FOR_NOTHING = {"--version", "--help", "sandbox", "help", "completion"}
 """These read no settings."""
 FULL, NO_READER = 77, 75
 
@@ -82,7 +87,7 @@ def test_the_table_has_every_command() -> None:
 
 def test_commands_work_where_nothing_is_wrong(usual: dict[str, Ended]) -> None:
     """What follows compares with this: no server answers, so a replay leaves the run pending."""
-    others = {"replay": 75, "drop": 66}
+    others = {"replay": 75, "drop": 66, "forget": 66}
     assert {command: ended.code for command, ended in usual.items()} == dict.fromkeys(ALL, 0) | others
     assert not any("Traceback" in ended.err for ended in usual.values())
 
