@@ -50,7 +50,7 @@ class Environment:
 
 WRITERS = {"replay": 77, "daemon": 77, "dead requeue": 77, "dead drop": 77}
 OF_A_FILE = {"replay": 77, "doctor": 77, "bundle": 75, "report": 75, "tail": 75, "verify": 65}
-OF_A_FILE |= {"runs": 66, "show": 66, "export": 66}
+OF_A_FILE |= {"status": 77, "runs": 66, "show": 66, "export": 66}
 USAGE, OPERATOR = {"*": 2}, {"*": 77}
 SENDERS_PAUSE = {"replay": 77, "doctor": 77}
 TLS = {"TCC_BASE_URL": f"https://{DEAD_END}", "TCC_TARGET": "here"}

@@ -100,6 +100,7 @@ def test_a_stick_that_is_lost_is_forgotten_and_is_delivered_if_it_comes_back(
     shell.run("replay", stick, "--timeout", "0", code=75)
     stick.rename(drawer)
     shell.run("verify", code=65)
+    assert f"tcc-upload forget {stick}" in shell.run("status", code=65)
     shell.run("forget", stick, "--yes")
     shell.run("verify")
     assert shell.status()["not_in_sight"] == 0

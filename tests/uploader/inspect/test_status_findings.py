@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import tcc_recorder as tcc
 from support.children import start
 from support.faults import FaultServer, Reply, SegmentFile, always
@@ -130,6 +132,25 @@ def test_what_cannot_be_read_needs_a_person(shell: Shell) -> None:
     shell.spool.write_text("no folder")
     found = told(shell, code=77)
     assert str(shell.spool) in found["findings"][0]["what"]
+
+
+@pytest.mark.parametrize("command", ["status", "verify", "dead list", "doctor", "prune --older-than 1d", "runs"])
+def test_a_damaged_page_of_the_ledger_is_told_by_every_command(shell: Shell, server: FaultServer, command: str) -> None:
+    """It is met only when it is read, and ends no command with a traceback: what is wrong, and what mends it."""
+    segment = SegmentFile()
+    for number in range(300):
+        segment.run(f"r{number}")
+    segment.seal().write(shell.spool)
+    shell.run("replay")
+    ledger = shell.state / "ledger.sqlite3"
+    with ledger.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (ledger.stat().st_size - 4096))
+    shell.run(*command.split(), code=None)
+    assert "ledger in" in shell.printed
+    assert "malformed" in shell.printed or "damaged" in shell.printed
+    shell.run("replay")
+    shell.run("status")
 
 
 def test_watching_goes_on_until_it_is_interrupted(shell: Shell) -> None:

@@ -50,6 +50,9 @@ def _fail_at(state: Path, error: Exception) -> NoReturn:
     if isinstance(error, OSError):
         advice = "it must be a directory that this user can write; or name another one: TCC_STATE_DIR, --state-dir"
         fail(f"can't use the state in {state}: {error.strerror or error}; {advice}", Exit.OPERATOR_NEEDED)
+    if isinstance(error, Damaged):
+        advice = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
+        fail(f"the ledger in {state} is damaged ({error}): {advice}", Exit.OPERATOR_NEEDED)
     fail(f"can't use the ledger in {state}: {error}", Exit.PENDING)
 
 
@@ -74,14 +77,14 @@ def reading(settings: Settings) -> Iterator[SqliteLedger]:
             with ending(settings):
                 check_layout(settings.state_dir.parent)
             ledger = stack.enter_context(SqliteLedger.reading(settings.state_dir))
-        except Damaged as error:
-            advice = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
-            fail(f"the ledger in {settings.state_dir} is damaged ({error}): {advice}", Exit.PENDING)
         except (LedgerError, OSError) as error:
             _fail_at(settings.state_dir, error)
         for file in quarantined_ledgers(settings.state_dir):
             note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
-        yield ledger
+        try:
+            yield ledger
+        except LedgerError as error:  # a damaged page is met only when it is read
+            _fail_at(settings.state_dir, error)
 
 
 def on_signals(stop: Callable[[], object]) -> None:

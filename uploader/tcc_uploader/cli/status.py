@@ -92,12 +92,13 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
     activity, as_of = report.activity, moment(report.as_of)
     running = f"running, pid {report.running_pid}; watcher: {activity.watcher}; as of {as_of}"
     ended = f"not running; what it told last is of {as_of}" if report.as_of else "not running"
+    runs = report.running_pid is not None
     unused = ", not used for a week" if report.ledger_bytes else ", never used yet"
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
     recovered, damage = report.counts["recovered"], plural(report.damage, "place")
     lines = told(
         f"target      {report.target}{'' if report.in_use else unused}",
-        f"uploader    {running if report.running_pid is not None else ended}",
+        f"uploader    {running if runs else ended}",
         f"state       {report.state_dir}",
         (report.ledger_bytes, f"            the ledger has {size(report.ledger_bytes)}"),
         *map(_spool_text, report.spools),
@@ -115,7 +116,7 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
         *(f"unexpected  {_caught_text(each)}" for each in activity.unexpected),
         (activity.trouble, f"trouble     {activity.trouble}"),
         f"last sent   {moment(activity.last_success)}",
-        *capped(activity.destinations, lambda each: "\n".join(destination_lines(each))),
+        *capped(activity.destinations, lambda each: "\n".join(destination_lines(each, runs=runs))),
         *capped(found, lambda each: f"finding     {EXIT_OF_FINDING[each.kind]}: {each.what}; do: {each.do}"),
         (not found, "finding     none: all is well"),
     )

@@ -62,6 +62,8 @@ def _verification_text(report: Verification) -> str:
     for check in report.segments:
         lines += [f"BROKEN   {check.path}: {text}" for text in capped(check.broken, str)]
         lines += [f"damage   {check.path}: {text}" for text in capped(check.damage, str)]
+    if lines:
+        lines.append("         to settle it: keep a copy, move the file out of the spool, then tcc-upload forget PATH")
     lines = list(capped(lines, str, most=MOST))
     lines += capped(report.unreadable.items(), lambda pair: f"damage   {pair[0]} can't be read: {pair[1]}")
     lines += [f"damage   {text}" for text in capped(report.archives, str)]

@@ -99,8 +99,9 @@ class Router:
         if key is None:
             remedy = "no key is held: set TCC_API_KEY"
             if hint:
-                adopt = f"use --adopt {hint} to send its records with the default key"
-                remedy = f"no key with the hint {hint} is held: set TCC_API_KEYS, or {adopt}"
+                remedy = f"no key with the hint {hint} is held: add this key to TCC_API_KEYS"
+                if settings.default_key:
+                    remedy += f", or send its records with the default key: replay --adopt {hint}"
             return Route(Destination(target, hint), None, "key not held", remedy)
         if url is None and settings.base_url_for(key) != settings.base_url_for(settings.default_key):
             remedy = "the key of another server: run once more with this key first"

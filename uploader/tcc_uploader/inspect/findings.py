@@ -1,13 +1,16 @@
 """What of a status report somebody should act on, and how.  Pure."""
 
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from tcc_uploader.clock import about
 from tcc_uploader.model.body import moment_of
+from tcc_uploader.spool.format import Format
 
 from .status import StatusReport
 
+_FOREIGN: Final = frozenset(kind.value for kind in Format if kind.is_foreign)
+_MOVE: Final = "move it out of the spool; if it is an encrypted bundle, decrypt it and replay it"
 Kind = Literal["operator", "losses", "no_daemon", "late"]
 """A person is needed; records are lost or refused; nothing delivers; delivery is late.  The gravest comes first."""
 
@@ -38,7 +41,10 @@ def _for_an_operator(report: StatusReport) -> Iterator[Finding]:
         if each.state == "paused" and each.remedy:
             yield Finding("operator", f"{each.url} is paused: {each.reason}", each.remedy)
     for path, why in report.unreadable.items():
-        yield Finding("operator", f"can't read {path}: {why}", "let this user read it, or move it away")
+        do = _MOVE if why in _FOREIGN else "let this user read it: chmod g+r, and one group for agent and daemon"
+        yield Finding("operator", f"can't read {path}: {why}", do)
+    for what, do in report.obstacles.items():
+        yield Finding("operator", what, do)
     for path in report.newer_files:
         yield Finding("operator", f"{path} was written by a newer recorder", "upgrade tcc-upload")
     if report.activity.trouble:
@@ -55,6 +61,9 @@ def _losses(report: StatusReport) -> Iterator[Finding]:
         yield Finding("losses", f"dead letters: {dead:,}", "tcc-upload dead list")
     if report.damage:
         yield Finding("losses", f"damaged places: {report.damage:,}", "tcc-upload verify")
+    if report.not_in_sight:
+        what = f"records that were pending in files that are gone, {report.gone[0]} for one: {report.not_in_sight:,}"
+        yield Finding("losses", what, f"bring them back and replay them, or tcc-upload forget {report.gone[0]}")
     if report.refused:
         said = f"records that recorders refused, in the files that are here: {report.refused:,}"
         yield Finding("losses", said, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")

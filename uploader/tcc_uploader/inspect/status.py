@@ -1,13 +1,17 @@
 """What ``tcc-upload status`` shows: the ledger's counts, the spools' files, and the uploader's own last report."""
 
+import os
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from tcc_schemas.lines import Line
-from tcc_schemas.room import UNTOLD
+from tcc_schemas.room import UNTOLD, free_floor
 from tcc_uploader.boundary import caught
 from tcc_uploader.delivery.routing import wish_of
 from tcc_uploader.files import file_name, size_of
@@ -21,6 +25,9 @@ from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import holder, is_in_use
 
 from .survey import SpoolUse, has_grown, spools_read, take_survey
+
+_LEAST_FREE: Final = 4 * 1024 * 1024
+"""Bytes of free disk that a ledger needs to be written, and some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,10 @@ class StatusReport:
     unreadable: dict[str, str]
     passed_over: list[str]
     not_in_sight: int
+    gone: list[str]
+    """The files in which these records were."""
+    obstacles: dict[str, str]
+    """What keeps an uploader or a recorder from writing here, each with what to do."""
 
 
 def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool) -> StatusReport:
@@ -95,7 +106,22 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
         unreadable=found.unreadable,
         passed_over=found.passed_over,
         not_in_sight=not_in_sight,
+        gone=[row.path for row in gone if row.counts.pending],
+        obstacles=_obstacles(spools, state),
     )
+
+
+def _obstacles(spools: Iterable[Path], state: Path) -> dict[str, str]:
+    """Return what keeps the uploader or a recorder from writing, each with what to do."""
+    found = {}
+    for place in (state, *spools):
+        with suppress(OSError):
+            disk = shutil.disk_usage(place)
+            if disk.free < (_LEAST_FREE if place == state else free_floor(disk.total)):
+                found[f"the disk of {place} is full: {disk.free:,} bytes are free"] = "make room there"
+            if place.stat().st_uid == os.geteuid() and not os.access(place, os.W_OK):
+                found[f"{place} can't be written"] = "chmod u+w, or name another one: TCC_STATE_DIR, TCC_SPOOL_DIR"
+    return found
 
 
 def _true_now(told: ProcessReport | None, running_pid: int | None) -> Activity:

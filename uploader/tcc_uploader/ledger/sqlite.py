@@ -123,7 +123,9 @@ class SqliteLedger:
                 # a killed uploader left a journal: SQLite must roll it back first, and needs to write for this
                 database = _connect_reading(f"{path.as_uri()}?mode=rw")
         with contextlib.closing(database):
-            yield cls(database, path)
+            with _translated():
+                ledger = cls(database, path)
+            yield ledger
 
     def keep(self) -> None:
         try:
