@@ -15,7 +15,10 @@ from support.recorded import forget_settings
 from support.shell import COMMAND, PATIENCE, Shell
 from support.worlds import wait_until
 
-NOW = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+
+def now() -> str:
+    """Return the time."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
 
 
 def codes(shell: Shell, *arguments: str, code: int) -> list[int]:
@@ -33,7 +36,7 @@ def test_nothing_is_to_be_done_where_nothing_is_wrong(shell: Shell, server: Faul
     assert codes(shell, code=0) == []
     SegmentFile().run("r1").seal().write(shell.spool)
     shell.run("replay")
-    SegmentFile().later(NOW).run("r2").write(shell.spool)
+    SegmentFile().later(now()).run("r2").write(shell.spool)
     assert codes(shell, code=0) == []
     assert "finding     none: all is well" in shell.run("status")
 
@@ -49,7 +52,7 @@ def test_a_record_that_waits_too_long_is_late(shell: Shell) -> None:
 
 def test_an_outage_is_late_when_it_lasts(shell: Shell, server: FaultServer) -> None:
     """A server that is down for a moment is nobody's business; after --max-age it is."""
-    SegmentFile().later(NOW).run("r1").write(shell.spool)
+    SegmentFile().later(now()).run("r1").write(shell.spool)
     server.behaviour = always(Reply(503))
     shell.run("replay", "--timeout", "0", code=75)
     assert codes(shell, "--max-age", "1h", code=0) == []
