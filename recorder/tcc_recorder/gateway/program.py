@@ -41,6 +41,10 @@ class Program:
 
         Raises OSError if it can't be started: see :func:`code_of`.
         """
+        woken, wakes = os.pipe()
+        os.set_blocking(wakes, False)
+        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         self._pid = os.posix_spawnp(
             command[0],
             command,
@@ -50,11 +54,13 @@ class Program:
         while self._came_early:
             self._send(self._came_early.pop(0))
         while True:
-            _, status = os.waitpid(self._pid, os.WUNTRACED)
-            if not os.WIFSTOPPED(status):
+            pid, status = os.waitpid(self._pid, os.WUNTRACED | os.WNOHANG)
+            if not pid:
+                os.read(woken, 4096)  # a signal that came a moment before is here; a waitpid() that waits would miss it
+            elif not os.WIFSTOPPED(status):
                 self._has_ended = True
                 return os.waitstatus_to_exitcode(status)
-            if signal.Signals(os.WSTOPSIG(status)).name in _JOB_STOPS:
+            elif signal.Signals(os.WSTOPSIG(status)).name in _JOB_STOPS:
                 os.kill(os.getpid(), signal.SIGSTOP)
                 self._send(signal.SIGCONT)  # we go on, and perhaps we alone were told to
 
