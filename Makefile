@@ -36,9 +36,9 @@ audit: install
 	mkdir -p build && $(BIN)/pip freeze --exclude-editable > build/installed.txt
 	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement build/installed.txt
 
-# one worker more than processors: many tests wait for most of their time
+# two workers more than processors: many tests wait for most of their time
 unit: install
-	$(BIN)/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+	$(BIN)/pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 2))
 
 # the built wheel, alone in a clean environment, runs the demo
 wheel: install

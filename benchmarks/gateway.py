@@ -28,7 +28,7 @@ async def app(scope, receive, send):
     await Request(scope, receive).body()
     await Response(b'{"ok":true}', media_type="application/json")(scope, receive, send)
 
-listening = socket.createserving(("127.0.0.1", 0), backlog=1024)
+listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
 listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 print(f"TCC_BASE_URL=http://127.0.0.1:{listening.getsockname()[1]} ", flush=True)
 config = uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False, proxy_headers=False)
