@@ -1,6 +1,5 @@
 """``python -m tcc_uploader`` is ``tcc-upload``."""
 
-from .cli.main import run
+from tcc_uploader.cli.main import run
 
-if __name__ == "__main__":
-    run()
+run()

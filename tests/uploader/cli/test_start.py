@@ -38,6 +38,13 @@ def test_status_loads_nothing_that_sends_or_watches(shell: Shell) -> None:
     assert ends_with(shell, "status", "--max-age", "9999w")["loaded:"] == ["orjson", "pydantic"]
 
 
+def test_a_bundle_without_a_terminal_loads_nothing_that_sends_or_draws(shell: Shell) -> None:
+    """What only packs files needs no HTTP client and no progress bar."""
+    shell.spool.mkdir()
+    SegmentFile().run("r1").seal().write(shell.spool)
+    assert ends_with(shell, "bundle", "-o", str(shell.spool.parent / "b.zip"))["loaded:"] == ["orjson", "pydantic"]
+
+
 def test_a_replay_without_a_terminal_loads_no_progress_bar_and_no_watcher(shell: Shell, server: FaultServer) -> None:
     """Neither our bar nor httpx's own command brings rich in; what was loaded is never searched for garbage again."""
     shell.spool.mkdir()

@@ -4,14 +4,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.files import size_of
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.scan import list_files
 
 from .text import size
+
+if TYPE_CHECKING:  # a bar of bytes needs no engine, and none of what that imports
+    from tcc_uploader.delivery.engine import Engine
 
 _INTERVAL: Final = 0.1
 """Seconds between two updates."""
@@ -55,7 +57,7 @@ def reading_bar(title: str, sources: Sources) -> Iterator[Callable[[int], None]]
 
 
 @contextmanager
-def progress_bar(*, wanted: bool) -> Iterator[Callable[[Engine], None]]:
+def progress_bar(*, wanted: bool) -> Iterator[Callable[["Engine"], None]]:
     """Show a bar of bytes read and records settled, if that is wanted and standard error is a terminal.
 
     Yields the function that updates it.
@@ -67,7 +69,7 @@ def progress_bar(*, wanted: bool) -> Iterator[Callable[[Engine], None]]:
         yield lambda engine: update(lambda: _told(engine))
 
 
-def _told(engine: Engine) -> dict[str, Any]:
+def _told(engine: "Engine") -> dict[str, Any]:
     intake = engine.intake
     text = f"{intake.counts.records - intake.counts.pending:,} of {intake.counts.records:,} records"
     if any(queue.health.pause for queue in engine.backlog.queues.values()):

@@ -40,6 +40,8 @@ class Notifier:
 
     def update(self, engine: "Engine") -> None:
         """Tell that the engine works, and how far it is."""
+        if not self._address:
+            return
         now = engine.clock.monotonic()
         said = []
         if not self._is_ready:
