@@ -12,7 +12,10 @@ def fault_text(error: Exception) -> str:
     """Return what is wrong.  ``str()`` of pydantic's error would quote the input."""
     if not isinstance(error, ValidationError):
         return str(error)
+    return "; ".join(f"{'.'.join(map(str, place[:_DEEPEST])) or 'it'}: {said}" for place, said in faults_of(error))
+
+
+def faults_of(error: ValidationError) -> list[tuple[tuple[int | str, ...], str]]:
+    """Return the place and the message of each fault, at most five, without the input."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'][:_DEEPEST])) or 'it'}: {fault['msg']}" for fault in faults[:_MOST]
-    )
+    return [(fault["loc"], fault["msg"]) for fault in faults[:_MOST]]

@@ -9,9 +9,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tcc_schemas.faults import faults_of
+
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
-_MOST_FAULTS: Final = 5
 
 
 class SettingsError(ValueError):
@@ -61,8 +62,8 @@ def read_settings_file(named: Path | str | None, environment: Mapping[str, str])
 
 def _faults(path: Path, text: str, error: ValidationError) -> list[str]:
     """Return what is wrong, each with its line.  The values stay untold: one may be a key in the wrong place."""
-    faults = error.errors(include_url=False, include_input=False, include_context=False)[:_MOST_FAULTS]
-    return [f"{path}{_line(text, str(each['loc'][0]))}: {_fault(str(each['loc'][0]), each['msg'])}" for each in faults]
+    faults = [(str(place[0]), said) for place, said in faults_of(error)]
+    return [f"{path}{_line(text, name)}: {_fault(name, said)}" for name, said in faults]
 
 
 def _fault(name: str, message: str) -> str:

@@ -33,7 +33,7 @@ def forget_command(*, names: tuple[str, ...], yes: bool, **options: Any) -> None
     settings = settings_from(options)
     with reading(settings) as ledger:
         found = [row for row in ledger.segments() if _is_meant(row, names)]
-    still_here = [row.path for row in found if Path(row.path).exists()]
+    still_here = {row.path: row for row in found if Path(row.path).exists()}
     gone = [row for row in found if row.path not in still_here]
     say(*capped(still_here, lambda path: f"{path} is still here: it is not forgotten"))
     if not gone:

@@ -31,9 +31,9 @@ from .settlement import Settlement
 
 _log = logging.getLogger(__name__)
 _MOST_LOGGED: Final = 20
+"""Damaged lines of a chunk that are logged one by one."""
 _MOST_UNDECIDED: Final = 100
 """Places of undecided records that a report tells."""
-"""Damaged lines of a chunk that are logged one by one."""
 
 
 @dataclass(slots=True, eq=False)

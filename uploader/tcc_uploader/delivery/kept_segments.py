@@ -43,23 +43,12 @@ class KeptSegments:
         for spool, retention in self._spools.items():
             due = retention.take_due(self._clock.wall(), self.bytes_in[spool], _free(spool)) if retention else []
             for seen, room in due:
-                error = _removed(seen, self._disk)
+                error = removal.why_not_removed(seen, self._disk)
                 if error is None:
                     self.bytes_in[spool] -= seen.size
                 else:
                     retention.keep(seen, -inf, room)  # the next look tries it again
                 yield seen, error
-
-
-def _removed(seen: Seen, disk: Disk) -> OSError | None:
-    """Remove a file; return why that is not possible."""
-    try:
-        removal.remove_unchanged(seen, disk)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return error
-    return None
 
 
 def _free(spool: str) -> int:

@@ -25,7 +25,7 @@ from tcc_uploader.files import free_bytes, try_lock
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
-from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.format import FOREIGN
 from tcc_uploader.spool.watch import Watcher
 from tcc_uploader.state import holder
 from tcc_uploader.transport.answers import Answer, Verdict, classify
@@ -187,7 +187,7 @@ def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
         path, why = next(iter(found.unreadable.items()))
         text = f"{len(found.unreadable):,} can't be read, {path} for one: {why}"
         remedy = "let this user read them: chmod 2770 on the spool, and one group for agent and daemon"
-        if why in {kind.value for kind in Format if kind.is_foreign}:
+        if why in FOREIGN:
             remedy = "it is no file of a recorder: move it out of the spool"
         yield Finding("fail", "segments", text, remedy)
 

@@ -5,11 +5,10 @@ from typing import Final, Literal, NamedTuple
 
 from tcc_uploader.clock import about
 from tcc_uploader.model.body import moment_of
-from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.format import FOREIGN
 
 from .status import StatusReport
 
-_FOREIGN: Final = frozenset(kind.value for kind in Format if kind.is_foreign)
 _MOVE: Final = "move it out of the spool; if it is an encrypted bundle, decrypt it and replay it"
 Kind = Literal["operator", "losses", "no_daemon", "late"]
 """A person is needed; records are lost or refused; nothing delivers; delivery is late.  The gravest comes first."""
@@ -41,7 +40,7 @@ def _for_an_operator(report: StatusReport) -> Iterator[Finding]:
         if each.state == "paused" and each.remedy:
             yield Finding("operator", f"{each.url} is paused: {each.reason}", each.remedy)
     for path, why in report.unreadable.items():
-        do = _MOVE if why in _FOREIGN else "let this user read it: chmod g+r, and one group for agent and daemon"
+        do = _MOVE if why in FOREIGN else "let this user read it: chmod g+r, and one group for agent and daemon"
         yield Finding("operator", f"can't read {path}: {why}", do)
     for what, do in report.obstacles.items():
         yield Finding("operator", what, do)

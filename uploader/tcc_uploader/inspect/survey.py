@@ -78,14 +78,12 @@ Waits = Callable[[str, Line], bool]
 class SpoolUse:
     """What the segments in one folder take, in bytes.  Kept ones were delivered, and go when room is needed."""
 
-    files: int = 0
     bytes: int = 0
     kept: int = 0
     kept_bytes: int = 0
 
     def add(self, size: int, *, is_kept: bool) -> None:
         """Count a segment."""
-        self.files += 1
         self.bytes += size
         self.kept += is_kept
         self.kept_bytes += size * is_kept

@@ -3,10 +3,10 @@
 import os
 from dataclasses import dataclass, field
 
-from tcc_uploader.files import DISK, identity_of
+from tcc_uploader.files import identity_of
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import SegmentRow
-from tcc_uploader.spool.removal import remove_unchanged
+from tcc_uploader.spool.removal import why_not_removed
 from tcc_uploader.spool.scan import Seen
 
 
@@ -49,19 +49,11 @@ def prune(plan: PrunePlan, ledger: Ledger) -> dict[str, str]:
 
     In this order: a file without its row would be delivered once more.  Raises :class:`LedgerError`.
     """
-    failed = {}
-    gone = []
-    for number, seen in plan.going.items():
-        try:
-            if seen:
-                remove_unchanged(seen, DISK)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            failed[seen.file if seen else ""] = error.strerror or str(error)
-            continue
-        gone.append(number)
-    ledger.prune(gone)
+    failed: dict[str, str] = {}
+    for seen in plan.files:
+        if error := why_not_removed(seen):
+            failed[seen.file] = error.strerror or str(error)
+    ledger.prune(number for number, seen in plan.going.items() if seen is None or seen.file not in failed)
     ledger.compact()
     return failed
 

@@ -55,6 +55,10 @@ class Format(Enum):
         return self in (Format.OTHER, Format.UTF_16, Format.EXPORT, Format.STATE)
 
 
+FOREIGN: Final = frozenset(kind.value for kind in Format if kind.is_foreign)
+"""Why files without records can't be read, as people are told."""
+
+
 def sniff(start: bytes, file: str) -> tuple[Format, str]:
     """Return the format of a file with this beginning, and its segment id; ``""`` if there is no id yet.
 

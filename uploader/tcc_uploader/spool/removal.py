@@ -43,6 +43,17 @@ def remove_unchanged(seen: Seen, disk: Disk) -> None:
             disk.remove(seen.file)
 
 
+def why_not_removed(seen: Seen, disk: Disk = DISK) -> OSError | None:
+    """Do :func:`remove_unchanged`; return why that is not possible.  A file that is gone already is removed."""
+    try:
+        remove_unchanged(seen, disk)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
+
+
 def remove_if_abandoned(path: Path, now: float, disk: Disk) -> None:
     """Remove a file that is empty, not locked, and old ``now`` (in seconds since 1970); ignore OSError.
 

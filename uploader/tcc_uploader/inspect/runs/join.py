@@ -56,12 +56,12 @@ def joined(run_id: str, own: Record | None, others: Sequence[Record], fate: Fate
                 case "run" if is_post(record.line):
                     told.append(wire)
     first = records[0].line
-    unended = own is not None and own.line.kind == "journal"
     run = _with_posted(run, told)
+    outcome = _outcome(run, own, records)
     return Run(
-        **_timed(run, run_id) | {"outcome": _outcome(run, own, records)},
+        **_timed(run, run_id) | {"outcome": outcome},
         key_hint=first.key,
-        at=max(record.line.at for record in records) if unended else first.at,
+        at=max(record.line.at for record in records) if outcome is Outcome.UNENDED else first.at,
         session_id=text_of(run, "session_id"),
         prompt=text_of(_members(run, "prompt"), "user_prompt"),
         response=text_of(run, "response"),
