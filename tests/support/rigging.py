@@ -15,6 +15,7 @@ from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.delivery.events import each_turn
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.files import DISK
@@ -165,7 +166,7 @@ class Rig:
         with (
             self.ledger() as ledger,
             self._engine(
-                settings, ledger, keep_for=keep_for, locks=locks, real=real, limits=limits, on_step=tell
+                settings, ledger, keep_for=keep_for, locks=locks, real=real, limits=limits, hear=each_turn(tell)
             ) as engine,
         ):
             engine.run_for_ever()
@@ -191,7 +192,8 @@ class Rig:
 
     def _engine(self, settings: Settings, ledger: SqliteLedger, *, real: bool = False, **more: Any) -> Engine:
         inbox = SimpleQueue() if real else Inbox(self.time)
-        host = Host(clock=Clock() if real else self.time.clock, disk=self.disk, inbox=lambda: inbox)
+        clock = Clock() if real else self.time.clock
+        host = Host(clock, self.disk, lambda: inbox, hear=more.pop("hear", lambda _: None))
         sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("archives", ())))
         if selection := more.pop("selection", None):
             sources = choose(sources, selection, more["is_gone"])

@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -10,11 +9,10 @@ from typing import Final
 
 import click
 
-from tcc_schemas.switches import enabled
 from tcc_schemas.version import __version__
-from tcc_uploader.sinks import ShownFormatter, Sparing
 
 from .exit_codes import Exit
+from .log_options import begin_log
 from .terminal import OutputError, end_streams, fail, flush, note, prepare_streams, show_usage
 
 _log = logging.getLogger(__name__)
@@ -67,13 +65,7 @@ def tcc_upload() -> None:
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     prepare_streams()
-    handler = logging.StreamHandler()
-    handler.addFilter(Sparing())
-    handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("tcc_uploader").setLevel(
-        logging.DEBUG if enabled(os.environ, "TCC_DEBUG", _log.warning) else logging.INFO
-    )
+    begin_log()
     try:
         try:
             sys.exit(tcc_upload.main(standalone_mode=False))
