@@ -15,7 +15,7 @@ from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
-from tcc_uploader.delivery.events import each_turn
+from tcc_uploader.delivery.events import Listener, each_turn, to_all
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.files import DISK
@@ -143,6 +143,7 @@ class Rig:
         real: bool = False,
         limit: float = 20_000.0,
         limits: Limits | None = None,
+        hear: Listener = lambda _: None,
         **more: Any,
     ) -> Engine:
         """Watch the spool until ``until(engine)`` is true.
@@ -163,11 +164,10 @@ class Rig:
             if until(engine) or in_vain:
                 engine.stop()
 
+        options = {"keep_for": keep_for, "locks": locks, "real": real, "limits": limits}
         with (
             self.ledger() as ledger,
-            self._engine(
-                settings, ledger, keep_for=keep_for, locks=locks, real=real, limits=limits, hear=each_turn(tell)
-            ) as engine,
+            self._engine(settings, ledger, hear=to_all(hear, each_turn(tell)), **options) as engine,
         ):
             engine.run_for_ever()
         assert not in_vain, f"waited in vain; {engine.intake.counts}"

@@ -68,7 +68,7 @@ def address_of(text: str | None) -> tuple[str, int] | None:
     if text is None:
         return None
     host, _, port = text.rpartition(":")
-    if not (port.isdecimal() and int(port) < 2**16) or host == "[]":
+    if not (port.isascii() and port.isdecimal() and int(port) < 2**16) or host == "[]":
         raise SettingsError(
             f"metrics {text!r} must be HOST:PORT, like 127.0.0.1:9464, or a port of loopback, like 9464"
         )

@@ -1,15 +1,13 @@
 """How a command logs, and its options for that."""
 
 import logging
-import os
 from typing import Final
 
 import click
 
-from tcc_schemas.switches import enabled
 from tcc_uploader.settings import Settings
 from tcc_uploader.settings_file import LOG_FORMATS, LOG_LEVELS
-from tcc_uploader.sinks import JsonFormatter, ShownFormatter, Sparing
+from tcc_uploader.sinks import JsonFormatter, ShownFormatter
 
 LOG_OPTIONS: Final = (
     click.option("-v", "--verbose", "log_level", flag_value="debug", help="Log each answer, too: --log-level debug."),
@@ -19,20 +17,10 @@ LOG_OPTIONS: Final = (
         "--log-format", type=click.Choice(LOG_FORMATS), help="Log lines as text or as JSON objects [default: text]."
     ),
 )
-_OURS: Final = logging.getLogger("tcc_uploader")
-
-
-def begin_log() -> None:
-    """Log to standard error, as a command does that has no options for it: TCC_DEBUG alone tells to say more."""
-    handler = logging.StreamHandler()
-    handler.addFilter(Sparing())
-    handler.setFormatter(ShownFormatter())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    _OURS.setLevel(logging.DEBUG if enabled(os.environ, "TCC_DEBUG", _OURS.warning) else logging.INFO)
 
 
 def log_as(settings: Settings) -> None:
     """Log from now on as the settings say."""
-    _OURS.setLevel(settings.log_level.upper())
+    logging.getLogger("tcc_uploader").setLevel(settings.log_level.upper())
     for handler in logging.getLogger().handlers:
         handler.setFormatter(JsonFormatter() if settings.log_format == "json" else ShownFormatter())

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
@@ -9,10 +10,11 @@ from typing import Final
 
 import click
 
+from tcc_schemas.switches import enabled
 from tcc_schemas.version import __version__
+from tcc_uploader.sinks import ShownFormatter, Sparing
 
 from .exit_codes import Exit
-from .log_options import begin_log
 from .terminal import OutputError, end_streams, fail, flush, note, prepare_streams, show_usage
 
 _log = logging.getLogger(__name__)
@@ -62,10 +64,20 @@ def tcc_upload() -> None:
     """
 
 
+def _begin_log() -> None:
+    """Log to standard error.  What a command's own options say of that comes later."""
+    handler = logging.StreamHandler()
+    handler.addFilter(Sparing())
+    handler.setFormatter(ShownFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    debugs = enabled(os.environ, "TCC_DEBUG", _log.warning)
+    logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if debugs else logging.INFO)
+
+
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     prepare_streams()
-    begin_log()
+    _begin_log()
     try:
         try:
             sys.exit(tcc_upload.main(standalone_mode=False))

@@ -9,12 +9,12 @@ import logging
 import os
 import platform
 import socket
+import socketserver
 import sys
 import threading
 import time
 from collections import Counter as Counts
 from contextlib import suppress
-from http.server import ThreadingHTTPServer
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -47,7 +47,7 @@ _EVERY: Final = 1.0
 """Seconds between two looks at how things stand."""
 _SELDOM: Final = 5.0
 """Seconds between two looks at what costs a read of a file, and between two writes of the file of metrics."""
-_PATIENCE: Final = 10.0
+_PATIENCE: Final = 5.0
 """Seconds without a byte after which a scrape ends."""
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0)
 _FATES: Final = ("delivered", "duplicate", "dead", "dropped")
@@ -89,13 +89,14 @@ class Metrics:
         self._build = made(Gauge, "build_info", "1, with the version.", "version", "python")
         self._gauges = [value for value in vars(self).values() if isinstance(value, Gauge)]
         self._target = ""
+        self._by_status: dict[int | None, Any] = {}
         self._oldest: float | None = None
         self._caught = 0
         self._look_at = self._look_closely_at = -inf
         self._textfile: Path | None = None
 
     def serve(self, host: str, port: int) -> int:
-        """Answer scrapes at this address, in threads of its own; return the port.  Raises OSError."""
+        """Answer scrapes at this address, in a thread of its own; return the port.  Raises OSError."""
         handler = type("Handler", (MetricsHandler,), {"registry": self._registry, "timeout": _PATIENCE})
         server = _server(host)((host, port), handler)
         threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
@@ -130,10 +131,14 @@ class Metrics:
 
     def _answered(self, event: Answered) -> None:
         _, status, seconds, size, _, _ = event
-        self._answers.labels(self._target, "none" if status is None else status).inc()
-        self._bytes.labels(self._target).inc(size)
+        answers = self._by_status.get(status)
+        if answers is None:  # to find a metric by its labels costs more than to count
+            answers = self._answers.labels(self._target, "none" if status is None else status)
+            self._by_status[status] = answers
+        answers.inc()
+        self._bytes_sent.inc(size)
         if seconds is not None:
-            self._seconds.labels(self._target).observe(seconds)
+            self._duration.observe(seconds)
 
     def _begin(self, engine: "Engine") -> None:
         """Count for this engine from now on, whose target may be another one."""
@@ -146,8 +151,10 @@ class Metrics:
             self._records.labels(target, fate)
         for reason in ("damaged", "unexpected"):
             self._aside.labels(target, reason)
-        for metric in (self._bytes, self._seconds, self._pauses, self._refused):
+        for metric in (self._pauses, self._refused):
             metric.labels(target)
+        self._by_status = {}
+        self._bytes_sent, self._duration = self._bytes.labels(target), self._seconds.labels(target)
         self._age.labels(target).set_function(self._oldest_age)
         with suppress(LedgerError):  # whoever needs it says so
             self._keys.labels(target).set(engine.settlement.ledger.keys())
@@ -214,8 +221,10 @@ def _state(pause: Pause | None) -> str:
     return "operator" if pause.needs_operator else "paused"
 
 
-class _Server(ThreadingHTTPServer):
-    """Answers scrapes.  One that fails is its scraper's matter."""
+class _Server(socketserver.TCPServer):
+    """Answers scrapes, one after the other, so that nobody can open many.  One that fails is its scraper's matter."""
+
+    allow_reuse_address = True
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 -- socketserver's own shape
         _log.debug("a scrape failed", exc_info=True)
