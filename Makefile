@@ -67,7 +67,7 @@ hosts: build/hosts/.ready
 
 # the official packages, Python's and npm's, with their frameworks: 2 GB in build/integrations; half an hour at first
 integrations: install
-	TCC_TEST_INTEGRATIONS=1 $(BIN)/pytest tests/integrations
+	TCC_TEST_INTEGRATIONS=all $(BIN)/pytest tests/integrations
 
 build/hosts/.ready: pyproject.toml
 	$(PYTHON) -m venv build/hosts
