@@ -1,7 +1,7 @@
 """Draws the pictures of the README from sample_traces: ``make pictures``.  Needs Chromium.
 
-In docs/images (or the folder that is given), report.png and report-run.png show the page that ``tcc-upload report`` writes, and terminal.png what
-``runs`` and ``show`` print.
+In docs/images, or the folder that is given, report.png and report-run.png show the page that ``tcc-upload report``
+writes, and terminal.png what ``runs`` and ``show`` print.
 """
 
 import io
