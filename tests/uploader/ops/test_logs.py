@@ -14,6 +14,7 @@ from support.worlds import wait_until
 from tcc_schemas.endpoints import key_hint
 from tcc_schemas.version import __version__
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import Event, Reloading, Stopping
 from tcc_uploader.ops.logs import LifeLog
 
 SECRET = "SECRET-of-a-record"  # noqa: S105 -- it stands for all that nobody may read in a log
@@ -108,6 +109,19 @@ def test_a_recorder_that_refused_records_is_told_of_once(
     rig.daemon(until, hear=LifeLog(is_daemon=True))
     assert actions(caplog).count("refused") == 1
     assert "refused 3 records" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "last"), [([Reloading("SIGHUP")], "reloading"), ([Reloading("SIGHUP"), Stopping()], "stopped")]
+)
+def test_a_daemon_that_is_stopped_while_it_reloads_is_stopped(
+    rig: Rig, caplog: pytest.LogCaptureFixture, said: list[Event], last: str
+) -> None:
+    """The last line tells why the engine has ended."""
+    caplog.set_level(logging.INFO, "tcc_uploader")
+    log = LifeLog(is_daemon=True)
+    rig.daemon(lambda engine: [log(event) for event in said], hear=log)
+    assert actions(caplog)[-1] == last
 
 
 @pytest.mark.parametrize(
