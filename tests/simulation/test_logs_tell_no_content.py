@@ -35,7 +35,8 @@ def test_no_history_logs_what_was_recorded_or_the_key(tmp_path: Path) -> None:
     for handler, formatter in zip(handlers, (ShownFormatter(), JsonFormatter()), strict=True):
         handler.setFormatter(formatter)
         log.addHandler(handler)
-    before, log.level, log.propagate = log.level, logging.DEBUG, False
+    before, log.propagate = log.level, False
+    log.setLevel(logging.DEBUG)
     try:
         for seed in range(HISTORIES):
             (tmp_path / str(seed)).mkdir()
@@ -43,7 +44,8 @@ def test_no_history_logs_what_was_recorded_or_the_key(tmp_path: Path) -> None:
             world.server, world.hear = QuotingServer(world), LifeLog(is_daemon=True)
             world.run()
     finally:
-        log.level, log.propagate = before, True
+        log.setLevel(before)
+        log.propagate = True
         for handler in handlers:
             log.removeHandler(handler)
     text = written.getvalue()
