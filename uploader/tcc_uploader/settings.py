@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from tcc_schemas.default_dirs import spool_dir, state_dir
@@ -24,8 +25,9 @@ from tcc_schemas.endpoints import (
 
 from .clock import seconds_in
 from .files import bytes_in
-from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, read_settings_file
+from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, TomlFile, naming, read_settings_file
 
+T = TypeVar("T")
 _LEAST_RATE: Final = 1024
 """Bytes per second: with less, the heads of requests alone would take minutes."""
 
@@ -89,9 +91,24 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     in_flight: int | None = None,
     after: str | None = None,
     limit_rate: str | None = None,
+    faults: list[str] | None = None,
 ) -> Settings:
-    """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
-    file = read_settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
+    """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`.
+
+    With ``faults``, for who sends nothing, what can't be used is noted there, and the default stands in for it.
+    """
+
+    def take(make: Callable[[], T], default: T) -> T:
+        try:
+            return make()
+        except SettingsError as error:
+            if faults is None:
+                raise
+            faults.append(str(error))
+            return default
+
+    named_file = config or environment.get("TCC_UPLOAD_CONFIG")
+    file = take(lambda: read_settings_file(named_file, environment, faults), TomlFile.model_construct())
     from_file = {
         "TCC_STATE_DIR": file.state_dir,
         "TCC_TARGET": file.target,
@@ -101,39 +118,39 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     }
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
     allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
-    base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
-    if base and urlsplit(base).path.endswith(CUSTOM_PATH):
-        named = base.removesuffix(CUSTOM_PATH)
-        raise SettingsError(f"TCC_BASE_URL (base_url) ends in {CUSTOM_PATH}: name the base alone, {named}")
+    base, custom, feedback = (
+        take(partial(_url, name, environment), None) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL")
+    )
     if custom and not base:
         # send all else to the host of the runs: never to a host that the user did not name
         base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
-    with _of("an allowed origin (--allow-origin, TCC_ALLOW_ORIGINS)"):
-        origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
     api_key_file = key_file(environment, api_key_file)
-    keys = _api_keys(environment, api_key_file)
-    target = _target(environment.get("TCC_TARGET"), custom or base or base_url(next(iter(keys), None), {}))
-    with _of("the spool (--spool, TCC_SPOOL_DIR)"):
+    keys = take(partial(_api_keys, environment, api_key_file), tuple[str, ...]())
+    target = take(lambda: _named_target(environment.get("TCC_TARGET", "")), "")
+    names_server = bool(custom or base or keys) and not faults  # a URL or key that can't be used may be the one
+    with naming("the spool (--spool, TCC_SPOOL_DIR)"):
         if not spools and not environment.get("TCC_SPOOL_DIR"):
             spools = [Path(spool_dir({"TCC_SPOOL_DIR": spool})) for spool in file.spools]
         found_spools = tuple(_absolute(spool) for spool in spools or [Path(spool_dir(environment))])
-    with _of("the state directory (--state-dir, TCC_STATE_DIR)"):
+    with naming("the state directory (--state-dir, TCC_STATE_DIR)"):
         states = _absolute(state or Path(state_dir(environment)))
     return Settings(
         spools=found_spools,
-        state_dir=states / target,
-        names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
+        state_dir=states / (target or _target_of(custom or base or base_url(next(iter(keys), None), {}))),
+        names_target=bool(target) or names_server,
         api_keys=keys,
         api_key_file=api_key_file,
         adopt=_hints(adopt),
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
-        allowed_origins=origins,
-        allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
-        in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
-        keep_for=_keep_for(after or file.after),
-        limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
+        allowed_origins=take(lambda: _origins((*allowed, base, custom, feedback)), frozenset()),
+        allowed_paths=take(
+            lambda: _paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths), PATHS
+        ),
+        in_flight=take(lambda: _in_flight(in_flight, environment["TCC_IN_FLIGHT"]), DEFAULT_IN_FLIGHT),
+        keep_for=take(lambda: _keep_for(after or file.after), KEEP_FOR),
+        limit_rate=take(lambda: _limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")), None),
     )
 
 
@@ -169,22 +186,25 @@ def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[st
             raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
     keys: list[str] = []
     for setting, texts in given.items():
-        with _of(setting):
+        with naming(setting):
             keys += map(checked_key, texts)
     return tuple(dict.fromkeys(key for key in keys if key not in ("", OFFLINE_KEY)))
 
 
-def _target(named: str | None, url: str) -> str:
-    """Return the name of the target's folder: as it was named, else made of the server's origin."""
-    if named is None:
-        parts = urlsplit(origin_of(url))
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
-        name = ("" if secure else "http_") + (parts.hostname or "") + ("" if port == 443 else f"_{port}")  # noqa: PLR2004 -- HTTPS's own
-        return re.sub("[^a-z0-9._-]", "_", name)
-    if named in TARGET_FILES or not re.fullmatch("[a-z0-9][a-z0-9._-]{0,63}", named):
-        raise SettingsError(f"TCC_TARGET {named!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
-    return named
+def _target_of(url: str) -> str:
+    """Return the name of the folder of a server's target, made of its origin."""
+    parts = urlsplit(origin_of(url))
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    name = ("" if secure else "http_") + (parts.hostname or "") + ("" if port == 443 else f"_{port}")  # noqa: PLR2004 -- HTTPS's own
+    return re.sub("[^a-z0-9._-]", "_", name)
+
+
+def _named_target(name: str) -> str:
+    """Return the name of a target.  Raises :class:`SettingsError` if it can be none."""
+    if name in TARGET_FILES or not re.fullmatch("([a-z0-9][a-z0-9._-]{0,63})?", name):
+        raise SettingsError(f"TCC_TARGET {name!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
+    return name
 
 
 def _hints(given: Iterable[str]) -> frozenset[str]:
@@ -196,12 +216,12 @@ def _hints(given: Iterable[str]) -> frozenset[str]:
 
 
 def _in_flight(argument: int | None, named: str) -> int:
-    try:
+    number = argument or 0
+    with suppress(ValueError):
         number = int(named) if argument is None else argument
-    except ValueError:
-        raise SettingsError(f"TCC_IN_FLIGHT must be a number, not {named!r}") from None
     if not 1 <= number <= MAX_IN_FLIGHT:
-        raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
+        given = named if argument is None else argument
+        raise SettingsError(f"--in-flight (TCC_IN_FLIGHT) must be a number from 1 to {MAX_IN_FLIGHT}, not {given}")
     return number
 
 
@@ -213,7 +233,9 @@ def _limit_rate(text: str | None) -> int | None:
     with suppress(ValueError):
         rate = bytes_in(text)
     if rate < _LEAST_RATE:
-        raise SettingsError(f"the rate limit must be bytes per second, at least 1k, like 64k or 2M, not {text!r}")
+        raise SettingsError(
+            f"--limit-rate (TCC_LIMIT_RATE) must be bytes per second, at least 1k, like 64k or 2M, not {text!r}"
+        )
     return rate
 
 
@@ -248,25 +270,23 @@ def _url(name: str, environment: Mapping[str, str]) -> str | None:
 
     Raises :class:`SettingsError` if it is none, or no key may be sent there.
     """
-    with _of(name):
-        return checked_url(environment[name], environment) if name in environment else None
+    with naming(name):
+        url = checked_url(environment[name], environment) if name in environment else None
+    if url and name == "TCC_BASE_URL" and urlsplit(url).path.endswith(CUSTOM_PATH):
+        named = url.removesuffix(CUSTOM_PATH)
+        raise SettingsError(f"TCC_BASE_URL (base_url) ends in {CUSTOM_PATH}: name the base alone, {named}")
+    return url
+
+
+def _origins(urls: Iterable[str | None]) -> frozenset[str]:
+    """Return the origins of those URLs that are given.  Raises :class:`SettingsError`."""
+    with naming("an allowed origin (--allow-origin, TCC_ALLOW_ORIGINS)"):
+        return frozenset(origin_of(url) for url in urls if url)
 
 
 def _absolute(folder: Path) -> Path:
-    """Return a folder's absolute path.  Raises what :func:`_of` turns into an error of the settings."""
+    """Return a folder's absolute path.  Raises what :func:`.naming` turns into a settings error."""
     path = folder.absolute()
     if b"\0" in os.fsencode(path):
         raise ValueError(f"{str(path)!r} can't be a path")
     return path
-
-
-@contextmanager
-def _of(setting: str) -> Iterator[None]:
-    """Turn what is wrong with a setting's value into a :class:`SettingsError` that names the setting."""
-    try:
-        yield
-    except FileNotFoundError as error:  # what a path is completed with
-        gone = "the current directory was removed: go to another one, or give an absolute path"
-        raise SettingsError(f"{setting} can't be used: {gone}") from error
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SettingsError(f"{setting} can't be used: {error}") from error

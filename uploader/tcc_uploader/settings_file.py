@@ -3,7 +3,8 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,18 @@ MAX_IN_FLIGHT: Final = 256
 
 class SettingsError(ValueError):
     """A setting is not valid; the message names the setting and says why."""
+
+
+@contextmanager
+def naming(setting: str) -> Iterator[None]:
+    """Turn what is wrong with a setting's value into a :class:`SettingsError` that names the setting."""
+    try:
+        yield
+    except FileNotFoundError as error:  # what a path is completed with
+        gone = "the current directory was removed: go to another one, or give an absolute path"
+        raise SettingsError(f"{setting} can't be used: {gone}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"{setting} can't be used: {error}") from error
 
 
 class TomlFile(BaseModel):
@@ -41,19 +54,29 @@ def settings_path(named: Path | str | None, environment: Mapping[str, str]) -> P
     return Path(named or Path(home, "tcc", "upload.toml"))
 
 
-def read_settings_file(named: Path | str | None, environment: Mapping[str, str]) -> TomlFile:
-    """Return the settings of the file; the defaults if the user's own is not there.  Raises :class:`SettingsError`."""
+def read_settings_file(
+    named: Path | str | None, environment: Mapping[str, str], faults: list[str] | None = None
+) -> TomlFile:
+    """Return the settings of the file; the defaults if the user's own is not there.  Raises :class:`SettingsError`.
+
+    With ``faults``, a member that can't be used is noted there, and left out.
+    """
     path = settings_path(named, environment)
-    text = ""
+    text, members = "", {}
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return TomlFile.model_validate(tomllib.loads(text))
+        members = tomllib.loads(text)
+        return TomlFile.model_validate(members)
     except OSError as error:
         if not named and isinstance(error, FileNotFoundError | NotADirectoryError):
             return TomlFile.model_construct()  # the defaults: a validator is not built for them, which takes 20 ms
         raise SettingsError(f"can't read the settings file {path}: {error.strerror}") from error
     except ValidationError as error:
-        raise SettingsError("\n".join(_faults(path, text, error))) from error
+        if faults is None:
+            raise SettingsError("\n".join(_faults(path, text, error))) from error
+        faults += _faults(path, text, error)
+        wrong = {fault["loc"][0] for fault in error.errors(include_url=False, include_input=False)}
+        return TomlFile.model_validate({name: value for name, value in members.items() if name not in wrong})
     except RecursionError as error:
         raise SettingsError(f"{path} is nested too deep") from error
     except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits

@@ -42,11 +42,18 @@ def check_layout(states: Path) -> None:
 
 
 def targets_in(states: Path) -> list[Path]:
-    """Return the folders of all targets in a state directory, by name."""
+    """Return the folders of all targets in a state directory, by name; one that can't be looked at may be a target."""
     try:
-        return sorted(folder for folder in states.iterdir() if any((folder / name).exists() for name in TARGET_FILES))
+        return sorted(filter(_is_target, states.iterdir()))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _is_target(folder: Path) -> bool:
+    try:
+        return any((folder / name).exists() for name in TARGET_FILES)
+    except PermissionError:
+        return True
 
 
 def last_change(target: Path) -> float:

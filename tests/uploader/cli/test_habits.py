@@ -80,7 +80,7 @@ def test_what_is_wrong_in_the_file_is_told_with_its_line(shell: Shell, tmp_path:
     """File, line, name, and what is allowed; a key is not quoted, and belongs elsewhere."""
     file = tmp_path / "upload.toml"
     file.write_text('# mine\nin_flight = 0\napi_key = "tcc_secret"\nspool = "x"\n')
-    shell.run("status", "--config", file, code=2)
+    shell.run("verify", "--config", file, code=2)
     assert f"{file}, line 2: in_flight" in shell.printed
     assert f"{file}, line 3: api_key: keys never go here" in shell.printed
     assert f"{file}, line 4: there is no setting 'spool'; there are spools, state_dir" in shell.printed
@@ -103,7 +103,7 @@ def test_each_setting_tells_where_it_came_from(shell: Shell, tmp_path: Path) -> 
 
 def test_what_can_not_be_meant_is_refused_with_what_to_do(shell: Shell) -> None:
     """A base URL with the path of runs, and a hint that can be none."""
-    shell.run("status", code=2, TCC_BASE_URL="http://127.0.0.1:9/v1/custom")
+    shell.run("verify", code=2, TCC_BASE_URL="http://127.0.0.1:9/v1/custom")
     assert "name the base alone, http://127.0.0.1:9" in shell.printed
     shell.run("replay", "--adopt", "my-key", code=2)
     assert "'my-key' is no key hint: 8 hex digits" in shell.printed

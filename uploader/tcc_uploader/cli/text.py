@@ -118,16 +118,13 @@ def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:
     return list(capped(unreadable.items(), lambda pair: f"can't read {pair[0]}: {pair[1]}"))
 
 
-def destination_lines(destination: DestinationReport, *, runs: bool = False) -> list[str]:
-    """Return the state of a destination; if it is paused, why, and what to do.  ``runs``: an uploader tries again."""
-    key = f"key {destination.key}" if destination.key else "no key"
+def destination_lines(destination: DestinationReport) -> list[str]:
+    """Return the state of a destination after a one-shot run; if it is paused, why, and what to do."""
     paused = destination.state == "paused"
-    probe = f"; next probe {moment(destination.next_probe)}" if destination.next_probe and runs else ""
-    otherwise = "nothing, it is tried again" if runs else "run it again, or start the daemon"
     return told(
-        f"to          {destination.url} ({key}): {destination.state}, {destination.waiting:,} waiting",
-        (paused, f"            {destination.reason}; since {moment(destination.since)}{probe}"),
-        (paused, f"            do: {destination.remedy or otherwise}"),
+        f"to          {destination.name}: {destination.state}, {destination.waiting:,} waiting",
+        (paused, f"            {destination.reason}; since {moment(destination.since)}"),
+        (paused, f"            do: {destination.remedy or 'run it again, or start the daemon'}"),
         (destination.reason and not paused, f"            {destination.reason}"),
         (destination.partly_refused, f"            {destination.refusal_line}"),
     )

@@ -31,6 +31,11 @@ class DestinationReport(BaseModel, defer_build=True):
     """Records that were refused, by their fault or the server's, at most 100: the ids of their segments, and lines."""
 
     @property
+    def name(self) -> str:
+        """The URL, and with which key it is used."""
+        return f"{self.url} ({f'key {self.key}' if self.key else 'no key'})"
+
+    @property
     def refusal_line(self) -> str:
         """What was partly refused, in one line; empty if nothing was."""
         if not self.partly_refused:

@@ -23,7 +23,7 @@ from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool import reader
-from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.format import PLAIN_ID, Format
 from tcc_uploader.spool.segment import Segment
 
 
@@ -137,7 +137,7 @@ def spools_read(spools: Iterable[Path], ledger: Ledger) -> list[Path]:
 def has_grown(row: SegmentRow) -> bool:
     """Whether this is a plain file as it was before lines were added: its records are counted in what it is now."""
     with suppress(OSError):
-        return not row.finished and row.id.startswith("plain-") and reader.begins_with(Path(row.path), row.size, row.id)
+        return not row.finished and row.id.startswith(PLAIN_ID) and reader.begins_with(Path(row.path), row.size, row.id)
     return False
 
 

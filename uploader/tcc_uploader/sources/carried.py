@@ -12,7 +12,7 @@ from tcc_schemas.plain import NUL
 from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.model.shortlist import Shortlist
-from tcc_uploader.spool.format import Format, holds_record, sniff
+from tcc_uploader.spool.format import PLAIN_ID, Format, holds_record, sniff
 from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
@@ -129,7 +129,7 @@ class ArchiveSource:
             if held is None:
                 self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")
                 return None
-            ident, whole = "plain-" + stream.hash.hexdigest(), held
+            ident, whole = PLAIN_ID + stream.hash.hexdigest(), held
         if not ident:
             return None
         return Segment(name, 0, kind, ident, stream=whole, reader=Reader(journal=Journal(allowance)))
