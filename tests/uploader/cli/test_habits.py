@@ -8,6 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from support.faults import FaultServer, SegmentFile
 from support.shell import Shell
 from tcc_uploader.cli.main import tcc_upload
 from tcc_uploader.settings_file import TomlFile, read_settings_file
@@ -107,3 +108,17 @@ def test_what_can_not_be_meant_is_refused_with_what_to_do(shell: Shell) -> None:
     assert "name the base alone, http://127.0.0.1:9" in shell.printed
     shell.run("replay", "--adopt", "my-key", code=2)
     assert "'my-key' is no key hint: 8 hex digits" in shell.printed
+
+
+def test_a_hint_that_no_record_has_is_told_with_those_that_they_have(shell: Shell, server: FaultServer) -> None:
+    """A typo in --adopt looks like a key that the server refuses; the dry run and the replay name it."""
+    SegmentFile().run("r1", key_hint="0123abcd").run("r2").seal().write(shell.spool)
+    for arguments in (["replay", "--dry-run"], ["replay"]):
+        shell.printed = ""
+        shell.run(*arguments, "--adopt", "deadbeef", code=77)
+        assert "--adopt deadbeef: no pending record has this key hint; they have 0123abcd" in shell.printed
+    shell.printed = ""
+    shell.run("replay", "--adopt", "0123abcd")
+    assert "no pending record" not in shell.printed
+    shell.run("replay", "--adopt", "deadbeef")
+    assert "no pending record" not in shell.printed, "nothing is pending: from cron, that is no news"

@@ -16,7 +16,7 @@ from tcc_uploader.spool.format import PLAIN_ID
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
-from .one_shot import deliver_once
+from .one_shot import carry_out_requests, deliver_once
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import UnusableError, looking_at, reading, targets_of
 from .terminal import confirm, fail, note, say, say_in_full, say_json
@@ -123,7 +123,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
         return
     result = deliver_once(settings, Sources(), timeout=timeout, bar=True, give_up=True)
     say(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
-    note(*result_hints(result, settings.state_dir))
+    note(*result_hints(result, settings))
     sys.exit(exit_of_replay(result))
 
 
@@ -147,7 +147,7 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
     for letter in chosen:
         LetterFolder(settings.state_dir).ask(LetterRequest(action="drop", letter=letter.id))
     if not holder(settings.state_dir):
-        deliver_once(settings, Sources(), timeout=0, bar=False)
+        carry_out_requests(settings)
 
 
 def _dead_letters(settings: Settings, ledger: Ledger) -> dict[str, Letter]:

@@ -11,11 +11,10 @@ from tcc_uploader.inspect.pending import PendingRuns, find_pending
 from tcc_uploader.model.letter import LetterRequest, letter_id
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit
-from .one_shot import deliver_once
+from .one_shot import carry_out_requests
 from .options import SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading
 from .terminal import confirm, fail, note, say
@@ -66,7 +65,7 @@ def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: `tcc-upload status` counts it as dropped in a moment")
     else:
-        deliver_once(settings, Sources(), timeout=0, bar=False)
+        carry_out_requests(settings)
         say(f"dropped for {target}")
     say("The text still lies in these files, and in every copy and bundle of them:")
     say(*(f"  {path}: {_until_when(found, path)}" for path in found.others))

@@ -31,6 +31,7 @@ from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, SPOOLS, TIMEOUT, sel
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
 from .text import (
+    adopt_lines,
     capped,
     destination_json,
     left_out_lines,
@@ -139,7 +140,7 @@ def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json:
         note(
             *left_out_lines(sources.choice, STAYS),
             *passed_over_lines(sources.passed_over),
-            *result_hints(result, settings.state_dir),
+            *result_hints(result, settings),
         )
 
 
@@ -158,6 +159,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
         say(_counts_line(counts, "delivered before", would_be_sent, found.damage, newer, unreadable))
         note(
             *left_out_lines(found.choice, STAYS),
+            *adopt_lines(settings.adopt, {wish.hint or "" for wish in found.pending}),
             *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
             *passed_over_lines(found.passed_over),
             *unreadable_lines(found.unreadable),

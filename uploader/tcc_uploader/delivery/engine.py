@@ -184,8 +184,9 @@ class Engine:
     def _result(self, *, timed_out: bool) -> ReplayResult:
         intake = self.intake
         return ReplayResult(
-            counts=intake.counts,
+            counts=intake.counts - self.settlement.uncommitted_counts,
             sent=self.settlement.total,
+            uncommitted=self.settlement.uncommitted_total.delivered,
             damage=intake.damage,
             newer=intake.newer,
             unreadable={file_name(path): why for path, why in intake.unreadable.items()},
@@ -196,6 +197,7 @@ class Engine:
             runs_left_out=intake.sources.choice.runs_left_out,
             nothing_chosen=intake.sources.choice.is_empty,
             waiting=self.backlog.waiting,
+            hints=sorted(self.backlog.router.hints),
             paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if queue.holds_any],
             partly_refused=[self.backlog.report(q) for q in self.backlog.queues.values() if q.partly_refused],
             timed_out=timed_out,

@@ -58,10 +58,14 @@ class Router:
         }
         """The keys by hint.  Adopted hints, and records without a hint (None), have the default key."""
         self._blocked: set[Destination] = set()
+        self.hints: set[str] = set()
+        """The key hints of the records that were routed, ``""`` if one had none: the adopted ones, and some others."""
         self.route = lru_cache(maxsize=4096)(self._route)
         """Returns the route for a record's :class:`Wish`.  Raises nothing: see ``blocked``."""
 
     def _route(self, wish: Wish) -> Route:
+        if wish.hint in self._settings.adopt or len(self.hints) < MOST_BLOCKED:
+            self.hints.add(wish.hint or "")
         route = self._own_route(wish)
         if not route.blocked or route.destination in self._blocked:
             return route

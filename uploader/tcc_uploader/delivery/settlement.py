@@ -44,7 +44,11 @@ class Settlement:
     touched: set[Segment] = field(default_factory=set)
     """Segments whose counts have changed since the last commit."""
     total: Counts = field(default_factory=Counts)
-    """How many records this process has settled as delivered, duplicate or dead."""
+    """How many records this process has settled as delivered, duplicate or dead, and committed."""
+    uncommitted_total: Counts = field(default_factory=Counts)
+    """How many more it has settled since the last commit."""
+    uncommitted_counts: Counts = field(default_factory=Counts)
+    """What of this the counts of files have already."""
     settled: int = 0
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[str] = field(default_factory=list)
@@ -65,11 +69,14 @@ class Settlement:
     def settle(self, segment: Segment, number: int, decision: Decision, *, newly: bool = False) -> None:
         """Count the record on line ``number`` as settled; ``newly`` if this process delivered it or made its letter."""
         self.settled += 1
-        if newly or decision is Decision.DUPLICATE:
-            self.total.add(decision)
+        is_new = newly or decision is Decision.DUPLICATE
+        if is_new:
+            self.uncommitted_total.add(decision)
         self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
             segment.counts.add(decision)
+            if is_new:
+                self.uncommitted_counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(segment.letter, "dead", segment.number, Counts(dead=1))  # a requeued letter that is dead again
@@ -164,6 +171,8 @@ class Settlement:
             self.uncommitted.clear()
             self.touched.clear()
             self.adopted.clear()
+        self.total += self.uncommitted_total
+        self.uncommitted_total, self.uncommitted_counts = Counts(), Counts()
         while self.answered:
             ident = self.answered.pop()
             try:
@@ -195,6 +204,7 @@ class Settlement:
             self.touched.add(segment)
             if letter in self.counted_letters.get(segment, ()):
                 segment.counts += by
+                self.uncommitted_counts += by
 
 
 def letter_row(letter: Letter, key: bytes, place: Place, fate: LetterFate) -> LetterRow:
