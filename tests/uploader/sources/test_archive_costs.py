@@ -95,7 +95,7 @@ def test_what_is_expected_of_a_manifest_takes_little(monkeypatch: pytest.MonkeyP
 
     assert peak_of(fill) < 20_000 * 300
     assert (len(expected), expected.records) == (20_000, 60_000)
-    assert expected.take("7/name") == (3, bytes.fromhex("0f" * 32))
+    assert expected.take("7/name") == ("id", "7/name", 3, bytes.fromhex("0f" * 32))
     assert expected.take("7/name") is None
     assert (len(expected), expected.records) == (19_999, 59_997)
 

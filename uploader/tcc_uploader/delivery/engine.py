@@ -179,6 +179,7 @@ class Engine:
         self.dispatcher.give_up_undecided(all_of_them=give_up)
         self._adopt_orphans()
         self.committer.commit(self.intake.live if self.intake.removes else None)
+        self.committer.await_what_is_missing()
         return self._result(timed_out=timed_out)
 
     def _result(self, *, timed_out: bool) -> ReplayResult:

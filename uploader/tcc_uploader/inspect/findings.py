@@ -1,6 +1,7 @@
 """What of a status report somebody should act on, and how.  Pure."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from tcc_uploader.clock import about
@@ -74,8 +75,9 @@ def _losses(report: StatusReport) -> Iterator[Finding]:
     if report.damage:
         yield Finding("losses", f"damaged places: {report.damage:,}", "tcc-upload verify")
     if report.not_in_sight:
-        what = f"records that were pending in files that are gone, {report.gone[0]} for one: {report.not_in_sight:,}"
-        yield Finding("losses", what, f"bring them back and replay them, or tcc-upload forget {report.gone[0]}")
+        what = f"records of files that are gone, or were cut short, {report.gone[0]} for one: {report.not_in_sight:,}"
+        place = Path(report.gone[0]).parent
+        yield Finding("losses", what, f"bring them whole and replay them, or tcc-upload forget {place}")
     if report.refused:
         said = f"records that recorders refused, in the files that are here: {report.refused:,}"
         yield Finding("losses", said, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")

@@ -166,11 +166,11 @@ def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hi
     """Note what the ledger counted in this segment when it was delivered, and what is different now."""
     end = segment.size, segment.damaged + segment.cut  # neither grown nor damaged since it was delivered?
     if row.counts.records > segment.counts.records + hidden:
-        text = f"cut short: {row.counts.records:,} records were read here before"
-        if row.path == file_name(segment.path):
+        text = f"cut short: it should have {row.counts.records:,} records"
+        if row.path == file_name(segment.path) and segment.size < row.size:
             check.broken.append(text)  # the file that was read has lost records
         else:
-            check.damage.append(text)  # this is a copy, and may have been cut short when it was made
+            check.damage.append(text)  # this is a copy, or was cut short when it was read first
     elif row.finished and end == (row.size, row.damaged):
         _compare_counts(check, row.counts, segment.counts, contested)
 
@@ -199,8 +199,10 @@ def _check_row(row: SegmentRow, requeued: int, folders: set[str]) -> SegmentChec
     ``requeued`` is the number of its letters that are pending again.
     """
     check = _check(row, present=False)
-    if row.damaged:
-        check.damage.append(f"{row.damaged:,} damaged lines")
+    if row.damaged and not row.size:
+        check.damage.append("it was damaged or cut short when it was read: get it whole, and replay it again")
+    elif row.damaged:
+        check.damage.append(f"{row.damaged:,} damaged line{'s'[: row.damaged != 1]}")
     if row.torn:
         check.damage.append(f"torn tail of {row.torn:,} bytes: {_TORN}")
     if not row.finished:

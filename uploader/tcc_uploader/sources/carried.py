@@ -17,7 +17,7 @@ from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
-from .manifest import MANIFEST, MAX_MANIFEST, Expected, Manifest
+from .manifest import MANIFEST, MAX_MANIFEST, Expected, Listed, Manifest
 from .streams import ArchiveError, Member, PutBack, Refused, chunks_of, read_fully
 from .walk import walk_in_steps
 
@@ -44,6 +44,8 @@ class ArchiveSource:
     """Members of a format that only a newer version can read."""
     at_end: bool = False
     """Whether it was read to its end."""
+    cut: list[Listed] = field(default_factory=list)
+    """The segments that the manifest lists with more records than were there."""
     _expected: Expected = field(default_factory=Expected)
     _manifests: int = 0
     """Bytes of the manifests so far."""
@@ -71,6 +73,7 @@ class ArchiveSource:
         except OSError as error:
             self.problems.append(f"{self.path}: {error.strerror or error}")
         if self._expected:
+            self.cut += self._expected
             files = f"{len(self._expected):,} segment{'s'[: len(self._expected) != 1]}"
             missing = f"{files} with {self._expected.records:,} records are missing, says the manifest"
             self.problems.append(f"{self.path}: {missing}")
@@ -135,13 +138,14 @@ class ArchiveSource:
         return Segment(name, 0, kind, ident, stream=whole, reader=Reader(journal=Journal(allowance)))
 
     def _compare(self, name: str, segment: Segment, stream: "_HashedStream") -> None:
-        if (expected := self._expected.take(name)) is None:
+        if (listed := self._expected.take(name)) is None:
             return
-        records, digest = expected
-        missing = records - segment.counts.records
+        missing = listed.records - segment.counts.records
         if missing > 0:
-            self.problems.append(f"{name}: {missing:,} of {records:,} records are missing, says the manifest")
-        elif stream.hash.digest() != digest:
+            # a plain file's id is the hash of its bytes: what was read of it is counted under another id
+            self.cut.append(listed if listed.id == segment.id else listed._replace(records=missing))
+            self.problems.append(f"{name}: {missing:,} of {listed.records:,} records are missing, says the manifest")
+        elif stream.hash.digest() != listed.sha256:
             self.problems.append(f"{name}: its bytes are not those that the manifest tells of")
 
 
