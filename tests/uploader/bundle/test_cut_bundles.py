@@ -44,7 +44,7 @@ def test_what_is_missing_is_awaited_until_it_comes_by_whatever_name(
     number, do = awaited(shell, 65)
     assert number == 3
     assert f"tcc-upload forget {cut}" in do
-    assert "not in sight, with 2 records pending: replay it again" in shell.run("verify", code=65)
+    assert "not in sight, with 2 pending records: replay it again" in shell.run("verify", code=65)
     shell.run("verify", cut, code=65)
     shell.run("replay", cut, code=65)
     assert awaited(shell, 65)[0] == 3

@@ -11,6 +11,7 @@ from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.letter import Letter, LetterRequest, with_body
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import PLAIN_ID
 from tcc_uploader.state import holder
@@ -20,7 +21,7 @@ from .one_shot import carry_out_requests, deliver_once
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import UnusableError, looking_at, reading, targets_of
 from .terminal import confirm, fail, note, say, say_in_full, say_json
-from .text import plural, result_hints, told, unreadable_lines
+from .text import result_hints, told, unreadable_lines
 
 _CHOICE = (
     click.argument("ids", nargs=-1, metavar="[ID]..."),

@@ -11,6 +11,7 @@ from tcc_uploader.inspect.pending import PendingRuns, find_pending
 from tcc_uploader.model.letter import LetterRequest, letter_id
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit
@@ -18,7 +19,7 @@ from .one_shot import carry_out_requests
 from .options import SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import reading
 from .terminal import confirm, fail, note, say
-from .text import capped, plural, unreadable_lines
+from .text import capped, unreadable_lines
 
 
 @click.command("drop")
@@ -54,7 +55,7 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
 
 
 def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
-    say(*capped([f"{line.kind} {line.id}, {len(line.body):,} bytes" for line, _ in found.records], str))
+    say(*capped([f"{line.kind} {line.id}, {plural(len(line.body), 'byte')}" for line, _ in found.records], str))
     target = settings.state_dir.name
     if not yes:
         confirm(f"Drop {plural(len(found.records), 'record')}, so that nothing of this is sent to {target}?")

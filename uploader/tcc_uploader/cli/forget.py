@@ -8,12 +8,13 @@ import click
 
 from tcc_uploader.files import file_name
 from tcc_uploader.model.rows import SegmentRow
+from tcc_uploader.sinks import plural
 
 from .exit_codes import Exit
 from .options import STATE_OPTIONS, settings_from, with_options
 from .session import reading, working
 from .terminal import confirm, fail, say
-from .text import capped, plural
+from .text import capped
 
 
 @click.command("forget")

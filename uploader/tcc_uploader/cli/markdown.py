@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from tcc_uploader.delivery.result import DestinationReport, ReplayResult
-from tcc_uploader.sinks import shown
+from tcc_uploader.sinks import plural, shown
 
-from .text import T, capped, plural, told
+from .text import T, capped, told
 
 _MAX_CHARACTERS: Final = 200
 _HEAD: Final = """

@@ -10,13 +10,14 @@ import click
 from tcc_uploader.files import size_of
 from tcc_uploader.ops.pruning import PrunePlan, plan_pruning, prune
 from tcc_uploader.settings import TARGET_FILES, Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit
 from .options import STATE_OPTIONS, Age, settings_from, with_options
 from .session import ending, reading, working
 from .terminal import confirm, fail, say
-from .text import plural, size, told
+from .text import size, told
 
 
 @click.command("prune")

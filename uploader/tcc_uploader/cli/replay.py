@@ -17,6 +17,7 @@ from tcc_uploader.inspect.survey import take_survey
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.given import Sources, choose
 from tcc_uploader.sources.paths import STDIN, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
@@ -36,7 +37,6 @@ from .text import (
     destination_json,
     left_out_lines,
     passed_over_lines,
-    plural,
     result_hints,
     shortened,
     told,

@@ -11,6 +11,7 @@ from tcc_uploader.inspect.runs.messages import as_text
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.tables import nested
 from tcc_uploader.inspect.runs.values import Call, Outcome, Post, Run, Span, Step, ToolCall, text_of
+from tcc_uploader.sinks import plural
 
 from .exit_codes import Exit
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -18,7 +19,7 @@ from .recorded_runs import looking
 from .run_text import STYLES, amount, findings, local, message, money, took
 from .styled import Part, cell, is_terminal, say_styled, width
 from .terminal import fail, note, on_line, say_bytes, say_in_full, say_json
-from .text import capped, plural, told
+from .text import capped, told
 
 LAST: Final = {
     "last": lambda _: True,

@@ -13,12 +13,13 @@ from tcc_uploader.inspect.findings import Finding, findings_of
 from tcc_uploader.inspect.status import SpoolReport, StatusReport, status_report
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 
 from .exit_codes import EXIT_OF_FINDING, exit_of_status
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, Age, settings_from, with_options
 from .session import UnusableError, looking_at, targets_of
 from .terminal import clear, say, say_json
-from .text import capped, destination_json, in_utc, moment, plural, shortened, size, told
+from .text import capped, destination_json, in_utc, moment, shortened, size, told
 
 _EVERY: Final = 2.0
 """Seconds between two looks of ``--watch``."""

@@ -10,16 +10,12 @@ from tcc_uploader.delivery.result import DestinationReport, ReplayResult
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.model.shortlist import MOST, Shortlist
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 
 T = TypeVar("T")
 _FREES_IT: Final = "make room on its disk, or let this user write there; then run it again"
 MAX_LIST: Final = 20
 """Lines of one list that a person would still read: a hostile archive can cause any number of them."""
-
-
-def plural(number: int, word: str) -> str:
-    """Return ``1 record``, ``2 records``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def told(*texts: str | tuple[object, str]) -> list[str]:

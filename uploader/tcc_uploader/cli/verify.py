@@ -12,6 +12,7 @@ from tcc_uploader.inspect.survey import spools_read
 from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.model.shortlist import MOST
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.paths import sources_of
 from tcc_uploader.state import is_in_use
 
@@ -20,7 +21,7 @@ from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_
 from .progress import reading_bar
 from .session import UnusableError, looking_at, targets_of
 from .terminal import say, say_json
-from .text import capped, passed_over_lines, plural, shortened, told
+from .text import capped, passed_over_lines, shortened, told
 
 _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.OPERATOR_NEEDED, Exit.BROKEN)
 """From the best result to the worst."""

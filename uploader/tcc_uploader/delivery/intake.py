@@ -158,7 +158,7 @@ class Intake:
         self._finished += segment.counts
         self._finished_damage += segment.damage
         if segment.counts.pending:
-            _log.warning("%s has gone with %d records pending", segment.path, segment.counts.pending)
+            _log.warning("%s has gone; pending records in it: %d", segment.path, segment.counts.pending)
 
     @contextmanager
     def removing(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:

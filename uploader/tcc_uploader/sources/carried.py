@@ -12,6 +12,7 @@ from tcc_schemas.plain import NUL
 from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.model.shortlist import Shortlist
+from tcc_uploader.sinks import plural
 from tcc_uploader.spool.format import PLAIN_ID, Format, holds_record, sniff
 from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line
@@ -74,9 +75,8 @@ class ArchiveSource:
             self.problems.append(f"{self.path}: {error.strerror or error}")
         if self._expected:
             self.cut += self._expected
-            files = f"{len(self._expected):,} segment{'s'[: len(self._expected) != 1]}"
-            missing = f"{files} with {self._expected.records:,} records are missing, says the manifest"
-            self.problems.append(f"{self.path}: {missing}")
+            missing = f"{plural(len(self._expected), 'segment')} with {plural(self._expected.records, 'record')}"
+            self.problems.append(f"{self.path}: {missing} missing, says the manifest")
         self.at_end = True
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment | None]:
@@ -94,7 +94,7 @@ class ArchiveSource:
             yield segment
             self._compare(name, segment, stream)
             if segment.journal.lost and not segment.seal:
-                lost = f"{len(segment.journal.lost):,} runs without an end are not kept: there are too many"
+                lost = f"{plural(len(segment.journal.lost), 'run')} without an end not kept: there are too many"
                 self.problems.append(f"{name}: {lost}; unpack it, and give the folder instead")
         if stream.error:
             self.problems.append(f"{name}: {stream.error}")
@@ -144,7 +144,9 @@ class ArchiveSource:
         if missing > 0:
             # a plain file's id is the hash of its bytes: what was read of it is counted under another id
             self.cut.append(listed if listed.id == segment.id else listed._replace(records=missing))
-            self.problems.append(f"{name}: {missing:,} of {listed.records:,} records are missing, says the manifest")
+            self.problems.append(
+                f"{name}: {missing:,} of {plural(listed.records, 'record')} missing, says the manifest"
+            )
         elif stream.hash.digest() != listed.sha256:
             self.problems.append(f"{name}: its bytes are not those that the manifest tells of")
 
