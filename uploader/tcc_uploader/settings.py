@@ -14,18 +14,25 @@ from urllib.parse import urlsplit
 from tcc_schemas.default_dirs import spool_dir, state_dir
 from tcc_schemas.endpoints import (
     CUSTOM_PATH,
-    OFFLINE_KEY,
     PATHS,
     base_url,
     can_be_path,
-    checked_key,
     checked_url,
     origin_of,
 )
 
+from .api_keys import key_file, read_api_keys, words_in
 from .clock import seconds_in
 from .files import bytes_in
-from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, TomlFile, naming, read_settings_file
+from .settings_file import (
+    DEFAULT_IN_FLIGHT,
+    MAX_IN_FLIGHT,
+    SettingsError,
+    TomlFile,
+    naming,
+    place_in_file,
+    read_settings_file,
+)
 
 T = TypeVar("T")
 _LEAST_RATE: Final = 1024
@@ -34,9 +41,6 @@ _LEAST_RATE: Final = 1024
 BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
-
-CREDENTIAL: Final = "tcc-api-key"
-"""The name of systemd's credential that has API keys."""
 
 KEEP_FOR: Final = 24 * 3600.0
 """Seconds for which a daemon keeps delivered segments by default."""
@@ -97,14 +101,16 @@ def load(  # noqa: PLR0913 -- one for each option of a command
 
     With ``faults``, for who sends nothing, what can't be used is noted there, and the default stands in for it.
     """
+    in_file: set[str] = set()
 
-    def take(make: Callable[[], T], default: T) -> T:
+    def take(make: Callable[[], T], default: T, member: str = "") -> T:
         try:
             return make()
         except SettingsError as error:
+            place = f"{place_in_file(named_file, environment, member)}: " if member in in_file else ""
             if faults is None:
-                raise
-            faults.append(str(error))
+                raise SettingsError(f"{place}{error}") from error
+            faults.append(f"{place}{error}")
             return default
 
     named_file = config or environment.get("TCC_UPLOAD_CONFIG")
@@ -116,17 +122,22 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_IN_FLIGHT": str(file.in_flight),
         "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
+    given = {"after": after, "limit_rate": limit_rate, "allow_origins": allow_origins, "allow_paths": allow_paths}
+    in_file.update(
+        name for name in file.model_fields_set if not (given.get(name) or environment.get(f"TCC_{name.upper()}"))
+    )
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
-    allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
+    allowed = allow_origins or words_in(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
     base, custom, feedback = (
-        take(partial(_url, name, environment), None) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL")
+        take(partial(_url, name, environment), None, name.removeprefix("TCC_").lower())
+        for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL")
     )
     if custom and not base:
         # send all else to the host of the runs: never to a host that the user did not name
         base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
     api_key_file = key_file(environment, api_key_file)
-    keys = take(partial(_api_keys, environment, api_key_file), tuple[str, ...]())
-    target = take(lambda: _named_target(environment.get("TCC_TARGET", "")), "")
+    keys = take(partial(read_api_keys, environment, api_key_file), tuple[str, ...]())
+    target = take(lambda: _named_target(environment.get("TCC_TARGET", "")), "", "target")
     names_server = bool(custom or base or keys) and not faults  # a URL or key that can't be used may be the one
     with naming("the spool (--spool, TCC_SPOOL_DIR)"):
         if not spools and not environment.get("TCC_SPOOL_DIR"):
@@ -144,51 +155,15 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
-        allowed_origins=take(lambda: _origins((*allowed, base, custom, feedback)), frozenset()),
+        allowed_origins=take(lambda: _origins((*allowed, base, custom, feedback)), frozenset(), "allow_origins"),
         allowed_paths=take(
-            lambda: _paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths), PATHS
+            lambda: _paths(allow_paths or words_in(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
+            *(PATHS, "allow_paths"),
         ),
         in_flight=take(lambda: _in_flight(in_flight, environment["TCC_IN_FLIGHT"]), DEFAULT_IN_FLIGHT),
-        keep_for=take(lambda: _keep_for(after or file.after), KEEP_FOR),
-        limit_rate=take(lambda: _limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")), None),
+        keep_for=take(lambda: _keep_for(after or file.after), KEEP_FOR, "after"),
+        limit_rate=take(lambda: _limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")), None, "limit_rate"),
     )
-
-
-def key_file(environment: Mapping[str, str], named: Path | None = None) -> Path | None:
-    """Return the file of API keys: as an argument or ``TCC_API_KEY_FILE`` names it, else systemd's credential.
-
-    systemd puts what ``LoadCredential=`` names into the folder ``CREDENTIALS_DIRECTORY`` (systemd.exec(5)).
-    """
-    if named or environment.get("TCC_API_KEY_FILE"):
-        return named or Path(environment["TCC_API_KEY_FILE"])
-    if not environment.get("CREDENTIALS_DIRECTORY"):
-        return None
-    credential = Path(environment["CREDENTIALS_DIRECTORY"], CREDENTIAL)
-    try:
-        credential.stat()
-    except FileNotFoundError:
-        return None
-    except OSError:  # whoever reads it says why that is not possible
-        pass
-    return credential
-
-
-def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
-    """Return all configured API keys without repetitions, the default key first.  Raises :class:`SettingsError`."""
-    given = {"TCC_API_KEY": [environment.get("TCC_API_KEY", "")]}
-    given["TCC_API_KEYS"] = _words(environment.get("TCC_API_KEYS", ""))
-    if key_file is not None:
-        try:
-            given = {f"the key file {key_file}": _words(key_file.read_text(encoding="utf-8-sig")), **given}
-        except OSError as error:
-            raise SettingsError(f"can't read the key file {key_file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
-    keys: list[str] = []
-    for setting, texts in given.items():
-        with naming(setting):
-            keys += map(checked_key, texts)
-    return tuple(dict.fromkeys(key for key in keys if key not in ("", OFFLINE_KEY)))
 
 
 def _target_of(url: str) -> str:
@@ -259,10 +234,6 @@ def _paths(names: Iterable[str]) -> frozenset[str]:
         if not can_be_path(path):
             raise SettingsError(f"{path} can't be allowed: a path's name has 1 to 64 of a-z, 0-9 and -")
     return PATHS.union(paths)
-
-
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
 
 
 def _url(name: str, environment: Mapping[str, str]) -> str | None:

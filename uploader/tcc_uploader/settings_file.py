@@ -4,7 +4,8 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -94,7 +95,17 @@ def _fault(name: str, message: str) -> str:
         return f"{name}: {message}"
     if "key" in name:
         return f"{name}: keys never go here, but into TCC_API_KEY, TCC_API_KEYS or a file for --api-key-file"
-    return f"there is no setting {name!r}; there are {', '.join(TomlFile.model_fields)}"
+    near = get_close_matches(name, TomlFile.model_fields, 1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"there is no setting {name!r}{meant}; there are {', '.join(TomlFile.model_fields)}"
+
+
+def place_in_file(named: Path | str | None, environment: Mapping[str, str], name: str) -> str:
+    """Return where a setting stands: the file, its line, and its name."""
+    path = settings_path(named, environment)
+    with suppress(OSError, ValueError):
+        return f"{path}{_line(path.read_text(encoding='utf-8-sig'), name)}: {name}"
+    return f"{path}: {name}"
 
 
 def _line(text: str, name: str) -> str:

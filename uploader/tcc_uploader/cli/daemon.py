@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from tcc_uploader.api_keys import key_file
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
@@ -17,7 +18,7 @@ from tcc_uploader.ops.key_file import KeyFile
 from tcc_uploader.ops.notify import Notifier
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
-from tcc_uploader.settings import Settings, key_file
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
 

@@ -1,9 +1,11 @@
 """``tcc-upload drop``: take pending runs out before they are sent."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from tcc_schemas.lines import Line
 from tcc_uploader.bundle.filter import lines_of
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.dead.store import LetterFolder
@@ -30,19 +32,21 @@ from .text import capped, unreadable_lines
 def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bool, **options: Any) -> None:
     """Take pending runs out before they are sent, with their late steps, tool calls and feedback; it asks first.
 
-    For a secret that was recorded by mistake.  The records count as dropped.  Exit codes: 66 nothing of them is
-    pending; 75 a run is still being recorded: drop it when it has ended.
+    For a secret that was recorded by mistake.  The records count as dropped.  RUN_ID is a run's id or, without --yes, a
+    part of it that no other has.
+
+    Exit codes: 2 there are several runs of this id; 66 nothing of them is pending; 75 a
+    run is still being recorded: drop it when it has ended.
 
     Example: tcc-upload drop --session conversation-7
     """
     if not run_ids and not sessions:
         raise click.UsageError("name runs by their ids, or sessions by --session")
     settings = settings_from(options)
-    wanted = set(run_ids)
+    wanted = set(run_ids) if yes else _whole_ids(settings, run_ids)
     if sessions:
         with Snapshots(settings.spools) as snapshots:
-            lines = (line for snapshot in snapshots.all for _, line in lines_of(snapshot))
-            wanted |= Choice(Selection(sessions=list(sessions)), lines).runs
+            wanted |= Choice(Selection(sessions=list(sessions)), _lines_in(snapshots)).runs
     with reading(settings) as ledger:
         found = find_pending(list(settings.spools), ledger, wanted)
     note(*unreadable_lines(found.unreadable))
@@ -52,6 +56,25 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
         _drop(settings, found, yes=yes)
     if found.unended:
         fail(f"still being recorded: {', '.join(sorted(found.unended))}; drop it when it has ended", Exit.PENDING)
+
+
+def _whole_ids(settings: Settings, parts: Sequence[str]) -> set[str]:
+    """Return the ids of runs of which ``parts`` are the ids, or unique parts; end the command at one that is not."""
+    found: dict[str, set[str]] = {part: set() for part in parts}
+    with Snapshots(settings.spools) as snapshots:
+        for line in _lines_in(snapshots) if parts else ():
+            ident = line.run_id or (line.id if line.kind == "run" else "")
+            for part in (part for part in parts if part in ident):
+                found[part].add(ident)
+    for part, idents in found.items():
+        if len(idents) > 1 and part not in idents:
+            note(*capped(sorted(idents), str))
+            fail(f"{plural(len(idents), 'run')} could be meant by {part}: give more of the id", Exit.USAGE)
+    return {part if part in idents or not idents else next(iter(idents)) for part, idents in found.items()}
+
+
+def _lines_in(snapshots: Snapshots) -> Iterator[Line]:
+    return (line for snapshot in snapshots.all for _, line in lines_of(snapshot))
 
 
 def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
