@@ -161,3 +161,20 @@ def test_a_target_that_may_not_be_looked_at_hides_no_other(used: Shell) -> None:
     finally:
         (used.state.parent / "other").chmod(0o700)
     assert found["counts"]["delivered"] == 1  # type: ignore[index]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("name", [LEDGER, "uploader.lock"])
+def test_a_file_that_may_not_be_written_is_named(used: Shell, name: str) -> None:
+    """Nothing can be delivered then, also if nothing waits now."""
+    (used.state / name).chmod(0o400)
+    assert f"{name} can't be written" in wrong(used)["finding"]["what"]
+
+
+def test_a_key_file_without_a_key_is_named(shell: Shell, server: FaultServer, tmp_path: Path) -> None:
+    """Not the variable that nobody meant to set."""
+    file = tmp_path / "keys"
+    file.touch()
+    SegmentFile().run("r1").write(shell.spool)
+    shell.run("replay", code=77, TCC_API_KEY="", TCC_API_KEY_FILE=str(file))
+    assert wrong(shell)["finding"]["do"] == f"no key is held: there is none in {file}"

@@ -115,7 +115,7 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
 
 def _watch(settings: Settings, control: Control, notifier: Notifier, keys: KeyFile) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
+    with working(settings) as ledger, SpoolLocks(settings.spools) as locks:  # in this order: the first names the pid
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
         letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))

@@ -81,6 +81,7 @@ class Sums:
             (self.partial, f"{self.partial:,} partial"),
             (self.cost, money(self.cost)),
             (self.tokens, f"{amount(self.tokens)} tokens"),
+            (self.runs, time.strftime("times in %Z")),
         )
         return " · ".join(parts)
 

@@ -157,5 +157,5 @@ def size(number: int) -> str:
 
 
 def moment(seconds: float | None) -> str:
-    """Return a time (wall-clock seconds since 1970) in the local time zone."""
-    return "never" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    """Return a time (wall-clock seconds since 1970) in the local time zone, which it names."""
+    return "never" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))

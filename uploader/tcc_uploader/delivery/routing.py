@@ -101,7 +101,8 @@ class Router:
             )
             return Route(Destination(target, hint), key, "unknown path", remedy)
         if key is None:
-            remedy = "no key is held: set TCC_API_KEY"
+            file = settings.api_key_file
+            remedy = f"no key is held: {f'there is none in {file}' if file else 'set TCC_API_KEY'}"
             if hint:
                 remedy = f"no key with the hint {hint} is held: add this key to TCC_API_KEYS"
                 if settings.default_key:

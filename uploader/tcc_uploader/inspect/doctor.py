@@ -176,7 +176,8 @@ def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     if hints:
         yield Finding("ok", "keys", f"held: {', '.join(hints)} (the first is the default key)")
     else:
-        yield Finding("fail", "keys", "none is held", "set TCC_API_KEY, TCC_API_KEYS or --api-key-file")
+        where = f": there is none in {settings.api_key_file}" if settings.api_key_file else ""
+        yield Finding("fail", "keys", f"none is held{where}", "set TCC_API_KEY, TCC_API_KEYS or --api-key-file")
     found = take_survey(Sources(list(settings.spools)), ledger)
     for remedy, number in found.blocked(settings).items() if hints else ():
         yield Finding("fail", "records", f"{number:,} pending records would wait", remedy)

@@ -13,6 +13,7 @@ from .status import StatusReport
 
 _MOVE: Final = "move it out of the spool; if it is an encrypted bundle, decrypt it and replay it"
 _START: Final = "start one: tcc-upload daemon, or replay"
+_WAS_PAUSED: Final = "was paused when the last uploader ended"
 _SET_BACK: Final = 60.0
 """Seconds by which what was written may be ahead of the clock."""
 Kind = Literal["operator", "losses", "no_daemon", "late"]
@@ -41,14 +42,11 @@ def findings_of(report: StatusReport, now: float, *, max_age: float, expects_dae
     yield from _late(report, now, max_age)
 
 
-def _is_paused(report: StatusReport) -> str:
-    return "is paused" if report.told_by_running else "was paused when the last uploader ended"
-
-
 def _for_an_operator(report: StatusReport, now: float) -> Iterator[Finding]:
     for each in report.activity.destinations:
         if each.state == "paused" and each.remedy:
-            yield Finding("operator", f"{each.name} {_is_paused(report)}: {each.reason}", each.remedy, each)
+            state = "is paused" if report.told_by_running else _WAS_PAUSED
+            yield Finding("operator", f"{each.name} {state}: {each.reason}", each.remedy, each)
     for path, why in report.unreadable.items():
         do = _MOVE if why in FOREIGN else "let this user read it: chmod g+r, and one group for agent and daemon"
         yield Finding("operator", f"can't read {path}: {why}", do)
@@ -86,9 +84,10 @@ def _losses(report: StatusReport) -> Iterator[Finding]:
 def _late(report: StatusReport, now: float, max_age: float) -> Iterator[Finding]:
     for each in report.activity.destinations:
         if each.state == "paused" and not each.remedy and each.since is not None and now - each.since > max_age:
-            long = f" for {about(now - each.since)}" if report.told_by_running else ""
+            since = f"has been paused for {about(now - each.since)}"
+            state = since if report.told_by_running else _WAS_PAUSED
             do = "nothing, if the outage is known: it is tried again" if report.told_by_running else _START
-            yield Finding("late", f"{each.name} {_is_paused(report)}{long}: {each.reason}", do, each)
+            yield Finding("late", f"{each.name} {state}: {each.reason}", do, each)
     recorded = moment_of(report.oldest_due)
     if recorded and (age := now - recorded.timestamp()) > max_age:
         do = "see above" if report.running_pid else _START

@@ -22,7 +22,7 @@ from tcc_uploader.sinks import shown
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.reader import room_told_in
 from tcc_uploader.spool.scan import list_files
-from tcc_uploader.state import holder, is_in_use
+from tcc_uploader.state import LOCK_NAME, holder, is_in_use
 
 from .survey import SpoolUse, has_grown, spools_read, take_survey
 
@@ -123,7 +123,7 @@ def _unread(
     if running_pid is None and not size_of(ledger) and (told or is_there):
         what = f"{ledger} is {'empty' if is_there else 'gone'}: what was delivered is not known any more"
         yield what, "put a copy of it back; or go on: the next daemon or replay starts a new one, and may send twice"
-    if why_untold:
+    if why_untold and os.access(state, os.X_OK):  # else it is told that the folder can't be used
         what = f"{state / FILE_NAME} can't be read ({why_untold}): what the uploader told last is not known"
         yield what, "move it away: the next daemon or replay writes it anew"
 
@@ -136,9 +136,18 @@ def _obstacles(spools: Iterable[Path], state: Path) -> dict[str, str]:
             disk = shutil.disk_usage(place)
             if disk.free < (_LEAST_FREE if place == state else free_floor(disk.total)):
                 found[f"the disk of {place} is full: {disk.free:,} bytes are free"] = "make room there"
-            if place.stat().st_uid == os.geteuid() and not os.access(place, os.W_OK):
+            if _is_read_only(place) and os.access(place, os.R_OK | os.X_OK):  # that it can't be read is told elsewhere
                 found[f"{place} can't be written"] = "chmod u+w, or name another one: TCC_STATE_DIR, TCC_SPOOL_DIR"
+    for file in (state / TARGET_FILES[0], state / LOCK_NAME):
+        with suppress(OSError):
+            if _is_read_only(file):
+                found[f"{file} can't be written: no uploader works with it"] = "chmod u+w"
     return found
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether a file or folder of this user can't be written by this user.  Raises OSError."""
+    return path.stat().st_uid == os.geteuid() and not os.access(path, os.W_OK)
 
 
 def _true_now(told: ProcessReport | None, running_pid: int | None) -> Activity:
