@@ -82,6 +82,9 @@ def test_a_target_that_is_no_more_can_be_pruned_and_one_in_use_can_not(shell: Sh
     SegmentFile().run("r1").seal().write(shell.spool)
     shell.run("replay", TCC_TARGET="gone")
     shutil.rmtree(shell.spool)
+    for wrong in ("gnoe", "../spool"):
+        shell.run("prune", "--older-than", "0m", "--yes", "--target", wrong, code=66)
+        assert f"has no target {wrong}; it has gone" in shell.printed
     shell.run("prune", "--older-than", "0m", "--yes", "--target", "gone")
     assert shell.status(TCC_TARGET="gone")["counts"]["records"] == 0
     SegmentFile().run("r2").seal().write(shell.spool)
