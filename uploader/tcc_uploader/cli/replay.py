@@ -29,6 +29,7 @@ from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, SPOOLS, TIMEOUT, selecting, settings_from, with_options
+from .progress import reading_bar
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
 from .text import (
@@ -146,8 +147,8 @@ def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json:
 
 def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     """Show what a replay would do."""
-    with reading(settings) as ledger:
-        found = take_survey(sources, ledger)
+    with reading(settings) as ledger, reading_bar("replay --dry-run", sources) as did:
+        found = take_survey(sources, ledger, did=did)
     counts, blocked = found.counts, found.blocked(settings)
     if as_json:
         report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}

@@ -14,9 +14,11 @@ from tcc_uploader.inspect.status import SpoolReport, StatusReport, status_report
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sinks import plural
+from tcc_uploader.sources.given import Sources
 
 from .exit_codes import EXIT_OF_FINDING, exit_of_status
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, Age, settings_from, with_options
+from .progress import reading_bar
 from .session import UnusableError, looking_at, targets_of
 from .terminal import clear, say, say_json
 from .text import capped, destination_json, in_utc, moment, shortened, size, told
@@ -79,8 +81,8 @@ def _look(options: dict[str, Any], max_age: float, *, expect_daemon: bool) -> li
 def _report(target: Settings, *, own: bool) -> StatusReport:
     """Return the report on a target; if its ledger can't be read, what can be told without it."""
     try:
-        with looking_at(target) as ledger:
-            return status_report(target.spools, target.state_dir, ledger, own=own)
+        with looking_at(target) as ledger, reading_bar("status", Sources(list(target.spools))) as did:
+            return status_report(target.spools, target.state_dir, ledger, own=own, did=did)
     except UnusableError as error:
         with SqliteLedger.reading(None) as ledger:
             report = status_report(target.spools, target.state_dir, ledger, own=own)

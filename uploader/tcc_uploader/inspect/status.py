@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -78,15 +78,18 @@ class StatusReport:
     """What keeps an uploader, a recorder or this report from its work, each with what to do."""
 
 
-def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool) -> StatusReport:
+def status_report(
+    spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool, did: Callable[[int], object] = lambda _: None
+) -> StatusReport:
     """Put the report on a target together, with or without a running uploader.  Raises :class:`LedgerError`.
 
     ``own``: the settings name this target.  In a spool that another target never read, nothing is pending for it.
+    ``did`` is called with the bytes that were read.
     """
     spools = spools if own else spools_read(spools, ledger)
     (told, why_untold), running_pid = read_report(state), holder(state)
     activity = _true_now(told, running_pid)
-    found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity))
+    found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity), did=did)
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)

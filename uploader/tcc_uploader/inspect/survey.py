@@ -142,13 +142,18 @@ def has_grown(row: SegmentRow) -> bool:
 
 
 def take_survey(
-    sources: Sources, ledger: Ledger, *, trust_ledger: bool = False, waits: Waits = lambda *_: False
+    sources: Sources,
+    ledger: Ledger,
+    *,
+    trust_ledger: bool = False,
+    waits: Waits = lambda *_: False,
+    did: Callable[[int], object] = lambda _: None,
 ) -> Survey:
     """Read every record of ``sources`` and judge it by the ledger.
 
     With ``trust_ledger``, the ledger's counts stand in for a segment that was read to its present end.  Such a segment
     is read again only if it has records pending while no age of one that is due is known yet.  ``waits``: see
-    :attr:`Survey.waits`.
+    :attr:`Survey.waits`.  ``did``: see ``look``.
 
     What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
@@ -172,7 +177,7 @@ def take_survey(
         is_kept = row is not None and row.has_finished(file_name(segment.path), size)
         result.spools[file_name(segment.path.parent)].add(size, is_kept=is_kept)
 
-    result.look(sources, take)
+    result.look(sources, take, did)
     result.damage += result.archives.number
     return result
 

@@ -45,6 +45,8 @@ class ArchiveSource:
     """Members of a format that only a newer version can read."""
     at_end: bool = False
     """Whether it was read to its end."""
+    listed: int = 0
+    """How many records its manifests list, as far as it was read."""
     cut: list[Listed] = field(default_factory=list)
     """The segments that the manifest lists with more records than were there."""
     _expected: Expected = field(default_factory=Expected)
@@ -109,7 +111,9 @@ class ArchiveSource:
             )
             return
         self._manifests += len(data)
-        for entry in Manifest.parse(data).segments:
+        manifest = Manifest.parse(data)
+        self.listed += manifest.records
+        for entry in manifest.segments:
             self._expected.add(name.removesuffix(MANIFEST), entry)
 
     def _identified(
