@@ -65,8 +65,12 @@ def last_change(target: Path) -> float:
 
 
 def is_in_use(target: Path, now: float) -> bool:
-    """Whether an uploader works on this target, or its ledger has changed in the 7 days before ``now`` (Unix time)."""
-    return now - last_change(target) < _LATELY or holder(target) is not None
+    """Whether an uploader works on this target, or its ledger has changed in the 7 days before ``now`` (Unix time).
+
+    So does one that can't be looked at, as far as anybody knows.
+    """
+    hidden = target.is_dir() and not os.access(target, os.X_OK)
+    return hidden or now - last_change(target) < _LATELY or holder(target) is not None
 
 
 @contextmanager

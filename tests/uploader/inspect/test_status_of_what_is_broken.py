@@ -151,23 +151,25 @@ def test_what_an_uploader_told_that_was_killed_is_told_as_what_was(shell: Shell,
     assert "start one" in late["do"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
 def test_a_target_that_may_not_be_looked_at_hides_no_other(used: Shell) -> None:
     """It belongs to another user, maybe."""
     shutil.copytree(used.state, used.state.parent / "other")
     (used.state.parent / "other").chmod(0)
     try:
+        if os.access(used.state.parent / "other", os.R_OK):
+            pytest.skip("root may look everywhere")
         found = used.json("status", code=77)
     finally:
         (used.state.parent / "other").chmod(0o700)
     assert found["counts"]["delivered"] == 1  # type: ignore[index]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 @pytest.mark.parametrize("name", [LEDGER, "uploader.lock"])
 def test_a_file_that_may_not_be_written_is_named(used: Shell, name: str) -> None:
     """Nothing can be delivered then, also if nothing waits now."""
     (used.state / name).chmod(0o400)
+    if os.access(used.state / name, os.W_OK):
+        pytest.skip("root may write everywhere")
     assert f"{name} can't be written" in wrong(used)["finding"]["what"]
 
 
