@@ -5,6 +5,7 @@ A *target* is the server that a ledger speaks for.  Its folder has its ledger, d
 
 import errno
 import os
+import re
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,7 @@ def _is_target(folder: Path) -> bool:
     try:
         return any((folder / name).exists() for name in TARGET_FILES)
     except PermissionError:
-        return True
+        return re.fullmatch("[a-z0-9._-]+", folder.name) is not None  # a disk's lost+found is none
 
 
 def last_change(target: Path) -> float:

@@ -64,7 +64,7 @@ def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     yield from _check_inotify()
     for name in unknown_names(os.environ):
         near = get_close_matches(name, NAMES, 1)
-        remedy = f"did you mean {near[0]}?" if near else "see the settings in the README"
+        remedy = f"did you mean {near[0]}?" if near else "docs/settings.md has them all"
         yield Finding("warn", name, "nothing reads this variable", remedy)
     yield from _check_keys(settings, ledger)
     router = Router(settings)
@@ -86,7 +86,7 @@ def _check_spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
         yield Finding("warn", subject, "does not exist", remedy)
         return
     except OSError as error:
-        remedy = "let this user into it: see 'Agent and daemon under different users' in the README"
+        remedy = "let this user into it: see 'Agent and daemon under different users' in docs/record.md"
         yield Finding("fail", subject, f"can't be read: {error.strerror}", remedy)
         return
     mode = stat.filemode(status.st_mode)
