@@ -101,6 +101,9 @@ def test_a_stick_that_is_lost_is_forgotten_and_is_delivered_if_it_comes_back(
     server.behaviour = lambda request: Reply(503 if "late" in request.ids else 200)
     SegmentFile().run("sent").run("late").seal().write(stick)
     shell.run("replay", stick, "--timeout", "0", code=75)
+    found = shell.run("status", code=65)
+    assert f"{stick}/" in found, "it is not gone yet, and nobody is told to forget it"
+    assert f"do: tcc-upload replay {stick}, or name that spool here" in found
     stick.rename(drawer)
     shell.run("verify", code=65)
     assert f"tcc-upload forget {stick}" in shell.run("status", code=65)

@@ -73,9 +73,14 @@ def _losses(report: StatusReport) -> Iterator[Finding]:
     if report.damage:
         yield Finding("losses", f"damaged places: {report.damage:,}", "tcc-upload verify")
     if report.not_in_sight:
-        what = f"records of files that are gone, or were cut short, {report.gone[0]} for one: {report.not_in_sight:,}"
-        place = Path(report.gone[0]).parent
-        yield Finding("losses", what, f"bring them whole and replay them, or tcc-upload forget {place}")
+        elsewhere = set(report.elsewhere)
+        lost = next((path for path in report.gone if path not in elsewhere), None)
+        what = f"records of files that are gone, or were cut short, {lost} for one: {report.not_in_sight:,}"
+        do = f"bring them whole and replay them, or tcc-upload forget {Path(lost or '').parent}"
+        if lost is None:
+            what = f"records of files in no spool that is looked at, {report.gone[0]} for one: {report.not_in_sight:,}"
+            do = f"tcc-upload replay {Path(report.gone[0]).parent}, or name that spool here: --spool, TCC_SPOOL_DIR"
+        yield Finding("losses", what, do)
     if report.refused:
         said = f"records that recorders refused, in the files that are here: {report.refused:,}"
         yield Finding("losses", said, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")

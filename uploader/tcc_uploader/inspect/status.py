@@ -73,7 +73,9 @@ class StatusReport:
     passed_over: list[str]
     not_in_sight: int
     gone: list[str]
-    """The files in which these records were."""
+    """The files in which these records were, or should have been."""
+    elsewhere: list[str]
+    """Those of these files that are there, and lie in no spool that was looked at."""
     obstacles: dict[str, str]
     """What keeps an uploader, a recorder or this report from its work, each with what to do."""
 
@@ -113,6 +115,7 @@ def status_report(
         passed_over=found.passed_over,
         not_in_sight=not_in_sight,
         gone=[row.path for row in gone if row.counts.pending],
+        elsewhere=[row.path for row in gone if row.counts.pending and row.size and Path(row.path).exists()],
         obstacles=dict(_unread(state, told, why_untold, running_pid)) | _obstacles(spools, state),
     )
 
