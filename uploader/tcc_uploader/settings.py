@@ -3,10 +3,8 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from math import inf
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
@@ -16,17 +14,26 @@ from tcc_schemas.endpoints import (
     CUSTOM_PATH,
     PATHS,
     base_url,
-    can_be_path,
     checked_url,
     origin_of,
 )
+from tcc_schemas.switches import enabled
 
 from .api_keys import key_file, read_api_keys, words_in
-from .clock import seconds_in
-from .files import bytes_in
+from .setting_values import (
+    KEEP_FOR,
+    address_of,
+    bytes_per_second,
+    key_hints,
+    number_in_flight,
+    paths_allowed,
+    seconds_kept,
+    textfile_of,
+)
 from .settings_file import (
     DEFAULT_IN_FLIGHT,
-    MAX_IN_FLIGHT,
+    LogFormat,
+    LogLevel,
     SettingsError,
     TomlFile,
     naming,
@@ -35,15 +42,10 @@ from .settings_file import (
 )
 
 T = TypeVar("T")
-_LEAST_RATE: Final = 1024
-"""Bytes per second: with less, the heads of requests alone would take minutes."""
 
 BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
-
-KEEP_FOR: Final = 24 * 3600.0
-"""Seconds for which a daemon keeps delivered segments by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,12 @@ class Settings:
     """Seconds for which a daemon keeps delivered segments; 0: it removes them at once, infinity: never."""
     limit_rate: int | None = None
     """Bytes per second that all requests together may send; None: as many as the network takes."""
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    metrics: tuple[str, int] | None = None
+    """The host and port at which a daemon serves its metrics."""
+    metrics_textfile: Path | None = None
+    """The file into which a daemon writes them."""
 
     @property
     def default_key(self) -> str | None:
@@ -95,6 +103,10 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     in_flight: int | None = None,
     after: str | None = None,
     limit_rate: str | None = None,
+    log_level: LogLevel | None = None,
+    log_format: LogFormat | None = None,
+    metrics: str | None = None,
+    metrics_textfile: Path | None = None,
     faults: list[str] | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`.
@@ -122,7 +134,9 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_IN_FLIGHT": str(file.in_flight),
         "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
-    given = {"after": after, "limit_rate": limit_rate, "allow_origins": allow_origins, "allow_paths": allow_paths}
+    given: dict[str, object] = {"after": after, "limit_rate": limit_rate}
+    given |= {"allow_origins": allow_origins, "allow_paths": allow_paths}
+    given |= {"metrics": metrics, "metrics_textfile": metrics_textfile}
     in_file.update(
         name for name in file.model_fields_set if not (given.get(name) or environment.get(f"TCC_{name.upper()}"))
     )
@@ -151,18 +165,22 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         names_target=bool(target) or names_server,
         api_keys=keys,
         api_key_file=api_key_file,
-        adopt=_hints(adopt),
+        adopt=key_hints(adopt),
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
         allowed_origins=take(lambda: _origins((*allowed, base, custom, feedback)), frozenset(), "allow_origins"),
         allowed_paths=take(
-            lambda: _paths(allow_paths or words_in(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
+            lambda: paths_allowed(allow_paths or words_in(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
             *(PATHS, "allow_paths"),
         ),
-        in_flight=take(lambda: _in_flight(in_flight, environment["TCC_IN_FLIGHT"]), DEFAULT_IN_FLIGHT),
-        keep_for=take(lambda: _keep_for(after or file.after), KEEP_FOR, "after"),
-        limit_rate=take(lambda: _limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")), None, "limit_rate"),
+        in_flight=take(lambda: number_in_flight(in_flight, environment["TCC_IN_FLIGHT"]), DEFAULT_IN_FLIGHT),
+        keep_for=take(lambda: seconds_kept(after or file.after), KEEP_FOR, "after"),
+        limit_rate=take(lambda: bytes_per_second(limit_rate or environment.get("TCC_LIMIT_RATE")), None, "limit_rate"),
+        log_level=log_level or ("debug" if enabled(environment, "TCC_DEBUG", lambda _: None) else file.log_level),
+        log_format=log_format or file.log_format,
+        metrics=take(lambda: address_of(metrics or file.metrics), None, "metrics"),
+        metrics_textfile=take(lambda: textfile_of(metrics_textfile or file.metrics_textfile), None, "metrics_textfile"),
     )
 
 
@@ -180,60 +198,6 @@ def _named_target(name: str) -> str:
     if name in TARGET_FILES or not re.fullmatch("([a-z0-9][a-z0-9._-]{0,63})?", name):
         raise SettingsError(f"TCC_TARGET {name!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
     return name
-
-
-def _hints(given: Iterable[str]) -> frozenset[str]:
-    """Return key hints.  Raises :class:`SettingsError` for what can be none."""
-    hints = frozenset(given)
-    if wrong := [hint for hint in hints if not re.fullmatch("[0-9a-f]{8}", hint)]:
-        raise SettingsError(f"--adopt {wrong[0]!r} is no key hint: 8 hex digits, as `tcc-upload status` shows them")
-    return hints
-
-
-def _in_flight(argument: int | None, named: str) -> int:
-    number = argument or 0
-    with suppress(ValueError):
-        number = int(named) if argument is None else argument
-    if not 1 <= number <= MAX_IN_FLIGHT:
-        given = named if argument is None else argument
-        raise SettingsError(f"--in-flight (TCC_IN_FLIGHT) must be a number from 1 to {MAX_IN_FLIGHT}, not {given}")
-    return number
-
-
-def _limit_rate(text: str | None) -> int | None:
-    """Return bytes per second.  Raises :class:`SettingsError`."""
-    if text is None:
-        return None
-    rate = 0
-    with suppress(ValueError):
-        rate = bytes_in(text)
-    if rate < _LEAST_RATE:
-        raise SettingsError(
-            f"--limit-rate (TCC_LIMIT_RATE) must be bytes per second, at least 1k, like 64k or 2M, not {text!r}"
-        )
-    return rate
-
-
-def _keep_for(after: str | None) -> float:
-    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`."""
-    if after is None:
-        return KEEP_FOR
-    if after in ("delete", "keep"):
-        return 0.0 if after == "delete" else inf
-    if after.startswith("keep "):
-        with suppress(ValueError):
-            return seconds_in(after.removeprefix("keep "))
-    advice = "'delete', 'keep', or 'keep' with a number of minutes, hours, days or weeks, as 'keep 24h' (m, h, d, w)"
-    raise SettingsError(f"--after {after!r} must be {advice}")
-
-
-def _paths(names: Iterable[str]) -> frozenset[str]:
-    """Return the paths to which records may be sent: the known ones, and ``/v1/NAME`` for each name."""
-    paths = [f"/v1/{name.removeprefix('/v1/')}" for name in names]
-    for path in paths:
-        if not can_be_path(path):
-            raise SettingsError(f"{path} can't be allowed: a path's name has 1 to 64 of a-z, 0-9 and -")
-    return PATHS.union(paths)
 
 
 def _url(name: str, environment: Mapping[str, str]) -> str | None:

@@ -62,8 +62,9 @@ class Committer:
         except (Unavailable, OSError) as error:
             self.note_trouble(error)
 
-    def await_what_is_missing(self) -> None:
-        """Commit what the ledger is to await of archives that were not whole: after all that was read of them."""
+    def finish(self, candidates: Collection[Segment] | None) -> None:
+        """Commit as :meth:`commit` does when all is read; then what the ledger awaits of archives that were cut."""
+        self.commit(candidates)
         if self.trouble:
             return
         settlement, archives = self.settlement, self.intake.sources.archives
@@ -74,7 +75,10 @@ class Committer:
     def note_trouble(self, error: Exception) -> None:
         """Note and log why the state can't be written; nothing is lost, and the commit is tried again."""
         if not self.trouble:
-            _log.error("the state can't be written: %s; nothing more is sent until that works", error)
+            _log.error(
+                "the state can't be written: %(why)s; nothing more is sent until that works",
+                {"action": "state_unwritable", "why": error},
+            )
         self.trouble = str(error)
 
     def _commit(self, candidates: Collection[Segment] | None) -> None:

@@ -21,6 +21,7 @@ from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, 
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
+from .events import Committed
 from .intake import Intake
 from .line_cache import LineCache
 
@@ -44,7 +45,7 @@ class Settlement:
     touched: set[Segment] = field(default_factory=set)
     """Segments whose counts have changed since the last commit."""
     total: Counts = field(default_factory=Counts)
-    """How many records this process has settled as delivered, duplicate or dead, and committed."""
+    """How many records this process has settled as delivered, duplicate, dead or dropped, and committed."""
     uncommitted_total: Counts = field(default_factory=Counts)
     """How many more it has settled since the last commit."""
     uncommitted_counts: Counts = field(default_factory=Counts)
@@ -150,8 +151,16 @@ class Settlement:
             self.changes.letters.append(row)
             self._count_letter(segment, letter.id)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
-            where = f"{segment.path} line {letter.line}"
-            _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
+            _log.warning(
+                "dead letter %(letter)s: %(file)s line %(line)d: %(reason)s; see `tcc-upload dead show %(letter)s`",
+                {
+                    "action": "dead",
+                    "letter": letter.id,
+                    "file": segment.file,
+                    "line": letter.line,
+                    "reason": letter.reason,
+                },
+            )
 
     def commit(self, finished: Collection[Segment] = ()) -> None:
         """Write the letters, then all changes to the ledger.  No record can be added to the ``finished`` segments.
@@ -165,20 +174,31 @@ class Settlement:
         rows = {s.number: row_of(s, finished=False, now=now) for s in self.touched if s.counted_here}
         self.changes.segments = {**self.adopted, **rows}
         self.changes.segments |= {segment.number: row_of(segment, finished=True, now=now) for segment in finished}
+        keys = len(self.changes.delivered)
         if self.changes:
             self.ledger.commit(self.changes)
             self.changes = Changes()
             self.uncommitted.clear()
             self.touched.clear()
             self.adopted.clear()
-        self.total += self.uncommitted_total
-        self.uncommitted_total, self.uncommitted_counts = Counts(), Counts()
+        self._note_committed(keys)
         while self.answered:
             ident = self.answered.pop()
             try:
                 self.letters.remove(ident)
             except OSError as error:  # harmless: the ledger knows that the letter is settled
-                _log.warning("the letter %s is settled, but can't be removed: %s", ident, error)
+                _log.warning(
+                    "the letter %(letter)s is settled, but can't be removed: %(why)s",
+                    {"action": "letter_stays", "letter": ident, "why": error},
+                )
+
+    def _note_committed(self, keys: int) -> None:
+        """Count what was committed, and tell it, if that is anything."""
+        counts = self.uncommitted_total
+        self.total += counts
+        self.uncommitted_total, self.uncommitted_counts = Counts(), Counts()
+        if keys or counts != Counts():
+            self.intake.host.hear(Committed(counts, keys))
 
     def note_letter(self, row: LetterRow) -> None:
         """Let the next commit write a letter's row."""
@@ -191,6 +211,7 @@ class Settlement:
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
         self.note_letter(row._replace(fate=fate))
+        self.uncommitted_total.dropped += fate == "dropped"
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.id, fate, row.place.segment, counts)
         if fate != "requeued":
