@@ -15,7 +15,7 @@ import yaml
 
 from support import children
 from support.worlds import PATIENCE, TCC_UPLOAD, World, stop, wait_until
-from tcc_uploader.settings import CREDENTIAL
+from tcc_uploader.api_keys import CREDENTIAL
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
