@@ -50,6 +50,16 @@ class Committer:
             self._due = self.clock.monotonic() + _COMMIT_DELAY
         return self._due
 
+    def unchecked(self) -> list[Segment]:
+        """Return the segments in ``changed_unsealed``, but those that are not tracked any more.
+
+        Some of those are finished: their rows go on without them, as letters are answered, and must not be
+        written anew.
+        """
+        tracked = self.intake.by_handle
+        self.changed_unsealed = {segment for segment in self.changed_unsealed if segment.handle in tracked}
+        return in_order(self.changed_unsealed)
+
     def commit(self, candidates: Collection[Segment] | None = None) -> None:
         """Commit all that was settled, then remove or forget those of ``candidates`` that are finished.
 

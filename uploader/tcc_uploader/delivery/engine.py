@@ -18,7 +18,7 @@ from tcc_uploader.state import SpoolLocks
 from tcc_uploader.transport.answers import Answer
 
 from .backlog import Backlog
-from .committer import Committer, in_order
+from .committer import Committer
 from .dispatcher import Dispatcher
 from .events import Began, Ended, Turn
 from .host import Host
@@ -127,8 +127,8 @@ class Engine:
                 self.dispatcher.give_up_failed()
                 if self.intake.idle and self.intake.scans:
                     self._adopt_orphans()
-                if self.committer.changed_unsealed and self.intake.idle and not self.in_flight:
-                    self._recover_and_remove(in_order(self.committer.changed_unsealed))
+                if self.intake.idle and not self.in_flight and (unchecked := self.committer.unchecked()):
+                    self._recover_and_remove(unchecked)
             if now >= self._rescan:
                 self._rescan = now + self._limits.rescan
                 self.intake.scan()
