@@ -87,8 +87,9 @@ def test_a_bundle_that_was_killed_as_process_1_hinders_no_later_one(shell: Shell
     SegmentFile().run("r1").write(shell.spool)
     bundle = tmp_path / "b.zip"
     killed = (
-        "import os, tcc_uploader.cli.bundle as bundle\n"
-        "bundle.write = lambda *_: os.kill(0, 9)\n"
+        "import os, signal, tcc_uploader.cli.bundle as bundle\n"
+        # the signal kills `unshare` at once, which is outside; process 1 is killed when the kernel notices that
+        "bundle.write = lambda *_: (os.kill(0, 9), signal.pause())\n"
         "from tcc_uploader.cli.main import run\nrun()"
     )
     command = [*as_first, COMMAND.with_name("python"), "-c", killed, "bundle", "-o", bundle]
