@@ -79,9 +79,9 @@ def test_the_readme_is_short_and_its_first_steps_work(world: World, tmp_path: Pa
     steps = [
         line for line in block.splitlines() if not re.match("python3 -m venv|pip install|tcc-upload sandbox", line)
     ]
-    script = (
-        "\n".join(steps).replace("http://127.0.0.1:4433", world.url).replace("report.html", f"{tmp_path}/report.html")
-    )
+    script = "\n".join(steps).replace("http://127.0.0.1:4433", world.url)
+    for name in ("report.html", "try/"):
+        script = script.replace(name, f"{tmp_path}/{name}")
     surroundings = world.environment | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     script = script.replace("TCC_API_KEY=test", f"TCC_API_KEY={surroundings.pop('TCC_API_KEY')}")
     done = run_program("sh", "-ec", script, env=surroundings, cwd=ROOT)

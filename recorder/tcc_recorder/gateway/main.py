@@ -9,7 +9,7 @@ import click
 
 from tcc_schemas.version import __version__
 
-from .terminal import ShownFormatter, say
+from .terminal import NothingStartedError, ShownFormatter, say
 
 _COMMANDS: Final = ("run", "serve")
 _EXTRA: Final = frozenset({"google", "httptools", "opentelemetry", "uvicorn"})
@@ -30,9 +30,7 @@ class _Commands(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in _EXTRA:
                 raise
-            raise click.ClickException(
-                f"tcc-record needs a package that is not installed ({error.name}): pip install 'tcc-offline[gateway]'"
-            ) from error
+            raise NothingStartedError("tcc-record needs its extra: pip install 'tcc-offline[gateway]'") from error
         return command
 
 

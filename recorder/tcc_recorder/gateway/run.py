@@ -15,17 +15,11 @@ from .child_environment import environment_for, replaced_urls
 from .options import Options
 from .program import Program, code_of, end_as
 from .server import Gateway
-from .terminal import say
+from .terminal import NothingStartedError, say
 
 _log: Final = logging.getLogger("tcc_recorder")
 _LOOK_EVERY: Final = 0.2
 """Seconds after which a signal is noticed that comes while the last connections are waited for."""
-
-
-class _NothingStartedError(click.ClickException):
-    """No gateway could be started, and so no program."""
-
-    exit_code = 125  # as ``env`` and ``timeout`` have it
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -67,7 +61,7 @@ def _started() -> Gateway:
         with _threads_take_no_signal():
             return Gateway(Options()).__enter__()
     except (OSError, RuntimeError, ValueError) as error:
-        raise _NothingStartedError(f"nothing was started: {error}") from error
+        raise NothingStartedError(f"nothing was started: {error}") from error
 
 
 @contextmanager

@@ -7,6 +7,12 @@ import click
 from tcc_schemas.display import visible
 
 
+class NothingStartedError(click.ClickException):
+    """There can be no gateway, and so no program was started."""
+
+    exit_code = 125  # as ``env`` and ``timeout`` have it
+
+
 def say(text: str) -> None:
     """Print a line; what it quotes is made visible."""
     click.echo(f"tcc-record: {visible(text)}", err=True)

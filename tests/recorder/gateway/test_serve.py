@@ -174,7 +174,7 @@ def test_without_its_libraries_it_says_what_to_install() -> None:
         "start()\n"
     )
     done = run_program(sys.executable, "-c", program)
-    assert done.returncode == 1
+    assert done.returncode == 125
     assert "pip install 'tcc-offline[gateway]'" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -22,7 +22,7 @@ def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
 
     It prints its URL, for TCC_BASE_URL.  GET / shows the receipts; Ctrl-C prints them and ends.
 
-    Exit codes: 0 Ctrl-C ended it; 77 the port or the file can't be used.
+    Exit codes: 0 Ctrl-C ended it; 2 the port or the file can't be used.
 
     Example: tcc-upload sandbox --port 4320 --db receipts.db
     """
