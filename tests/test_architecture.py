@@ -81,6 +81,7 @@ def test_the_drawing_of_the_states_is_the_table() -> None:
         (["sqlite3"], ["inspect/export.py", "ledger", "sandbox.py"]),
         (["httpx"], ["transport"]),
         (["click", "rich"], ["cli"]),
+        (["obstore"], ["sources/s3.py"]),
     ],
     ids=str,
 )

@@ -24,6 +24,7 @@ from tcc_schemas.endpoints import (
 
 from .clock import seconds_in
 from .files import bytes_in
+from .model.objects import SCHEME, checked_place
 from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, read_settings_file
 
 _LEAST_RATE: Final = 1024
@@ -48,6 +49,8 @@ class Settings:
     """
 
     spools: tuple[Path, ...]
+    objects: tuple[str, ...] = ()
+    """Places in object stores that were named as spools."""
     state_dir: Path
     """The folder of the target in the user's state directory: what was sent to a sandbox does not count elsewhere."""
     names_target: bool = True
@@ -67,6 +70,11 @@ class Settings:
     """Bytes per second that all requests together may send; None: as many as the network takes."""
 
     @property
+    def sources(self) -> tuple[Path | str, ...]:
+        """The spools, and the places in object stores."""
+        return (*self.spools, *self.objects)
+
+    @property
     def default_key(self) -> str | None:
         """The key that is used for records without a key of their own."""
         return next(iter(self.api_keys), None)
@@ -80,7 +88,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     environment: Mapping[str, str],
     *,
     config: Path | None = None,
-    spools: Sequence[Path] = (),
+    spools: Sequence[Path | str] = (),
     state: Path | None = None,
     api_key_file: Path | None = None,
     adopt: Iterable[str] = (),
@@ -115,12 +123,19 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     target = _target(environment.get("TCC_TARGET"), custom or base or base_url(next(iter(keys), None), {}))
     with _of("the spool (--spool, TCC_SPOOL_DIR)"):
         if not spools and not environment.get("TCC_SPOOL_DIR"):
-            spools = [Path(spool_dir({"TCC_SPOOL_DIR": spool})) for spool in file.spools]
-        found_spools = tuple(_absolute(spool) for spool in spools or [Path(spool_dir(environment))])
+            spools = [
+                checked_place(spool) if spool.startswith(SCHEME) else Path(spool_dir({"TCC_SPOOL_DIR": spool}))
+                for spool in file.spools
+            ]
+        elif not spools and environment["TCC_SPOOL_DIR"].startswith(SCHEME):
+            raise ValueError("a recorder needs a folder; an uploader takes s3:// by --spool")
+        spools = spools or [Path(spool_dir(environment))]
+        found_spools = tuple(_absolute(spool) for spool in spools if isinstance(spool, Path))
     with _of("the state directory (--state-dir, TCC_STATE_DIR)"):
         states = _absolute(state or Path(state_dir(environment)))
     return Settings(
         spools=found_spools,
+        objects=tuple(place for place in spools if isinstance(place, str)),
         state_dir=states / target,
         names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
         api_keys=keys,
@@ -132,7 +147,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         allowed_origins=origins,
         allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
         in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
-        keep_for=_keep_for(after or file.after),
+        keep_for=_keep_for(after or file.after, is_timed=not any(isinstance(place, str) for place in spools)),
         limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
     )
 
@@ -217,12 +232,17 @@ def _limit_rate(text: str | None) -> int | None:
     return rate
 
 
-def _keep_for(after: str | None) -> float:
-    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`."""
+def _keep_for(after: str | None, *, is_timed: bool) -> float:
+    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`.
+
+    ``is_timed``: whether that can be for a time; objects are kept or deleted.
+    """
     if after is None:
         return KEEP_FOR
     if after in ("delete", "keep"):
         return 0.0 if after == "delete" else inf
+    if not is_timed:
+        raise SettingsError(f"--after {after!r} is for folders: objects are kept or deleted: 'keep' or 'delete'")
     if after.startswith("keep "):
         with suppress(ValueError):
             return seconds_in(after.removeprefix("keep "))

@@ -19,10 +19,14 @@ from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_process
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings, key_file
 from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.object_queue import SoleWorker
+from tcc_uploader.sources.object_source import ObjectSource
+from tcc_uploader.sources.objects import StoreError
 from tcc_uploader.state import SpoolLocks
 
 from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
 from .session import ending, on_signals, working
+from .sources import asking
 
 _log = logging.getLogger(__name__)
 
@@ -103,6 +107,24 @@ class Control:
         self._stop()
 
 
+def _draining(place: str, settings: Settings) -> ObjectSource:
+    """Return what lies at a place in an object store, for a worker that shares it with nobody.
+
+    A store that can't be reached is asked again at each scan; any other trouble with it ends the command.
+    """
+    from tcc_uploader.sources.s3 import S3  # noqa: PLC0415 -- few have its library, or need it
+
+    with asking(place):
+        store = S3(place)
+        try:
+            store.check(may_be_empty=True)
+        except StoreError as error:
+            if error.kind in ("missing", "denied"):
+                raise
+    _log.info("%s is read by this worker alone; others could help if they shared a ledger: docs/fleet.md", place)
+    return ObjectSource(place, store, SoleWorker(), drains=True, deletes=settings.keep_for == 0)
+
+
 def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
     """Return the settings, read again; those of before if they can't be used."""
     try:
@@ -115,9 +137,10 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
 def _watch(settings: Settings, control: Control, notifier: Notifier, keys: KeyFile) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
     with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
-        _log.info("watching %s", ", ".join(map(str, settings.spools)))
+        _log.info("watching %s", ", ".join(map(str, settings.sources)))
         status = StatusFile(settings.state_dir)
-        letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
+        sources = Sources(list(settings.spools), archives=[_draining(place, settings) for place in settings.objects])
+        letters = LetterFolder(settings.state_dir)
         for text in sources.passed_over:
             _log.warning("passed over in %s", text)
 

@@ -18,7 +18,7 @@ from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, choose
-from tcc_uploader.sources.paths import STDIN, sources_of
+from tcc_uploader.sources.paths import STDIN, Given
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
@@ -29,6 +29,7 @@ from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
 from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, SPOOLS, TIMEOUT, selecting, settings_from, with_options
 from .session import ending, on_signals, reading
+from .sources import sources_from
 from .terminal import fail, note, say, say_json
 from .text import (
     capped,
@@ -63,7 +64,7 @@ STAYS: Final = "stay pending; run it again without that"
 @click.option("--report", type=PAGE, help="Write the runs to this *.html file, to be looked at in a browser.")
 def replay_command(
     *,
-    paths: tuple[Path, ...],
+    paths: tuple[Given, ...],
     timeout: float,
     as_json: bool,
     dry_run: bool,
@@ -94,8 +95,8 @@ def replay_command(
         what = "leave out --remove, and save standard input to a file first"
         raise click.UsageError(f"--report reads everything again when it is sent: {what}")
     settings = settings_from(options)
-    sources = sources_of(paths, settings.spools)
-    if selection and any(archive.stream for archive in sources.archives):
+    sources = sources_from(paths, settings.sources)
+    if selection and any(archive.is_read_once for archive in sources.archives):
         raise click.UsageError(
             "standard input can be read once, and choosing runs takes two looks: save it to a file and name that, or "
             "choose where it is made (`tcc-upload bundle` has the same options)"
@@ -186,7 +187,7 @@ def _append_summary(file: Path, result: ReplayResult, settings: Settings) -> Non
         note(f"can't write the summary: {error}; the result above is not affected")
 
 
-def _write_report(file: Path, settings: Settings, paths: Sequence[Path], selection: Selection) -> None:
+def _write_report(file: Path, settings: Settings, paths: Sequence[Given], selection: Selection) -> None:
     """Write the report of what was delivered.  As with the summary, a failure is a warning."""
     from .report import make_report  # noqa: PLC0415 -- few replays are asked for one, and it brings much with it
 

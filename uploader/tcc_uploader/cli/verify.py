@@ -2,7 +2,6 @@
 
 import sys
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -10,13 +9,14 @@ import click
 from tcc_uploader.inspect.survey import spools_read
 from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.model.shortlist import MOST
-from tcc_uploader.sources.paths import sources_of
+from tcc_uploader.sources.paths import Given
 from tcc_uploader.state import is_in_use
 
 from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .progress import reading_bar
 from .session import reading, targets_of
+from .sources import sources_from
 from .terminal import say, say_json
 from .text import capped, passed_over_lines, plural, shortened, told
 
@@ -26,7 +26,7 @@ _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.BRO
 
 @click.command("verify")
 @with_options(PATHS, SPOOLS, *STATE_OPTIONS, AS_JSON)
-def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def verify_command(*, paths: tuple[Given, ...], as_json: bool, **options: Any) -> None:
     """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
 
     Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or
@@ -41,7 +41,7 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     codes = []
     for settings in targets_of(named):
         with reading(settings) as ledger:
-            sources = sources_of(paths, spools_read(settings.spools, ledger) if reports else settings.spools)
+            sources = sources_from(paths, spools_read(settings.spools, ledger) if reports else settings.sources)
             with reading_bar("verify", sources) as did:
                 report = verify_spools(sources, ledger, whole=not paths, did=did)
         if not reports or (not named.names_target and is_in_use(settings.state_dir, time.time())):

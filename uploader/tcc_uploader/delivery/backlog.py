@@ -88,9 +88,9 @@ class Backlog:
                 self.settlement.dead_letter_invalid(segment, other)
         damage = [other for other in found if isinstance(other, Damage)]
         for other in damage[:_MOST_LOGGED]:
-            _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
+            _log.warning("%s line %d: %s, %d bytes", segment.file, other.number, other.reason, other.size)
         if len(damage) > _MOST_LOGGED:
-            _log.warning("%s: %d more damaged lines", segment.path, len(damage) - _MOST_LOGGED)
+            _log.warning("%s: %d more damaged lines", segment.file, len(damage) - _MOST_LOGGED)
 
     def enqueue(self, segment: Segment, line: Line) -> None:
         """Queue a record for its destination without asking the ledger."""
@@ -106,7 +106,8 @@ class Backlog:
         pause = queue.health.pause
         if segment.stream is not None:
             if self.cache.half_full and pause and pause.needs_operator:
-                return  # the record stays pending until the next replay, so that the stream can be read on
+                segment.passed_over += 1
+                return  # the record stays pending until it is read again, so that the stream can be read on
             self.cache.pin(segment.handle, line)
         elif pause is None:
             self.cache.keep(segment.handle, line)
@@ -206,7 +207,7 @@ class Backlog:
             return None
         except (OSError, ValueError) as error:
             if not history.failures:
-                _log.warning("can't read %s again: %s", segment.path, error)
+                _log.warning("can't read %s again: %s", segment.file, error)
         if line is None:
             history = history._replace(failures=history.failures + 1)
             queue.postpone(location, history, self.clock.monotonic() + backoff(history.failures, 1.0))

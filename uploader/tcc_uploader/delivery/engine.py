@@ -190,7 +190,7 @@ class Engine:
             newer=intake.newer,
             unreadable={file_name(path): why for path, why in intake.unreadable.items()},
             problems=intake.sources.problems,
-            unread_files=[file_name(path) for path in intake.unread],
+            unread_files=[f"{file_name(path)}{why and f': {why}'}" for path, why in intake.unread.items()],
             unended=intake.unended,
             left_out=intake.sources.choice.records_left_out,
             runs_left_out=intake.sources.choice.runs_left_out,

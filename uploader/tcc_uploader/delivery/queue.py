@@ -198,7 +198,7 @@ class DestinationQueue:
         self.partly_refused += 1
         self.spans_refused += part.spans
         self.refusal = part.why
-        what = f"{record.segment.path} line {record.line.number}"
+        what = f"{record.segment.file} line {record.line.number}"
         _log.warning("%s was partly refused by %s: %d spans: %s", what, self.destination.url, *part)
 
     def log_change(self, before: Pause | None) -> None:

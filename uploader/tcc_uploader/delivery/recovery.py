@@ -56,7 +56,7 @@ def _recover_all(backlog: Backlog, segment: Segment, others: Sequence[Segment]) 
         try:
             line = _read_run(backlog, segment, run_id)
         except OSError as error:
-            _log.warning("%s: run %s can't be read now: %s", segment.path, run_id[:100], error)
+            _log.warning("%s: run %s can't be read now: %s", segment.file, run_id[:100], error)
             return  # the next call tries it again
         if line is not None:
             _take_up(backlog, segment, line)
@@ -69,7 +69,7 @@ def _read_run(backlog: Backlog, segment: Segment, run_id: str) -> Line | None:
     try:
         return reader.recover(segment, run_id, backlog.intake.host.disk)
     except ValueError as error:
-        _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
+        _log.warning("%s: run %s can't be recovered: %s", segment.file, run_id[:100], error)
         segment.damaged += 1
         segment.unexpected += isinstance(error, UnexpectedError)
         backlog.settlement.touched.add(segment)
@@ -92,7 +92,7 @@ def _take_up(backlog: Backlog, segment: Segment, line: Line) -> None:
     elif decision is Decision.SEND:
         backlog.cache.pin(segment.handle, line)
         backlog.enqueue(segment, line)
-        _log.info("%s: run %s is recovered: its process died", segment.path, line.id[:100])
+        _log.info("%s: run %s is recovered: its process died", segment.file, line.id[:100])
     else:
         settlement.settle_line(segment, line, known.digest, decision)
     settlement.touched.add(segment)

@@ -143,7 +143,7 @@ class Settlement:
             self.changes.letters.append(row)
             self._count_letter(segment, letter.id)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
-            where = f"{segment.path} line {letter.line}"
+            where = f"{segment.file} line {letter.line}"
             _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
 
     def commit(self, finished: Collection[Segment] = ()) -> None:
@@ -208,7 +208,7 @@ def row_of(segment: Segment, *, finished: bool, now: int) -> SegmentRow:
     return SegmentRow(
         number=segment.number,
         id=segment.id,
-        path=file_name(segment.path),
+        path=file_name(segment.file),
         size=segment.size if segment.at_end else segment.offset,  # what follows may be taken back by its writer
         finished=finished,
         counts=segment.counts,

@@ -167,7 +167,7 @@ def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hi
     end = segment.size, segment.damaged + segment.cut  # neither grown nor damaged since it was delivered?
     if row.counts.records > segment.counts.records + hidden:
         text = f"cut short: {row.counts.records:,} records were read here before"
-        if row.path == file_name(segment.path):
+        if row.path == file_name(segment.file):
             check.broken.append(text)  # the file that was read has lost records
         else:
             check.damage.append(text)  # this is a copy, and may have been cut short when it was made
