@@ -150,7 +150,7 @@ def test_members_of_one_name_are_taken_one_by_one(rig: Rig, tmp_path: Path) -> N
     names = [segment.file for segment in rig.engine.intake.live]
     assert len(set(names)) == 200
     assert max(map(len, names)) <= len(f"{source.name}/a.jsonl~200")
-    assert rig.engine.intake._copies.total() == 199
+    assert rig.engine.intake._streams.copies.total() == 199
 
 
 def test_what_an_archive_has_begun_takes_bounded_memory(

@@ -15,7 +15,8 @@ _EXITS: Final[dict[Kind, Exit]] = {
     "missing": Exit.NOTHING_FOUND,
     "denied": Exit.OPERATOR_NEEDED,
     "unreachable": Exit.PENDING,
-    "gone": Exit.PENDING,
+    "deleted": Exit.PENDING,
+    "replaced": Exit.PENDING,
 }
 
 

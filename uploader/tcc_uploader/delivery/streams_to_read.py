@@ -22,7 +22,8 @@ class StreamsToRead:
         self._carriers = carriers
         self._names = names
         self._take_up = take_up
-        self._copies = Counter[str]()
+        self.copies = Counter[str]()
+        """By name: how many more segments had it while it was taken."""
         self._chunks: Iterator[Chunk | None] | None = self._read(carriers)
 
     def __bool__(self) -> bool:
@@ -44,8 +45,8 @@ class StreamsToRead:
                 continue
             name = segment.file
             while segment.file in self._names:  # an archive may have any number of members with the same name
-                self._copies[name] += 1
-                segment.file = f"{name}~{self._copies[name]}"
+                self.copies[name] += 1
+                segment.file = f"{name}~{self.copies[name]}"
             self._take_up(segment)
             while not segment.at_end:
                 yield segment, _read_on(segment)

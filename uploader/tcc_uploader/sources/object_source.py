@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 _OPENED_AHEAD: Final = 16
 """Objects whose first bytes are fetched while others are read: a store answers late, but many requests at once."""
+_ENDED: Final = ("deleted", "replaced")
+"""Failures after which nothing is left to be read of an object."""
 _WAIT: Final = 0.05
 """Seconds to wait for the store in one step: whoever reads has other things to do."""
 
@@ -134,9 +136,9 @@ class ObjectSource:
         try:
             stream = opening.result()
         except StoreError as error:
-            if error.kind != "gone":
+            if error.kind != "deleted":  # somebody needed it no more
                 self._lost[ref.uri] = str(error)
-                reading.again = True
+            reading.again = error.kind not in _ENDED
         except UnexpectedError as error:
             reading.stays = str(error)
             self.problems.append(f"{ref.uri}: {error}")
@@ -150,7 +152,7 @@ class ObjectSource:
                 yield segment
             if stream.failure is not None:
                 self._lost[ref.uri] = str(stream.failure)
-                reading.again = stream.failure.kind != "gone"
+                reading.again = stream.failure.kind not in _ENDED
             else:
                 self.problems += archive.problems
                 self.newer += archive.newer

@@ -14,13 +14,14 @@ from tcc_uploader.spool.scan import SUFFIX
 from .bystanders import ARCHIVE_ENDINGS
 from .streams import LostError
 
-Kind = Literal["missing", "denied", "unreachable", "gone"]
+Kind = Literal["missing", "denied", "unreachable", "deleted", "replaced"]
 
 
 class StoreError(LostError):
     """A store did not do what it was asked; the text says why, and what to do, and never quotes what the store said.
 
-    ``kind``: the bucket or object is not there; an operator is needed; it may work later; the object is another now.
+    ``kind``: the bucket or object is not there; an operator is needed; it may work later; the object is gone, or is
+    another one now.
     """
 
     def __init__(self, kind: Kind, text: str) -> None:

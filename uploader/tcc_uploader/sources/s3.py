@@ -9,10 +9,14 @@ import errno
 import mmap
 import os
 import re
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Final
+from functools import partial
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 from urllib.parse import urlsplit
 
 import obstore
@@ -28,6 +32,7 @@ from .objects import Kind, ObjectStream, StoreError, is_wanted
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
 
+T = TypeVar("T")
 RETRIES: Final = 6
 """How many times a request that failed is made again, over some 6 seconds: a store that is busy says so (503)."""
 MOST: Final = 5 * 1024**3
@@ -40,9 +45,11 @@ _STALLED: Final = timedelta(seconds=30)
 _CONNECTING: Final = timedelta(seconds=5)
 _SECRETS: Final = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_TOKEN")
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-_NO_CREDENTIALS: Final = re.compile("Missing|Failed to read token|Config error|/latest/(api|meta-data)|/v2/credentials")
+_NO_CREDENTIALS: Final = re.compile(
+    "Generic (S3 error: (Missing|Failed to read token file)|Config error)|/latest/(api/token|meta-data)|/v2/credentials"
+)
 """What the client says where it finds no credentials: the last ones are services that give them to a machine."""
-_BUSY: Final = (408, 429)
+_BUSY: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class S3:
@@ -107,7 +114,7 @@ class S3:
         return _Stream(self, ref)
 
     def chunks(self, ref: ObjectRef, start: int) -> Iterator[bytes]:
-        """Yield an object's bytes from ``start`` on.  Another object that has its name now is ``gone``."""
+        """Yield an object's bytes from ``start`` on.  One that has its name by now is never read."""
         options: obstore.GetOptions = {"range": {"offset": start}} if start else {}
         if ref.etag:
             options["if_match"] = ref.etag
@@ -135,9 +142,11 @@ class S3:
         if self.look() is not None:  # for stores that ignore the condition
             raise self._taken()
         uploading = self._opened(stalls=False)  # a time-out of reading would end a long upload
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content, self._asked():
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        put = partial(obstore.put, uploading, self._key, content, mode="create", use_multipart=False)
+        with self._asked():
             try:
-                made = obstore.put(uploading, self._key, content, mode="create", use_multipart=False)
+                made = _interruptibly(put)
             except (AlreadyExistsError, PreconditionError):
                 raise self._taken() from None
         return ObjectRef(self._name, made["e_tag"] or "", size)
@@ -163,29 +172,39 @@ class S3:
         found = re.search(r"status code: (\d{3})", text)
         status = int(found[1]) if found else 0
         code = re.search(r"<Code>(\w{1,64})</Code>", text)
-        answer = f"HTTP {status}{f', {code[1]}' if code else ''}"
-        if code and code[1] == "NoSuchBucket":
-            return (
-                "missing",
-                f"there is no bucket {self._bucket!r} at {self._where}: check its name and AWS_ENDPOINT_URL",
-            )
-        if isinstance(error, FileNotFoundError | PreconditionError):
-            return "gone", "it was deleted or replaced since it was listed: run it again"
-        if re.search("/latest/(api|meta-data)|/v2/credentials|sts[.:/]|AssumeRole", text):
-            return (
-                "denied",
-                "no credentials were found for it: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role",
-            )
-        if status >= 500 or status in _BUSY:  # noqa: PLR2004 -- HTTP's own
+        name = code[1] if code else ""
+        answer = f"HTTP {status}{name and f', {name}'}"
+        if name == "NoSuchBucket":
+            return "missing", f"there is no bucket {self._bucket!r} at {self._where}: check name and AWS_ENDPOINT_URL"
+        if isinstance(error, FileNotFoundError) or name == "NoSuchKey":
+            return "deleted", "it was deleted while it was read"
+        if isinstance(error, PreconditionError) or status == HTTPStatus.PRECONDITION_FAILED:
+            return "replaced", "it was replaced since it was listed: run it again"
+        if _NO_CREDENTIALS.search(text):
+            advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role"
+            return "denied", f"there are no credentials for {self._where}, or they can't be used: {advice}"
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY:
             return "unreachable", f"{self._where} has failed ({answer}): run it again"
         if status:
             return "denied", f"{self._where} refuses it ({answer}): check the AWS_* variables, and what the key may do"
         if "builder error" in text:
-            advice = (
-                "AWS_ENDPOINT_URL must be an https:// URL, or http:// on loopback (elsewhere with AWS_ALLOW_HTTP=true)"
-            )
+            advice = "AWS_ENDPOINT_URL must be https://, or http:// on loopback (elsewhere with AWS_ALLOW_HTTP=true)"
             return "denied", f"{self._where} can't be asked: {advice}"
         return "unreachable", f"{self._where} can't be reached, or broke off: run it again"
+
+
+def _interruptibly(call: Callable[[], T]) -> T:
+    """Make a call that takes long, in another thread, so that a signal can end the process meanwhile."""
+    done: Future[T] = Future()
+
+    def make() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:  # noqa: BLE001 -- whoever waits gets it
+            done.set_exception(error)
+
+    threading.Thread(target=make, daemon=True).start()
+    return done.result()
 
 
 def _place_of(endpoint: str) -> tuple[str, bool]:
