@@ -25,7 +25,7 @@ from tcc_uploader.model.rows import SegmentRow
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.carried import ArchiveSource
-from tcc_uploader.sources.given import Sources, choose
+from tcc_uploader.sources.given import Carrier, Sources, choose
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.state import SpoolLocks
@@ -141,6 +141,7 @@ class Rig:
         locks: SpoolLocks | None = None,
         real: bool = False,
         limit: float = 20_000.0,
+        archives: Sequence[Carrier] = (),
         limits: Limits | None = None,
         **more: Any,
     ) -> Engine:
@@ -165,7 +166,14 @@ class Rig:
         with (
             self.ledger() as ledger,
             self._engine(
-                settings, ledger, keep_for=keep_for, locks=locks, real=real, limits=limits, on_step=tell
+                settings,
+                ledger,
+                archives=archives,
+                keep_for=keep_for,
+                locks=locks,
+                real=real,
+                limits=limits,
+                on_step=tell,
             ) as engine,
         ):
             engine.run_for_ever()

@@ -113,6 +113,10 @@ class ObjectSource:
                 opening.cancel()
                 self._queue.give_back(ref)
 
+    def close(self) -> None:
+        """Wait until all that is to be deleted is."""
+        self._pool.shutdown()
+
     def _taken(self) -> Iterator[ObjectRef | None]:
         """Yield the objects to read, and None while the store lists them.  Raises :class:`StoreError`."""
         pages = self._store.pages()

@@ -10,7 +10,7 @@ import mmap
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import timedelta
@@ -55,12 +55,12 @@ _BUSY: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 class S3:
     """A place in a bucket: an object, or all objects in a folder of objects.  Each call raises :class:`StoreError`."""
 
-    def __init__(self, uri: str, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, uri: str) -> None:
         """Raise ValueError if the name can't be that of a place in a bucket."""
         self._bucket, self._key = parts_of(uri)
         self._name = uri
-        self._where, self._loopback = _place_of(next(filter(None, map(environment.get, _ENDPOINTS)), ""))
-        hold_keys(filter(None, map(environment.get, _SECRETS)))
+        self._where, self._loopback = _place_of(next(filter(None, map(os.environ.get, _ENDPOINTS)), ""))
+        hold_keys(filter(None, map(os.environ.get, _SECRETS)))
         with self._asked():
             self._store = self._opened(stalls=True)
 
@@ -161,10 +161,7 @@ class S3:
             with Boundary(self._name, BaseError, OSError):
                 yield
         except (BaseError, FileNotFoundError) as error:
-            kind, text = self._meaning(error)
-        else:
-            return
-        raise StoreError(kind, text)  # outside of the block: the client's own error, and its text, are left behind
+            raise StoreError(*self._meaning(error)) from None
 
     def _meaning(self, error: Exception) -> tuple[Kind, str]:
         """Return what an error of the client means for us, and how it is told."""
