@@ -14,6 +14,7 @@ from support.rigging import Rig
 from support.shell import Shell
 from support.worlds import wait_until
 from tcc_uploader.clock import Clock
+from tcc_uploader.delivery import line_cache
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.model.objects import ObjectRef
 from tcc_uploader.sources.object_queue import SoleWorker
@@ -100,6 +101,29 @@ def test_nothing_is_deleted_before_it_is_delivered(drain: Drain, bucket: Bucket,
     accept = always(Reply())
     drain(until)
     assert set(sent(server)) == {f"run-{number}" for number in range(5)}
+
+
+def test_an_operator_s_pause_holds_up_no_other_object(
+    drain: Drain, bucket: Bucket, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a key is refused, what does not fit into memory is given back; with a right key all of it arrives."""
+    monkeypatch.setattr(line_cache, "_PINNED_BYTES", 20_000)
+    for number in range(30):
+        bucket.put(f"{number:02}.jsonl", SegmentFile().run(f"run-{number}").seal().data)
+    server.behaviour = always(Reply(401))
+    read: set[int] = set()
+
+    def until(engine: Engine) -> bool:
+        read.add(engine.backlog.waiting + len(engine.in_flight))
+        if engine.intake.scans == 3:
+            assert len(bucket.names()) == 30
+            assert max(read) < 20
+            server.behaviour = always(Reply())
+        return not bucket.names()
+
+    engine = drain(until)
+    assert set(sent(server)) == {f"run-{number}" for number in range(30)}
+    assert engine.intake.counts.delivered == engine.intake.counts.records == 30
 
 
 def test_what_could_not_be_read_on_is_read_again(drain: Drain, bucket: Bucket, server: FaultServer) -> None:

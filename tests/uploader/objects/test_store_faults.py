@@ -61,6 +61,8 @@ def test_an_object_that_can_t_be_read_on_is_no_damage(shell: Shell, bucket: Buck
     with FaultyStore(bucket.port, cut_for_good) as store:
         shell.environment |= bucket.environment(store.port)
         result = shell.json("replay", bucket.url, code=75)
+        store.asked.clear()
+        assert f"not read {bucket.url}a.tar: 127.0.0.1" in shell.run("verify", bucket.url, code=75)
     assert (result["damage"], result["delivered_now"]) == (0, 1)
     assert "a.tar: 127.0.0.1" in str(result["unread_files"])
     shell.environment |= bucket.environment()

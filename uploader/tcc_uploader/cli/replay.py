@@ -161,7 +161,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
             *left_out_lines(found.choice, STAYS),
             *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
             *passed_over_lines(found.passed_over),
-            *unreadable_lines(found.unreadable),
+            *unreadable_lines(found.unreadable | found.not_read),
             *capped(found.archives, str),
         )
     return exit_of_dry_run(found, settings)

@@ -115,7 +115,7 @@ def make_report(
     note(f"{output}: {', '.join(counts)}")
     if written.left_out:
         note(f"contents of {plural(written.left_out, 'run')} left out (--max-size)")
-    return not (reader.files.unreadable or reader.files.newer)
+    return not (reader.files.unreadable or reader.files.not_read or reader.files.newer)
 
 
 def _now() -> datetime:

@@ -66,6 +66,7 @@ def _verification_text(report: Verification) -> str:
         lines.append("         to settle it: keep a copy, move the file out of the spool, then tcc-upload forget PATH")
     lines = list(capped(lines, str, most=MOST))
     lines += capped(report.unreadable.items(), lambda pair: f"damage   {pair[0]} can't be read: {pair[1]}")
+    lines += capped(report.not_read.items(), lambda pair: f"not read {pair[0]}: {pair[1]}")
     lines += [f"damage   {text}" for text in capped(report.archives, str)]
     lines += passed_over_lines(report.passed_over)
     lines += [f"newer    {text}" for text in capped(report.newer, lambda path: f"{path}: upgrade tcc-upload")]

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _GATHER: Final = 0.002
 """Seconds to wait for more answers while many are in flight: to wake for each one costs more than to handle it."""
+_STORE_LOOK: Final = 0.01
+"""Seconds between looks at whether an object store has answered."""
 _SHORTEST_TICK: Final = 0.05
 """Seconds between looks at the progress of a one-shot run whose time-out is shorter."""
 
@@ -233,7 +235,7 @@ class Engine:
 
     def _reads_on(self) -> bool:
         intake, backlog, limits = self.intake, self.backlog, self._limits
-        if intake.idle or (intake.reads_stream and not backlog.cache.has_room):
+        if intake.idle or intake.awaits_store or (intake.reads_stream and not backlog.cache.has_room):
             return False
         if len(self.settlement.touched) >= limits.uncommitted or backlog.waiting >= limits.waiting:
             return False
@@ -241,7 +243,7 @@ class Engine:
 
     def _finished(self) -> bool:
         """Whether a one-shot run is finished: every record that still waits needs an operator."""
-        if self.in_flight or self._reads_on() or self.committer.trouble:
+        if self.in_flight or self._reads_on() or self.intake.awaits_store or self.committer.trouble:
             return False
         pauses = [queue.health.pause for queue in self.backlog.queues.values() if len(queue)]
         return all(pause is not None and pause.needs_operator for pause in pauses)
@@ -253,8 +255,10 @@ class Engine:
             until = min(until, now + self._limits.tick)
         elif self._reads_on():
             until = now
-        elif (due := self.dispatcher.next_due()) is not None:
-            until = min(until, due)
+        else:
+            due = self.dispatcher.next_due()
+            store = now + _STORE_LOOK if self.intake.awaits_store else until
+            until = min(until, store, until if due is None else due)
         self._listen(until)
 
     def _listen(self, until: float) -> None:

@@ -90,6 +90,11 @@ class Intake:
         return not self._to_read and bool(self._streams)
 
     @property
+    def awaits_store(self) -> bool:
+        """Whether an object store must answer before anything can be read."""
+        return not self._to_read and self._streams.is_waiting
+
+    @property
     def idle(self) -> bool:
         """Whether there is nothing to read now."""
         return not self._to_read and not self._streams

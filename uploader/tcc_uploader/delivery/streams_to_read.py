@@ -24,10 +24,16 @@ class StreamsToRead:
         self._take_up = take_up
         self.copies = Counter[str]()
         """By name: how many more segments had it while it was taken."""
+        self._current: Carrier | None = None
         self._chunks: Iterator[Chunk | None] | None = self._read(carriers)
 
     def __bool__(self) -> bool:
         return self._chunks is not None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether nothing can be read before a store has answered."""
+        return self._current is not None and self._current.is_waiting
 
     def begin_again(self) -> None:
         """If everything was read, read what drains once more."""
@@ -39,7 +45,7 @@ class StreamsToRead:
         return next(self._chunks, None) if self._chunks else None
 
     def _read(self, carriers: Sequence[Carrier]) -> Iterator[Chunk | None]:
-        for segment in chain.from_iterable(carrier.steps() for carrier in carriers):
+        for segment in chain.from_iterable(map(self._steps_of, carriers)):
             if segment is None:
                 yield None
                 continue
@@ -50,7 +56,11 @@ class StreamsToRead:
             self._take_up(segment)
             while not segment.at_end:
                 yield segment, _read_on(segment)
-        self._chunks = None
+        self._chunks = self._current = None
+
+    def _steps_of(self, carrier: Carrier) -> Iterator[Segment | None]:
+        self._current = carrier
+        return carrier.steps()
 
 
 def _read_on(segment: Segment) -> list[Found]:

@@ -50,6 +50,7 @@ class ArchiveSource:
     """Bytes of the manifests so far."""
 
     drains: ClassVar[bool] = False
+    is_waiting: ClassVar[bool] = False
 
     @property
     def size(self) -> int:

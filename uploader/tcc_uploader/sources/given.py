@@ -47,6 +47,10 @@ class Carrier(Protocol):
     def drains(self) -> bool:
         """Whether it is read again and again, because more may come."""
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the next step can't be taken yet: what it is read from has not answered."""
+
     def unread(self) -> "Carrier":
         """Return the same, of which nothing was read yet."""
 

@@ -3,10 +3,9 @@
 import logging
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from tcc_uploader.boundary import UnexpectedError
 from tcc_uploader.model.objects import ObjectRef
@@ -18,13 +17,10 @@ from .object_queue import ObjectQueue, SoleWorker
 from .objects import ObjectStore, ObjectStream, StoreError
 
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
 _OPENED_AHEAD: Final = 16
 """Objects whose first bytes are fetched while others are read: a store answers late, but many requests at once."""
 _ENDED: Final = ("deleted", "replaced")
 """Failures after which nothing is left to be read of an object."""
-_WAIT: Final = 0.05
-"""Seconds to wait for the store in one step: whoever reads has other things to do."""
 
 
 @dataclass(eq=False, slots=True)
@@ -68,6 +64,7 @@ class ObjectSource:
         self._at_end = False
         self._readings: dict[Segment, _Reading] = {}
         self._troubled = False
+        self._awaited: Future[Any] | None = None
         self._pool = ThreadPoolExecutor(_OPENED_AHEAD, "tcc-objects")
 
     size: Final = 0
@@ -85,10 +82,14 @@ class ObjectSource:
 
     def segments(self) -> Iterator[Segment]:
         """Yield each segment; read it to its end before you ask for the next.  Raises nothing."""
-        return filter(None, self.steps())
+        for segment in self.steps():
+            if segment is not None:
+                yield segment
+            elif self._awaited is not None:
+                wait([self._awaited])
 
     def steps(self) -> Iterator[Segment | None]:
-        """Yield each segment, as :meth:`segments` does, and None while nothing comes."""
+        """Yield each segment, as :meth:`segments` does, and None while the store is awaited, or where there is none."""
         self._at_end, self._lost = False, {}
         opened: deque[tuple[ObjectRef, Future[ObjectStream]]] = deque()
         try:
@@ -113,6 +114,18 @@ class ObjectSource:
                 opening.cancel()
                 self._queue.give_back(ref)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the store has not answered yet."""
+        return self._awaited is not None and not self._awaited.done()
+
+    def _until_done(self, work: Future[Any]) -> Iterator[None]:
+        """Yield None until the store has done some work."""
+        self._awaited = work
+        while not work.done():
+            yield None
+        self._awaited = None
+
     def close(self) -> None:
         """Wait until all that is to be deleted is."""
         self._pool.shutdown()
@@ -122,7 +135,7 @@ class ObjectSource:
         pages = self._store.pages()
         while True:
             listing = self._pool.submit(next, pages, None)
-            yield from _until_done(listing)
+            yield from self._until_done(listing)
             page = listing.result()
             if page is None:
                 self._queue.all_listed()
@@ -135,7 +148,7 @@ class ObjectSource:
 
     def _read(self, ref: ObjectRef, opening: "Future[ObjectStream]") -> Iterator[Segment | None]:
         """Yield the segments of one object."""
-        yield from _until_done(opening)
+        yield from self._until_done(opening)
         reading = _Reading(ref)
         try:
             stream = opening.result()
@@ -195,12 +208,3 @@ class ObjectSource:
             self._store.delete(ref)
         except OSError as error:
             _log.warning("can't delete %s: %s", ref.uri, error)
-
-
-def _until_done(work: "Future[T]") -> Iterator[None]:
-    """Yield None until some work is done."""
-    while not work.done():
-        try:
-            work.exception(_WAIT)
-        except NotYet:
-            yield None
