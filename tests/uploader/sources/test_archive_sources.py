@@ -301,3 +301,12 @@ def test_runs_without_an_end_that_wait_in_an_archive_are_told_of(shell: Shell) -
     assert "1 journaled run without an end" in shell.printed
     assert shell.json("replay", path)["unended"] == 1
     assert shell.json("replay", path, "--assume-dead")["unended"] == 0
+
+
+def test_what_an_archive_held_is_finished_also_where_files_are_removed(rig: Rig, tmp_path: Path) -> None:
+    """An archive is not removed, but nothing is left to be done with its segments."""
+    path = tmp_path / "a.tar"
+    path.write_bytes(tar({"a.jsonl": SegmentFile().run("a").seal().data}))
+    rig.once(archives=[ArchiveSource(str(path))], removes=True)
+    assert [row.finished for row in rig.rows()] == [True]
+    assert path.exists()

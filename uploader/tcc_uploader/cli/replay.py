@@ -79,8 +79,9 @@ def replay_command(
     """Deliver the records in the default spool, or in PATHS; then end.
 
     PATHS are spools, segments, JSONL files, bundles, .zip, .tar, and .gz or .zst of these, folders of any of
-    these, and - for standard input.  Sources are changed only by --remove.  With --status, --session, --since, --until
-    and -n only these runs are sent, each with all its records; what is left out stays pending, and its file stays.
+    these, s3://BUCKET/PREFIX, and - for standard input.  Sources are changed only by --remove.  With --status,
+    --session, --since, --until and -n only these runs are sent, each with all its records; what is left out stays
+    pending, and its file stays.
 
     Exit codes: 0 all delivered, of what was chosen; 65 dead letters or damage; 66 no run is chosen by these options; 73
     another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
