@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from support.archive_samples import tar
 from support.faults import FaultServer, Reply, SegmentFile, always, run_item
 from support.rigging import Rig
 from support.shell import COMMAND, Shell
