@@ -1,5 +1,7 @@
 """What goes wrong between us and a store costs nothing but time: no record is lost, none is taken for damage."""
 
+import traceback
+
 import pytest
 
 from support.archive_samples import tar
@@ -7,6 +9,8 @@ from support.buckets import SECRET, Bucket
 from support.faults import FaultServer, SegmentFile
 from support.faulty_store import Asked, Fault, FaultyStore
 from support.shell import Shell
+from tcc_uploader.sources.objects import StoreError
+from tcc_uploader.sources.s3 import S3
 
 TEXT = "".join(f"{number:08}" for number in range(100_000))
 """So long that a run does not fit into one chunk."""
@@ -132,3 +136,15 @@ def test_what_is_wrong_is_told_in_one_line(
     assert len(shell.printed.splitlines()) == (4 if code == 2 else 1)
     for secret in (SECRET, "wrong", "password"):
         assert secret not in shell.printed
+
+
+def test_no_error_carries_what_a_store_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can hold a token, a signature, or the name of a key: also a traceback tells our own words alone."""
+    for name, value in (bucket.environment() | {"AWS_SECRET_ACCESS_KEY": "wrong"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreError) as caught:
+        S3(bucket.url).check()
+    told = "".join(traceback.format_exception(caught.value))
+    assert "HTTP 403, SignatureDoesNotMatch" in told
+    assert "Error performing" not in told
+    assert "RequestId" not in told

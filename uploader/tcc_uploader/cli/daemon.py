@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -18,7 +19,7 @@ from tcc_uploader.ops.notify import Notifier
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings, key_file
-from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.given import Carrier, Sources
 from tcc_uploader.sources.object_queue import SoleWorker
 from tcc_uploader.sources.object_source import ObjectSource
 from tcc_uploader.sources.objects import StoreError
@@ -136,10 +137,13 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
 
 def _watch(settings: Settings, control: Control, notifier: Notifier, keys: KeyFile) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
+    with SpoolLocks(settings.spools) as locks, working(settings) as ledger, ExitStack() as closing:
         _log.info("watching %s", ", ".join(map(str, settings.sources)))
         status = StatusFile(settings.state_dir)
-        sources = Sources(list(settings.spools), archives=[_draining(place, settings) for place in settings.objects])
+        objects = [_draining(place, settings) for place in settings.objects]
+        sources = Sources(list(settings.spools), archives=list[Carrier](objects))
+        for source in objects:
+            closing.callback(source.close)
         letters = LetterFolder(settings.state_dir)
         for text in sources.passed_over:
             _log.warning("passed over in %s", text)

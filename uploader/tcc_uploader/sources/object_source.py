@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,10 +15,13 @@ from tcc_uploader.spool.segment import Segment
 from .carried import ArchiveSource
 from .object_queue import ObjectQueue, SoleWorker
 from .objects import ObjectStore, ObjectStream, StoreError
+from .threads import Helpers
 
 _log = logging.getLogger(__name__)
 _OPENED_AHEAD: Final = 16
 """Objects whose first bytes are fetched while others are read: a store answers late, but many requests at once."""
+_LAST_DELETIONS: Final = 3.0
+"""Seconds: containers get 10 to stop."""
 _ENDED: Final = ("deleted", "replaced")
 """Failures after which nothing is left to be read of an object."""
 
@@ -65,7 +68,8 @@ class ObjectSource:
         self._readings: dict[Segment, _Reading] = {}
         self._troubled = False
         self._awaited: Future[Any] | None = None
-        self._pool = ThreadPoolExecutor(_OPENED_AHEAD, "tcc-objects")
+        self._helpers = Helpers(_OPENED_AHEAD)
+        self._deletions: set[Future[None]] = set()
 
     size: Final = 0
     """Not known before everything is listed."""
@@ -97,7 +101,7 @@ class ObjectSource:
                 if ref is None:
                     yield None
                     continue
-                opened.append((ref, self._pool.submit(self._store.open, ref)))
+                opened.append((ref, self._helpers.submit(self._store.open, ref)))
                 if len(opened) == _OPENED_AHEAD:
                     yield from self._read(*opened.popleft())
             while opened:
@@ -127,14 +131,15 @@ class ObjectSource:
         self._awaited = None
 
     def close(self) -> None:
-        """Wait until all that is to be deleted is."""
-        self._pool.shutdown()
+        """Wait a little for the last deletions; what is left is deleted by the next worker that reads it."""
+        wait(set(self._deletions), _LAST_DELETIONS)
+        self._helpers.close()
 
     def _taken(self) -> Iterator[ObjectRef | None]:
         """Yield the objects to read, and None while the store lists them.  Raises :class:`StoreError`."""
         pages = self._store.pages()
         while True:
-            listing = self._pool.submit(next, pages, None)
+            listing = self._helpers.submit(next, pages, None)
             yield from self._until_done(listing)
             page = listing.result()
             if page is None:
@@ -197,7 +202,9 @@ class ObjectSource:
             self._queue.give_back(reading.ref)
             return
         if self._deletes and not reading.stays:
-            self._pool.submit(self._delete, reading.ref)
+            deletion = self._helpers.submit(self._delete, reading.ref)
+            self._deletions.add(deletion)
+            deletion.add_done_callback(self._deletions.discard)
         elif self._deletes:
             _log.warning("%s stays: %s", reading.ref.uri, reading.stays)
         self._queue.finished(reading.ref)

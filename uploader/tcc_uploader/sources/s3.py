@@ -9,14 +9,12 @@ import errno
 import mmap
 import os
 import re
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import IO, TYPE_CHECKING, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import obstore
@@ -28,11 +26,11 @@ from tcc_uploader.model.objects import SCHEME, ObjectRef, parts_of
 from tcc_uploader.sinks import hold_keys
 
 from .objects import Kind, ObjectStream, StoreError, is_wanted
+from .threads import Helpers
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig
 
-T = TypeVar("T")
 RETRIES: Final = 6
 """How many times a request that failed is made again, over some 6 seconds: a store that is busy says so (503)."""
 MOST: Final = 5 * 1024**3
@@ -76,7 +74,9 @@ class S3:
     def check(self, *, may_be_empty: bool = False) -> None:
         """Ask the store for the first time; ``missing`` is an object or folder of this name, unless it may be empty."""
         may_be_empty = may_be_empty or not self._key or self._key.endswith("/")
-        if next(self.pages(), None) is None and not may_be_empty:
+        with Helpers(1) as helper:
+            first = helper.submit(next, self.pages(), None).result()  # a signal may end the process meanwhile
+        if first is None and not may_be_empty:
             raise StoreError("missing", "there is no object of this name, and none below it")
 
     def pages(self) -> Iterator[list[ObjectRef]]:
@@ -144,9 +144,9 @@ class S3:
         uploading = self._opened(stalls=False)  # a time-out of reading would end a long upload
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         put = partial(obstore.put, uploading, self._key, content, mode="create", use_multipart=False)
-        with self._asked():
+        with self._asked(), Helpers(1) as helper:
             try:
-                made = _interruptibly(put)
+                made = helper.submit(put).result()  # a signal may end the process meanwhile
             except (AlreadyExistsError, PreconditionError):
                 raise self._taken() from None
         return ObjectRef(self._name, made["e_tag"] or "", size)
@@ -188,20 +188,6 @@ class S3:
             advice = "AWS_ENDPOINT_URL must be https://, or http:// on loopback (elsewhere with AWS_ALLOW_HTTP=true)"
             return "denied", f"{self._where} can't be asked: {advice}"
         return "unreachable", f"{self._where} can't be reached, or broke off: run it again"
-
-
-def _interruptibly(call: Callable[[], T]) -> T:
-    """Make a call that takes long, in another thread, so that a signal can end the process meanwhile."""
-    done: Future[T] = Future()
-
-    def make() -> None:
-        try:
-            done.set_result(call())
-        except BaseException as error:  # noqa: BLE001 -- whoever waits gets it
-            done.set_exception(error)
-
-    threading.Thread(target=make, daemon=True).start()
-    return done.result()
 
 
 def _place_of(endpoint: str) -> tuple[str, bool]:
