@@ -145,6 +145,7 @@ class Platform:
             "runner.temp": str(self.temp),
             "secrets.TCC_API_KEY": "key-of-this-world",
             "github.token": "token",
+            "vars.OFFLINE_WHEEL": "https://packages.example/tcc_offline-0.1.0-py3-none-any.whl",
             "github.event.workflow_run.id": "7",
             "github.run_id": "8",
             "github.run_attempt": "1",

@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import threading
+from contextlib import suppress
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self
@@ -87,7 +88,7 @@ class Gateway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # it has ended by itself: its failure is raised below
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._app.close()

@@ -61,7 +61,7 @@ def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     yield from _check_state(settings.state_dir)
     yield from _check_inotify()
     for name in unknown_names(os.environ):
-        yield Finding("warn", name, "nothing reads this variable", "check its spelling: see the settings in the README")
+        yield Finding("warn", name, "nothing reads this variable", "check its spelling: docs/settings.md has them all")
     yield from _check_keys(settings, ledger)
     router = Router(settings)
     for hint in tuple(map(key_hint, settings.api_keys)) or (None,):
@@ -82,7 +82,7 @@ def _check_spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
         yield Finding("warn", subject, "does not exist", remedy)
         return
     except OSError as error:
-        remedy = "let this user into it: see 'Agent and daemon under different users' in the README"
+        remedy = "let this user into it: see 'Agent and daemon under different users' in docs/record.md"
         yield Finding("fail", subject, f"can't be read: {error.strerror}", remedy)
         return
     mode = stat.filemode(status.st_mode)
