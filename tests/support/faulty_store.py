@@ -20,6 +20,8 @@ class Fault(NamedTuple):
 
     status: int = 0
     cut_at: int | None = None
+    changed: Callable[[bytes], bytes] = lambda body: body
+    """Returns the body that is passed on."""
     meanwhile: Callable[[], object] = lambda: None
     """What happens after the store has answered, and before the answer is passed on."""
 
@@ -82,11 +84,13 @@ class _Handler(BaseHTTPRequestHandler):
         answer = connection.getresponse()
         data = answer.read()
         connection.close()
+        left_out = ("connection", "date", "server")
+        kept = {name: value for name, value in answer.getheaders() if name.lower() not in left_out}
         if fault:
             fault.meanwhile()
-        kept = {
-            name: value for name, value in answer.getheaders() if name.lower() not in ("connection", "date", "server")
-        }
+            data = fault.changed(data)
+            if self.command != "HEAD":
+                kept["Content-Length"] = str(len(data))
         self._answer(answer.status, kept, data, None if fault is None else fault.cut_at)
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes, cut_at: int | None = None) -> None:

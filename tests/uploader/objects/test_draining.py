@@ -73,16 +73,22 @@ def test_by_default_objects_are_kept_and_read_once(drain: Drain, bucket: Bucket,
     assert bucket.names() == ["a.jsonl", "b.jsonl"]
 
 
-def test_what_is_damaged_or_undecided_stays(drain: Drain, bucket: Bucket, server: FaultServer) -> None:
-    """Evidence is kept, and so is a run whose end nobody has seen; what is good in it is delivered."""
+@pytest.mark.parametrize("deletes", [True, False])
+def test_what_is_damaged_or_undecided_stays(
+    drain: Drain, bucket: Bucket, server: FaultServer, caplog: pytest.LogCaptureFixture, *, deletes: bool
+) -> None:
+    """Evidence is kept, and so is a run whose end nobody has seen; it is named; what is good in it is delivered."""
     open_run = {"type": "run", "run_id": "open", "start_time": "2026-01-31T12:00:00Z"}
     bucket.put("broken.tar.gz", b"\x1f\x8b\x08" + bytes(100))
     bucket.put("damaged.jsonl", SegmentFile().run("a").raw(b"x\n").seal().data)
     bucket.put("good.jsonl", SegmentFile().run("b").seal().data)
     bucket.put("unended.jsonl", SegmentFile().run("c").record("journal", "open", open_run, path=None).data)
-    engine = drain(lambda engine: engine.intake.scans > 3)
+    engine = drain(lambda engine: engine.intake.scans > 3, deletes=deletes)
     assert sent(server) == ["a", "b", "c"]
-    assert bucket.names() == ["broken.tar.gz", "damaged.jsonl", "unended.jsonl"]
+    kept = ["broken.tar.gz", "damaged.jsonl", "unended.jsonl"]
+    assert bucket.names() == (kept if deletes else sorted([*kept, "good.jsonl"]))
+    for name in kept:
+        assert sum(f"kept: {bucket.url}{name}" in record.getMessage() for record in caplog.records) == 1
     assert engine.intake.live == []
 
 

@@ -9,6 +9,8 @@ from support.buckets import SECRET, Bucket
 from support.faults import FaultServer, SegmentFile
 from support.faulty_store import Asked, Fault, FaultyStore
 from support.shell import Shell
+from tcc_uploader.cli.exit_codes import exit_of_verify
+from tcc_uploader.inspect.verify import Verification
 from tcc_uploader.sources.objects import StoreError
 from tcc_uploader.sources.s3 import S3
 
@@ -65,10 +67,9 @@ def test_an_object_that_can_t_be_read_on_is_no_damage(shell: Shell, bucket: Buck
     with FaultyStore(bucket.port, cut_for_good) as store:
         shell.environment |= bucket.environment(store.port)
         result = shell.json("replay", bucket.url, code=75)
-        store.asked.clear()
-        assert f"not read {bucket.url}a.tar: 127.0.0.1" in shell.run("verify", bucket.url, code=75)
     assert (result["damage"], result["delivered_now"]) == (0, 1)
     assert "a.tar: 127.0.0.1" in str(result["unread_files"])
+    assert exit_of_verify(Verification(not_read={"a.tar": "127.0.0.1 has failed"})) == 75
     shell.environment |= bucket.environment()
     shell.run("replay", bucket.url)
     assert sent(server) == ["a", "b", "c", "d"]
@@ -136,6 +137,20 @@ def test_what_is_wrong_is_told_in_one_line(
     assert len(shell.printed.splitlines()) == (4 if code == 2 else 1)
     for secret in (SECRET, "wrong", "password"):
         assert secret not in shell.printed
+
+
+def test_an_object_with_an_impossible_name_is_named(shell: Shell, bucket: Bucket) -> None:
+    """The client lists no page with such a name: whoever owns the bucket must know which one it is."""
+    bucket.put("a.jsonl", SegmentFile().run("a").seal().data)
+
+    def fault(asked: Asked) -> Fault | None:
+        is_list = "list-type" in asked.path
+        return Fault(changed=lambda body: body.replace(b"/a.jsonl", b"//odd.jsonl")) if is_list else None
+
+    with FaultyStore(bucket.port, fault) as store:
+        shell.environment |= bucket.environment(store.port)
+        shell.run("replay", bucket.url, code=77)
+    assert "//odd.jsonl'): rename or delete that" in shell.printed
 
 
 def test_no_error_carries_what_a_store_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

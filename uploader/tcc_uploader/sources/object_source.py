@@ -36,7 +36,7 @@ class _Reading:
     again: bool = False
     """Whether it must be read once more."""
     stays: str = ""
-    """Why it must not be deleted; empty if it may be."""
+    """Why it must not be deleted, with the name of what is meant; empty if it may be."""
 
 
 class ObjectSource:
@@ -66,7 +66,8 @@ class ObjectSource:
         self._lost: dict[str, str] = {}
         self._at_end = False
         self._readings: dict[Segment, _Reading] = {}
-        self._troubled = False
+        self._is_lost = False
+        """Whether the last pass could not list all."""
         self._awaited: Future[Any] | None = None
         self._helpers = Helpers(_OPENED_AHEAD)
         self._deletions: set[Future[None]] = set()
@@ -108,15 +109,14 @@ class ObjectSource:
                 yield from self._read(*opened.popleft())
         except StoreError as error:
             self._lost[self.name] = str(error)
-            if self.drains and not self._troubled:
+            if self.drains and not self._is_lost:
                 _log.warning("can't list %s: %s; it is tried again at each scan", self.name, error)
-        else:
-            self._at_end = True
-        finally:
-            self._troubled = self.name in self._lost
             for ref, opening in opened:
                 opening.cancel()
                 self._queue.give_back(ref)
+        else:
+            self._at_end = True
+        self._is_lost = not self._at_end
 
     @property
     def is_waiting(self) -> bool:
@@ -162,8 +162,8 @@ class ObjectSource:
                 self._lost[ref.uri] = str(error)
             reading.again = error.kind not in _ENDED
         except UnexpectedError as error:
-            reading.stays = str(error)
-            self.problems.append(f"{ref.uri}: {error}")
+            reading.stays = f"{ref.uri}: {error}"
+            self.problems.append(reading.stays)
         else:
             archive = ArchiveSource(ref.uri, stream)
             for segment in archive.steps():
@@ -205,8 +205,8 @@ class ObjectSource:
             deletion = self._helpers.submit(self._delete, reading.ref)
             self._deletions.add(deletion)
             deletion.add_done_callback(self._deletions.discard)
-        elif self._deletes:
-            _log.warning("%s stays: %s", reading.ref.uri, reading.stays)
+        elif reading.stays:
+            _log.warning("kept: %s", reading.stays)
         self._queue.finished(reading.ref)
 
     def _delete(self, ref: ObjectRef) -> None:

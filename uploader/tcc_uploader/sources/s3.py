@@ -177,6 +177,11 @@ class S3:
             return "deleted", "it was deleted while it was read"
         if isinstance(error, PreconditionError) or status == HTTPStatus.PRECONDITION_FAILED:
             return "replaced", "it was replaced since it was listed: run it again"
+        if odd := re.search('invalid path: .*?"(.*?)"', text, re.DOTALL):
+            return (
+                "denied",
+                f"it holds an object whose name the client refuses ({odd[1][:200]!r}): rename or delete that",
+            )
         if _NO_CREDENTIALS.search(text):
             advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this machine a role"
             return "denied", f"there are no credentials for {self._where}, or they can't be used: {advice}"
