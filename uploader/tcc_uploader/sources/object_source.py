@@ -105,18 +105,14 @@ class ObjectSource:
                 opened.append((ref, self._helpers.submit(self._store.open, ref)))
                 if len(opened) == _OPENED_AHEAD:
                     yield from self._read(*opened.popleft())
-            while opened:
-                yield from self._read(*opened.popleft())
         except StoreError as error:
             self._lost[self.name] = str(error)
             if self.drains and not self._is_lost:
                 _log.warning("can't list %s: %s; it is tried again at each scan", self.name, error)
-            for ref, opening in opened:
-                opening.cancel()
-                self._queue.give_back(ref)
-        else:
-            self._at_end = True
-        self._is_lost = not self._at_end
+        self._is_lost = self.name in self._lost
+        while opened:
+            yield from self._read(*opened.popleft())
+        self._at_end = not self._is_lost
 
     @property
     def is_waiting(self) -> bool:
