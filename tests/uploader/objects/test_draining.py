@@ -134,7 +134,7 @@ def test_an_operator_s_pause_holds_up_no_other_object(
 
 def test_what_could_not_be_read_on_is_read_again(drain: Drain, bucket: Bucket, server: FaultServer) -> None:
     """Later, from its beginning; what was delivered of it is not sent again, and its records count once."""
-    text = "".join(f"{number:08}" for number in range(100_000))
+    text = "".join(f"{number:08}" for number in range(150_000))
     data = SegmentFile().run("a", prompt={"user_prompt": text}).run("b", prompt={"user_prompt": text}).seal().data
     bucket.put("a.jsonl", data)
     works = False
@@ -142,7 +142,7 @@ def test_what_could_not_be_read_on_is_read_again(drain: Drain, bucket: Bucket, s
     def fault(asked: Asked) -> Fault | None:
         if works or "a.jsonl" not in asked.path:
             return None
-        return Fault(503) if asked.before else Fault(cut_at=1_300_000)
+        return Fault(503) if asked.before else Fault(cut_at=2_000_000)
 
     def until(engine: Engine) -> bool:
         nonlocal works

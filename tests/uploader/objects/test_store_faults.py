@@ -14,7 +14,7 @@ from tcc_uploader.inspect.verify import Verification
 from tcc_uploader.sources.objects import StoreError
 from tcc_uploader.sources.s3 import S3
 
-TEXT = "".join(f"{number:08}" for number in range(100_000))
+TEXT = "".join(f"{number:08}" for number in range(150_000))
 """So long that a run does not fit into one chunk."""
 
 
@@ -53,7 +53,7 @@ def test_a_body_that_breaks_off_is_fetched_on(shell: Shell, bucket: Bucket, serv
 def cut(asked: Asked, times: int) -> Fault | None:
     """Let the first answers with an object's bytes break off."""
     is_object = asked.method == "GET" and "list-type" not in asked.path
-    return Fault(cut_at=1_300_000) if is_object and asked.before < times else None
+    return Fault(cut_at=2_000_000) if is_object and asked.before < times else None
 
 
 def cut_for_good(asked: Asked) -> Fault | None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -37,6 +38,8 @@ MOST: Final = 5 * 1024**3
 """Bytes of the largest object that S3 takes in one request, and so all or nothing."""
 _PAGE: Final = 1000
 _CHUNK: Final = 256 * 1024
+_FETCHED_AHEAD: Final = 1024 * 1024
+"""Bytes that opening an object fetches: a small one is there, and is read without waiting for the store."""
 _LONGEST: Final = timedelta(days=1)
 """For a whole transfer: what stalls is ended by ``_STALLED``."""
 _STALLED: Final = timedelta(seconds=30)
@@ -218,7 +221,7 @@ class _Stream(ObjectStream):
         self._ref = ref
         self._at = 0
         self._chunks = store.chunks(ref, 0)
-        self._held = memoryview(next(self._chunks, b""))
+        self._held = memoryview(b"".join(islice(self._chunks, _FETCHED_AHEAD // _CHUNK)))
 
     @property
     def name(self) -> str:
