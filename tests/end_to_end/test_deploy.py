@@ -191,7 +191,8 @@ def test_containers_run_our_commands_as_the_image_s_user() -> None:
         confined = each["securityContext"]
         assert confined["capabilities"]["drop"] == ["ALL"]
         assert confined["readOnlyRootFilesystem"]
-        if each["args"] == ["daemon"]:
+        if each["args"][0] == "daemon":
+            run(TCC_UPLOAD, *each["args"], "--help")
             assert (confined["runAsUser"], confined["runAsGroup"], confined["runAsNonRoot"]) == (10001, 10000, True)
             for probe in (each.get("readinessProbe"), each.get("livenessProbe")):
                 assert probe is None or run(TCC_UPLOAD, *probe["exec"]["command"][1:], "--help")

@@ -22,7 +22,7 @@ from tcc_uploader.settings_file import TomlFile
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
-PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
+PAGES = README + "".join(page.read_text() for page in sorted((ROOT / "docs").rglob("*.md")))
 SOURCES = [path for part in ("schemas", "recorder", "uploader") for path in (ROOT / part).rglob("*.py")]
 
 
@@ -113,7 +113,7 @@ def code_in(pages: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
 )
 def test_every_link_leads_somewhere(page: Path) -> None:
     """Files and headings that a page points to are there."""

@@ -3,9 +3,8 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from math import inf
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -16,19 +15,30 @@ from tcc_schemas.endpoints import (
     OFFLINE_KEY,
     PATHS,
     base_url,
-    can_be_path,
     checked_key,
     checked_url,
     origin_of,
 )
+from tcc_schemas.switches import enabled
 
-from .clock import seconds_in
-from .files import bytes_in
 from .model.objects import SCHEME, checked_place
-from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, read_settings_file
-
-_LEAST_RATE: Final = 1024
-"""Bytes per second: with less, the heads of requests alone would take minutes."""
+from .setting_values import (
+    KEEP_FOR,
+    address_of,
+    bytes_per_second,
+    key_hints,
+    number_in_flight,
+    paths_allowed,
+    seconds_kept,
+    textfile_of,
+)
+from .settings_file import (
+    DEFAULT_IN_FLIGHT,
+    LogFormat,
+    LogLevel,
+    SettingsError,
+    read_settings_file,
+)
 
 BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
@@ -36,9 +46,6 @@ TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "upl
 
 CREDENTIAL: Final = "tcc-api-key"
 """The name of systemd's credential that has API keys."""
-
-KEEP_FOR: Final = 24 * 3600.0
-"""Seconds for which a daemon keeps delivered segments by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,12 @@ class Settings:
     """Seconds for which a daemon keeps delivered segments; 0: it removes them at once, infinity: never."""
     limit_rate: int | None = None
     """Bytes per second that all requests together may send; None: as many as the network takes."""
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    metrics: tuple[str, int] | None = None
+    """The host and port at which a daemon serves its metrics."""
+    metrics_textfile: Path | None = None
+    """The file into which a daemon writes them."""
 
     @property
     def sources(self) -> tuple[Path | str, ...]:
@@ -97,6 +110,10 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     in_flight: int | None = None,
     after: str | None = None,
     limit_rate: str | None = None,
+    log_level: LogLevel | None = None,
+    log_format: LogFormat | None = None,
+    metrics: str | None = None,
+    metrics_textfile: Path | None = None,
 ) -> Settings:
     """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
     file = read_settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
@@ -140,15 +157,19 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
         api_keys=keys,
         api_key_file=api_key_file,
-        adopt=_hints(adopt),
+        adopt=key_hints(adopt),
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
         allowed_origins=origins,
-        allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
-        in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
-        keep_for=_keep_for(after or file.after, is_timed=not any(isinstance(place, str) for place in spools)),
-        limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
+        allowed_paths=paths_allowed(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
+        in_flight=number_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
+        keep_for=seconds_kept(after or file.after, is_timed=not any(isinstance(place, str) for place in spools)),
+        limit_rate=bytes_per_second(limit_rate or environment.get("TCC_LIMIT_RATE")),
+        log_level=log_level or ("debug" if enabled(environment, "TCC_DEBUG", lambda _: None) else file.log_level),
+        log_format=log_format or file.log_format,
+        metrics=address_of(metrics or file.metrics),
+        metrics_textfile=textfile_of(metrics_textfile or file.metrics_textfile),
     )
 
 
@@ -200,63 +221,6 @@ def _target(named: str | None, url: str) -> str:
     if named in TARGET_FILES or not re.fullmatch("[a-z0-9][a-z0-9._-]{0,63}", named):
         raise SettingsError(f"TCC_TARGET {named!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
     return named
-
-
-def _hints(given: Iterable[str]) -> frozenset[str]:
-    """Return key hints.  Raises :class:`SettingsError` for what can be none."""
-    hints = frozenset(given)
-    if wrong := [hint for hint in hints if not re.fullmatch("[0-9a-f]{8}", hint)]:
-        raise SettingsError(f"--adopt {wrong[0]!r} is no key hint: 8 hex digits, as `tcc-upload status` shows them")
-    return hints
-
-
-def _in_flight(argument: int | None, named: str) -> int:
-    try:
-        number = int(named) if argument is None else argument
-    except ValueError:
-        raise SettingsError(f"TCC_IN_FLIGHT must be a number, not {named!r}") from None
-    if not 1 <= number <= MAX_IN_FLIGHT:
-        raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
-    return number
-
-
-def _limit_rate(text: str | None) -> int | None:
-    """Return bytes per second.  Raises :class:`SettingsError`."""
-    if text is None:
-        return None
-    rate = 0
-    with suppress(ValueError):
-        rate = bytes_in(text)
-    if rate < _LEAST_RATE:
-        raise SettingsError(f"the rate limit must be bytes per second, at least 1k, like 64k or 2M, not {text!r}")
-    return rate
-
-
-def _keep_for(after: str | None, *, is_timed: bool) -> float:
-    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`.
-
-    ``is_timed``: whether that can be for a time; objects are kept or deleted.
-    """
-    if after is None:
-        return KEEP_FOR
-    if after in ("delete", "keep"):
-        return 0.0 if after == "delete" else inf
-    if not is_timed:
-        raise SettingsError(f"--after {after!r} is for folders: objects are kept or deleted: 'keep' or 'delete'")
-    if after.startswith("keep "):
-        with suppress(ValueError):
-            return seconds_in(after.removeprefix("keep "))
-    advice = "'delete', 'keep', or 'keep' with a number of minutes, hours, days or weeks, as 'keep 24h' (m, h, d, w)"
-    raise SettingsError(f"--after {after!r} must be {advice}")
-
-
-def _paths(names: Iterable[str]) -> frozenset[str]:
-    """Return the paths to which records may be sent: the known ones, and ``/v1/NAME`` for each name."""
-    paths = [f"/v1/{name.removeprefix('/v1/')}" for name in names]
-    for path in paths:
-        if not can_be_path(path):
-            raise SettingsError(f"{path} can't be allowed: a path's name has 1 to 64 of a-z, 0-9 and -")
-    return PATHS.union(paths)
 
 
 def _words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,6 +13,10 @@ from tcc_schemas.faults import faults_of
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
+LogLevel = Literal["debug", "info", "warning", "error"]
+LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: Final[tuple[LogFormat, ...]] = get_args(LogFormat)
 
 
 class SettingsError(ValueError):
@@ -33,6 +37,10 @@ class TomlFile(BaseModel):
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
     after: str | None = None
     limit_rate: int | str | None = None
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    metrics: str | None = None
+    metrics_textfile: str | None = None
 
 
 def settings_path(named: Path | str | None, environment: Mapping[str, str]) -> Path:

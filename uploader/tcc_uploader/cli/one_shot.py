@@ -5,9 +5,12 @@ from math import inf
 
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import each_turn, to_all
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError
+from tcc_uploader.ops.logs import LifeLog
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
@@ -45,17 +48,13 @@ def deliver_once(
     with ending(settings, LedgerError, OSError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
         status, letters = StatusFile(settings.state_dir), LetterFolder(settings.state_dir)
 
-        def update(engine: Engine) -> None:
-            update_bar(engine)
-            status.update(engine)
-
+        host = Host(hear=to_all(each_turn(update_bar), status, LifeLog(is_daemon=False)))
         try:
             with Engine(
-                settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, locks=locks, on_step=update
+                settings, ledger, letters, sources, host=host, is_gone=is_gone, keep_for=keep_for, locks=locks
             ) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout, give_up=give_up)
-                status.write(engine)
         except Damaged as error:
             quarantine_ledger(settings.state_dir)
             fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)

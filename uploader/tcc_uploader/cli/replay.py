@@ -26,6 +26,7 @@ from tcc_uploader.state import SpoolLocks
 
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
+from .log_options import LOG_OPTIONS, log_as
 from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, SPOOLS, TIMEOUT, selecting, settings_from, with_options
 from .session import ending, on_signals, reading
@@ -48,7 +49,7 @@ STAYS: Final = "stay pending; run it again without that"
 
 
 @click.command("replay")
-@with_options(PATHS, SPOOLS, *SENDING_OPTIONS, TIMEOUT, AS_JSON)
+@with_options(PATHS, SPOOLS, *SENDING_OPTIONS, TIMEOUT, *LOG_OPTIONS, AS_JSON)
 @selecting
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
 @click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")
@@ -96,6 +97,7 @@ def replay_command(
         what = "leave out --remove, and save standard input to a file first"
         raise click.UsageError(f"--report reads everything again when it is sent: {what}")
     settings = settings_from(options)
+    log_as(settings)
     sources = sources_from(paths, settings.sources)
     if selection and any(archive.is_read_once for archive in sources.archives):
         raise click.UsageError(

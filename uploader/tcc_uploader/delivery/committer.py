@@ -64,7 +64,10 @@ class Committer:
     def note_trouble(self, error: Exception) -> None:
         """Note and log why the state can't be written; nothing is lost, and the commit is tried again."""
         if not self.trouble:
-            _log.error("the state can't be written: %s; nothing more is sent until that works", error)
+            _log.error(
+                "the state can't be written: %(why)s; nothing more is sent until that works",
+                {"action": "state_unwritable", "why": error},
+            )
         self.trouble = str(error)
 
     def _commit(self, candidates: Collection[Segment] | None) -> None:

@@ -20,6 +20,7 @@ from tcc_uploader.transport.answers import Answer
 from .backlog import Backlog
 from .committer import Committer, in_order
 from .dispatcher import Dispatcher
+from .events import Began, Ended, Turn
 from .host import Host
 from .in_flight import InFlight
 from .intake import Intake
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _GATHER: Final = 0.002
 """Seconds to wait for more answers while many are in flight: to wake for each one costs more than to handle it."""
-_STORE_LOOK: Final = 0.01
-"""Seconds between looks at whether an object store has answered."""
 _SHORTEST_TICK: Final = 0.05
 """Seconds between looks at the progress of a one-shot run whose time-out is shorter."""
 
@@ -59,17 +58,17 @@ class Engine:
         keep_for: float = inf,
         locks: SpoolLocks | None = None,
         is_gone: Callable[[Segment], bool] | None = None,
-        on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
         """Make an engine.
 
         ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each
         spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone, by default from its
-        seal or lock; ``on_step`` is called in each turn.
+        seal or lock.
         """
         self.settings = settings
         self._host = host = host or Host()
         self.clock = host.clock
+        self._hear = hear = host.hear
         self.inbox = host.inbox()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
         self.watcher: Watcher | None = None
@@ -77,7 +76,7 @@ class Engine:
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
-        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
+        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock, hear)
         self._limits = limits or Limits()
         self._pool = host.pool(
             settings.in_flight,
@@ -86,16 +85,16 @@ class Engine:
             patience=self._limits.patience,
             rate=settings.limit_rate,
         )
-        self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
+        self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock, hear)
         self.committer = Committer(self.settlement, self.intake, self.clock)
         self._requeue = Requeue(self.settlement, self.backlog)
         self._is_gone = is_gone or partial(writer_is_gone, disk=host.disk)
-        self._on_step = on_step or (lambda _: None)
         self._stopping = False
         self._rescan = 0.0
         """When to scan next, in seconds on the monotonic clock."""
 
     def __enter__(self) -> Self:
+        self._hear(Began(self))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,8 +107,8 @@ class Engine:
         self._stopping = True
         self.inbox.put(lambda: None)  # wakes the engine's thread
 
-    def _put_answer(self, record: Record, answer: Answer) -> None:
-        self.inbox.put(partial(self.dispatcher.take_answer, record, answer))
+    def _put_answer(self, record: Record, answer: Answer, seconds: float) -> None:
+        self.inbox.put(partial(self.dispatcher.take_answer, record, answer, seconds))
 
     def run_for_ever(self) -> None:
         """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
@@ -138,9 +137,10 @@ class Engine:
                 if self.intake.removes:
                     self.intake.sweep()
             self._step()
-            self._on_step(self)
+            self._hear(Turn(self))
             self._wait(min(tick, self._rescan))
         self._drain()
+        self._hear(Ended(self))
 
     def run_once(self, timeout: float, *, give_up: bool = False) -> ReplayResult:
         """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`.
@@ -159,7 +159,7 @@ class Engine:
         timed_out = False
         while not self._stopping and not timed_out:
             self._step()
-            self._on_step(self)
+            self._hear(Turn(self))
             if self._finished():
                 if recover(self.backlog, self.intake.live, self._is_gone) and self.intake.idle:
                     self.intake.scan()
@@ -181,6 +181,7 @@ class Engine:
         self.dispatcher.give_up_undecided(all_of_them=give_up)
         self._adopt_orphans()
         self.committer.commit(self.intake.live if self.intake.removes else None)
+        self._hear(Ended(self))
         return self._result(timed_out=timed_out)
 
     def _result(self, *, timed_out: bool) -> ReplayResult:
@@ -251,14 +252,12 @@ class Engine:
     def _wait(self, until: float) -> None:
         """Wait for a call, until something is to be done; at most until ``until`` (seconds on the monotonic clock)."""
         now = self.clock.monotonic()
-        if self.committer.trouble:
-            until = min(until, now + self._limits.tick)
+        if self.committer.trouble or self.intake.awaits_store:
+            until = min(until, now + (self._limits.tick if self.committer.trouble else self._limits.store))
         elif self._reads_on():
             until = now
-        else:
-            due = self.dispatcher.next_due()
-            store = now + _STORE_LOOK if self.intake.awaits_store else until
-            until = min(until, store, until if due is None else due)
+        elif (due := self.dispatcher.next_due()) is not None:
+            until = min(until, due)
         self._listen(until)
 
     def _listen(self, until: float) -> None:
@@ -287,7 +286,8 @@ class Engine:
         self.committer.commit()
         if self.in_flight:
             cost = "they are sent again, and are there twice if the server took them now"
-            _log.warning("no answer yet for %d of the records that were sent: %s", len(self.in_flight), cost)
+            fields = {"action": "unanswered", "records": len(self.in_flight), "cost": cost}
+            _log.warning("no answer yet for %(records)d of the records that were sent: %(cost)s", fields)
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""

@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 from tcc_schemas.lines import Line
@@ -21,6 +21,7 @@ from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, 
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
+from .events import Committed
 from .intake import Intake
 from .line_cache import LineCache
 
@@ -44,7 +45,7 @@ class Settlement:
     touched: set[Segment] = field(default_factory=set)
     """Segments whose counts have changed since the last commit."""
     total: Counts = field(default_factory=Counts)
-    """How many records this process has settled as delivered, duplicate or dead."""
+    """How many records this process has settled as delivered, duplicate, dead or dropped."""
     settled: int = 0
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[str] = field(default_factory=list)
@@ -61,6 +62,8 @@ class Settlement:
     """
     adopted: dict[int, SegmentRow] = field(default_factory=dict)
     """The rows that the next commit writes for segments of which only letters are left, by number."""
+    _told: Counts = field(default_factory=Counts)
+    """What :attr:`total` was at the last commit."""
 
     def settle(self, segment: Segment, number: int, decision: Decision, *, newly: bool = False) -> None:
         """Count the record on line ``number`` as settled; ``newly`` if this process delivered it or made its letter."""
@@ -143,8 +146,16 @@ class Settlement:
             self.changes.letters.append(row)
             self._count_letter(segment, letter.id)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
-            where = f"{segment.file} line {letter.line}"
-            _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
+            _log.warning(
+                "dead letter %(letter)s: %(file)s line %(line)d: %(reason)s; see `tcc-upload dead show %(letter)s`",
+                {
+                    "action": "dead",
+                    "letter": letter.id,
+                    "file": segment.file,
+                    "line": letter.line,
+                    "reason": letter.reason,
+                },
+            )
 
     def commit(self, finished: Collection[Segment] = ()) -> None:
         """Write the letters, then all changes to the ledger.  No record can be added to the ``finished`` segments.
@@ -160,6 +171,7 @@ class Settlement:
         self.changes.segments |= {segment.number: row_of(segment, finished=True, now=now) for segment in finished}
         if self.changes:
             self.ledger.commit(self.changes)
+            self._tell_commit(len(self.changes.delivered))
             self.changes = Changes()
             self.uncommitted.clear()
             self.touched.clear()
@@ -169,7 +181,16 @@ class Settlement:
             try:
                 self.letters.remove(ident)
             except OSError as error:  # harmless: the ledger knows that the letter is settled
-                _log.warning("the letter %s is settled, but can't be removed: %s", ident, error)
+                _log.warning(
+                    "the letter %(letter)s is settled, but can't be removed: %(why)s",
+                    {"action": "letter_stays", "letter": ident, "why": error},
+                )
+
+    def _tell_commit(self, keys: int) -> None:
+        """Tell what was committed, if that is anything."""
+        counts, self._told = self.total - self._told, replace(self.total)
+        if keys or counts != Counts():
+            self.intake.host.hear(Committed(counts, keys))
 
     def note_letter(self, row: LetterRow) -> None:
         """Let the next commit write a letter's row."""
@@ -182,6 +203,7 @@ class Settlement:
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
         self.note_letter(row._replace(fate=fate))
+        self.total.dropped += fate == "dropped"
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.id, fate, row.place.segment, counts)
         if fate != "requeued":

@@ -140,8 +140,7 @@ class SqliteLedger:
         self._database.close()
 
     def begin(self, segment_id: str) -> tuple[int, bool]:
-        row = self.segment(segment_id)
-        if row is not None:
+        if (row := self.segment(segment_id)) is not None:
             return row.number, True
         number = self._new_numbers.setdefault(segment_id, self._last_number + 1)
         self._last_number = max(self._last_number, number)
@@ -233,6 +232,10 @@ class SqliteLedger:
     @_translated()
     def compact(self) -> None:
         upkeep.compact(self._database)
+
+    @_translated()
+    def keys(self) -> int:
+        return upkeep.count_keys(self._database)
 
     def segments(self) -> Iterator[SegmentRow]:
         with _translated():

@@ -107,6 +107,9 @@ class Ledger(Protocol):
     def compact(self) -> None:
         """Give room back that was left by pruning, if it is much.  It may take minutes."""
 
+    def keys(self) -> int:
+        """Return how many keys of delivered records it holds.  All are counted, which takes a second for millions."""
+
     def segments(self) -> Iterator[SegmentRow]:
         """Yield the row of every segment, oldest first."""
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from tcc_uploader.delivery.events import Event, Reloading, Stopping, Turn
+
 if TYPE_CHECKING:
     from tcc_uploader.delivery.engine import Engine
 
@@ -23,8 +25,8 @@ _log = logging.getLogger(__name__)
 class Notifier:
     """Tells the service manager that the daemon is ready, lives, reloads and ends; nobody without ``NOTIFY_SOCKET``.
 
-    A working engine calls :meth:`update` at least once a second, and in no other way is the watchdog told of life: if
-    the engine's loop stands still, the manager notices.  So ``WATCHDOG_USEC`` should be 4 seconds or more.
+    A working engine takes a turn at least once a second, and in no other way is the watchdog told of life: if the
+    engine's loop stands still, the manager notices.  So ``WATCHDOG_USEC`` should be 4 seconds or more.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -38,7 +40,18 @@ class Notifier:
         self._is_ready = False
         self._status = ""
 
-    def update(self, engine: "Engine") -> None:
+    def __call__(self, event: Event) -> None:
+        """Listen to an engine, and to what steers it."""
+        match event:
+            case Turn(engine):
+                self._works(engine)
+            case Reloading():  # the next turn ends that
+                self._is_ready = False
+                self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            case Stopping():
+                self._send("STOPPING=1", "STATUS=waits for the last answers")
+
+    def _works(self, engine: "Engine") -> None:
         """Tell that the engine works, and how far it is."""
         if not self._address:
             return
@@ -58,15 +71,6 @@ class Notifier:
         if said:
             self._send(*said)
 
-    def reloading(self) -> None:
-        """Tell that the settings are read again; the next :meth:`update` ends that."""
-        self._is_ready = False
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-
-    def stopping(self) -> None:
-        """Tell that the daemon ends."""
-        self._send("STOPPING=1", "STATUS=waits for the last answers")
-
     def _send(self, *said: str) -> None:
         """Send one datagram.  A failure is logged: it must not stop the work."""
         if not self._address or sys.platform == "win32":
@@ -76,7 +80,10 @@ class Notifier:
                 channel.settimeout(_PATIENCE)
                 channel.sendto("\n".join(said).encode(), os.fsencode(self._address))
         except OSError as error:
-            _log.warning("can't tell the service manager %s (NOTIFY_SOCKET): %s", said[0], error)
+            _log.warning(
+                "can't tell the service manager %(what)s (NOTIFY_SOCKET): %(why)s",
+                {"action": "unheard", "what": said[0], "why": error},
+            )
 
 
 def _status_of(engine: "Engine") -> str:

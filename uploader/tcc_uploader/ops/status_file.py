@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from tcc_schemas.records import Whole
 from tcc_uploader import files
 from tcc_uploader.boundary import Caught, caught
+from tcc_uploader.delivery.events import Ended, Event, Turn
 from tcc_uploader.delivery.result import DestinationReport
 from tcc_uploader.sinks import shown
 
@@ -55,7 +56,15 @@ class StatusFile:
         before = read_report(state)
         self._earlier_success = before.last_success if before else None
 
-    def update(self, engine: "Engine") -> None:
+    def __call__(self, event: Event) -> None:
+        """Listen to an engine."""
+        match event:
+            case Turn(engine):
+                self._update(engine)
+            case Ended(engine):
+                self.write(engine)
+
+    def _update(self, engine: "Engine") -> None:
         """Write the file if it is time: every few seconds, at the first success, and when a destination changes."""
         first_success = self._awaits_first_success and bool(engine.settlement.total.delivered)
         states = [(queue.health.pause is None, not queue.undecided) for queue in engine.backlog.queues.values()]
@@ -84,7 +93,7 @@ class StatusFile:
         try:
             files.write_whole(self._path, report.model_dump_json(indent=1).encode(), synced=False)
         except OSError as error:
-            _log.warning("can't write %s: %s", self._path, error)
+            _log.warning("can't write %(file)s: %(why)s", {"action": "unwritable", "file": self._path, "why": error})
         else:
             self._written = report
 

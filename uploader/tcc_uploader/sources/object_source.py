@@ -108,7 +108,8 @@ class ObjectSource:
         except StoreError as error:
             self._lost[self.name] = str(error)
             if self.drains and not self._is_lost:
-                _log.warning("can't list %s: %s; it is tried again at each scan", self.name, error)
+                fields = {"action": "not_listed", "place": self.name, "why": error}
+                _log.warning("can't list %(place)s: %(why)s; it is tried again at each scan", fields)
         self._is_lost = self.name in self._lost
         while opened:
             yield from self._read(*opened.popleft())
@@ -202,7 +203,7 @@ class ObjectSource:
             self._deletions.add(deletion)
             deletion.add_done_callback(self._deletions.discard)
         elif reading.stays:
-            _log.warning("kept: %s", reading.stays)
+            _log.warning("kept: %(why)s", {"action": "object_kept", "object": reading.ref.uri, "why": reading.stays})
         self._queue.finished(reading.ref)
 
     def _delete(self, ref: ObjectRef) -> None:
@@ -210,4 +211,5 @@ class ObjectSource:
         try:
             self._store.delete(ref)
         except OSError as error:
-            _log.warning("can't delete %s: %s", ref.uri, error)
+            fields = {"action": "object_not_deleted", "object": ref.uri, "why": error}
+            _log.warning("can't delete %(object)s: %(why)s", fields)
