@@ -99,7 +99,7 @@ units: install build/units/.ready
 
 build/units/.ready: $(wildcard deploy/systemd/*) $(shell find schemas recorder uploader/tcc_uploader -name '*.py')
 	rm -rf build/units && /usr/bin/python3 -m venv --without-pip build/units
-	$(BIN)/pip --python build/units/bin/python install --quiet .
+	$(BIN)/pip --python build/units/bin/python install --quiet '.[gateway]'
 	@touch $@
 
 # the whole suite on every CPython from 3.11 that this machine has

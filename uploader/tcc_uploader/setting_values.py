@@ -29,12 +29,12 @@ def key_hints(given: Iterable[str]) -> frozenset[str]:
 
 def number_in_flight(argument: int | None, named: str) -> int:
     """Return the largest number of requests in flight: the argument, else the number that is named."""
-    try:
+    number = argument or 0
+    with suppress(ValueError):
         number = int(named) if argument is None else argument
-    except ValueError:
-        raise SettingsError(f"TCC_IN_FLIGHT must be a number, not {named!r}") from None
     if not 1 <= number <= MAX_IN_FLIGHT:
-        raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
+        given = named if argument is None else argument
+        raise SettingsError(f"--in-flight (TCC_IN_FLIGHT) must be a number from 1 to {MAX_IN_FLIGHT}, not {given}")
     return number
 
 
@@ -46,7 +46,9 @@ def bytes_per_second(text: str | None) -> int | None:
     with suppress(ValueError):
         rate = bytes_in(text)
     if rate < _LEAST_RATE:
-        raise SettingsError(f"the rate limit must be bytes per second, at least 1k, like 64k or 2M, not {text!r}")
+        raise SettingsError(
+            f"--limit-rate (TCC_LIMIT_RATE) must be bytes per second, at least 1k, like 64k or 2M, not {text!r}"
+        )
     return rate
 
 

@@ -32,6 +32,11 @@ def shown(text: str, most: int = MAX_LINE) -> str:
     return "\n".join(line if len(line) <= most else f"{line[:most]}… ({len(line):,} characters)" for line in lines)
 
 
+def plural(number: int, word: str) -> str:
+    """Return ``1 record``, ``2 records``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def without_held_keys(text: str) -> str:
     """Return a text for a machine, without any held key."""
     return without_keys(text, _held)

@@ -13,6 +13,8 @@ from support.shell import Shell
 from support.worlds import wait_until
 from tcc_schemas.endpoints import key_hint
 from tcc_schemas.version import __version__
+from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import Event, Reloading, Stopping
 from tcc_uploader.ops.logs import LifeLog
 
 SECRET = "SECRET-of-a-record"  # noqa: S105 -- it stands for all that nobody may read in a log
@@ -90,12 +92,36 @@ def test_a_minute_has_one_line_at_most_and_none_without_news_and_each_hour_has_t
     assert "since the start 3 delivered; 0 waiting" in caplog.messages[-1]
 
 
-def test_a_recorder_that_refused_records_is_told_of_once(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
-    """Its seal tells, also when the file is looked at again and again."""
-    SegmentFile().run("r1").seal(refused=3).write(rig.spool)
-    rig.daemon(lambda engine: engine.intake.scans > 3, removes=False, hear=LifeLog(is_daemon=True))
+def test_a_recorder_that_refused_records_is_told_of_once(
+    rig: Rig, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its seal tells, also when the file, which can't be delivered yet, is looked at again and again."""
+    server.behaviour = always(Reply(503))
+    file = SegmentFile().run("r1").seal(refused=3).write(rig.spool)
+
+    looks = iter(range(5))
+
+    def until(engine: Engine) -> bool:
+        if next(looks, None) is not None:
+            engine.intake.hint(file)
+        return engine.intake.scans > 3
+
+    rig.daemon(until, hear=LifeLog(is_daemon=True))
     assert actions(caplog).count("refused") == 1
     assert "refused 3 records" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "last"), [([Reloading("SIGHUP")], "reloading"), ([Reloading("SIGHUP"), Stopping()], "stopped")]
+)
+def test_a_daemon_that_is_stopped_while_it_reloads_is_stopped(
+    rig: Rig, caplog: pytest.LogCaptureFixture, said: list[Event], last: str
+) -> None:
+    """The last line tells why the engine has ended."""
+    caplog.set_level(logging.INFO, "tcc_uploader")
+    log = LifeLog(is_daemon=True)
+    rig.daemon(lambda engine: [log(event) for event in said], hear=log)
+    assert actions(caplog)[-1] == last
 
 
 @pytest.mark.parametrize(
@@ -129,7 +155,10 @@ QUOTING = {
     "forbids": lambda request: Reply(403, body=request.body),
     "is down": lambda request: Reply(503, {"Retry-After": "0"}, request.body),
     "knows no such key": lambda request: Reply(401, body=request.body + request.key.encode()),
-    "is no HTTP server": lambda request: lambda connection: connection.send(request.body) or connection.close(),
+    "is no HTTP server": lambda request: (
+        lambda connection: connection.send(request.body + b"\r\n\r\n") or connection.close()
+    ),
+    "redirects": lambda request: Reply(302, {"Location": f"https://login.example/?key={request.key}"}),
 }
 
 

@@ -118,6 +118,16 @@ def test_what_is_wrong_is_counted(rig: Rig, server: FaultServer) -> None:
     assert found["spool_limit_bytes"] == 1024**3
 
 
+def test_an_outage_with_several_reasons_is_one_pause(rig: Rig, server: FaultServer) -> None:
+    """A load balancer says now this, now that; it is counted when it begins."""
+    replies = iter([*map(Reply, (503, 502, 503)), Reply(), Reply(), Reply(500)])
+    server.behaviour = lambda _: next(replies, Reply())
+    SegmentFile().run("r1").run("r2").run("r3").seal().write(rig.spool)
+    metrics = Metrics()
+    rig.daemon(lambda engine: engine.settlement.total.delivered == 3, hear=metrics)
+    assert scraped(metrics)["pauses_total"] == 2
+
+
 def test_another_engine_with_another_target_counts_beside_the_first(rig: Rig, server: FaultServer) -> None:
     """Counters of both stay; how things stand is told of the one that runs."""
     metrics = Metrics()

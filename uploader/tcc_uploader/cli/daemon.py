@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from tcc_uploader.api_keys import key_file
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.events import Listener, Reloading, Stopping, each_turn, to_all
@@ -23,7 +24,7 @@ from tcc_uploader.ops.notify import Notifier
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.setting_values import address_text
-from tcc_uploader.settings import Settings, key_file
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Carrier, Sources
 from tcc_uploader.sources.object_queue import SoleWorker
 from tcc_uploader.sources.object_source import ObjectSource
@@ -186,7 +187,8 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
 
 def _watch(settings: Settings, control: Control, hear: Listener, keys: KeyFile) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with SpoolLocks(settings.spools) as locks, working(settings) as ledger, ExitStack() as closing:
+    # in this order: the first names the pid
+    with working(settings) as ledger, SpoolLocks(settings.spools) as locks, ExitStack() as closing:
         objects = [_draining(place, settings) for place in settings.objects]
         sources = Sources(list(settings.spools), archives=list[Carrier](objects))
         for source in objects:

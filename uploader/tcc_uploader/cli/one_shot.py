@@ -23,6 +23,7 @@ from .exit_codes import Exit
 from .progress import progress_bar
 from .session import ending, on_signals, working
 from .terminal import fail
+from .text import result_hints
 
 
 def deliver_once(
@@ -59,3 +60,10 @@ def deliver_once(
             quarantine_ledger(settings.state_dir)
             fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
     return result
+
+
+def carry_out_requests(settings: Settings) -> None:
+    """Do what operators have asked for, and send only what they want sent; if that can't be noted, end the command."""
+    result = deliver_once(settings, Sources(), timeout=0, bar=False)
+    if result.trouble:
+        fail("\n".join(result_hints(result, settings)), Exit.PENDING)

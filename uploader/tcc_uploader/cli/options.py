@@ -22,8 +22,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 STATE_OPTIONS = (
-    click.option("--state-dir", "state", type=FOLDER, help="Where the ledger is [env: TCC_STATE_DIR]."),
-    click.option("--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG]."),
+    click.option(
+        "--state-dir",
+        "state",
+        type=FOLDER,
+        help="Where the ledger is [env: TCC_STATE_DIR; default: tcc/state in the user's state directory].",
+    ),
+    click.option(
+        "--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG; default: ~/.config/tcc/upload.toml]."
+    ),
 )
 SENDING_OPTIONS = (
     *STATE_OPTIONS,
@@ -81,7 +88,7 @@ SPOOLS = click.option(
     "spools",
     multiple=True,
     type=Place(path_type=Path),
-    help="A spool; repeat for more [env: TCC_SPOOL_DIR].",
+    help="A spool; repeat for more [env: TCC_SPOOL_DIR; default: tcc/spool in the user's state directory].",
 )
 
 

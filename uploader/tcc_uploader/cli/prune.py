@@ -10,13 +10,14 @@ import click
 from tcc_uploader.files import size_of
 from tcc_uploader.ops.pruning import PrunePlan, plan_pruning, prune
 from tcc_uploader.settings import TARGET_FILES, Settings
-from tcc_uploader.state import SpoolLocks
+from tcc_uploader.sinks import plural
+from tcc_uploader.state import SpoolLocks, targets_in
 
 from .exit_codes import Exit
 from .options import STATE_OPTIONS, Age, settings_from, with_options
 from .session import ending, reading, working
 from .terminal import confirm, fail, say
-from .text import plural, size, told
+from .text import size, told
 
 
 @click.command("prune")
@@ -30,14 +31,19 @@ def prune_command(*, age: float, target: str | None, dry_run: bool, yes: bool, *
 
     What goes: rows of segments whose records are all settled, with the keys that find duplicates, answered letters,
     and delivered files.  Pending records and dead letters stay.  A copy that turns up later (a bundle, a stick) is
-    then sent again.  Stop the daemon before.  Exit codes: 73 an uploader works on this target; 75 a file could not be
-    removed.
+    then sent again.  Stop the daemon before.
+
+    Exit codes: 66 there is no such target; 73 an uploader works on this target; 75 a file could not be removed.
 
     Example: tcc-upload prune --older-than 26w --yes
     """
     settings = settings_from(options)
     if target is not None:
-        settings = replace(settings, state_dir=settings.state_dir.parent / target)
+        states = settings.state_dir.parent
+        names = [folder.name for folder in targets_in(states)]
+        if target not in names:
+            fail(f"{states} has no target {target}; it has {', '.join(names) or 'none'}", Exit.NOTHING_FOUND)
+        settings = replace(settings, state_dir=states / target)
     before = time.time() - age
     with reading(settings) as ledger:
         plan = plan_pruning(ledger, before)

@@ -61,9 +61,8 @@ class Engine:
     ) -> None:
         """Make an engine.
 
-        ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each
-        spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone, by default from its
-        seal or lock.
+        ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each spool is locked
+        before it is read; ``is_gone`` tells whether a segment's writer is gone, by default from its seal or lock.
         """
         self.settings = settings
         self._host = host = host or Host()
@@ -180,15 +179,16 @@ class Engine:
         self._drain()
         self.dispatcher.give_up_undecided(all_of_them=give_up)
         self._adopt_orphans()
-        self.committer.commit(self.intake.live if self.intake.removes else None)
+        self.committer.finish(self.intake.live if self.intake.removes else None)
         self._hear(Ended(self))
         return self._result(timed_out=timed_out)
 
     def _result(self, *, timed_out: bool) -> ReplayResult:
         intake = self.intake
         return ReplayResult(
-            counts=intake.counts,
+            counts=intake.counts - self.settlement.uncommitted_counts,
             sent=self.settlement.total,
+            uncommitted=self.settlement.uncommitted_total.delivered,
             damage=intake.damage,
             newer=intake.newer,
             unreadable={file_name(path): why for path, why in intake.unreadable.items()},
@@ -199,6 +199,7 @@ class Engine:
             runs_left_out=intake.sources.choice.runs_left_out,
             nothing_chosen=intake.sources.choice.is_empty,
             waiting=self.backlog.waiting,
+            hints=sorted(self.backlog.router.hints),
             paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if queue.holds_any],
             partly_refused=[self.backlog.report(q) for q in self.backlog.queues.values() if q.partly_refused],
             timed_out=timed_out,

@@ -168,7 +168,7 @@ class Intake:
         self._finished_damage += segment.damage
         if segment.counts.pending:
             fields = {"action": "file_gone", "file": segment.file, "pending": segment.counts.pending}
-            _log.warning("%(file)s has gone with %(pending)d records pending", fields)
+            _log.warning("%(file)s has gone; pending records in it: %(pending)d", fields)
 
     @contextmanager
     def removing(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:

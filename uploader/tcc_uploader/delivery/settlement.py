@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from tcc_schemas.lines import Line
@@ -45,7 +45,11 @@ class Settlement:
     touched: set[Segment] = field(default_factory=set)
     """Segments whose counts have changed since the last commit."""
     total: Counts = field(default_factory=Counts)
-    """How many records this process has settled as delivered, duplicate, dead or dropped."""
+    """How many records this process has settled as delivered, duplicate, dead or dropped, and committed."""
+    uncommitted_total: Counts = field(default_factory=Counts)
+    """How many more it has settled since the last commit."""
+    uncommitted_counts: Counts = field(default_factory=Counts)
+    """What of this the counts of files have already."""
     settled: int = 0
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[str] = field(default_factory=list)
@@ -62,17 +66,18 @@ class Settlement:
     """
     adopted: dict[int, SegmentRow] = field(default_factory=dict)
     """The rows that the next commit writes for segments of which only letters are left, by number."""
-    _told: Counts = field(default_factory=Counts)
-    """What :attr:`total` was at the last commit."""
 
     def settle(self, segment: Segment, number: int, decision: Decision, *, newly: bool = False) -> None:
         """Count the record on line ``number`` as settled; ``newly`` if this process delivered it or made its letter."""
         self.settled += 1
-        if newly or decision is Decision.DUPLICATE:
-            self.total.add(decision)
+        is_new = newly or decision is Decision.DUPLICATE
+        if is_new:
+            self.uncommitted_total.add(decision)
         self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
             segment.counts.add(decision)
+            if is_new:
+                self.uncommitted_counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(segment.letter, "dead", segment.number, Counts(dead=1))  # a requeued letter that is dead again
@@ -169,13 +174,14 @@ class Settlement:
         rows = {s.number: row_of(s, finished=False, now=now) for s in self.touched if s.counted_here}
         self.changes.segments = {**self.adopted, **rows}
         self.changes.segments |= {segment.number: row_of(segment, finished=True, now=now) for segment in finished}
+        keys = len(self.changes.delivered)
         if self.changes:
             self.ledger.commit(self.changes)
-            self._tell_commit(len(self.changes.delivered))
             self.changes = Changes()
             self.uncommitted.clear()
             self.touched.clear()
             self.adopted.clear()
+        self._note_committed(keys)
         while self.answered:
             ident = self.answered.pop()
             try:
@@ -186,9 +192,11 @@ class Settlement:
                     {"action": "letter_stays", "letter": ident, "why": error},
                 )
 
-    def _tell_commit(self, keys: int) -> None:
-        """Tell what was committed, if that is anything."""
-        counts, self._told = self.total - self._told, replace(self.total)
+    def _note_committed(self, keys: int) -> None:
+        """Count what was committed, and tell it, if that is anything."""
+        counts = self.uncommitted_total
+        self.total += counts
+        self.uncommitted_total, self.uncommitted_counts = Counts(), Counts()
         if keys or counts != Counts():
             self.intake.host.hear(Committed(counts, keys))
 
@@ -203,7 +211,7 @@ class Settlement:
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
         self.note_letter(row._replace(fate=fate))
-        self.total.dropped += fate == "dropped"
+        self.uncommitted_total.dropped += fate == "dropped"
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.id, fate, row.place.segment, counts)
         if fate != "requeued":
@@ -217,6 +225,7 @@ class Settlement:
             self.touched.add(segment)
             if letter in self.counted_letters.get(segment, ()):
                 segment.counts += by
+                self.uncommitted_counts += by
 
 
 def letter_row(letter: Letter, key: bytes, place: Place, fate: LetterFate) -> LetterRow:

@@ -109,13 +109,13 @@ class SqliteLedger:
 
     @classmethod
     @contextlib.contextmanager
-    def reading(cls, state: Path) -> Iterator[Self]:
-        """Yield the ledger, opened read-only while a daemon may write it; an empty ledger if there is no file yet.
+    def reading(cls, state: Path | None) -> Iterator[Self]:
+        """Yield the ledger, opened read-only while a daemon may write it; an empty one if there is no file or state.
 
         Raises :class:`Unavailable`, :class:`Damaged`, :class:`TooNew`.
         """
-        path = state / FILE_NAME
-        there = path.exists() and path.stat().st_size > 0  # an empty file is a ledger that is being created
+        path = state / FILE_NAME if state else Path("/dev/null")
+        there = path.exists() and path.stat().st_size > 0  # an empty file may be a ledger that is being created
         with _translated():
             try:
                 database = _connect_reading(f"{path.as_uri()}?mode=ro" if there else ":memory:")

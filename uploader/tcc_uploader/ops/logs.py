@@ -20,6 +20,7 @@ from tcc_uploader.delivery.events import (
     Recovered,
     Refused,
     Reloading,
+    Stopping,
     Turn,
 )
 from tcc_uploader.model.fate import Counts
@@ -72,6 +73,8 @@ class LifeLog:
                 _tell(logging.WARNING, "refused", text, file=file, records=records)
             case Reloading(why):
                 self._reload = why  # it may be told in a signal handler
+            case Stopping():
+                self._reload = ""
             case Ended(engine):
                 self._ended(engine)
 

@@ -227,7 +227,7 @@ class _Server(socketserver.TCPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 -- socketserver's own shape
-        _log.debug("a scrape failed", exc_info=True)
+        _log.debug("a scrape failed: %(why)s", {"action": "scrape_failed", "why": sys.exc_info()[1]})
 
 
 class _Server6(_Server):

@@ -53,7 +53,7 @@ class StatusFile:
         self._written: ProcessReport | None = None
         self._states: list[tuple[bool, bool]] = []
         """Of each destination at the last look: whether it was up, and had taken or refused everything for good."""
-        before = read_report(state)
+        before, _ = read_report(state)
         self._earlier_success = before.last_success if before else None
 
     def __call__(self, event: Event) -> None:
@@ -98,12 +98,16 @@ class StatusFile:
             self._written = report
 
 
-def read_report(state: Path) -> ProcessReport | None:
-    """Return the report of the last uploader on this state; None if there is none that can be read."""
+def read_report(state: Path) -> tuple[ProcessReport | None, str]:
+    """Return the report of the last uploader on this state, None if there is none; and why it can't be read."""
     try:
-        return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes())
-    except (OSError, ValidationError):
-        return None
+        return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes()), ""
+    except FileNotFoundError:
+        return None, ""
+    except OSError as error:
+        return None, error.strerror or str(error)
+    except ValidationError:
+        return None, "it is cut short, or of another version"
 
 
 def _shown(report: DestinationReport) -> DestinationReport:

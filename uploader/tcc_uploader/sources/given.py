@@ -1,6 +1,6 @@
 """What a command is given to read: spools, files and archives."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment
 
 from .bystanders import passed_over
+from .manifest import Listed
 
 
 class Carrier(Protocol):
@@ -34,6 +35,18 @@ class Carrier(Protocol):
     @property
     def newer(self) -> Shortlist[str]:
         """What in it, as far as it was read, only a newer version can read."""
+
+    @property
+    def listed(self) -> int:
+        """The records that its manifests tell of, as far as they were read."""
+
+    @property
+    def cut(self) -> Sequence[Listed]:
+        """What is missing by its manifests."""
+
+    @property
+    def faults(self) -> Sequence[tuple[str, int]]:
+        """The archives that were read to their end and can be read again, each with what no manifest explains."""
 
     @property
     def not_read(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.spool.segment import Segment
 
 from .carried import ArchiveSource
+from .manifest import Listed
 from .object_queue import ObjectQueue, SoleWorker
 from .objects import ObjectStore, ObjectStream, StoreError
 from .threads import Helpers
@@ -59,6 +60,10 @@ class ObjectSource:
         self.problems: Shortlist[str] = Shortlist()
         """Which objects and members can't be read, and why; and what is missing by manifests."""
         self.newer: Shortlist[str] = Shortlist()
+        self.listed = 0
+        self.cut: list[Listed] = []
+        self.faults: list[tuple[str, int]] = []
+        """For a source that is read once; each archive of it, with what no manifest explains."""
         self._store = store
         self._queue: ObjectQueue = queue or SoleWorker()
         self.drains = drains
@@ -173,11 +178,19 @@ class ObjectSource:
                 self._lost[ref.uri] = str(stream.failure)
                 reading.again = stream.failure.kind not in _ENDED
             else:
-                self.problems += archive.problems
-                self.newer += archive.newer
+                self._note(archive)
                 reading.stays = next(iter((*archive.problems, *archive.newer)), "")
         reading.at_end = True
         self._conclude(reading)
+
+    def _note(self, archive: ArchiveSource) -> None:
+        """Take in what is to be told of an object that was read to its end."""
+        self.problems += archive.problems
+        self.newer += archive.newer
+        if not self.drains:
+            self.listed += archive.listed
+            self.cut += archive.cut
+            self.faults.append((archive.name, 0 if archive.cut else archive.problems.number))
 
     def _release(self, segment: Segment) -> None:
         """Take in that a segment is settled, or that its pending records wait for another pass."""
