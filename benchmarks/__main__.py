@@ -21,6 +21,7 @@ NAMES += (
     "backlog",
     "ledger_size",
     "reading",
+    "objects",
     "looking",
     "report",
 )

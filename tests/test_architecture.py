@@ -82,6 +82,7 @@ def test_the_drawing_of_the_states_is_the_table() -> None:
         (["httpx"], ["transport"]),
         (["prometheus_client"], ["ops"]),
         (["click", "rich"], ["cli"]),
+        (["obstore"], ["sources/s3.py"]),
     ],
     ids=str,
 )

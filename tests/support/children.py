@@ -15,12 +15,20 @@ from typing import Any
 import pytest
 
 _started: set[subprocess.Popen[Any]] = set()
+_lasting: list[subprocess.Popen[Any]] = []
 
 
 def start(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
     """Start a process in a new session, so that it can be killed together with its children."""
     process = subprocess.Popen(command, start_new_session=True, **options)
     _started.add(process)
+    return process
+
+
+def start_lasting(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[Any]:
+    """Start a process that outlives the test: a fixture of a longer life must kill it, by the id of its group."""
+    process = subprocess.Popen(command, start_new_session=True, **options)
+    _lasting.append(process)
     return process
 
 

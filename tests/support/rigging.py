@@ -26,7 +26,7 @@ from tcc_uploader.model.rows import SegmentRow
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.carried import ArchiveSource
-from tcc_uploader.sources.given import Sources, choose
+from tcc_uploader.sources.given import Carrier, Sources, choose
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.state import SpoolLocks
@@ -142,6 +142,7 @@ class Rig:
         locks: SpoolLocks | None = None,
         real: bool = False,
         limit: float = 20_000.0,
+        archives: Sequence[Carrier] = (),
         limits: Limits | None = None,
         hear: Listener = lambda _: None,
         **more: Any,
@@ -164,7 +165,7 @@ class Rig:
             if until(engine) or in_vain:
                 engine.stop()
 
-        options = {"keep_for": keep_for, "locks": locks, "real": real, "limits": limits}
+        options = {"archives": archives, "keep_for": keep_for, "locks": locks, "real": real, "limits": limits}
         with (
             self.ledger() as ledger,
             self._engine(settings, ledger, hear=to_all(hear, each_turn(tell)), **options) as engine,

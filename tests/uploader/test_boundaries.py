@@ -148,7 +148,7 @@ def test_an_archive_member(
     archive.write_bytes(tar({"1.jsonl": lines, "2.jsonl": SegmentFile("t").run("good").data}))
     calls: Iterator[bool] = iter([False, True] if name == "printable" else [True])
     plant(monkeypatch, place, name, fault, lambda *_: next(calls, False))
-    result = rig.once(archives=[ArchiveSource(archive)])
+    result = rig.once(archives=[ArchiveSource(str(archive))])
     assert server.ids == [["good"]]
     assert [problem.startswith(str(archive)) for problem in result.problems] == [True]
     assert result.has_losses
@@ -160,7 +160,7 @@ def test_a_manifest(rig: Rig, server: FaultServer, monkeypatch: Any, fault: Base
     archive = tmp_path / "a.tar"
     archive.write_bytes(tar({"manifest.json": b"{}", "2.jsonl": SegmentFile("t").run("good").data}))
     plant(monkeypatch, carried.Manifest, "parse", fault)
-    result = rig.once(archives=[ArchiveSource(archive)])
+    result = rig.once(archives=[ArchiveSource(str(archive))])
     assert server.ids == [["good"]]
     assert [problem.partition(": ")[0] for problem in result.problems] == [f"{archive}/manifest.json"]
 

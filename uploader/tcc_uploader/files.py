@@ -143,7 +143,7 @@ def inode_of(identity: int) -> int:
     return identity & (1 << _INODE_BITS) - 1
 
 
-def file_name(path: Path) -> str:
+def file_name(path: Path | str) -> str:
     """Return a path as text; bytes that are not valid UTF-8 are escaped."""
     return os.fsencode(path).decode(errors="backslashreplace")
 

@@ -52,12 +52,17 @@ def bytes_per_second(text: str | None) -> int | None:
     return rate
 
 
-def seconds_kept(after: str | None) -> float:
-    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`."""
+def seconds_kept(after: str | None, *, is_timed: bool) -> float:
+    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`.
+
+    ``is_timed``: whether that can be for a time; objects are kept or deleted.
+    """
     if after is None:
         return KEEP_FOR
     if after in ("delete", "keep"):
         return 0.0 if after == "delete" else inf
+    if not is_timed:
+        raise SettingsError(f"--after {after!r} is for folders: objects are kept or deleted: 'keep' or 'delete'")
     if after.startswith("keep "):
         with suppress(ValueError):
             return seconds_in(after.removeprefix("keep "))

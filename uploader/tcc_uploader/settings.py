@@ -20,6 +20,7 @@ from tcc_schemas.endpoints import (
 from tcc_schemas.switches import enabled
 
 from .api_keys import key_file, read_api_keys, words_in
+from .model.objects import SCHEME, checked_place
 from .setting_values import (
     KEEP_FOR,
     address_of,
@@ -56,6 +57,8 @@ class Settings:
     """
 
     spools: tuple[Path, ...]
+    objects: tuple[str, ...] = ()
+    """Places in object stores that were named as spools."""
     state_dir: Path
     """The folder of the target in the user's state directory: what was sent to a sandbox does not count elsewhere."""
     names_target: bool = True
@@ -81,6 +84,11 @@ class Settings:
     """The file into which a daemon writes them."""
 
     @property
+    def sources(self) -> tuple[Path | str, ...]:
+        """The spools, and the places in object stores."""
+        return (*self.spools, *self.objects)
+
+    @property
     def default_key(self) -> str | None:
         """The key that is used for records without a key of their own."""
         return next(iter(self.api_keys), None)
@@ -94,7 +102,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     environment: Mapping[str, str],
     *,
     config: Path | None = None,
-    spools: Sequence[Path] = (),
+    spools: Sequence[Path | str] = (),
     state: Path | None = None,
     api_key_file: Path | None = None,
     adopt: Iterable[str] = (),
@@ -155,12 +163,20 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     names_server = bool(custom or base or keys) and not faults  # a URL or key that can't be used may be the one
     with naming("the spool (--spool, TCC_SPOOL_DIR)"):
         if not spools and not environment.get("TCC_SPOOL_DIR"):
-            spools = [Path(spool_dir({"TCC_SPOOL_DIR": spool})) for spool in file.spools]
-        found_spools = tuple(_absolute(spool) for spool in spools or [Path(spool_dir(environment))])
+            spools = [
+                checked_place(spool) if spool.startswith(SCHEME) else Path(spool_dir({"TCC_SPOOL_DIR": spool}))
+                for spool in file.spools
+            ]
+        elif not spools and environment["TCC_SPOOL_DIR"].startswith(SCHEME):
+            raise ValueError("a recorder needs a folder; an uploader takes s3:// by --spool")
+        spools = spools or [Path(spool_dir(environment))]
+        found_spools = tuple(_absolute(spool) for spool in spools if isinstance(spool, Path))
+        objects = tuple(place for place in spools if isinstance(place, str))
     with naming("the state directory (--state-dir, TCC_STATE_DIR)"):
         states = _absolute(state or Path(state_dir(environment)))
     return Settings(
         spools=found_spools,
+        objects=objects,
         state_dir=states / (target or _target_of(custom or base or base_url(next(iter(keys), None), {}))),
         names_target=bool(target) or names_server,
         api_keys=keys,
@@ -175,7 +191,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
             *(PATHS, "allow_paths"),
         ),
         in_flight=take(lambda: number_in_flight(in_flight, environment["TCC_IN_FLIGHT"]), DEFAULT_IN_FLIGHT),
-        keep_for=take(lambda: seconds_kept(after or file.after), KEEP_FOR, "after"),
+        keep_for=take(lambda: seconds_kept(after or file.after, is_timed=not objects), KEEP_FOR, "after"),
         limit_rate=take(lambda: bytes_per_second(limit_rate or environment.get("TCC_LIMIT_RATE")), None, "limit_rate"),
         log_level=log_level or ("debug" if enabled(environment, "TCC_DEBUG", lambda _: None) else file.log_level),
         log_format=log_format or file.log_format,

@@ -13,6 +13,7 @@ from support.shell import COMMAND, Shell
 from support.worlds import wait_until
 from tcc_schemas.lines import Line, LineReader
 from tcc_uploader.bundle import build, pack
+from tcc_uploader.bundle.output import FileOutput
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.model.selection import Selection
@@ -87,17 +88,17 @@ def test_a_bundle_that_can_t_be_read_back_removes_nothing(tmp_path: Path) -> Non
             bundle = tmp_path / f"x{ending}"
             with bundle.open("wb") as file:
                 build.write(plan, ending, file.fileno())
-            build.read_back(bundle, plan.manifest)
+            build.read_back(FileOutput(bundle), plan.manifest)
             good = bundle.read_bytes()
             for bad in (good[: len(good) // 2], good[:-100] + bytes(100), b""):
                 bundle.write_bytes(bad)
                 with pytest.raises(build.BundleError, match="nothing was removed"):
-                    build.read_back(bundle, plan.manifest)
+                    build.read_back(FileOutput(bundle), plan.manifest)
     other = tmp_path / "other.zip"
     with Snapshots([tmp_path / "nowhere"]) as snapshots, other.open("wb") as file:
         build.write(build.plan(snapshots, EVERYTHING), ".zip", file.fileno())
     with pytest.raises(build.BundleError, match="does not hold"):
-        build.read_back(other, plan.manifest)
+        build.read_back(FileOutput(other), plan.manifest)
 
 
 def test_a_watching_daemon_keeps_its_spool(shell: Shell, tmp_path: Path) -> None:

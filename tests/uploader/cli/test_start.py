@@ -10,7 +10,7 @@ from support.worlds import PATIENCE
 _RUN = """
 import atexit, gc, sys
 from tcc_uploader.cli.main import run
-libraries = ("httpx", "orjson", "pydantic", "rich", "watchdog")
+libraries = ("httpx", "obstore", "orjson", "pydantic", "rich", "watchdog")
 atexit.register(lambda: print("loaded:", *(name for name in libraries if name in sys.modules)))
 atexit.register(lambda: print("collects:", *gc.get_threshold(), gc.get_freeze_count() > 1000))
 run()

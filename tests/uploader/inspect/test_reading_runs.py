@@ -289,7 +289,7 @@ def packed(segments: Iterable[bytes]) -> Sources:
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     raw.seek(0)
-    return Sources(archives=[ArchiveSource(Path("stdin"), raw)])
+    return Sources(archives=[ArchiveSource("stdin", raw)])
 
 
 @given(scattered())

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from support.archive_samples import tar
 from support.faults import FaultServer, Reply, SegmentFile, always, run_item
 from support.rigging import Rig
 from support.shell import COMMAND, Shell
@@ -183,7 +184,7 @@ def test_two_members_of_one_name_are_two_segments(rig: Rig, server: FaultServer,
     """Nothing of the first is lost when a second one of its name comes."""
     path = tmp_path / "runs.tar"
     path.write_bytes(tar_of([("a.jsonl", segment("r1")), ("a.jsonl", segment("r2"))]))
-    outcome = rig.once(archives=[ArchiveSource(path)])
+    outcome = rig.once(archives=[ArchiveSource(str(path))])
     assert sorted(ident for ids in server.ids for ident in ids) == ["r1", "r2"]
     assert (outcome.counts.records, outcome.damage) == (2, 0)
 
@@ -196,8 +197,8 @@ def test_a_run_without_an_end_is_recovered_from_a_stream(rig: Rig, server: Fault
         file.record("journal", run_id, item | {"run_id": run_id}, path=None)
     path = tmp_path / "runs.tar.gz"
     path.write_bytes(gzip.compress(tar_of({"a.jsonl": file.data})))
-    assert rig.once(archives=[ArchiveSource(path)]).counts.records == 1
-    assert rig.once(archives=[ArchiveSource(path)], is_gone=lambda _: True).counts.recovered == 1
+    assert rig.once(archives=[ArchiveSource(str(path))]).counts.records == 1
+    assert rig.once(archives=[ArchiveSource(str(path))], is_gone=lambda _: True).counts.recovered == 1
     assert [ids for ids in server.ids if "open" in ids] == [["open"]]
 
 
@@ -209,7 +210,7 @@ def test_what_waits_for_an_operator_does_not_stop_a_stream(
     strange = {f"{n}.jsonl": SegmentFile().run(key_hint="00000000").seal().data for n in range(100)}
     path = tmp_path / "runs.tar"
     path.write_bytes(tar_of({**strange, "good.jsonl": segment(*(f"r{n}" for n in range(50)))}))
-    outcome = rig.once(archives=[ArchiveSource(path)])
+    outcome = rig.once(archives=[ArchiveSource(str(path))])
     assert (outcome.counts.delivered, outcome.counts.pending) == (50, 100)
 
 
@@ -230,7 +231,7 @@ def test_a_server_that_is_away_stops_a_stream_and_not_the_memory(
     server.behaviour = always(Reply(503))
     path = tmp_path / "runs.tar"
     path.write_bytes(tar_of({f"{n}.jsonl": segment(*(f"r{n}-{m}" for m in range(10))) for n in range(100)}))
-    outcome = rig.once(archives=[ArchiveSource(path)])
+    outcome = rig.once(archives=[ArchiveSource(str(path))])
     assert outcome.timed_out
     assert outcome.unread
     assert 20_000 <= most < 100_000
@@ -301,3 +302,12 @@ def test_runs_without_an_end_that_wait_in_an_archive_are_told_of(shell: Shell) -
     assert "1 journaled run without an end" in shell.printed
     assert shell.json("replay", path)["unended"] == 1
     assert shell.json("replay", path, "--assume-dead")["unended"] == 0
+
+
+def test_what_an_archive_held_is_finished_also_where_files_are_removed(rig: Rig, tmp_path: Path) -> None:
+    """An archive is not removed, but nothing is left to be done with its segments."""
+    path = tmp_path / "a.tar"
+    path.write_bytes(tar({"a.jsonl": SegmentFile().run("a").seal().data}))
+    rig.once(archives=[ArchiveSource(str(path))], removes=True)
+    assert [row.finished for row in rig.rows()] == [True]
+    assert path.exists()

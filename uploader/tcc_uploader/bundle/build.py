@@ -18,6 +18,7 @@ from tcc_uploader.sources.walk import walk_archive
 
 from .filter import choice_among, excerpt
 from .leave_out import LeaveOut
+from .output import Output
 from .pack import packing
 from .snapshot import PlannedMember, Snapshots
 
@@ -114,14 +115,15 @@ def write(made: Plan, ending: str, descriptor: int, did: Callable[[int], object]
     return sequential.size
 
 
-def read_back(path: Path, manifest: Manifest) -> None:
+def read_back(output: Output, manifest: Manifest) -> None:
     """Compare a bundle's every byte with its manifest.  Raises :class:`BundleError` if they differ."""
-    expected = {f"{path.name}/{entry.name}": entry.sha256 for entry in manifest.segments}
-    expected[f"{path.name}/{MANIFEST}"] = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
+    name = output.place.rpartition("/")[2]
+    expected = {f"{name}/{entry.name}": entry.sha256 for entry in manifest.segments}
+    expected[f"{name}/{MANIFEST}"] = hashlib.sha256(manifest.model_dump_json().encode()).hexdigest()
     found = {}
     try:
-        with path.open("rb") as file:
-            for member in walk_archive(path.name, file):
+        with output.open() as file:
+            for member in walk_archive(name, file):
                 if isinstance(member, Refused):
                     raise BundleError(f"{member.name} can't be read back ({member.why}): nothing was removed")
                 digest = hashlib.sha256()
@@ -129,9 +131,9 @@ def read_back(path: Path, manifest: Manifest) -> None:
                     digest.update(data)
                 found[member.name] = digest.hexdigest()
     except OSError as error:
-        raise BundleError(f"{path} can't be read back ({error}): nothing was removed") from error
+        raise BundleError(f"{output.place} can't be read back ({error}): nothing was removed") from error
     if found != expected:
-        raise BundleError(f"{path} does not hold what was written to it: nothing was removed")
+        raise BundleError(f"{output.place} does not hold what was written to it: nothing was removed")
 
 
 def _verified(member: PlannedMember) -> Iterator[bytes]:

@@ -59,12 +59,10 @@ def read_bundled(state: Path) -> dict[str, BundledSegment]:
         return {}
 
 
-def note_bundled(state: Path, members: list[PlannedMember], bundle: Path, earlier: dict[str, BundledSegment]) -> None:
+def note_bundled(state: Path, members: list[PlannedMember], bundle: str, earlier: dict[str, BundledSegment]) -> None:
     """Remember which unsealed segments a bundle took away whole, beside the ``earlier`` ones.  Raises OSError."""
     fresh = {
-        entry.id: BundledSegment(
-            file=file_name(path), size=entry.bytes + entry.torn, place=f"{file_name(bundle)}/{entry.name}"
-        )
+        entry.id: BundledSegment(file=file_name(path), size=entry.bytes + entry.torn, place=f"{bundle}/{entry.name}")
         for path, entry, _ in members
         if not entry.sealed
     }

@@ -10,10 +10,10 @@ import click
 
 from tcc_uploader.bundle.build import BundleError, Plan, plan, read_back, write
 from tcc_uploader.bundle.leave_out import BundledSegment, LeaveOut, note_bundled, read_bundled
+from tcc_uploader.bundle.output import FileOutput, ObjectOutput, Output, filled
 from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
-from tcc_uploader.files import file_name, new_file
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.model.selection import Selection
@@ -24,9 +24,10 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit, exit_of_bundle
-from .options import SPOOLS, STATE_OPTIONS, selecting, settings_from, with_options
+from .options import SPOOLS, STATE_OPTIONS, Place, needs_folders, selecting, settings_from, with_options
 from .progress import bytes_bar
 from .session import ending, on_signals, reading, working
+from .sources import asking
 from .terminal import OutputError, fail, note
 from .text import left_out_lines, passed_over_lines, size, unreadable_lines
 
@@ -42,8 +43,9 @@ _MISSING: Final = "name the agent's spool, or set TCC_SPOOL_DIR; the default lie
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    help="The bundle: *.tar.zst, *.tar.gz, *.tgz or *.zip; - for standard output.",
+    type=Place(path_type=Path),
+    help="The bundle: *.tar.zst, *.tar.gz, *.tgz or *.zip; - for standard output; or s3://BUCKET/NAME, in which {host} "
+    "and {time} are filled in.",
 )
 @selecting
 @click.option("--remove", is_flag=True, help="Remove from the spool what was bundled and can't grow any more.")
@@ -53,7 +55,7 @@ def bundle_command(
     *,
     folders: tuple[Path, ...],
     spools: tuple[Path, ...],
-    output: Path,
+    output: Path | str,
     selection: Selection,
     remove: bool,
     every: bool,
@@ -71,18 +73,18 @@ def bundle_command(
 
     Example: tcc-upload bundle -o /media/stick/runs.tar.gz --remove
     """
-    suffix = _ending_of(output)
     if remove and (selection or output == _STDOUT):
-        raise click.UsageError("--remove needs a bundle of everything, in a file")
-    settings = settings_from({"spools": folders + spools, **options})
+        raise click.UsageError("--remove needs a bundle of everything, in a file or object")
+    settings = needs_folders(settings_from({"spools": folders + spools, **options}))
+    target, suffix = _target_of(output)
     on_signals(partial(sys.exit, Exit.PENDING))
     try:
-        with ending(settings), SpoolLocks(settings.spools if remove else ()) as locks:
+        with ending(settings), asking(output), SpoolLocks(settings.spools if remove else ()) as locks:
             bundled = read_bundled(settings.state_dir)
-            made = _make(settings, selection, output, suffix, None if every else bundled)
-            if remove:
+            made = _make(settings, selection, target, suffix, None if every else bundled)
+            if remove and target:
                 locks.take_all()  # a spool that came meanwhile may be another uploader's
-                _remove(settings, made, output.resolve(), bundled)
+                _remove(settings, made, target, bundled)
     except BundleError as error:
         fail(str(error), Exit.PENDING)
     except OSError as error:
@@ -99,7 +101,11 @@ def bundle_command(
 
 
 def _make(
-    settings: Settings, selection: Selection, output: Path, ending: str, bundled: dict[str, BundledSegment] | None
+    settings: Settings,
+    selection: Selection,
+    output: Output | None,
+    ending: str,
+    bundled: dict[str, BundledSegment] | None,
 ) -> Plan:
     """Write the bundle; of everything, if ``bundled`` is None.  Raises :class:`BundleError`, OSError."""
     with Snapshots(settings.spools) as snapshots, bytes_bar("bundle") as bar:
@@ -108,16 +114,16 @@ def _make(
             leave_out = None if bundled is None else LeaveOut(ledger, bundled)
             made = plan(snapshots, selection, leave_out, lambda more: bar(more, 2 * here))
         there = here + sum(member.entry.bytes for member in made.members)
-        if output == _STDOUT:  # whoever reads a pipe gets a bundle, if only one without segments
+        if output is None:  # whoever reads a pipe gets a bundle, if only one without segments
             written = write(made, ending, _STDOUT_NUMBER, lambda more: bar(more, there))
         elif not made.members:
             written = 0
         else:
-            with new_file(output) as file:
+            with output.new() as file:
                 written = write(made, ending, file.fileno(), lambda more: bar(more, there))
     counts = f"{plural(len(made.members), 'segment')}, {plural(made.manifest.records, 'record')}"
     if made.members:
-        note(f"{output}: {counts}, {size(written)}")
+        note(f"{output.name if output else '-'}: {counts}, {size(written)}")
     else:
         note(f"nothing to pack in {', '.join(map(str, settings.spools))}: no file was made")
     open_ones = sum(1 for _, place in made.left_out if place)
@@ -130,35 +136,53 @@ def _make(
     return made
 
 
-def _remove(settings: Settings, made: Plan, output: Path, bundled: dict[str, BundledSegment]) -> None:
+def _remove(settings: Settings, made: Plan, output: Output, bundled: dict[str, BundledSegment]) -> None:
     """Read the bundle back; then remove from the spools what is in it."""
     if made.members:
         read_back(output, made.manifest)
     has_ledger = (settings.state_dir / FILE_NAME).exists()
     with working(settings) if has_ledger else nullcontext() as ledger:
         try:
-            here = [(member, f"{file_name(output)}/{member.entry.name}") for member in made.members]
+            here = [(member, f"{output.place}/{member.entry.name}") for member in made.members]
             staying = remove_bundled([*here, *made.left_out], ledger)
         except LedgerError as error:
             fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
     with ending(settings, OSError):
-        note_bundled(settings.state_dir, [member for member in made.members if member.path in staying], output, bundled)
+        note_bundled(
+            settings.state_dir, [member for member in made.members if member.path in staying], output.place, bundled
+        )
     all_files = len(made.members) + len(made.left_out)
     note(f"removed {all_files - len(staying):,} of {plural(all_files, 'segment')}")
     note(*(f"{path} stays: {why}" for path, why in staying.items()))
 
 
-def _ending_of(output: Path) -> str:
-    """Return the ending that says what kind of archive to write; an output that can't be is a usage error."""
+def _target_of(output: Path | str) -> tuple[Output | None, str]:
+    """Return where a bundle goes (None: to standard output), and the ending that says what kind of archive to write.
+
+    An output that can't be is a usage error.
+    """
     if output == _STDOUT:
         if sys.stdout.isatty():
             raise click.UsageError("-o - is for a pipe or a file: a terminal can't show a bundle")
-        return ZSTD_ENDING if ZSTD else GZIP_ENDING
-    ending = next((ending for ending in ENDINGS if output.name.endswith(ending)), None)
+        return None, ZSTD_ENDING if ZSTD else GZIP_ENDING
+    ending = next((ending for ending in ENDINGS if str(output).endswith(ending)), None)
     if ending is None:
         raise click.UsageError(f"{output} must end in one of {', '.join(ENDINGS)}")
     if ending == ZSTD_ENDING and ZSTD is None:
         raise click.UsageError("a .tar.zst needs zstd: pip install 'tcc-offline[zstd]', or name it .tar.gz")
-    if output.exists() or output.is_symlink():
-        raise click.UsageError(f"{output} exists, and may hold the only copy of its records: name another file")
-    return ending
+    with asking(output):
+        target = _object_named(output) if isinstance(output, str) else FileOutput(output)
+        if target.exists:
+            raise click.UsageError(f"{target.name} exists, and may hold the only copy of its records: name another")
+    return target, ending
+
+
+def _object_named(name: str) -> Output:
+    """Return the object that a name stands for.  Raises :class:`StoreError`."""
+    from tcc_uploader.sources.s3 import S3  # noqa: PLC0415 -- few have its library, or need it
+
+    try:
+        name = filled(name)
+    except ValueError as error:
+        raise click.UsageError(f"{name}: {error}") from error
+    return ObjectOutput(name, S3(name))

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,17 @@ from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_process
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.setting_values import address_text
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources
+from tcc_uploader.sources.given import Carrier, Sources
+from tcc_uploader.sources.object_queue import SoleWorker
+from tcc_uploader.sources.object_source import ObjectSource
+from tcc_uploader.sources.objects import StoreError
 from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit
 from .log_options import LOG_OPTIONS, log_as
 from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
 from .session import ending, on_signals, working
+from .sources import asking
 from .terminal import fail
 
 _log = logging.getLogger(__name__)
@@ -151,6 +156,25 @@ class Control:
         self._stop()
 
 
+def _draining(place: str, settings: Settings) -> ObjectSource:
+    """Return what lies at a place in an object store, for a worker that shares it with nobody.
+
+    A store that can't be reached is asked again at each scan; any other trouble with it ends the command.
+    """
+    from tcc_uploader.sources.s3 import S3  # noqa: PLC0415 -- few have its library, or need it
+
+    with asking(place):
+        store = S3(place)
+        try:
+            store.check(may_be_empty=True)
+        except StoreError as error:
+            if error.kind in ("missing", "denied"):
+                raise
+    alone = "%(place)s is read by this worker alone; others could help if they shared a ledger: docs/fleet.md"
+    _log.info(alone, {"action": "works_alone", "place": place})
+    return ObjectSource(place, store, SoleWorker(), drains=True, deletes=settings.keep_for == 0)
+
+
 def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
     """Return the settings, read again; those of before if they can't be used."""
     try:
@@ -163,8 +187,13 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
 
 def _watch(settings: Settings, control: Control, hear: Listener, keys: KeyFile) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with working(settings) as ledger, SpoolLocks(settings.spools) as locks:  # in this order: the first names the pid
-        letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
+    # in this order: the first names the pid
+    with working(settings) as ledger, SpoolLocks(settings.spools) as locks, ExitStack() as closing:
+        objects = [_draining(place, settings) for place in settings.objects]
+        sources = Sources(list(settings.spools), archives=list[Carrier](objects))
+        for source in objects:
+            closing.callback(source.close)
+        letters = LetterFolder(settings.state_dir)
         for text in sources.passed_over:
             _log.warning("passed over in %(what)s", {"action": "passed_over", "what": text})
 

@@ -18,7 +18,7 @@ from tcc_uploader.state import holder
 
 from .exit_codes import Exit
 from .one_shot import carry_out_requests
-from .options import SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .options import SPOOLS, STATE_OPTIONS, needs_folders, settings_from, with_options
 from .session import reading
 from .terminal import confirm, fail, note, say
 from .text import capped, unreadable_lines
@@ -42,7 +42,7 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
     """
     if not run_ids and not sessions:
         raise click.UsageError("name runs by their ids, or sessions by --session")
-    settings = settings_from(options)
+    settings = needs_folders(settings_from(options))
     wanted = set(run_ids) if yes else _whole_ids(settings, run_ids)
     if sessions:
         with Snapshots(settings.spools) as snapshots:

@@ -61,7 +61,7 @@ def exit_of_dry_run(found: "Survey", settings: "Settings") -> Exit:
     """Return the exit code of a dry run: what the replay would end with if the server accepted everything."""
     if found.blocked(settings) or found.unreadable:
         return Exit.OPERATOR_NEEDED
-    if found.newer:
+    if found.newer or found.not_read:
         return Exit.PENDING
     if found.counts.dead or found.damage:
         return Exit.DEAD_OR_DAMAGED
@@ -72,7 +72,7 @@ def exit_of_verify(report: "Verification") -> Exit:
     """Return the exit code of ``verify``."""
     if report.broken:
         return Exit.BROKEN
-    if report.newer:
+    if report.newer or report.not_read:
         return Exit.PENDING
     return Exit.DEAD_OR_DAMAGED if report.damaged else Exit.DELIVERED
 

@@ -13,6 +13,7 @@ from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Run
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
 from tcc_uploader.sinks import plural
+from tcc_uploader.sources.paths import Given
 
 from .exit_codes import Exit
 from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -36,7 +37,7 @@ _OUTPUT = click.Path(path_type=Path, allow_dash=True)
 @with_options(SPOOLS, *STATE_OPTIONS)
 def export_command(
     *,
-    paths: tuple[Path, ...],
+    paths: tuple[Given, ...],
     database: Path | None,
     lines: Path | None,
     wanted: Wanted,

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from tcc_uploader.clock import seconds_in
+from tcc_uploader.model.objects import SCHEME, checked_place
 from tcc_uploader.model.selection import STATUSES, Selection
 from tcc_uploader.settings import Settings, load
 from tcc_uploader.settings_file import SettingsError
@@ -66,12 +67,27 @@ TIMEOUT = click.option(
     help="Seconds to give up after in which no byte moved, nothing was delivered and nothing was read [default: 60].  "
     "A request that was sent whole is waited for up to 600 s.",
 )
-PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
+
+
+class Place(click.Path):
+    """A path, or the name of a place in an object store, which stays a text: a path has no double slash."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path or the text."""
+        if not (isinstance(value, str) and value.startswith(SCHEME)):
+            return super().convert(value, param, ctx)
+        try:
+            return checked_place(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+PATHS = click.argument("paths", nargs=-1, type=Place(exists=True, allow_dash=True, path_type=Path))
 SPOOLS = click.option(
     "--spool",
     "spools",
     multiple=True,
-    type=FOLDER,
+    type=Place(path_type=Path),
     help="A spool; repeat for more [env: TCC_SPOOL_DIR; default: tcc/spool in the user's state directory].",
 )
 
@@ -158,6 +174,13 @@ class _Page(click.Path):
 
 
 PAGE: Final = _Page(dir_okay=False, path_type=Path)
+
+
+def needs_folders(settings: Settings) -> Settings:
+    """Return the settings; a spool in an object store is a usage error: this command works on the disk alone."""
+    if settings.objects:
+        raise click.UsageError(f"{settings.objects[0]}: this command takes spools on the disk alone")
+    return settings
 
 
 def settings_from(options: dict[str, Any]) -> Settings:

@@ -54,7 +54,7 @@ def reading_bar(title: str, sources: Sources) -> Iterator[Callable[[int], None]]
     total = 0
     if sys.stderr.isatty():
         files, _ = list_files(sources.spools, sources.files)
-        total = sum(map(size_of, (*files, *(archive.path for archive in sources.archives))))
+        total = sum(map(size_of, files)) + sum(archive.size for archive in sources.archives)
     with bytes_bar(title) as bar:
         yield lambda more: bar(more, total)
 

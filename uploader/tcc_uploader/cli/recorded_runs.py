@@ -2,30 +2,30 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.ledger.quarantine import FILE_NAME
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.paths import sources_of
+from tcc_uploader.sources.paths import Given
 
 from .exit_codes import Exit
 from .session import targets_of
+from .sources import sources_from
 from .terminal import fail, note
 
 
 @contextmanager
 def looking(
-    named: Settings, paths: Sequence[Path], wanted: Callable[[str], bool] = lambda _: True
+    named: Settings, paths: Sequence[Given], wanted: Callable[[str], bool] = lambda _: True
 ) -> Iterator[RunReader]:
     """Yield a reader of the runs in ``paths``, or in the spools; of runs alone whose id is ``wanted``.
 
     Their fates are told if there is a ledger that can be read.
     """
     settings = targets_of(named)[0]
-    sources = sources_of(paths, settings.spools)
+    sources = sources_from(paths, settings.sources)
     with ExitStack() as stack:
         ledger = None
         try:

@@ -19,7 +19,7 @@ from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
 from tcc_uploader.sinks import plural
 from tcc_uploader.sources.given import Sources, choose
-from tcc_uploader.sources.paths import STDIN, sources_of
+from tcc_uploader.sources.paths import STDIN, Given
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
 from tcc_uploader.spool.writer_lock import boot_is_over
@@ -32,6 +32,7 @@ from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, SPOOLS, TIMEOUT, selecting, settings_from, with_options
 from .progress import reading_bar
 from .session import ending, on_signals, reading
+from .sources import sources_from
 from .terminal import fail, note, say, say_json
 from .text import (
     adopt_lines,
@@ -66,7 +67,7 @@ STAYS: Final = "stay pending; run it again without that"
 @click.option("--report", type=PAGE, help="Write the runs to this *.html file, to be looked at in a browser.")
 def replay_command(
     *,
-    paths: tuple[Path, ...],
+    paths: tuple[Given, ...],
     timeout: float,
     as_json: bool,
     dry_run: bool,
@@ -81,8 +82,9 @@ def replay_command(
     """Deliver the records in the default spool, or in PATHS; then end.
 
     PATHS are spools, segments, JSONL files, bundles, .zip, .tar, and .gz or .zst of these, folders of any of
-    these, and - for standard input.  Sources are changed only by --remove.  With --status, --session, --since, --until
-    and -n only these runs are sent, each with all its records; what is left out stays pending, and its file stays.
+    these, s3://BUCKET/PREFIX, and - for standard input.  Sources are changed only by --remove.  With --status,
+    --session, --since, --until and -n only these runs are sent, each with all its records; what is left out stays
+    pending, and its file stays.
 
     Exit codes: 0 all delivered, of what was chosen; 65 dead letters or damage; 66 no run is chosen by these options; 73
     another uploader holds the state; 75 some are pending, run it again; 77 an operator is needed; 2 usage.
@@ -98,8 +100,8 @@ def replay_command(
         raise click.UsageError(f"--report reads everything again when it is sent: {what}")
     settings = settings_from(options)
     log_as(settings)
-    sources = sources_of(paths, settings.spools)
-    if selection and any(archive.stream for archive in sources.archives):
+    sources = sources_from(paths, settings.sources)
+    if selection and any(archive.is_read_once for archive in sources.archives):
         raise click.UsageError(
             "standard input can be read once, and choosing runs takes two looks: save it to a file and name that, or "
             "choose where it is made (`tcc-upload bundle` has the same options)"
@@ -165,7 +167,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
             *adopt_lines(settings.adopt, {wish.hint or "" for wish in found.pending}),
             *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
             *passed_over_lines(found.passed_over),
-            *unreadable_lines(found.unreadable),
+            *unreadable_lines(found.unreadable | found.not_read),
             *capped(found.archives, str),
         )
     return exit_of_dry_run(found, settings)
@@ -191,7 +193,7 @@ def _append_summary(file: Path, result: ReplayResult, settings: Settings) -> Non
         note(f"can't write the summary: {error}; the result above is not affected")
 
 
-def _write_report(file: Path, settings: Settings, paths: Sequence[Path], selection: Selection) -> None:
+def _write_report(file: Path, settings: Settings, paths: Sequence[Given], selection: Selection) -> None:
     """Write the report of what was delivered.  As with the summary, a failure is a warning."""
     from .report import make_report  # noqa: PLC0415 -- few replays are asked for one, and it brings much with it
 

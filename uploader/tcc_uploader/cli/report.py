@@ -17,7 +17,7 @@ from tcc_uploader.inspect.report.write import write_report
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
 from tcc_uploader.settings import Settings
 from tcc_uploader.sinks import plural
-from tcc_uploader.sources.paths import STDIN
+from tcc_uploader.sources.paths import STDIN, Given
 
 from .exit_codes import Exit
 from .options import PAGE, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -65,7 +65,7 @@ def _size(_context: click.Context, _option: click.Parameter, value: str) -> int:
 @with_options(SPOOLS, *STATE_OPTIONS)
 def report_command(
     *,
-    paths: tuple[Path, ...],
+    paths: tuple[Given, ...],
     output: Path,
     opens: bool,
     max_size: int,
@@ -91,7 +91,7 @@ def report_command(
 
 def make_report(
     settings: Settings,
-    paths: Sequence[Path],
+    paths: Sequence[Given],
     wanted: Wanted,
     output: Path,
     *,
@@ -107,7 +107,7 @@ def make_report(
             all_wanted(reader, wanted),
             reader,
             output,
-            made=Made(_now(), __version__, _sources(paths or reader.sources.spools), _asked(wanted)),
+            made=Made(_now(), __version__, _sources(paths or settings.sources), _asked(wanted)),
             max_size=max_size,
             contents=contents,
         )
@@ -116,7 +116,7 @@ def make_report(
     note(f"{output}: {', '.join(counts)}")
     if written.left_out:
         note(f"contents of {plural(written.left_out, 'run')} left out (--max-size)")
-    return not (reader.files.unreadable or reader.files.newer)
+    return not (reader.files.unreadable or reader.files.not_read or reader.files.newer)
 
 
 def _now() -> datetime:
@@ -125,9 +125,10 @@ def _now() -> datetime:
     return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdecimal() else datetime.now(UTC)
 
 
-def _sources(paths: Sequence[Path]) -> list[str]:
+def _sources(paths: Sequence[Given]) -> list[str]:
     """Return what the report says that it was made from: the names alone, because the file goes elsewhere."""
-    return ["standard input" if path == STDIN else file_name(Path(path.resolve().name)) for path in paths]
+    names = (path.rstrip("/").rpartition("/")[2] if isinstance(path, str) else path.resolve().name for path in paths)
+    return ["standard input" if path == STDIN else file_name(name) for path, name in zip(paths, names, strict=True)]
 
 
 def _asked(wanted: Wanted) -> str:

@@ -89,7 +89,7 @@ def findings(reader: RunReader) -> list[str]:
     files = reader.files
     return [
         *passed_over_lines(files.passed_over),
-        *unreadable_lines(files.unreadable),
+        *unreadable_lines(files.unreadable | files.not_read),
         *capped(files.newer, lambda name: f"{name} is of a newer version: upgrade tcc-upload"),
         *capped(files.archives, str),
         *capped(

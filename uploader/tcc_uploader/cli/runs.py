@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from math import inf
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
@@ -15,6 +14,7 @@ from tcc_uploader.inspect.runs.tables import counted, iso
 from tcc_uploader.inspect.runs.values import Outcome, Run
 from tcc_uploader.inspect.runs.wanted import Wanted, matching
 from tcc_uploader.sinks import plural
+from tcc_uploader.sources.paths import Given
 
 from .exit_codes import Exit
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -92,7 +92,7 @@ class Sums:
 @with_options(AS_JSON, SPOOLS, *STATE_OPTIONS)
 def runs_command(
     *,
-    paths: tuple[Path, ...],
+    paths: tuple[Given, ...],
     wanted: Wanted,
     as_json: bool,
     **options: Any,

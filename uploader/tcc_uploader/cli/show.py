@@ -12,9 +12,10 @@ from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.tables import nested
 from tcc_uploader.inspect.runs.values import Call, Outcome, Post, Run, Span, Step, ToolCall, text_of
 from tcc_uploader.sinks import plural
+from tcc_uploader.sources.paths import Given
 
 from .exit_codes import Exit
-from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .recorded_runs import looking
 from .run_text import STYLES, amount, findings, local, message, money, took
 from .styled import Part, cell, is_terminal, say_styled, width
@@ -38,12 +39,12 @@ _COLUMNS: Final = range(12, 41)
 
 @click.command("show")
 @click.argument("run_id", metavar="ID")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
+@with_options(PATHS)
 @click.option("--steps", "texts", is_flag=True, help="Show all texts of every step and tool call.")
 @click.option("--raw", is_flag=True, help="Print what was recorded of it, byte for byte: a request's body per line.")
 @with_options(AS_JSON, SPOOLS, *STATE_OPTIONS)
 def show_command(
-    *, run_id: str, paths: tuple[Path, ...], texts: bool, raw: bool, as_json: bool, **options: Any
+    *, run_id: str, paths: tuple[Given, ...], texts: bool, raw: bool, as_json: bool, **options: Any
 ) -> None:
     """Show a run of the default spool, or of PATHS: outcome, calls over time, prompt and response.
 

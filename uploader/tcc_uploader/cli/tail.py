@@ -17,7 +17,7 @@ from tcc_uploader.settings import Settings
 from tcc_uploader.spool.watch import Watcher
 
 from .exit_codes import Exit
-from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
+from .options import AS_JSON, SPOOLS, STATE_OPTIONS, needs_folders, settings_from, with_options
 from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import STYLES, calls, findings, local, message, money, short, took
@@ -50,7 +50,7 @@ def tail_command(
 
     Example: tcc-upload tail --status error
     """
-    settings = settings_from({"spools": folders + spools, **options})
+    settings = needs_folders(settings_from({"spools": folders + spools, **options}))
     if wanted.selection.limit is None:
         wanted = wanted._replace(selection=wanted.selection.model_copy(update={"limit": _AT_FIRST}))
 

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -13,13 +12,14 @@ from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.model.shortlist import MOST
 from tcc_uploader.settings import Settings
 from tcc_uploader.sinks import plural
-from tcc_uploader.sources.paths import sources_of
+from tcc_uploader.sources.paths import Given
 from tcc_uploader.state import is_in_use
 
 from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .progress import reading_bar
 from .session import UnusableError, looking_at, targets_of
+from .sources import sources_from
 from .terminal import say, say_json
 from .text import capped, passed_over_lines, shortened, told
 
@@ -29,7 +29,7 @@ _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.OPE
 
 @click.command("verify")
 @with_options(PATHS, SPOOLS, *STATE_OPTIONS, AS_JSON)
-def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def verify_command(*, paths: tuple[Given, ...], as_json: bool, **options: Any) -> None:
     """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
 
     Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or
@@ -56,11 +56,11 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     sys.exit(max(codes, key=_SEVERITY.index))
 
 
-def _report(settings: Settings, paths: Sequence[Path], *, own: bool) -> Verification | UnusableError:
+def _report(settings: Settings, paths: Sequence[Given], *, own: bool) -> Verification | UnusableError:
     """Return the report on a target, or why there is none: it says nothing against the other targets."""
     try:
         with looking_at(settings) as ledger:
-            sources = sources_of(paths, settings.spools if own else spools_read(settings.spools, ledger))
+            sources = sources_from(paths, settings.sources if own else spools_read(settings.spools, ledger))
             with reading_bar("verify", sources) as did:
                 return verify_spools(sources, ledger, whole=not paths, did=did)
     except UnusableError as error:
@@ -83,6 +83,7 @@ def _verification_text(report: Verification | UnusableError) -> str:
         lines.append("         to settle it: keep a copy, move the file out of the spool, then tcc-upload forget PATH")
     lines = list(capped(lines, str, most=MOST))
     lines += capped(report.unreadable.items(), lambda pair: f"damage   {pair[0]} can't be read: {pair[1]}")
+    lines += capped(report.not_read.items(), lambda pair: f"not read {pair[0]}: {pair[1]}")
     lines += [f"damage   {text}" for text in capped(report.archives, str)]
     lines += passed_over_lines(report.passed_over)
     lines += [f"newer    {text}" for text in capped(report.newer, lambda path: f"{path}: upgrade tcc-upload")]

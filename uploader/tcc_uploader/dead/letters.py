@@ -37,7 +37,7 @@ def letter_of(segment: Segment, line: Line, cause: Cause, digest: int) -> Letter
         answer=shown(cause.answer.text.decode(errors="replace"), most=_MAX_ANSWER) if cause.answer else "",
         url=cause.url and shown(cause.url),
         segment=segment.id,
-        source=file_name(segment.path),
+        source=file_name(segment.file),
         line=line.number,
         kind=line.kind,
         record_id=line.id,

@@ -139,7 +139,8 @@ class Backlog:
         pause = queue.health.pause
         if segment.stream is not None:
             if self.cache.half_full and pause and pause.needs_operator:
-                return  # the record stays pending until the next replay, so that the stream can be read on
+                segment.passed_over += 1
+                return  # the record stays pending until it is read again, so that the stream can be read on
             self.cache.pin(segment.handle, line)
         elif pause is None:
             self.cache.keep(segment.handle, line)

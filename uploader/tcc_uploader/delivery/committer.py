@@ -98,15 +98,26 @@ class Committer:
         checked = in_order(touched) if candidates is None else candidates
         settled = [segment for segment in checked if segment.settled]
         ours = [segment for segment in settled if segment.counted_here]
-        staying = [s for s in ours if s.complete and not (removes and s.removable)]
-        removable = [s for s in ours if removes and s.removable and (s.seal or candidates is not None)]
+        going = {s for s in ours if removes and s.removable and s.stream is None}
+        staying = [s for s in ours if s.complete and s not in going]
+        removable = [s for s in ours if s in going and (s.seal or candidates is not None)]
         self.settlement.commit(staying)
         self.trouble = ""
         for segment in staying:
             self.intake.finish(segment)
-        for segment in settled:
-            if segment.stream is not None and not segment.journal.undecided:
+        for segment in checked:
+            if segment.stream is not None and _is_over(segment):
                 self.intake.forget(segment)
         for start in range(0, len(removable), REMOVED_AT_ONCE):
             with self.intake.removing(removable[start : start + REMOVED_AT_ONCE]) as frozen:
                 self.settlement.commit(frozen)
+
+
+def _is_over(segment: Segment) -> bool:
+    """Whether nothing more comes of a stream.
+
+    One that is read again need not wait for anything: neither for a run without an end, nor for a server.
+    """
+    if segment.on_release is not None:
+        return segment.at_end and segment.counts.pending == segment.passed_over
+    return segment.settled and not segment.journal.undecided

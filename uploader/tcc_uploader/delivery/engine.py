@@ -193,7 +193,7 @@ class Engine:
             newer=intake.newer,
             unreadable={file_name(path): why for path, why in intake.unreadable.items()},
             problems=intake.sources.problems,
-            unread_files=[file_name(path) for path in intake.unread],
+            unread_files=[f"{file_name(path)}{why and f': {why}'}" for path, why in intake.unread.items()],
             unended=intake.unended,
             left_out=intake.sources.choice.records_left_out,
             runs_left_out=intake.sources.choice.runs_left_out,
@@ -237,7 +237,7 @@ class Engine:
 
     def _reads_on(self) -> bool:
         intake, backlog, limits = self.intake, self.backlog, self._limits
-        if intake.idle or (intake.reads_stream and not backlog.cache.has_room):
+        if intake.idle or intake.awaits_store or (intake.reads_stream and not backlog.cache.has_room):
             return False
         if len(self.settlement.touched) >= limits.uncommitted or backlog.waiting >= limits.waiting:
             return False
@@ -245,7 +245,7 @@ class Engine:
 
     def _finished(self) -> bool:
         """Whether a one-shot run is finished: every record that still waits needs an operator."""
-        if self.in_flight or self._reads_on() or self.committer.trouble:
+        if self.in_flight or self._reads_on() or self.intake.awaits_store or self.committer.trouble:
             return False
         pauses = [queue.health.pause for queue in self.backlog.queues.values() if len(queue)]
         return all(pause is not None and pause.needs_operator for pause in pauses)
@@ -253,8 +253,8 @@ class Engine:
     def _wait(self, until: float) -> None:
         """Wait for a call, until something is to be done; at most until ``until`` (seconds on the monotonic clock)."""
         now = self.clock.monotonic()
-        if self.committer.trouble:
-            until = min(until, now + self._limits.tick)
+        if self.committer.trouble or self.intake.awaits_store:
+            until = min(until, now + (self._limits.tick if self.committer.trouble else self._limits.store))
         elif self._reads_on():
             until = now
         elif (due := self.dispatcher.next_due()) is not None:

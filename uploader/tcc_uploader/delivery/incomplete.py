@@ -8,17 +8,16 @@ manifest nobody can tell what is missing: it has a row of its own, until it is r
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from tcc_uploader.files import file_name
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import SegmentRow
-from tcc_uploader.sources.carried import ArchiveSource
+from tcc_uploader.sources.given import Carrier
 from tcc_uploader.sources.manifest import Listed
 
 
-def rows_of_what_is_missing(ledger: Ledger, archives: Iterable[ArchiveSource], now: int) -> Iterator[SegmentRow]:
+def rows_of_what_is_missing(ledger: Ledger, archives: Iterable[Carrier], now: int) -> Iterator[SegmentRow]:
     """Yield the rows by which the ledger awaits what was missing in archives; ``now`` is in seconds since 1970.
 
     Raises :class:`LedgerError`.
@@ -26,9 +25,8 @@ def rows_of_what_is_missing(ledger: Ledger, archives: Iterable[ArchiveSource], n
     for archive in archives:
         for listed in archive.cut:
             yield from _awaited(ledger, listed, now)
-        if archive.at_end and archive.stream is None:
-            damage = 0 if archive.cut else archive.problems.number
-            yield from _told_of(ledger, file_name(archive.path), damage, now)
+        for name, damage in archive.faults:
+            yield from _told_of(ledger, file_name(name), damage, now)
 
 
 def _awaited(ledger: Ledger, listed: Listed, now: int) -> Iterator[SegmentRow]:
@@ -37,7 +35,7 @@ def _awaited(ledger: Ledger, listed: Listed, now: int) -> Iterator[SegmentRow]:
     if row is None:
         number, is_ours = ledger.begin(listed.id)
         damaged = int(not listed.records)  # a file of another format: nobody counted its records
-        row = _empty_row(number, listed.id, file_name(Path(listed.name)), now, damaged=damaged, finished=False)
+        row = _empty_row(number, listed.id, file_name(listed.name), now, damaged=damaged, finished=False)
         if is_ours:
             yield row._replace(counts=Counts(records=listed.records))
     elif row.counts.records < listed.records:

@@ -1,10 +1,9 @@
 """Keeps the list of files: which to read next, and which to remove.  All reading of spools starts here."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain, count
+from itertools import count
 from math import inf
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from tcc_uploader.state import SpoolLocks, StateHeldError
 from .files_to_read import FilesToRead
 from .host import Host
 from .kept_segments import KeptSegments
+from .streams_to_read import StreamsToRead
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +43,9 @@ class Intake:
         self.by_handle: dict[int, Segment] = {}
         self.bytes_seen = self.bytes_read = 0
         """Bytes in the files to read, as far as these are found; ``bytes_read``: how many of these bytes were read."""
-        self._ledger, self._locks, self._handles, self._copies = ledger, locks, count(1), Counter[str]()
-        self._streams: Iterator[tuple[Segment, list[Found]] | None] | None = self._stream_chunks()
-        """Yields the records of archive sources, chunk by chunk, and None where there are none; None at the end."""
+        self._ledger, self._locks, self._handles = ledger, locks, count(1)
         self._by_path: dict[str, Segment] = {}
+        self._streams = StreamsToRead(sources.archives, self._by_path, self._take_up)
         self._finished, self._finished_damage = Counts(), 0
         """The sum of the counts of all finished files, removed or kept, and of their damage."""
         self._done = Done()
@@ -81,19 +80,24 @@ class Intake:
         return len(self._newer) + self.sources.newer.number
 
     @property
-    def unread(self) -> list[Path]:
-        """The files and archives that were found, and not read to their end yet."""
-        return [*map(Path, self.to_read), *self.sources.unread_archives]
+    def unread(self) -> dict[str, str]:
+        """The files and archives that were found, and not read to their end yet; and why, if it was tried."""
+        return dict.fromkeys(self.to_read, "") | self.sources.not_read
 
     @property
     def reads_stream(self) -> bool:
         """Whether the next read is from a stream, which can't be read again."""
-        return not self.to_read and self._streams is not None
+        return not self.to_read and bool(self._streams)
+
+    @property
+    def awaits_store(self) -> bool:
+        """Whether an object store must answer before anything can be read."""
+        return not self.to_read and self._streams.is_waiting
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to read now."""
-        return not self.to_read and self._streams is None
+        return not self.to_read and not self._streams
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown; it is read first."""
@@ -104,6 +108,7 @@ class Intake:
     def scan(self) -> None:
         """List all files; queue those that are new or have grown, oldest first."""
         self.scans, self.kept.fresh = self.scans + 1, 0
+        self._streams.begin_again()
         gone = {*(segment.file for segment in self.live if segment.stream is None), *self._done.files}
         self._empty.clear()
         self.to_read.scanned.clear()
@@ -132,7 +137,7 @@ class Intake:
         """Read the next chunk of the next file or stream; None if nothing could be read."""
         if self.to_read:
             return self._read_file()
-        return next(self._streams, None) if self._streams else None
+        return self._streams.next()
 
     def add(self, segment: Segment) -> None:
         """Register a file under a new handle."""
@@ -155,6 +160,10 @@ class Intake:
             return
         if self._by_path.get(segment.file) is segment:  # a letter has the path of the file that held its record
             del self._by_path[segment.file]
+        if segment.on_release is not None:
+            segment.on_release(segment)
+            if segment.is_read_again:
+                return  # and counted then
         self._finished += segment.counts
         self._finished_damage += segment.damage
         if segment.counts.pending:
@@ -239,20 +248,6 @@ class Intake:
         if not segment.at_end:
             self.to_read.scanned.appendleft(file)  # before the next file, so that records keep their order
         return segment, found
-
-    def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]] | None]:
-        for segment in chain.from_iterable(archive.steps() for archive in self.sources.archives):
-            if segment is None:
-                yield None
-                continue
-            name = segment.file
-            while segment.file in self._by_path:  # an archive may have any number of members with the same name
-                self._copies[name] += 1
-                segment.file = f"{name}~{self._copies[name]}"
-            self._take_up(segment)
-            while not segment.at_end:
-                yield segment, reader.read_on(segment)
-        self._streams = None
 
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""

@@ -13,6 +13,8 @@ class Limits:
     """Seconds between scans, which find files that no event reported."""
     tick: float = 1.0
     """Seconds between checks of the watcher, the ledger's file, the operator's requests and failed requests."""
+    store: float = 0.01
+    """Seconds between looks at whether an object store has answered."""
     drain: float = 6.0
     """Seconds to wait for answers at the end: containers get 10 to stop.  What is not answered then is sent again."""
     read_ahead: int = 256

@@ -239,7 +239,7 @@ def row_of(segment: Segment, *, finished: bool, now: int) -> SegmentRow:
     return SegmentRow(
         number=segment.number,
         id=segment.id,
-        path=file_name(segment.path),
+        path=file_name(segment.file),
         size=segment.size if segment.at_end else segment.offset,  # what follows may be taken back by its writer
         finished=finished,
         counts=segment.counts,

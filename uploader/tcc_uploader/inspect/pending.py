@@ -54,7 +54,7 @@ def find_pending(spools: list[Path], ledger: Ledger, run_ids: AbstractSet[str]) 
             elif (judged := _recovered(segment, run_id, ledger)) is not None:
                 note(judged, recovered=True)
         if wanted:
-            source = file_name(segment.path)
+            source = file_name(segment.file)
             result.others[source] = segment.counts.pending - sum(not record.recovered for record in wanted)
             result.stays |= set() if segment.removable or segment.journal.undecided else {source}
 
@@ -76,7 +76,7 @@ def _pending(segment: Segment, judged: Judged, *, recovered: bool) -> PendingRec
     line, key, known, _ = judged
     return PendingRecord(
         segment=segment.id,
-        source=file_name(segment.path),
+        source=file_name(segment.file),
         line=line.number,
         end=line.offset + line.size,
         recovered=recovered,

@@ -1,5 +1,6 @@
 """Scan files and change nothing: what is pending, what would be sent.  For ``status``, ``doctor`` and ``--dry-run``."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -22,6 +23,7 @@ from tcc_uploader.model.selection import Choice
 from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
+from tcc_uploader.sources.streams import LostError
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import PLAIN_ID, Format
 from tcc_uploader.spool.segment import Segment
@@ -42,6 +44,8 @@ class FileReport:
     """
     passed_over: list[str] = field(default_factory=list)
     """What lies in the spools and is not read there, though somebody may think so."""
+    not_read: dict[str, str] = field(default_factory=dict)
+    """What of an object store can't be read now, though nothing is known to be wrong with it; and why."""
 
     def look(
         self, sources: Sources, take: Callable[[Segment], None], did: Callable[[int], object] = lambda _: None
@@ -50,23 +54,26 @@ class FileReport:
 
         What it can't read is part of the report: also an OSError that ``take`` raises.
         """
-        unreadable: dict[Path, str] = {}
+        unreadable: dict[str, str] = {}
         for segment in each_segment(sources, unreadable):
             if segment.format is Format.NEWER:
-                self.newer.append(file_name(segment.path))
+                self.newer.append(file_name(segment.file))
             elif segment.format.is_foreign:
-                unreadable[segment.path] = segment.format.value
+                unreadable[segment.file] = segment.format.value
             elif segment.id:
                 try:
                     take(segment)
+                except LostError:
+                    pass  # the source says why
                 except UnexpectedError as error:
-                    self.archives.append(f"{file_name(segment.path)}: {error}")
+                    self.archives.append(f"{file_name(segment.file)}: {error}")
                 except OSError as error:
-                    unreadable[segment.path] = error.strerror or str(error)
+                    unreadable[segment.file] = error.strerror or str(error)
             did(segment.offset)
         self.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         self.newer += map(file_name, sources.newer)
         self.newer.more += sources.newer.more
+        self.not_read |= sources.not_read
         self.archives += sources.problems
         self.passed_over += sources.passed_over
 
@@ -163,7 +170,7 @@ def take_survey(
     def take(segment: Segment) -> None:
         result.segment_ids.add(segment.id)
         row, size = ledger.segment(segment.id), 0 if segment.stream else segment.path.stat().st_size
-        known = trust_ledger and row is not None and row.counts_file(file_name(segment.path), size)
+        known = trust_ledger and row is not None and row.counts_file(file_name(segment.file), size)
         if row and known and (row.counts.pending == 0 or result.oldest_due is not None):
             result.counts += row.counts
             result.damage += row.damaged + bool(row.torn)
@@ -174,8 +181,8 @@ def take_survey(
             result.counts += segment.counts
             result.damage += segment.damage
             result.refused += segment.seal.refused if segment.seal else 0
-        is_kept = row is not None and row.has_finished(file_name(segment.path), size)
-        result.spools[file_name(segment.path.parent)].add(size, is_kept=is_kept)
+        is_kept = row is not None and row.has_finished(file_name(segment.file), size)
+        result.spools[os.path.dirname(file_name(segment.file))].add(size, is_kept=is_kept)  # noqa: PTH120 -- it may be no path
 
     result.look(sources, take, did)
     result.damage += result.archives.number

@@ -168,7 +168,7 @@ def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hi
     end = segment.size, segment.damaged + segment.cut  # neither grown nor damaged since it was delivered?
     if row.counts.records > segment.counts.records + hidden:
         records = plural(row.counts.records, "record")
-        if row.path == file_name(segment.path) and segment.size < row.size:
+        if row.path == file_name(segment.file) and segment.size < row.size:
             check.broken.append(f"cut short: {records} were read here before")
         else:  # this is a copy, or was cut short already when it was read first
             check.damage.append(f"cut short: it should have {records}")

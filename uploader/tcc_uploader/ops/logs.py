@@ -100,7 +100,7 @@ class LifeLog:
         if not self._is_daemon:
             return
         state, intake = engine.settings.state_dir, engine.intake
-        spools, keys = [*map(str, engine.settings.spools)], [key_hint(key) or "" for key in engine.settings.api_keys]
+        spools, keys = [*map(str, engine.settings.sources)], [key_hint(key) or "" for key in engine.settings.api_keys]
         pending, files, size = intake.counts.pending, len(intake.unread), intake.bytes_seen - intake.bytes_read
         text = (
             f"tcc-upload {__version__} watches {', '.join(spools)}; state {state}, target {state.name}, "

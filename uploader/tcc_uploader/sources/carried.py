@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from gzip import GzipFile
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, ClassVar, Final
 
 from tcc_schemas.plain import NUL
 from tcc_uploader.boundary import Boundary, UnexpectedError
-from tcc_uploader.files import ByteStream, open_plainly
+from tcc_uploader.files import ByteStream, open_plainly, size_of
 from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.sinks import plural
 from tcc_uploader.spool.format import PLAIN_ID, Format, holds_record, sniff
@@ -19,7 +19,7 @@ from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
 from .manifest import MANIFEST, MAX_MANIFEST, Expected, Listed, Manifest
-from .streams import ArchiveError, Member, PutBack, Refused, chunks_of, read_fully
+from .streams import ArchiveError, LostError, Member, PutBack, Refused, chunks_of, read_fully
 from .walk import walk_in_steps
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024
@@ -36,12 +36,13 @@ _MAX_JOURNAL: Final = 32 * 1024 * 1024
 class ArchiveSource:
     """One archive, compressed file or stream with segments.  ``problems`` and ``newer`` fill as it is read."""
 
-    path: Path
+    name: str
+    """The path of a file; how it is called in any case."""
     stream: BinaryIO | None = None
-    """What to read instead of the file at ``path``."""
+    """What to read instead of the file."""
     problems: Shortlist[str] = field(default_factory=Shortlist)
     """Which members can't be read, and why; and what is missing by the manifest."""
-    newer: Shortlist[Path] = field(default_factory=Shortlist)
+    newer: Shortlist[str] = field(default_factory=Shortlist)
     """Members of a format that only a newer version can read."""
     at_end: bool = False
     """Whether it was read to its end."""
@@ -53,9 +54,34 @@ class ArchiveSource:
     _manifests: int = 0
     """Bytes of the manifests so far."""
 
+    @property
+    def faults(self) -> list[tuple[str, int]]:
+        """Itself, with the number of its problems that no manifest explains, if it was read and can be read again."""
+        if not self.at_end or self.stream is not None:
+            return []
+        return [(self.name, 0 if self.cut else self.problems.number)]
+
+    drains: ClassVar[bool] = False
+    is_waiting: ClassVar[bool] = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file; 0 if that can't be told."""
+        return 0 if self.stream else size_of(Path(self.name))
+
+    @property
+    def not_read(self) -> dict[str, str]:
+        """Its name, if it was not read to its end yet."""
+        return {} if self.at_end else {self.name: ""}
+
+    @property
+    def is_read_once(self) -> bool:
+        """Whether it can't be read a second time."""
+        return self.stream is not None
+
     def unread(self) -> "ArchiveSource":
         """Return a source of the same file of which nothing was read yet."""
-        return ArchiveSource(self.path)
+        return ArchiveSource(self.name)
 
     def segments(self) -> Iterator[Segment]:
         """Yield each segment; read it to its end before you ask for the next.  Raises nothing."""
@@ -65,8 +91,8 @@ class ArchiveSource:
         """Yield each segment, as :meth:`segments` does, and None after each piece of what holds no records."""
         allowance = Allowance(_MAX_JOURNAL)
         try:
-            with self.stream or open(self.path, "rb", opener=open_plainly) as file:
-                for member in walk_in_steps(str(self.path), file):
+            with self.stream or open(self.name, "rb", opener=open_plainly) as file:
+                for member in walk_in_steps(self.name, file):
                     if member is None:
                         yield None
                     elif isinstance(member, Refused):
@@ -74,11 +100,11 @@ class ArchiveSource:
                     else:
                         yield from self._segments_in(member, allowance)
         except OSError as error:
-            self.problems.append(f"{self.path}: {error.strerror or error}")
+            self.problems.append(f"{self.name}: {error.strerror or error}")
         if self._expected:
             self.cut += self._expected
             missing = f"{plural(len(self._expected), 'segment')} with {plural(self._expected.records, 'record')}"
-            self.problems.append(f"{self.path}: {missing} missing, says the manifest")
+            self.problems.append(f"{self.name}: {missing} missing, says the manifest")
         self.at_end = True
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment | None]:
@@ -122,13 +148,13 @@ class ArchiveSource:
         """Yield None after each piece of a plain file; return the segment in a member, None if there is none."""
         start = read_first_line(stream, most=_MAX_FIRST_LINE)
         kind, ident = sniff(start, name)
-        given = name == str(self.path)  # in an archive, files without records are of no interest
+        given = name == self.name  # in an archive, files without records are of no interest
         if len(start) > _MAX_FIRST_LINE:
             self.problems.append(f"{name}: no line ends in its first {_MAX_FIRST_LINE:,} bytes: it holds no records")
             return None
         whole: ByteStream = PutBack(BytesIO(start), stream)
         if kind is Format.NEWER:
-            self.newer.append(Path(name))
+            self.newer.append(name)
         elif kind is Format.UTF_16 or (given and (kind.is_foreign or kind is Format.UNKNOWN)):
             self.problems.append(f"{name}: {kind.value if start else 'it is empty: copy it again'}")
         elif kind is Format.PLAIN and (given or holds_record(start, name) or not start.strip(NUL)):
@@ -170,6 +196,8 @@ class _HashedStream:
         try:
             with Boundary(self._name, OSError):
                 data = self._stream.read(size)
+        except LostError:
+            raise  # this is no end: whoever reads the segment stops there
         except (ArchiveError, UnexpectedError) as error:
             self.error = str(error)
             return b""

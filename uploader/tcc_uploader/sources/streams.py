@@ -25,6 +25,10 @@ class ArchiveError(OSError):
     """An archive, or the rest of one, can't be read; the text says why, and what to do."""
 
 
+class LostError(ArchiveError):
+    """A source can't be read on, though nothing is known to be wrong with its bytes: what it comes from has failed."""
+
+
 class Member(NamedTuple):
     """A file in an archive: the name as it stands there, and its bytes."""
 

@@ -1,7 +1,6 @@
 """A segment as the uploader sees it: what was read so far, and how its records were settled.  Pure."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import ValidationError
 
 from tcc_schemas.lines import Damage, Line, decode
 from tcc_schemas.plain import NUL, Invalid
-from tcc_schemas.records import Seal, SegmentHeader
+from tcc_schemas.records import Seal
 from tcc_schemas.room import UNTOLD, Room
 from tcc_schemas.splitter import LineSplitter, RawLine
 from tcc_schemas.tally import Tally
@@ -20,23 +19,13 @@ from tcc_uploader.model.fate import Counts
 
 from .decoding import read_line, unexpected_line
 from .format import Format
+from .header import Writer, header_in
 from .journal import Journal
 
 Found = Line | Invalid | Damage
 MOST_INVALID: Final = 20
 """How many lines of one plain file that are no records become dead letters; further ones count as damage."""
 _NULS: Final = "NUL bytes, as a power loss leaves them, or a file that was emptied while its writer went on"
-
-
-class Writer(NamedTuple):
-    """The writer of a segment, from the segment's first line (:class:`tcc_schemas.records.SegmentHeader`)."""
-
-    host: str
-    boot_id: str
-    process: str
-    sequence: int
-    inode: int
-    room: Room
 
 
 class Sealed(NamedTuple):
@@ -65,7 +54,7 @@ class Reader:
     def note(self, line: Line) -> None:
         """Take in the next valid line of a segment."""
         if line.kind == "segment" and line.number == 1:
-            self.header = _header(line.body)
+            self.header = header_in(line.body)
         elif line.kind == "journal":
             self.journal.note(line)
         elif line.kind == "run" and line.is_record:
@@ -117,6 +106,17 @@ class Segment:
     """All bytes of a small file, kept from :func:`.reader.identify`, so that the file is opened only once."""
     at_end: bool = False
     """Whether the last read reached the end of the file at that time."""
+    on_release: "Callable[[Segment], None] | None" = None
+    """Is told when nothing more is done with what is read of a stream that may be read again."""
+    passed_over: int = 0
+    """How many pending records of such a stream wait until it is read again, because they can't be sent now."""
+    is_cut_off: bool = False
+    """Whether the rest of the stream could not be read."""
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether this is no more than a part of what will be read."""
+        return bool(self.is_cut_off or self.passed_over)
 
     @property
     def path(self) -> Path:
@@ -190,6 +190,12 @@ class Segment:
         if identity != self.identity or size < min(self.offset, self.size):
             return True
         return self.format is Format.PLAIN and bool(self.unexpected) and size != self.size
+
+    def end_early(self) -> None:
+        """End a stream whose rest could not be read, behind its last complete line."""
+        self.at_end = self.is_cut_off = True
+        if self.reader:
+            self.reader.splitter.rewind()
 
     def note_unexpected(self) -> None:
         """Note that a part can't be read for a reason that nobody foresaw."""
@@ -288,12 +294,3 @@ def _note(segment: Segment, reader: Reader, found: Line | Damage) -> Found | Non
         segment.room = reader.header.room
     segment.counts.records += is_record
     return found if is_record else None
-
-
-def _header(body: bytes) -> Writer | None:
-    try:
-        header = SegmentHeader.model_validate_json(body)
-    except ValidationError:
-        return None
-    host, boot_id, process = map(sys.intern, (header.host, header.boot_id, header.process))
-    return Writer(host, boot_id, process, header.sequence, header.inode, header.room)

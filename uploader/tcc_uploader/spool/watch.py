@@ -27,7 +27,7 @@ class Watcher:
     """Calls ``changed(path)`` in watchdog's thread for every file that may have grown.
 
     ``mode`` is ``native``, ``polling``, ``waiting`` (the spool does not exist yet) or ``scanning`` (no watcher works:
-    only the regular scans find files).
+    only the regular scans find files); ``none`` without a spool.
     """
 
     _spools: Sequence[Path]
@@ -40,7 +40,7 @@ class Watcher:
     def mode(self) -> str:
         """The mode of the spool that is watched worst."""
         worst_first = ("scanning", "waiting", "polling", "native")
-        return min(map(self._mode_of, self._spools), key=worst_first.index)
+        return min(map(self._mode_of, self._spools), key=worst_first.index, default="none")
 
     def _mode_of(self, spool: Path) -> str:
         if spool in self._observers:

@@ -4,7 +4,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
-from .segment import Writer
+from .header import Writer
 
 
 def lock_proves(header: Writer | None, inode: int) -> bool:

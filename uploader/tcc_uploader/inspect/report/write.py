@@ -112,7 +112,7 @@ def notes_of(reader: RunReader, written: Written, *, contents: bool) -> list[str
         (not contents, "This report holds no prompts, answers, arguments and messages: it was made with --no-content."),
         (written.left_out, f"Contents left out because of --max-size: {plural(written.left_out, 'run')}."),
         (reader.damaged, f"Damaged places in the sources, whose records are not here: {reader.damaged:,}."),
-        (files.unreadable, f"Files that could not be read: {_names(list(files.unreadable))}."),
+        (not_read := [*files.unreadable, *files.not_read], f"Files that could not be read: {_names(not_read)}."),
         (files.newer, f"Files that only a newer version can read: {_names(files.newer)}."),
         (files.archives, f"Wrong with archives: {_names(files.archives)}."),
         (reader.gone, f"Lines or files removed while the report was made: {reader.gone:,}."),

@@ -5,7 +5,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
-from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 from tcc_schemas.lines import Damage, Line
@@ -247,7 +246,7 @@ class RunReader:
     def _note_damage(self, source: Source, line: int, reason: str) -> None:
         self.damaged += 1
         if len(self.damage) < MOST_DAMAGE:
-            self.damage.append(DamagedPlace(file_name(Path(source.name)), line, reason))
+            self.damage.append(DamagedPlace(file_name(source.name), line, reason))
 
 
 def _row(line: Line, key: tuple[str | None, ...], place: Place) -> Row:
