@@ -24,6 +24,7 @@ from tcc_schemas.endpoints import (
 
 from .clock import seconds_in
 from .files import bytes_in
+from .ledger_url import checked_ledger_url
 from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, read_settings_file
 
 _LEAST_RATE: Final = 1024
@@ -52,6 +53,8 @@ class Settings:
     """The folder of the target in the user's state directory: what was sent to a sandbox does not count elsewhere."""
     names_target: bool = True
     """Whether a target, a URL or a key was given; else the target is production."""
+    ledger: str | None = None
+    """The URL of the ledger that several machines share; None: it is a file in ``state_dir``."""
     api_keys: tuple[str, ...] = ()
     api_key_file: Path | None = None
     adopt: frozenset[str] = frozenset()
@@ -97,6 +100,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_TARGET": file.target,
         "TCC_BASE_URL": file.base_url,
         "TCC_IN_FLIGHT": str(file.in_flight),
+        "TCC_LEDGER": file.ledger,
         "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
@@ -119,10 +123,13 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         found_spools = tuple(_absolute(spool) for spool in spools or [Path(spool_dir(environment))])
     with _of("the state directory (--state-dir, TCC_STATE_DIR)"):
         states = _absolute(state or Path(state_dir(environment)))
+    with _of("the shared ledger's URL (TCC_LEDGER, ledger)"):
+        ledger = checked_ledger_url(environment["TCC_LEDGER"]) if "TCC_LEDGER" in environment else None
     return Settings(
         spools=found_spools,
         state_dir=states / target,
         names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
+        ledger=ledger,
         api_keys=keys,
         api_key_file=api_key_file,
         adopt=_hints(adopt),

@@ -33,6 +33,7 @@ class TomlFile(BaseModel):
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
     after: str | None = None
     limit_rate: int | str | None = None
+    ledger: str | None = None
 
 
 def settings_path(named: Path | str | None, environment: Mapping[str, str]) -> Path:

@@ -10,17 +10,17 @@ power loss.
 import contextlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tcc_uploader.files import identity_of
+from tcc_uploader.files import identity_of, size_of
 from tcc_uploader.model.fate import COUNT_NAMES, NO_HINT, Counts, Known, Place
 from tcc_uploader.model.ledger import Claimed, Damaged, Lost, Unavailable
-from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, SegmentRow
+from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
 
 from . import upkeep
+from .adjusted import not_made
 from .quarantine import FILE_NAME, quarantine_ledger
 from .schema import connect as _connect
 from .schema import connect_reading as _connect_reading
@@ -75,6 +75,8 @@ def _translated() -> Iterator[None]:
 
 class SqliteLedger:
     """The open ledger: the methods without a docstring are those of :class:`tcc_uploader.model.ledger.Ledger`."""
+
+    letter_store = None
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
@@ -136,8 +138,10 @@ class SqliteLedger:
             raise Lost("another file has replaced the ledger")  # later commits would be lost
 
     def close(self) -> None:
-        """Close the file."""
         self._database.close()
+
+    def size(self) -> int:
+        return size_of(self._path)
 
     def begin(self, segment_id: str) -> tuple[int, bool]:
         row = self.segment(segment_id)
@@ -244,18 +248,19 @@ class SqliteLedger:
         return _segment(row) if row else None
 
     @_translated()
-    def commit(self, changes: Changes) -> None:
+    def commit(self, changes: Changes) -> Collection[int]:
         database = self._database
         with database:  # commits at the end, or rolls back
             database.execute("BEGIN IMMEDIATE")
             delivered = [(key, hint, known.digest, *known.place) for key, hint, known in changes.delivered]
             database.executemany(_INSERT_DELIVERED, delivered)
-            adjustments = self._not_made(changes.adjustments)  # asked before the letters get their new fates
+            letters_now = (self.letter(each.letter) for each in changes.adjustments)
+            fates = {row.id: row.fate for row in letters_now if row}  # asked before the letters get their new fates
             letters = [(*row[:3], *row.place, row.fate, row.reason, row.hint) for row in changes.letters]
             database.executemany(_INSERT_LETTER, letters)
             segments = changes.segments.values()
             written = {row.number for row in segments if database.execute(_INSERT_SEGMENT, _values(row)).rowcount}
-            for adjustment in adjustments:
+            for adjustment in not_made(changes.adjustments, fates):
                 if adjustment.segment not in written:  # a complete row already has them
                     database.execute(_ADJUST_SEGMENT, (*adjustment.counts.values(), adjustment.segment))
         self._has_letters = self._has_letters or bool(changes.letters)
@@ -263,20 +268,7 @@ class SqliteLedger:
             database.execute("PRAGMA shrink_memory")  # mostly waiting segments: their pages are not needed soon
         for row in segments:
             self._new_numbers.pop(row.id, None)
-
-    def _not_made(self, adjustments: Iterable[Adjustment]) -> list[Adjustment]:
-        """Leave out what an earlier try of this commit made, that ended with an error only afterwards.
-
-        That is what led to the fate which a letter has now: an addition must not be made twice.
-        """
-        not_made: dict[str, list[Adjustment]] = defaultdict(list)
-        for adjustment in adjustments:
-            row = self.letter(adjustment.letter)
-            if row is not None and row.fate == adjustment.fate:
-                not_made[row.id].clear()
-            else:
-                not_made[adjustment.letter].append(adjustment)
-        return list(chain.from_iterable(not_made.values()))
+        return ()
 
 
 def _values(row: SegmentRow) -> tuple[object, ...]:

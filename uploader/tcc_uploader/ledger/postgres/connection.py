@@ -1,0 +1,95 @@
+"""One connection to PostgreSQL, which is made again when it is lost.
+
+It works through PgBouncer in transaction mode: no prepared statements, no settings of a session, and each transaction
+is sent as one pipeline, so that none waits for us while it holds locks.
+"""
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tcc_uploader.model.ledger import Unavailable
+
+Result = TypeVar("Result")
+Work = Callable[[psycopg.Connection], Result]
+
+_PATIENCE: Final = 5.0
+"""Seconds for which a lost connection is made again before the ledger counts as unavailable."""
+_PATIENCE_FOR_ROOM: Final = 60.0
+"""Seconds for which a new process waits for a server that is starting, or has no connection left."""
+_COMES_SOON: Final = ("too many", "remaining connection slots", "no more connections", "is starting up", "in recovery")
+"""What a server says when it will have a connection later.  In other languages the command ends at once, with 75."""
+_DEFAULTS: Final[dict[str, str | int]] = {
+    "application_name": "tcc-upload",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds; a peer that is gone without a word is noticed
+}
+
+
+class Connection:
+    """A connection; ``greet`` is done with each new one before anything else."""
+
+    def __init__(self, url: str, greet: Work[object] = lambda _: None) -> None:
+        self._url = url
+        self._greet = greet
+        self._open: psycopg.Connection | None = None
+        self._patience = _PATIENCE_FOR_ROOM
+
+    def run(self, work: Work[Result]) -> Result:
+        """Do some work; again, on a new connection, if this is lost on the way: so doing it twice must be harmless.
+
+        Raises :class:`Unavailable`.
+        """
+        until = time.monotonic() + self._patience
+        while True:
+            try:
+                return work(self._connected())
+            except psycopg.Error as error:
+                if time.monotonic() >= until or not self._may_work_again(error):
+                    raise Unavailable(told(error)) from error
+            time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 -- not all workers at once
+
+    def close(self) -> None:
+        """Close the connection, if it is open."""
+        if self._open is not None:
+            self._open.close()
+
+    def _connected(self) -> psycopg.Connection:
+        if self._open is None or self._open.closed:
+            given = conninfo_to_dict(self._url)
+            more = {name: value for name, value in _DEFAULTS.items() if name not in given}
+            opened = psycopg.connect(make_conninfo(self._url, **more), autocommit=True, prepare_threshold=None)
+            opened.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # each statement must see what is there now
+            with contextlib.ExitStack() as until_here:
+                until_here.callback(opened.close)
+                self._greet(opened)
+                until_here.pop_all()
+            self._open, self._patience = opened, _PATIENCE
+        return self._open
+
+    def _may_work_again(self, error: psycopg.Error) -> bool:
+        if isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+            return True
+        if self._open is None:  # there was none yet
+            return any(text in str(error) for text in _COMES_SOON)
+        return self._open.closed
+
+
+@contextlib.contextmanager
+def pipelined(connection: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """Send all statements of the block as one transaction, in one go; read their results behind the block."""
+    with connection.pipeline(), connection.transaction():
+        yield connection
+
+
+def told(error: psycopg.Error) -> str:
+    """Return what an error says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
