@@ -10,7 +10,7 @@ power loss.
 import contextlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -77,6 +77,7 @@ class SqliteLedger:
     """The open ledger: the methods without a docstring are those of :class:`tcc_uploader.model.ledger.Ledger`."""
 
     letter_store = None
+    refused = ()
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
@@ -248,7 +249,7 @@ class SqliteLedger:
         return _segment(row) if row else None
 
     @_translated()
-    def commit(self, changes: Changes) -> Collection[int]:
+    def commit(self, changes: Changes) -> None:
         database = self._database
         with database:  # commits at the end, or rolls back
             database.execute("BEGIN IMMEDIATE")
@@ -268,7 +269,6 @@ class SqliteLedger:
             database.execute("PRAGMA shrink_memory")  # mostly waiting segments: their pages are not needed soon
         for row in segments:
             self._new_numbers.pop(row.id, None)
-        return ()
 
 
 def _values(row: SegmentRow) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""What every ledger can do, and its errors.  ``ledger/sqlite`` is a file of one uploader, ``ledger/postgres`` is shared.
+"""What every ledger can do, and its errors.  ``ledger/sqlite`` is one uploader's file, ``ledger/postgres`` is shared.
 
 Several uploaders may share a ledger.  Then a record is *claimed* before it is sent: of two uploaders that hold a record
 with the same key, one sends it.  A claim is no delivery; it ends with the uploader that holds it.
@@ -70,11 +70,12 @@ class Ledger(Protocol):
     def keep(self) -> None:
         """Keep the claims for another while.  Raises :class:`Lost` if that is too late.  Call it every second."""
 
-    def commit(self, changes: Changes) -> Collection[int]:
-        """Write all of ``changes`` or nothing, durably.  It may be called again with the same after any error.
+    @property
+    def refused(self) -> Collection[int]:
+        """The numbers of segments whose rows the last commit did not write: another uploader counts them now."""
 
-        Return the numbers of segments whose rows were not written, because they are another uploader's to count now.
-        """
+    def commit(self, changes: Changes) -> None:
+        """Write all of ``changes`` or nothing, durably.  It may be called again with the same after any error."""
 
     def delivered(self, keys: Iterable[bytes]) -> dict[bytes, list[Known]]:
         """Return those of ``keys`` that were delivered, each with what is known about it: one value for each hint."""

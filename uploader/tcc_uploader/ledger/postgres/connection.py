@@ -5,14 +5,13 @@ is sent as one pipeline, so that none waits for us while it holds locks.
 """
 
 import contextlib
-import random
-import time
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tcc_uploader.clock import Clock
 from tcc_uploader.model.ledger import Unavailable
 
 Result = TypeVar("Result")
@@ -37,8 +36,9 @@ _DEFAULTS: Final[dict[str, str | int]] = {
 class Connection:
     """A connection; ``greet`` is done with each new one before anything else."""
 
-    def __init__(self, url: str, greet: Work[object] = lambda _: None) -> None:
+    def __init__(self, url: str, greet: Work[object] = lambda _: None, clock: Clock | None = None) -> None:
         self._url = url
+        self._clock = clock or Clock()
         self._greet = greet
         self._open: psycopg.Connection | None = None
         self._patience = _PATIENCE_FOR_ROOM
@@ -48,14 +48,14 @@ class Connection:
 
         Raises :class:`Unavailable`.
         """
-        until = time.monotonic() + self._patience
+        until = self._clock.monotonic() + self._patience
         while True:
             try:
                 return work(self._connected())
             except psycopg.Error as error:
-                if time.monotonic() >= until or not self._may_work_again(error):
+                if self._clock.monotonic() >= until or not self._may_work_again(error):
                     raise Unavailable(told(error)) from error
-            time.sleep(random.uniform(0.05, 0.5))  # noqa: S311 -- not all workers at once
+            self._clock.sleep(0.05 + self._clock.chance() / 2)  # not all workers at once
 
     def close(self) -> None:
         """Close the connection, if it is open."""

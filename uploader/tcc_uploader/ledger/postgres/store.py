@@ -17,6 +17,7 @@ from uuid import UUID
 
 import psycopg
 
+from tcc_uploader.clock import Clock
 from tcc_uploader.model.fate import NO_HINT, Counts, Known, Place
 from tcc_uploader.model.ledger import Claimed, LedgerError, Unavailable
 from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
@@ -43,6 +44,7 @@ class PostgresLedger:
         self._worker = worker
         """None: it is open for reading, and for requests."""
         self.letter_store = PostgresLetters(connection)
+        self.refused: Collection[int] = ()
         self._released: set[bytes] = set()
         """Keys whose claims end with the next statement that is sent."""
         self._asked: frozenset[bytes] = frozenset()
@@ -51,10 +53,11 @@ class PostgresLedger:
         """Those of them that have letters: there is no need to ask about the others one by one."""
 
     @classmethod
-    def open(cls, url: str, target: str) -> Self:
+    def open(cls, url: str, target: str, clock: Clock | None = None) -> Self:
         """Open the ledger at a URL to deliver with it.  Raises :class:`Unavailable`, :class:`Unusable`."""
-        worker = Worker()
-        connection = Connection(url, worker.greet)
+        clock = clock or Clock()
+        worker = Worker(clock)
+        connection = Connection(url, worker.greet, clock)
         try:
             schema.check(connection, target)
             connection.run(worker.begin)
@@ -228,18 +231,18 @@ class PostgresLedger:
     def compact(self) -> None:
         pass  # autovacuum gives room back
 
-    def commit(self, changes: Changes) -> Collection[int]:
+    def commit(self, changes: Changes) -> None:
         worker = self._working
+        self.refused = ()
         if not changes:
-            return ()
+            return
         turn = worker.committed + 1
         bodies = self.letter_store.unwritten
-        refused = self._connection.run(lambda opened: write(opened, changes, bodies, worker.fence, turn))
+        self.refused = self._connection.run(lambda opened: write(opened, changes, bodies, worker.fence, turn))
         worker.committed = turn
         self._asked = frozenset()
         for row in changes.letters:
             bodies.pop(row.id, None)
-        return refused
 
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self._connection.run(lambda opened: opened.execute(statement, values).fetchall())

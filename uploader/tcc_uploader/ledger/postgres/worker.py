@@ -6,11 +6,11 @@ alone: the clocks of workers are never compared.  Whatever is held by a fence th
 
 import os
 import socket
-import time
 from typing import Final
 
 import psycopg
 
+from tcc_uploader.clock import Clock
 from tcc_uploader.model.ledger import Lost
 
 LEASE: float = 60.0
@@ -36,7 +36,8 @@ _RENEW: Final = (
 class Worker:
     """The lease of this process.  Its methods are given the connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.fence: int | None = None
         """Its number; None before :meth:`begin`."""
         self.committed = 0
@@ -45,7 +46,7 @@ class Worker:
 
     def begin(self, opened: psycopg.Connection) -> None:
         """Get a number; take away the claims of workers that are not alive."""
-        sent = time.monotonic()
+        sent = self._clock.monotonic()
         name = f"{socket.gethostname()}:{os.getpid()}"
         ((self.fence,),) = opened.execute(_BEGIN, (name, LEASE)).fetchall()
         self._note_renewed(sent)
@@ -66,18 +67,18 @@ class Worker:
     @property
     def wants_renewal(self) -> bool:
         """Whether it is time to renew the lease."""
-        return time.monotonic() >= self._renew_at
+        return self._clock.monotonic() >= self._renew_at
 
     def renew(self, opened: psycopg.Connection) -> None:
         """Be alive for another while.  Raises :class:`Lost` if that is too late."""
-        sent = time.monotonic()
+        sent = self._clock.monotonic()
         if opened.execute(_RENEW, (LEASE, self.fence)).rowcount != 1:
             raise Lost("this uploader's claims on the shared ledger have ended: it stood still for too long")
         self._note_renewed(sent)
 
     def check(self) -> None:
         """Raise :class:`Lost` if the lease may have ended, by this process's own clock: then nothing may be sent."""
-        if time.monotonic() >= self._deadline:
+        if self._clock.monotonic() >= self._deadline:
             raise Lost("this uploader's claims on the shared ledger may have ended: they could not be renewed in time")
 
     def end(self, opened: psycopg.Connection) -> None:
