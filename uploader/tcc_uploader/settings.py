@@ -70,6 +70,11 @@ class Settings:
     """Bytes per second that all requests together may send; None: as many as the network takes."""
 
     @property
+    def ledger_place(self) -> str:
+        """Where the ledger is, for people."""
+        return self.ledger or str(self.state_dir)
+
+    @property
     def default_key(self) -> str | None:
         """The key that is used for records without a key of their own."""
         return next(iter(self.api_keys), None)

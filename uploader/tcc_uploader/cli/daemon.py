@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 
-from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.ledger.quarantine import quarantine_ledger
-from tcc_uploader.model.ledger import Damaged, LedgerError, Lost
+from tcc_uploader.model.ledger import Damaged, LedgerError, Lost, Unavailable
 from tcc_uploader.ops.key_file import KeyFile
 from tcc_uploader.ops.notify import Notifier
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
@@ -22,7 +21,7 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
 
 from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
-from .session import ending, on_signals, working
+from .session import ending, letters_of, on_signals, working
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +57,13 @@ def daemon_command(**options: Any) -> None:
             try:
                 _watch(settings, control, notifier, keys)
             except Lost as error:
-                _log.error("%s; starting a new one in %s, which may cost duplicates", error, settings.state_dir)
+                _log.error(
+                    "%s; beginning anew with the one in %s, which may cost duplicates", error, settings.ledger_place
+                )
+            except Unavailable as error:
+                if control.ends:
+                    raise
+                _log.error("the ledger could not be read: %s; beginning anew", error)
             except Damaged as error:
                 _log.error("the ledger is damaged: %s", error)
                 quarantine_ledger(settings.state_dir)
@@ -117,7 +122,7 @@ def _watch(settings: Settings, control: Control, notifier: Notifier, keys: KeyFi
     with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
         _log.info("watching %s", ", ".join(map(str, settings.spools)))
         status = StatusFile(settings.state_dir)
-        letters, sources = LetterFolder(settings.state_dir), Sources(list(settings.spools))
+        letters, sources = letters_of(settings, ledger), Sources(list(settings.spools))
         for text in sources.passed_over:
             _log.warning("passed over in %s", text)
 

@@ -66,7 +66,7 @@ def _look(settings: Settings, max_age: float, *, expect_daemon: bool) -> list[tu
     found = []
     for number, target in enumerate(targets_of(settings)):
         with reading(target) as ledger:
-            report = status_report(target.spools, target.state_dir, ledger, own=number == 0)
+            report = status_report(target, ledger, own=number == 0)
         expects_daemon = expect_daemon and number == 0
         found.append((report, list(findings_of(report, time.time(), max_age=max_age, expects_daemon=expects_daemon))))
     return found
@@ -93,6 +93,7 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
     running = f"running, pid {report.running_pid}; watcher: {activity.watcher}; as of {as_of}"
     ended = f"not running; what it told last is of {as_of}" if report.as_of else "not running"
     runs = report.running_pid is not None
+    shared = f" that is shared, {report.ledger}," if "://" in report.ledger else ""
     unused = ", not used for a week" if report.ledger_bytes else ", never used yet"
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
     recovered, damage = report.counts["recovered"], plural(report.damage, "place")
@@ -100,7 +101,7 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
         f"target      {report.target}{'' if report.in_use else unused}",
         f"uploader    {running if runs else ended}",
         f"state       {report.state_dir}",
-        (report.ledger_bytes, f"            the ledger has {size(report.ledger_bytes)}"),
+        (report.ledger_bytes, f"            the ledger{shared} has {size(report.ledger_bytes)}"),
         *map(_spool_text, report.spools),
         *capped(report.unreadable.items(), lambda pair: f"unreadable  {pair[0]}: {pair[1]}"),
         *capped(report.passed_over, lambda text: f"passed over {text}"),

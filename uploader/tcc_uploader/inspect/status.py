@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,10 +14,10 @@ from tcc_schemas.lines import Line
 from tcc_schemas.room import UNTOLD, free_floor
 from tcc_uploader.boundary import caught
 from tcc_uploader.delivery.routing import wish_of
-from tcc_uploader.files import file_name, size_of
+from tcc_uploader.files import file_name
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.ops.status_file import Activity, ProcessReport, read_report
-from tcc_uploader.settings import TARGET_FILES
+from tcc_uploader.settings import TARGET_FILES, Settings
 from tcc_uploader.sinks import shown
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.reader import room_told_in
@@ -58,6 +58,8 @@ class StatusReport:
     running_pid: int | None
     spools: list[SpoolReport]
     state_dir: str
+    ledger: str
+    """The file of the ledger, or the URL of a shared one."""
     ledger_bytes: int
     counts: dict[str, int]
     oldest_pending: str | None
@@ -76,12 +78,13 @@ class StatusReport:
     """What keeps an uploader or a recorder from writing here, each with what to do."""
 
 
-def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool) -> StatusReport:
+def status_report(settings: Settings, ledger: Ledger, *, own: bool) -> StatusReport:
     """Put the report on a target together, with or without a running uploader.  Raises :class:`LedgerError`.
 
     ``own``: the settings name this target.  In a spool that another target never read, nothing is pending for it.
     """
-    spools = spools if own else spools_read(spools, ledger)
+    state = settings.state_dir
+    spools = settings.spools if own else spools_read(settings.spools, ledger)
     told, running_pid = read_report(state), holder(state)
     activity = _true_now(told, running_pid)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity))
@@ -92,11 +95,12 @@ def status_report(spools: Sequence[Path], state: Path, ledger: Ledger, *, own: b
         activity=activity,
         as_of=told.updated if told else None,
         target=state.name,
-        in_use=is_in_use(state, time.time()),
+        in_use=settings.ledger is not None or is_in_use(state, time.time()),
         running_pid=running_pid,
         spools=[_spool_report(spool, found.spools[file_name(spool)]) for spool in spools],
         state_dir=str(state),
-        ledger_bytes=size_of(state / TARGET_FILES[0]),
+        ledger=settings.ledger or str(state / TARGET_FILES[0]),
+        ledger_bytes=ledger.size(),
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
         oldest_pending=found.oldest_pending,
         oldest_due=found.oldest_due,

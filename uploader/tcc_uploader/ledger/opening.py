@@ -11,6 +11,7 @@ from .quarantine import FILE_NAME
 from .sqlite import SqliteLedger
 
 if TYPE_CHECKING:
+    from .postgres.fleet import Fleet
     from .postgres.store import PostgresLedger
 
 
@@ -18,7 +19,7 @@ def open_ledger(settings: Settings) -> Ledger:
     """Open the ledger to deliver with it.  Raises :class:`LedgerError`; OSError if a damaged one can't be renamed."""
     if settings.ledger is None:
         return SqliteLedger.open(settings.state_dir)
-    return postgres_ledger().open(settings.ledger, settings.state_dir.name)
+    return _postgres().open(settings.ledger, settings.state_dir.name)
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def reading_ledger(settings: Settings) -> Iterator[Ledger]:
         with SqliteLedger.reading(settings.state_dir) as file:
             yield file
     else:
-        with postgres_ledger().reading(settings.ledger, settings.state_dir.name) as shared:
+        with _postgres().reading(settings.ledger, settings.state_dir.name) as shared:
             yield shared
 
 
@@ -37,10 +38,24 @@ def has_ledger(settings: Settings) -> bool:
     return settings.ledger is not None or (settings.state_dir / FILE_NAME).exists()
 
 
-def postgres_ledger() -> "type[PostgresLedger]":
-    """Return the class of shared ledgers.  Raises :class:`Unusable` if the extra for it is not installed."""
-    try:
+def fleet_of(settings: Settings) -> "Fleet | None":
+    """Return the shared ledger, for those who look after it; None: there is none.  Raises :class:`Unusable`."""
+    if settings.ledger is None:
+        return None
+    with _extra():
+        from .postgres.fleet import Fleet  # noqa: PLC0415 -- see _postgres
+    return Fleet(settings.ledger, settings.state_dir.name)
+
+
+def _postgres() -> "type[PostgresLedger]":
+    with _extra():
         from .postgres.store import PostgresLedger  # noqa: PLC0415 -- psycopg is imported only for a shared ledger
+    return PostgresLedger
+
+
+@contextmanager
+def _extra() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         raise Unusable("a shared ledger needs an extra: pip install 'tcc-offline[postgres]'") from error
-    return PostgresLedger
