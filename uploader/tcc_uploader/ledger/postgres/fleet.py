@@ -93,4 +93,5 @@ def _report(opened: psycopg.Connection) -> FleetReport:
     (totals,) = opened.execute(_TOTALS).fetchall()
     workers = [WorkerReport(*row) for row in opened.execute(_WORKERS).fetchall()]
     set_aside = {loaded(uri): attempts for uri, attempts in opened.execute(_SET_ASIDE, (ATTEMPTS,)).fetchall()}
-    return FleetReport(*totals, workers, set_aside)
+    version, read_only, keys, requests, objects, longest = totals
+    return FleetReport(version, read_only, keys, requests, objects, longest, workers, set_aside)
