@@ -6,11 +6,12 @@ import pytest
 
 from support.environment import bare_environment
 from support.faults import FaultServer
+from support.fleet import fleet
 from support.rigging import rig, server
 from support.shell import Shell
 from support.worlds import world
 
-__all__ = ["bare_environment", "rig", "server", "world"]
+__all__ = ["bare_environment", "fleet", "rig", "server", "world"]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tcc_uploader.model.rows import Adjustment, Changes
 
 from . import statements
 from .connection import pipelined
-from .rows import columns, letter_values, segment_values
+from .rows import WRITTEN_COLUMNS, columns, letter_values, segment_values
 from .texts import loaded, stored
 
 
@@ -32,11 +32,16 @@ def write(
         if letters:
             rows = [(*letter_values(row), bodies.get(ident)) for ident, row in letters]
             opened.execute(statements.WRITE_LETTERS, columns(rows))
-        _write_segments(opened, changes, adjustments, fence)
+        ours = opened.execute(statements.OURS, (fence, sorted(changes.segments)))
+        written = opened.execute(statements.WRITE_SEGMENTS, (*_segment_columns(changes), fence))
+        if adjustments:
+            whole = {number for (number,) in written.fetchall()}  # these rows have them already
+            for each in adjustments:
+                if each.segment not in whole:
+                    opened.execute(statements.ADJUST, (*each.counts.values(), fence, each.segment))
         opened.execute(statements.RELEASE, (sorted(settled), fence))
         opened.execute(statements.COMMITTED, (turn, fence))
-        refused = opened.execute(statements.NOT_OURS, (list(changes.segments), fence))
-    return {number for (number,) in refused.fetchall()}
+    return {number for number, is_ours in ours.fetchall() if not is_ours}
 
 
 def _still_to_make(opened: psycopg.Connection, adjustments: list[Adjustment]) -> list[Adjustment]:
@@ -47,15 +52,6 @@ def _still_to_make(opened: psycopg.Connection, adjustments: list[Adjustment]) ->
     return not_made(adjustments, {loaded(ident): fate for ident, fate in fates})
 
 
-def _write_segments(
-    opened: psycopg.Connection, changes: Changes, adjustments: list[Adjustment], fence: int | None
-) -> None:
-    written = None
-    if changes.segments:
-        rows = [segment_values(row) for _, row in sorted(changes.segments.items())]
-        written = opened.execute(statements.WRITE_SEGMENTS, (*columns(rows), fence))
-    if adjustments:
-        whole = {number for (number,) in written.fetchall()} if written else set()  # these rows have them already
-        for each in adjustments:
-            if each.segment not in whole:
-                opened.execute(statements.ADJUST, (*each.counts.values(), fence, each.segment))
+def _segment_columns(changes: Changes) -> list[list[object]]:
+    rows = [segment_values(row) for _, row in sorted(changes.segments.items())]
+    return columns(rows) if rows else [[]] * len(WRITTEN_COLUMNS)

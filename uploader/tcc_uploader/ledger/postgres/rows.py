@@ -15,6 +15,9 @@ SEGMENT_COLUMNS: Final = (
     *("damaged", "torn", "refused", "sealed", "skipped", "last_commit"),
 )
 
+WRITTEN_COLUMNS: Final = tuple(name for name in SEGMENT_COLUMNS if name != "id")
+"""What a commit writes of a segment, by its number."""
+
 
 def uuids(keys: Iterable[bytes]) -> list[UUID]:
     """Return keys in the form that takes 16 bytes there, sorted: two workers then lock rows in the same order."""
@@ -46,6 +49,6 @@ def segment_of(values: Sequence[Any]) -> SegmentRow:
 
 
 def segment_values(row: SegmentRow) -> tuple[object, ...]:
-    """Return what a commit writes of a segment: :data:`SEGMENT_COLUMNS` without its id."""
+    """Return a segment's :data:`WRITTEN_COLUMNS`."""
     number, _, path, size, finished, counts, *others = row
     return number, stored(path), size, finished, *counts.values(), *others

@@ -7,12 +7,11 @@ from typing import Final
 
 from tcc_uploader.model.fate import COUNT_NAMES
 
-from .rows import SEGMENT_COLUMNS
+from .rows import SEGMENT_COLUMNS, WRITTEN_COLUMNS
 from .worker import ALIVE
 
-_WRITTEN: Final = SEGMENT_COLUMNS[2:]
 _TYPES: Final = {"path": "text", "finished": "bool"}
-_ARRAYS: Final = ", ".join(f"%s::{_TYPES.get(name, 'int8')}[]" for name in _WRITTEN)
+_ARRAYS: Final = ", ".join(f"%s::{_TYPES.get(name, 'int8')}[]" for name in WRITTEN_COLUMNS)
 
 # records
 CLAIM: Final = (
@@ -63,13 +62,16 @@ HOLD: Final = (
 )
 HELD: Final = "SELECT number, holder = %(fence)s FROM tcc.segment WHERE id = %(id)s"
 WRITE_SEGMENTS: Final = (
-    f"UPDATE tcc.segment AS s SET {', '.join(f'{name} = v.{name}' for name in _WRITTEN)} "  # noqa: S608
-    f"FROM unnest(%s::int8[], {_ARRAYS}) "
-    f"AS v (number, {', '.join(_WRITTEN)}) WHERE s.number = v.number AND s.holder = %s "
+    f"UPDATE tcc.segment AS s SET {', '.join(f'{name} = v.{name}' for name in WRITTEN_COLUMNS[1:])}, "  # noqa: S608
+    "holder = CASE WHEN NOT v.finished THEN s.holder END "  # a finished segment is nobody's: there may be copies of it
+    f"FROM unnest({_ARRAYS}) AS v ({', '.join(WRITTEN_COLUMNS)}) WHERE s.number = v.number AND s.holder = %s "
     # or a row would shrink while its segment is read again; but a writer may take back a torn tail
     "AND (s.last_commit IS NULL OR v.size >= s.size - s.torn) RETURNING s.number"
 )
-NOT_OURS: Final = "SELECT number FROM tcc.segment WHERE number = ANY(%s::int8[]) AND holder IS DISTINCT FROM %s"
+OURS: Final = (  # locked, so that nobody takes one before it is written
+    "SELECT number, holder IS NOT DISTINCT FROM %s FROM tcc.segment WHERE number = ANY(%s::int8[]) "
+    "ORDER BY number FOR UPDATE"
+)
 ADJUST: Final = (  # who holds it, and has counted it in memory, must count anew
     f"UPDATE tcc.segment SET {', '.join(f'{name} = {name} + %s' for name in COUNT_NAMES)}, "  # noqa: S608
     "holder = CASE WHEN holder = %s THEN holder END WHERE number = %s"

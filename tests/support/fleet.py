@@ -1,0 +1,86 @@
+"""Several machines with one shared ledger, and processes on them."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from support import children
+from support.faults import FaultServer
+from support.postgres import Postgres
+from support.shell import Shell
+from support.worlds import PATIENCE
+
+SHORT_LEASE = """
+import sys
+from tcc_uploader.cli.main import run
+from tcc_uploader.ledger.postgres import worker
+worker.LEASE = float(sys.argv.pop(1))
+run()
+"""
+"""Runs a command whose lease is as short as its first argument says, in seconds."""
+
+
+class Machine(Shell):
+    """A machine: a state directory of its own; the spool is the fleet's, as if it had been copied there."""
+
+    def start(self, *arguments: str | Path, lease: float | None = None, **environment: str) -> subprocess.Popen[str]:
+        """Start a command beside the test."""
+        command = [Path(sys.executable).with_name("tcc-upload")]
+        if lease is not None:
+            command = [sys.executable, "-c", SHORT_LEASE, str(lease)]  # type: ignore[list-item]
+        return children.start(
+            [*command, *arguments],
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
+class Fleet:
+    """Machines, one server to which they deliver, and the database of their ledger."""
+
+    def __init__(self, folder: Path, server: FaultServer, postgres: Postgres) -> None:
+        self.folder = folder
+        self.server = server
+        self.postgres = postgres
+        self.database = postgres.new_database()
+        self.spool = folder / "spool"
+        self.spool.mkdir()
+        self._machines = 0
+
+    def machine(self, url: str | None = None) -> Machine:
+        """Return a new machine; ``url`` is that of the ledger, as this machine reaches it."""
+        self._machines += 1
+        folder = self.folder / f"machine{self._machines}"
+        folder.mkdir()
+        made = Machine(folder, self.server)
+        made.spool = self.spool
+        made.environment |= {"TCC_SPOOL_DIR": str(self.spool), "TCC_LEDGER": url or self.postgres.url(self.database)}
+        return made
+
+    def receipts(self) -> Counter[str]:
+        """Return how many times each id was received."""
+        return Counter(ident for ids in self.server.ids for ident in ids)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        """Ask the ledger's database."""
+        return self.postgres.run(query, self.database)
+
+
+def ended(processes: Sequence[subprocess.Popen[str]]) -> list[int]:
+    """Wait for the end of processes; return their exit codes."""
+    for process in processes:
+        printed, _ = process.communicate(timeout=PATIENCE)
+        assert "Traceback" not in printed, printed
+    return [process.returncode for process in processes]
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, server: FaultServer, postgres: Postgres) -> Fleet:
+    """Give a fleet without machines."""
+    return Fleet(tmp_path, server, postgres)
