@@ -76,7 +76,8 @@ def ended(processes: Sequence[subprocess.Popen[str]]) -> list[int]:
     """Wait for the end of processes; return their exit codes."""
     for process in processes:
         printed, _ = process.communicate(timeout=PATIENCE)
-        assert "Traceback" not in printed, printed
+        print(printed)  # noqa: T201 -- shown if the test fails
+        assert "Traceback" not in printed
     return [process.returncode for process in processes]
 
 

@@ -22,19 +22,22 @@ from tcc_uploader.ledger.postgres import schema
 from tcc_uploader.ledger.postgres.connection import Connection
 
 NEEDED = "TCC_TEST_POSTGRES"
-_NOBODY: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=16MB", "max_wal_senders=0")
+NOBODY: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+"""How to start what refuses to run as root."""
+_FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_wal_senders=0")
 """A killed process loses nothing by this, and no test switches off the machine."""
 
 
-def _program(name: str) -> str:
-    """Return the path of one of PostgreSQL's programs: Debian's are not on the PATH."""
-    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
-    there = shutil.which(name) or next(map(str, debian), None)
+def program(name: str) -> str:
+    """Return the path of one of PostgreSQL's programs, or PgBouncer's: Debian's are not on the PATH."""
+    debian = [*sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True), Path("/usr/sbin", name)]
+    there = shutil.which(name) or next((str(path) for path in debian if path.exists()), None)
     if there is None and os.environ.get(NEEDED):
-        pytest.fail(f"{NEEDED} is set, and {name} is not installed: apt-get install postgresql")
+        pytest.fail(f"{NEEDED} is set, and {name} is not installed: apt-get install postgresql pgbouncer")
     if there is None:
-        pytest.skip(f"{name} is not installed: nothing is tested with a shared ledger (apt-get install postgresql)")
+        pytest.skip(
+            f"{name} is not installed: nothing is tested with a shared ledger (apt-get install postgresql pgbouncer)"
+        )
     return there
 
 
@@ -46,8 +49,8 @@ class Postgres:
         self._data = folder / "data"
         self._numbers = count(1)
         self._options = *_FAST, *options
-        if _NOBODY:
-            shutil.chown(folder, _NOBODY["user"], _NOBODY["group"])
+        if NOBODY:
+            shutil.chown(folder, NOBODY["user"], NOBODY["group"])
         how = "--no-sync", "--username=owner", "--auth=trust", "--encoding=UTF8", "--locale=C"
         self._run("initdb", *how, "-D", self._data)
         self.start()
@@ -62,10 +65,10 @@ class Postgres:
         """Stop the server; with ``immediate`` as in a crash."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self._data)
 
-    def _run(self, program: str, *arguments: str | Path) -> None:
+    def _run(self, name: str, *arguments: str | Path) -> None:
         # its output goes nowhere: a server that it starts would keep a pipe open
         subprocess.run(
-            [_program(program), *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=PATIENCE, **_NOBODY
+            [program(name), *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/", timeout=PATIENCE, **NOBODY
         )
 
     def url(self, database: str = "postgres", user: str = "owner") -> str:
@@ -77,6 +80,13 @@ class Postgres:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+    def new_folder(self) -> Path:
+        """Make a folder that a process which is not root can use."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        if NOBODY:
+            shutil.chown(folder, NOBODY["user"], NOBODY["group"])
+        return folder
 
     def new_database(self) -> str:
         """Make a database with a ledger for the target ``here``; return its name."""
@@ -94,7 +104,7 @@ class Postgres:
 @contextmanager
 def running(*options: str) -> Iterator[Postgres]:
     """Run a server in the block."""
-    _program("initdb")
+    program("initdb")
     with tempfile.TemporaryDirectory(prefix="tcc-pg-") as folder:
         server = Postgres(Path(folder), *options)
         try:

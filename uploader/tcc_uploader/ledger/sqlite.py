@@ -11,16 +11,16 @@ import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 
 from tcc_uploader.files import identity_of, size_of
 from tcc_uploader.model.fate import COUNT_NAMES, NO_HINT, Counts, Known, Place
 from tcc_uploader.model.ledger import Claimed, Damaged, Lost, Unavailable
-from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
+from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, SegmentRow
 
 from . import upkeep
-from .adjusted import not_made
 from .quarantine import FILE_NAME, quarantine_ledger
 from .schema import connect as _connect
 from .schema import connect_reading as _connect_reading
@@ -255,13 +255,12 @@ class SqliteLedger:
             database.execute("BEGIN IMMEDIATE")
             delivered = [(key, hint, known.digest, *known.place) for key, hint, known in changes.delivered]
             database.executemany(_INSERT_DELIVERED, delivered)
-            letters_now = (self.letter(each.letter) for each in changes.adjustments)
-            fates = {row.id: row.fate for row in letters_now if row}  # asked before the letters get their new fates
+            adjustments = self._not_made(changes.adjustments)  # asked before the letters get their new fates
             letters = [(*row[:3], *row.place, row.fate, row.reason, row.hint) for row in changes.letters]
             database.executemany(_INSERT_LETTER, letters)
             segments = changes.segments.values()
             written = {row.number for row in segments if database.execute(_INSERT_SEGMENT, _values(row)).rowcount}
-            for adjustment in not_made(changes.adjustments, fates):
+            for adjustment in adjustments:
                 if adjustment.segment not in written:  # a complete row already has them
                     database.execute(_ADJUST_SEGMENT, (*adjustment.counts.values(), adjustment.segment))
         self._has_letters = self._has_letters or bool(changes.letters)
@@ -269,6 +268,20 @@ class SqliteLedger:
             database.execute("PRAGMA shrink_memory")  # mostly waiting segments: their pages are not needed soon
         for row in segments:
             self._new_numbers.pop(row.id, None)
+
+    def _not_made(self, adjustments: Iterable[Adjustment]) -> list[Adjustment]:
+        """Leave out what an earlier try of this commit made, that ended with an error only afterwards.
+
+        That is what led to the fate which a letter has now: an addition must not be made twice.
+        """
+        not_made: dict[str, list[Adjustment]] = defaultdict(list)
+        for adjustment in adjustments:
+            row = self.letter(adjustment.letter)
+            if row is not None and row.fate == adjustment.fate:
+                not_made[row.id].clear()
+            else:
+                not_made[adjustment.letter].append(adjustment)
+        return list(chain.from_iterable(not_made.values()))
 
 
 def _values(row: SegmentRow) -> tuple[object, ...]:

@@ -1,57 +1,41 @@
 """What a commit to a shared ledger writes, in one transaction."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
-import psycopg
-
-from tcc_uploader.ledger.adjusted import not_made
 from tcc_uploader.model.rows import Adjustment, Changes
 
 from . import statements
-from .connection import pipelined
-from .rows import WRITTEN_COLUMNS, columns, letter_values, segment_values
-from .texts import loaded, stored
+from .connection import Statement
+from .rows import columns, letter_values, segment_values
+from .texts import stored
 
 
-def write(
-    opened: psycopg.Connection, changes: Changes, bodies: Mapping[str, bytes], fence: int | None, turn: int
-) -> Collection[int]:
-    """Write all of ``changes``, or raise :class:`psycopg.Error`; it can be done again.
+def commit_of(changes: Changes, bodies: Mapping[str, bytes], fence: int | None, turn: int) -> Iterator[Statement]:
+    """Yield the statements that write all of ``changes``; it can be done again.
 
-    ``bodies`` are letters by id; ``turn`` is how many commits this worker has made then.  Return the numbers of the
-    segments that another worker counts: their rows are not written.
+    The first one returns which segments' rows are ours to write.  ``bodies`` are letters by id; ``turn`` is how many
+    commits this worker has made then.
     """
     delivered = sorted((UUID(bytes=key), hint, known.digest, *known.place) for key, hint, known in changes.delivered)
     letters = sorted({row.id: row for row in changes.letters}.items())
+    segments = [segment_values(row) for _, row in sorted(changes.segments.items())]
     settled = {key for key, *_ in delivered} | {UUID(bytes=row.key) for _, row in letters}
-    with pipelined(opened):
-        adjustments = _still_to_make(opened, changes.adjustments)  # asked before the letters get their new fates
-        if delivered:
-            opened.execute(statements.DELIVER, columns(delivered))
-        if letters:
-            rows = [(*letter_values(row), bodies.get(ident)) for ident, row in letters]
-            opened.execute(statements.WRITE_LETTERS, columns(rows))
-        ours = opened.execute(statements.OURS, (fence, sorted(changes.segments)))
-        written = opened.execute(statements.WRITE_SEGMENTS, (*_segment_columns(changes), fence))
-        if adjustments:
-            whole = {number for (number,) in written.fetchall()}  # these rows have them already
-            for each in adjustments:
-                if each.segment not in whole:
-                    opened.execute(statements.ADJUST, (*each.counts.values(), fence, each.segment))
-        opened.execute(statements.RELEASE, (sorted(settled), fence))
-        opened.execute(statements.COMMITTED, (turn, fence))
-    return {number for number, is_ours in ours.fetchall() if not is_ours}
+    yield statements.OURS, (fence, sorted(changes.segments))
+    if delivered:
+        yield statements.DELIVER, columns(delivered)
+    if changes.adjustments:  # before the letters get their new fates, and the rows that have these already
+        yield from _adjustments(changes.adjustments, fence)
+    if letters:
+        yield statements.WRITE_LETTERS, columns([(*letter_values(row), bodies.get(ident)) for ident, row in letters])
+    if segments:
+        yield statements.WRITE_SEGMENTS, (*columns(segments), fence)
+    yield statements.RELEASE, (sorted(settled), fence)
+    yield statements.COMMITTED, (turn, fence)
 
 
-def _still_to_make(opened: psycopg.Connection, adjustments: list[Adjustment]) -> list[Adjustment]:
-    if not adjustments:
-        return []
-    idents = [stored(each.letter) for each in adjustments]
-    fates = opened.execute(statements.FATES, (idents,)).fetchall()
-    return not_made(adjustments, {loaded(ident): fate for ident, fate in fates})
-
-
-def _segment_columns(changes: Changes) -> list[list[object]]:
-    rows = [segment_values(row) for _, row in sorted(changes.segments.items())]
-    return columns(rows) if rows else [[]] * len(WRITTEN_COLUMNS)
+def _adjustments(adjustments: Sequence[Adjustment], fence: int | None) -> Iterator[Statement]:
+    yield statements.LOCK_LETTERS, ([stored(each.letter) for each in adjustments],)
+    for number, each in enumerate(adjustments):
+        from_here = [later.fate for later in adjustments[number:] if later.letter == each.letter]
+        yield statements.ADJUST, (*each.counts.values(), fence, each.segment, stored(each.letter), from_here)

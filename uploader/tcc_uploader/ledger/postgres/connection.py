@@ -1,12 +1,11 @@
 """One connection to PostgreSQL, which is made again when it is lost.
 
-It works through PgBouncer in transaction mode: no prepared statements, no settings of a session, and each transaction
-is sent as one pipeline, so that none waits for us while it holds locks.
+It works through PgBouncer in transaction mode: no prepared statements, and no settings of a session.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -16,6 +15,8 @@ from tcc_uploader.model.ledger import Unavailable
 
 Result = TypeVar("Result")
 Work = Callable[[psycopg.Connection], Result]
+Statement = tuple[str, Sequence[object] | Mapping[str, object]]
+"""A text, and the values in it."""
 
 _PATIENCE: Final = 5.0
 """Seconds for which a lost connection is made again before the ledger counts as unavailable."""
@@ -67,7 +68,6 @@ class Connection:
             given = conninfo_to_dict(self._url)
             more = {name: value for name, value in _DEFAULTS.items() if name not in given}
             opened = psycopg.connect(make_conninfo(self._url, **more), autocommit=True, prepare_threshold=None)
-            opened.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # each statement must see what is there now
             with contextlib.ExitStack() as until_here:
                 until_here.callback(opened.close)
                 self._greet(opened)
@@ -83,13 +83,21 @@ class Connection:
         return self._open.closed
 
 
-@contextlib.contextmanager
-def pipelined(connection: psycopg.Connection) -> Iterator[psycopg.Connection]:
-    """Send all statements of the block as one transaction, in one go; read their results behind the block."""
-    with connection.pipeline(), connection.transaction():
-        yield connection
+def run_together(opened: psycopg.Connection, *statements: Statement) -> list[list[tuple[Any, ...]]]:
+    """Run statements as one transaction; return the rows of each.  Each sees what was committed before it began.
+
+    They are sent as one message, so that the server never waits for us, with locks held, until the next one comes: this
+    process may be stopped at any moment.
+    """
+    cursor = psycopg.ClientCursor(opened)
+    cursor.execute(";".join(cursor.mogrify(text, values) for text, values in statements))
+    found = []
+    for _ in statements:
+        found.append(cursor.fetchall() if cursor.description else [])
+        cursor.nextset()
+    return found
 
 
 def told(error: psycopg.Error) -> str:
-    """Return what an error says, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return what an error says, on one line, without its details: these quote rows, and letters hold prompts."""
+    return " ".join((error.diag.message_primary or str(error)).split()) or type(error).__name__

@@ -15,6 +15,8 @@ from .connection import Connection
 
 VERSION: Final = 1
 _INIT: Final = "once, as the owner of the database: tcc-upload ledger init"
+_META: Final = "SELECT version, target, current_setting('default_transaction_isolation') FROM tcc.meta"
+_ISOLATION: Final = "read committed"
 _COUNTS: Final = ", ".join(f"{name} int8 NOT NULL DEFAULT 0" for name in COUNT_NAMES)
 _TABLES: Final = f"""
 CREATE SCHEMA IF NOT EXISTS tcc;
@@ -27,7 +29,7 @@ CREATE TABLE tcc.worker (
 );
 
 CREATE TABLE tcc.delivered (
-    key uuid NOT NULL, hint int8 NOT NULL, digest int8 NOT NULL, segment int8 NOT NULL, line int8 NOT NULL,
+    key uuid NOT NULL, hint int8 NOT NULL DEFAULT -1, digest int8 NOT NULL, segment int8 NOT NULL, line int8 NOT NULL,
     PRIMARY KEY (key, hint)
 );
 CREATE INDEX delivered_by_segment ON tcc.delivered USING brin (segment);
@@ -47,7 +49,7 @@ CREATE TABLE tcc.segment (
 
 -- body is the letter; NULL: it is answered, or the record was dropped before it was sent
 CREATE TABLE tcc.letter (
-    id text PRIMARY KEY, key uuid NOT NULL, hint int8 NOT NULL, digest int8 NOT NULL, segment int8 NOT NULL,
+    id text PRIMARY KEY, key uuid NOT NULL, hint int8 NOT NULL DEFAULT -1, digest int8 NOT NULL, segment int8 NOT NULL,
     line int8 NOT NULL, fate text NOT NULL, reason text NOT NULL, body bytea
 );
 CREATE INDEX letter_by_bytes ON tcc.letter (key, digest);
@@ -85,19 +87,22 @@ def create(connection: Connection, target: str) -> bool:
 
 def check(connection: Connection, target: str) -> None:
     """Raise :class:`Unusable` or :class:`TooNew` unless the database holds a ledger of this version and target."""
-    version, there = connection.run(_read_meta)
+    version, there, isolation = connection.run(_read_meta)
     if version > VERSION:
         raise TooNew(f"the ledger has version {version}: upgrade tcc-upload")
     if there != target:
         advice = f"name its server (TCC_BASE_URL, TCC_URL or a key), or TCC_TARGET={there}, or another database"
         raise Unusable(f"it is the ledger of the target {there}, and the settings are for {target}: {advice}")
+    if isolation != _ISOLATION:  # each statement must see what was committed before it began
+        advice = f"ALTER ROLE … SET default_transaction_isolation = '{_ISOLATION}'"
+        raise Unusable(f"this user's transactions are {isolation} by default: {advice}")
 
 
-def _read_meta(opened: psycopg.Connection) -> tuple[int, str]:
+def _read_meta(opened: psycopg.Connection) -> tuple[int, str, str]:
     try:
-        row = opened.execute("SELECT version, target FROM tcc.meta").fetchone()
+        row = opened.execute(_META).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
         raise Unusable(f"the database has no ledger yet: {_INIT}") from error
     if row is None:
         raise Unusable(f"its table tcc.meta is empty: take the schema tcc away, then {_INIT}")
-    return row[0], row[1]
+    return row[0], row[1], row[2]

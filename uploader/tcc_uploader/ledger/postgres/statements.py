@@ -39,7 +39,7 @@ DELIVER: Final = (
 
 # letters
 LETTERS: Final = "SELECT id, key, digest, segment, line, fate, reason, hint FROM tcc.letter"
-FATES: Final = "SELECT id, fate FROM tcc.letter WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE"
+LOCK_LETTERS: Final = "SELECT FROM tcc.letter WHERE id = ANY(%s::text[]) ORDER BY id FOR UPDATE"
 WRITE_LETTERS: Final = (
     "INSERT INTO tcc.letter AS l (id, key, digest, segment, line, fate, reason, hint, body) SELECT * FROM unnest("
     "%s::text[], %s::uuid[], %s::int8[], %s::int8[], %s::int8[], %s::text[], %s::text[], %s::int8[], %s::bytea[]) "
@@ -66,15 +66,17 @@ WRITE_SEGMENTS: Final = (
     "holder = CASE WHEN NOT v.finished THEN s.holder END "  # a finished segment is nobody's: there may be copies of it
     f"FROM unnest({_ARRAYS}) AS v ({', '.join(WRITTEN_COLUMNS)}) WHERE s.number = v.number AND s.holder = %s "
     # or a row would shrink while its segment is read again; but a writer may take back a torn tail
-    "AND (s.last_commit IS NULL OR v.size >= s.size - s.torn) RETURNING s.number"
+    "AND (s.last_commit IS NULL OR v.size >= s.size - s.torn)"
 )
 OURS: Final = (  # locked, so that nobody takes one before it is written
     "SELECT number, holder IS NOT DISTINCT FROM %s FROM tcc.segment WHERE number = ANY(%s::int8[]) "
     "ORDER BY number FOR UPDATE"
 )
-ADJUST: Final = (  # who holds it, and has counted it in memory, must count anew
+ADJUST: Final = (
+    # not if an earlier try of this commit has made it, which led to the fate that the letter has now
     f"UPDATE tcc.segment SET {', '.join(f'{name} = {name} + %s' for name in COUNT_NAMES)}, "  # noqa: S608
-    "holder = CASE WHEN holder = %s THEN holder END WHERE number = %s"
+    "holder = CASE WHEN holder = %s THEN holder END "  # who counts it in memory must count anew
+    "WHERE number = %s AND NOT EXISTS (SELECT FROM tcc.letter WHERE id = %s AND fate = ANY(%s::text[]))"
 )
 COMMITTED: Final = "UPDATE tcc.worker SET committed = %s WHERE fence = %s"
 
@@ -96,14 +98,16 @@ CONTESTED_LINES: Final = (
 
 # upkeep
 _SETTLED: Final = " + ".join(name for name in COUNT_NAMES if name not in ("records", "recovered"))
-IDLE: Final = (
-    "SELECT number FROM tcc.segment AS s WHERE number = ANY(%s::int8[]) "  # noqa: S608
-    f"AND NOT {ALIVE.format('s.holder')} ORDER BY number FOR UPDATE"
+_IDLE: Final = (
+    "SELECT number FROM tcc.segment AS s WHERE number = ANY(%(numbers)s::int8[]) "  # noqa: S608
+    f"AND NOT {ALIVE.format('s.holder')}"
 )
 PRUNE: Final = (
-    "DELETE FROM tcc.delivered WHERE segment BETWEEN %(least)s AND %(most)s AND segment = ANY(%(numbers)s::int8[])",
-    "DELETE FROM tcc.letter WHERE fate IN ('delivered', 'dropped') AND segment = ANY(%(numbers)s::int8[])",
-    "DELETE FROM tcc.segment WHERE number = ANY(%(numbers)s::int8[])",
+    f"{_IDLE} ORDER BY number FOR UPDATE",
+    # the range is what the index knows of
+    f"DELETE FROM tcc.delivered WHERE segment BETWEEN %(least)s AND %(most)s AND segment IN ({_IDLE})",  # noqa: S608
+    f"DELETE FROM tcc.letter WHERE fate IN ('delivered', 'dropped') AND segment IN ({_IDLE})",  # noqa: S608
+    f"DELETE FROM tcc.segment WHERE number IN ({_IDLE})",  # noqa: S608
 )
 FORGET: Final = (
     f"UPDATE tcc.segment SET size = 0, finished = true, records = {_SETTLED}, damaged = 0, torn = 0, refused = 0, "  # noqa: S608

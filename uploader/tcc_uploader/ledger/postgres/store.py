@@ -11,11 +11,8 @@ and a statement sees what was committed before it began.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from typing import Any, Final, Self
 from uuid import UUID
-
-import psycopg
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.model.fate import NO_HINT, Counts, Known, Place
@@ -23,14 +20,14 @@ from tcc_uploader.model.ledger import Claimed, LedgerError, Unavailable
 from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
 
 from . import schema, statements
-from .commits import write
-from .connection import Connection, pipelined
+from .commits import commit_of
+from .connection import Connection, Statement, run_together
 from .letters import PostgresLetters
 from .rows import columns, letter_of, segment_of, uuids
 from .texts import stored
 from .worker import Worker
 
-_Cursor = psycopg.Cursor[tuple[Any, ...]]
+_Rows = list[tuple[Any, ...]]
 
 _PRUNED_AT_ONCE: Final = 1_000
 """Segments that are pruned in one transaction: others wait for its locks."""
@@ -83,13 +80,10 @@ class PostgresLedger:
     def keep(self) -> None:
         worker = self._working
 
-        def renew(opened: psycopg.Connection) -> None:
-            opened.execute(statements.RELEASE, (uuids(self._released), worker.fence))
-            if worker.wants_renewal:
-                worker.renew(opened)
-
-        if self._released or worker.wants_renewal:
-            self._connection.run(renew)
+        if worker.wants_renewal:
+            self._connection.run(worker.renew)
+        if self._released:
+            self._together(self._release())
             self._released.clear()
         worker.check()
 
@@ -101,16 +95,10 @@ class PostgresLedger:
 
     def begin(self, segment_id: str) -> tuple[int, bool]:
         values = {"id": stored(segment_id), "fence": self._working.fence}
-
-        def hold(opened: psycopg.Connection) -> tuple[int, bool]:
-            with pipelined(opened):
-                opened.execute(statements.NUMBER, values)
-                opened.execute(statements.HOLD, values)
-                held = opened.execute(statements.HELD, values)
-            ((number, ours),) = held.fetchall()
-            return number, bool(ours)
-
-        return self._connection.run(hold)
+        *_, ((number, is_ours),) = self._together(
+            *((text, values) for text in (statements.NUMBER, statements.HOLD, statements.HELD))
+        )
+        return number, bool(is_ours)
 
     def claim(self, records: Sequence[tuple[bytes, Known]]) -> Claimed:
         worker = self._working
@@ -127,43 +115,23 @@ class PostgresLedger:
             "lines": [wanted[key].place.line for key in keys],
         }
 
-        def take(opened: psycopg.Connection) -> Claimed:
-            with pipelined(opened):
-                opened.execute(statements.RELEASE, (uuids(self._released), worker.fence))
-                granted = opened.execute(statements.CLAIM, values)
-                known = self._ask(opened, keys)
-            got = {key.bytes for (key,) in granted.fetchall()}
-            return Claimed(self._told(keys, *known), frozenset(wanted.keys() - got))
-
-        claimed = self._connection.run(take)
+        _, granted, *known = self._together(self._release(), (statements.CLAIM, values), *_questions(keys))
         self._released.clear()
-        return claimed
+        return Claimed(self._told(keys, *known), frozenset(wanted.keys() - {key.bytes for (key,) in granted}))
 
     def release(self, keys: Iterable[bytes]) -> None:
         self._released.update(keys)
 
     def delivered(self, keys: Iterable[bytes]) -> dict[bytes, list[Known]]:
         wanted = list(keys)
-        if not wanted:
-            return {}
+        return self._told(wanted, *self._together(*_questions(wanted))) if wanted else {}
 
-        def look(opened: psycopg.Connection) -> dict[bytes, list[Known]]:
-            with pipelined(opened):
-                known = self._ask(opened, wanted)
-            return self._told(wanted, *known)
-
-        return self._connection.run(look)
-
-    def _ask(self, opened: psycopg.Connection, keys: Iterable[bytes]) -> tuple[_Cursor, _Cursor]:
-        """Ask what was delivered under these keys, and which of them have letters."""
-        values = (uuids(keys),)
-        return opened.execute(statements.DELIVERED, values), opened.execute(statements.LETTERED, values)
-
-    def _told(self, keys: Iterable[bytes], delivered: _Cursor, lettered: _Cursor) -> dict[bytes, list[Known]]:
+    def _told(self, keys: Iterable[bytes], delivered: _Rows, lettered: _Rows) -> dict[bytes, list[Known]]:
+        """Return what was delivered, from the answers to the :func:`_questions`; remember which keys have letters."""
         found = defaultdict(list)
-        for key, digest, segment, line, hint in delivered.fetchall():
+        for key, digest, segment, line, hint in delivered:
             found[key.bytes].append(Known(digest, Place(segment, line), hint))
-        self._asked, self._lettered = frozenset(keys), {key.bytes for (key,) in lettered.fetchall()}
+        self._asked, self._lettered = frozenset(keys), {key.bytes for (key,) in lettered}
         return dict(found)
 
     def doubtful(self, records: Sequence[tuple[bytes, Known]]) -> set[bytes]:
@@ -214,15 +182,10 @@ class PostgresLedger:
 
     def prune(self, numbers: Iterable[int]) -> None:
         wanted = sorted(numbers)
-
-        def delete(some: list[int], opened: psycopg.Connection) -> None:
-            with opened.transaction():
-                idle = [number for (number,) in opened.execute(statements.IDLE, (some,)).fetchall()]
-                for statement in statements.PRUNE if idle else ():
-                    opened.execute(statement, {"numbers": idle, "least": idle[0], "most": idle[-1]})
-
         for start in range(0, len(wanted), _PRUNED_AT_ONCE):
-            self._connection.run(partial(delete, wanted[start : start + _PRUNED_AT_ONCE]))
+            some = wanted[start : start + _PRUNED_AT_ONCE]
+            values = {"numbers": some, "least": some[0], "most": some[-1]}
+            self._together(*((text, values) for text in statements.PRUNE))
 
     def forget(self, numbers: Iterable[int]) -> None:
         values = (list(numbers),)
@@ -238,11 +201,23 @@ class PostgresLedger:
             return
         turn = worker.committed + 1
         bodies = self.letter_store.unwritten
-        self.refused = self._connection.run(lambda opened: write(opened, changes, bodies, worker.fence, turn))
+        ours, *_ = self._together(*commit_of(changes, bodies, worker.fence, turn))
         worker.committed = turn
+        self.refused = {number for number, is_ours in ours if not is_ours}
         self._asked = frozenset()
         for row in changes.letters:
             bodies.pop(row.id, None)
 
+    def _release(self) -> Statement:
+        return statements.RELEASE, (uuids(self._released), self._working.fence)
+
+    def _together(self, *texts: Statement) -> list[_Rows]:
+        return self._connection.run(lambda opened: run_together(opened, *texts))
+
     def _rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         return self._connection.run(lambda opened: opened.execute(statement, values).fetchall())
+
+
+def _questions(keys: Iterable[bytes]) -> tuple[Statement, Statement]:
+    """Return what asks what was delivered under these keys, and which of them have letters."""
+    return (statements.DELIVERED, (uuids(keys),)), (statements.LETTERED, (uuids(keys),))
