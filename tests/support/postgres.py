@@ -53,6 +53,8 @@ class Postgres:
             shutil.chown(folder, NOBODY["user"], NOBODY["group"])
         how = "--no-sync", "--username=owner", "--auth=trust", "--encoding=UTF8", "--locale=C"
         self._run("initdb", *how, "-D", self._data)
+        access = self._data / "pg_hba.conf"
+        access.write_text(f"local all locked scram-sha-256\n{access.read_text()}")
         self.start()
         self._created = False
 

@@ -171,9 +171,7 @@ class Engine:
         self._requeue.adopt_orphans()
         self.committer.commit(self.intake.live if self.intake.removes else None)
         interrupted = self._stopping and not self._finished()
-        return result_of(
-            self.intake, self.settlement, self.backlog, self.committer, timed_out=timed_out, interrupted=interrupted
-        )
+        return result_of(self.intake, self.backlog, self.committer, timed_out=timed_out, interrupted=interrupted)
 
     def _deliver_all(self, timeout: float) -> bool:
         """Deliver until nothing is left that can be; return whether there was no progress for ``timeout`` s."""
@@ -277,10 +275,7 @@ class Engine:
             _log.warning("no answer yet for %d of the records that were sent: %s", len(self.in_flight), cost)
 
     def _outlast(self, error: Unavailable) -> None:
-        """Send nothing more, commit what was answered as soon as that is possible, and wait for the ledger.
-
-        This ends early if the engine is to stop.
-        """
+        """Send nothing more; wait until the ledger is back and has what was answered, or the engine is to stop."""
         self.committer.note_trouble(error)
         self.dispatcher.take_back()
         while not self._stopping and (self.in_flight or self.committer.trouble):

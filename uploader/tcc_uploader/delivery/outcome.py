@@ -6,23 +6,16 @@ from .backlog import Backlog
 from .committer import Committer
 from .intake import Intake
 from .result import ReplayResult
-from .settlement import Settlement
 
 
 def result_of(
-    intake: Intake,
-    settlement: Settlement,
-    backlog: Backlog,
-    committer: Committer,
-    *,
-    timed_out: bool,
-    interrupted: bool,
+    intake: Intake, backlog: Backlog, committer: Committer, *, timed_out: bool, interrupted: bool
 ) -> ReplayResult:
     """Return the result of a run that has ended."""
     queues = backlog.queues.values()
     return ReplayResult(
         counts=intake.counts,
-        sent=settlement.total,
+        sent=backlog.settlement.total,
         damage=intake.damage,
         newer=intake.newer,
         unreadable={file_name(path): why for path, why in intake.unreadable.items()},

@@ -3,8 +3,7 @@
 
 The lock of its folder keeps other uploaders out, so every claim is granted.  Only the engine's thread writes.
 
-The journal mode is DELETE, because SQLite before 3.51.3 can corrupt a WAL.  Every commit is synced, so it survives a
-power loss.
+The journal mode is DELETE: SQLite before 3.51.3 can corrupt a WAL.  Every commit is synced, to survive a power loss.
 """
 
 import contextlib
@@ -76,8 +75,7 @@ def _translated() -> Iterator[None]:
 class SqliteLedger:
     """The open ledger: the methods without a docstring are those of :class:`tcc_uploader.model.ledger.Ledger`."""
 
-    letter_store = None
-    refused = ()
+    letter_store, refused = None, ()
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database

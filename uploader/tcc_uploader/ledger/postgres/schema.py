@@ -14,6 +14,7 @@ from tcc_uploader.model.ledger import TooNew, Unusable
 from .connection import Connection
 
 VERSION: Final = 1
+_LEAST_SERVER: Final = 140_000
 _INIT: Final = "once, as the owner of the database: tcc-upload ledger init"
 _META: Final = "SELECT version, target, current_setting('default_transaction_isolation') FROM tcc.meta"
 _ISOLATION: Final = "read committed"
@@ -72,6 +73,8 @@ def create(connection: Connection, target: str) -> bool:
     """
 
     def make(opened: psycopg.Connection) -> bool:
+        if opened.info.server_version < _LEAST_SERVER:
+            raise Unusable("PostgreSQL 14 or newer is needed")
         with opened.transaction():
             opened.execute("SELECT pg_advisory_xact_lock(7465)")  # two at once
             if opened.execute("SELECT to_regclass('tcc.meta') IS NOT NULL").fetchone() == (True,):
