@@ -1,7 +1,6 @@
 """Several machines with one shared ledger, and processes on them."""
 
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,29 +10,17 @@ import pytest
 from support import children
 from support.faults import FaultServer
 from support.postgres import Postgres
-from support.shell import Shell
+from support.shell import COMMAND, Shell
 from support.worlds import PATIENCE
-
-SHORT_LEASE = """
-import sys
-from tcc_uploader.cli.main import run
-from tcc_uploader.ledger.postgres import worker
-worker.LEASE = float(sys.argv.pop(1))
-run()
-"""
-"""Runs a command whose lease is as short as its first argument says, in seconds."""
 
 
 class Machine(Shell):
     """A machine: a state directory of its own; the spool is the fleet's, as if it had been copied there."""
 
-    def start(self, *arguments: str | Path, lease: float | None = None, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, **environment: str) -> subprocess.Popen[str]:
         """Start a command beside the test."""
-        command = [Path(sys.executable).with_name("tcc-upload")]
-        if lease is not None:
-            command = [sys.executable, "-c", SHORT_LEASE, str(lease)]  # type: ignore[list-item]
         return children.start(
-            [*command, *arguments],
+            [COMMAND, *arguments],
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

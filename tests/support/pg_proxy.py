@@ -31,12 +31,11 @@ class Proxy:
             answered, mute = threading.Event(), threading.Event()
 
             def copy_back() -> None:
-                with suppress(OSError):
-                    while data := far.recv(1 << 16):
-                        if mute.is_set():
-                            answered.set()
-                            return
+                with suppress(OSError):  # a server that crashes may reset the connection
+                    while (data := far.recv(1 << 16)) and not mute.is_set():
                         near.sendall(data)
+                answered.set()
+                with suppress(OSError):
                     near.shutdown(socket.SHUT_RDWR)
 
             back = threading.Thread(target=copy_back, daemon=True)

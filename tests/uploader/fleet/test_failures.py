@@ -71,7 +71,7 @@ def test_what_a_killed_worker_held_is_taken_by_another(fleet: Fleet, server: Fau
 @pytest.mark.usefixtures("spool")
 def test_a_worker_that_was_frozen_past_its_lease_ends_and_breaks_nothing(fleet: Fleet, server: FaultServer) -> None:
     """When it wakes it commits what it delivered, and sends nothing more; the counts stay those of the other one."""
-    frozen = fleet.machine().start("replay", lease=3)
+    frozen = fleet.machine().start("replay")
     _has_begun(server)
     frozen.send_signal(signal.SIGSTOP)
     _end_leases(fleet)

@@ -23,6 +23,7 @@ CLAIM: Final = (
     "SET holder = excluded.holder, digest = excluded.digest, segment = excluded.segment, line = excluded.line "
     f"WHERE c.holder = excluded.holder OR NOT {ALIVE.format('c.holder')} RETURNING c.key"
 )
+IS_ALIVE: Final = f"SELECT {ALIVE.format('%s')}"
 RELEASE: Final = "DELETE FROM tcc.claim WHERE key = ANY(%s::uuid[]) AND holder = %s"
 DELIVERED: Final = "SELECT key, digest, segment, line, hint FROM tcc.delivered WHERE key = ANY(%s::uuid[])"
 LETTERED: Final = "SELECT DISTINCT key FROM tcc.letter WHERE key = ANY(%s::uuid[])"

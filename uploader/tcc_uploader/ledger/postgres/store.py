@@ -16,7 +16,7 @@ from uuid import UUID
 
 from tcc_uploader.clock import Clock
 from tcc_uploader.model.fate import NO_HINT, Counts, Known, Place
-from tcc_uploader.model.ledger import Claimed, LedgerError, Unavailable
+from tcc_uploader.model.ledger import Claimed, LedgerError, Lost, Unavailable
 from tcc_uploader.model.rows import Changes, LetterFate, LetterRow, SegmentRow
 
 from . import schema, statements
@@ -115,8 +115,13 @@ class PostgresLedger:
             "lines": [wanted[key].place.line for key in keys],
         }
 
-        _, granted, *known = self._together(self._release(), (statements.CLAIM, values), *_questions(keys))
+        is_alive = statements.IS_ALIVE, (worker.fence,)
+        _, granted, ((alive,),), *known = self._together(
+            self._release(), (statements.CLAIM, values), is_alive, *_questions(keys)
+        )
         self._released.clear()
+        if not alive:
+            raise Lost("this uploader's claims on the shared ledger have ended: it stood still for too long")
         return Claimed(self._told(keys, *known), frozenset(wanted.keys() - {key.bytes for (key,) in granted}))
 
     def release(self, keys: Iterable[bytes]) -> None:
