@@ -136,7 +136,8 @@ def expected_code(command: str, environment: Environment, usual: Ended) -> int:
     if command in ASK_FOR_NOTHING:
         return usual.code
     code = environment.codes.get(command, environment.codes.get("*", usual.code))
-    return usual.code if command == "config" and code == OPERATOR["*"] else code  # it looks at settings alone
+    of_settings_alone = command in ("config", "ledger")  # without a shared ledger
+    return usual.code if of_settings_alone and code == OPERATOR["*"] else code
 
 
 def made_in(folder: Path) -> Iterator[Path]:
