@@ -126,12 +126,15 @@ def _years(figures: Mapping[str, Any]) -> str:
 
 def _fleet(figures: Mapping[str, Any]) -> str:
     events = [
-        (f"… {event}: how often; received again, all together, and at most for one", cells)
+        (f"… {event}: how often; what was received again, in all and at most at once", cells)
         for event, times in figures["events"].items()
-        for cells in [f"{times:,}; {figures['twice'][event]:,}, {figures['most'][event]:,}"]
+        for cells in [f"{times:,}; {figures['twice'].get(event, 0):,}, {figures['most'].get(event, 0):,}"]
     ]
     return _table(
-        ("failures beside three daemons that share a ledger", f"{sum(figures['events'].values()):,}"),
+        (
+            "what happened beside three daemons that share a ledger, each with a copy of one spool",
+            f"{sum(figures['events'].values()):,}",
+        ),
         *events,
         ("records", f"{figures['records']:,}"),
         ("… that were not received", f"**{figures['lost']:,}**"),

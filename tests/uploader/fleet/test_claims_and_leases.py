@@ -204,6 +204,16 @@ def test_a_connection_that_was_killed_is_made_again(worker: Open, postgres: Post
     assert other.claim([(KEY, HERE)]).known == {KEY: [HERE]}
 
 
+def test_a_delivered_record_takes_some_120_bytes(worker: Open, postgres: Postgres, database: str) -> None:
+    """With its index, in the order of time, as keys of new runs come."""
+    changes = Changes()
+    for number in range(20_000):
+        changes.delivered.put(number.to_bytes(6) + bytes(10), -1, HERE)
+    worker().commit(changes)
+    ((size,),) = postgres.run("SELECT pg_total_relation_size('tcc.delivered')", database)
+    assert size / 20_000 < 130
+
+
 def test_what_is_open_for_reading_writes_nothing_but_requests(postgres: Postgres, database: str) -> None:
     """A command that looks is no worker."""
     with PostgresLedger.reading(postgres.url(database), "here") as ledger:

@@ -7,7 +7,7 @@ from math import inf
 from queue import Empty
 from typing import TYPE_CHECKING, Final, Self
 
-from tcc_uploader.model.ledger import Ledger, Lost, Unavailable
+from tcc_uploader.model.ledger import Ledger, LedgerError, Lost, Unavailable
 from tcc_uploader.model.letter_store import LetterStore
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -118,10 +118,7 @@ class Engine:
         self.watcher = self._host.watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(hint, path)))
         try:
             self._serve(self.watcher)
-        except Lost:
-            self._drain()  # what was delivered stays true
-            raise
-        except Unavailable as error:
+        except (Lost, Unavailable) as error:
             self._outlast(error)
             raise
         self._drain()
@@ -274,18 +271,23 @@ class Engine:
             cost = "they are sent again, and are there twice if the server took them now"
             _log.warning("no answer yet for %d of the records that were sent: %s", len(self.in_flight), cost)
 
-    def _outlast(self, error: Unavailable) -> None:
+    def _outlast(self, error: LedgerError) -> None:
         """Send nothing more; wait until the ledger is back and has what was answered, or the engine is to stop."""
         self.committer.note_trouble(error)
         self.dispatcher.take_back()
-        while not self._stopping and (self.in_flight or self.committer.trouble):
+        is_back = False
+        while not self._stopping and (self.in_flight or not is_back):
             try:
                 self._listen(self.clock.monotonic() + self._limits.tick)
                 self.dispatcher.give_up_failed()
                 self.committer.commit()
                 self.settlement.ledger.keep()
+                is_back = True
+            except Lost:
+                is_back = True
             except Unavailable as another:
                 self.committer.note_trouble(another)
+                is_back = False
             self._on_step(self)
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
