@@ -1,10 +1,11 @@
-# `make demo` and `make test` are all a newcomer needs; both set up a virtual environment first.
+# `make demo` and `make test` are all a newcomer needs; both set up a virtual environment first.  `make help` lists all.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo pictures test lint audit unit wheel viewer nightly hosts integrations units versions torture hostile load bench bench-quick links clean
+.PHONY: help install demo docs pictures test lint audit unit wheel viewer nightly hosts integrations units versions torture hostile load bench bench-quick links clean
 
+# .venv, with the product and what its tests need
 install: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
@@ -14,15 +15,32 @@ $(VENV)/.ready: pyproject.toml
 	$(BIN)/pip install --quiet --editable . --group dev
 	@touch $@
 
-demo: install
-	$(BIN)/python examples/demo.py
+# this list
+help:
+	@awk '/^#/ { said = substr($$0, 3) } /^[a-z-]+:/ { split($$0, name, ":"); printf "%-13s %s\n", name[1], said; said = "" } /^$$/ { said = "" }' Makefile
+
+# records, crashes, delivers and shows runs, in half a minute; needs the product alone
+demo: build/demo/.ready
+	build/demo/bin/python examples/demo.py
+
+build/demo/.ready: pyproject.toml
+	$(PYTHON) -m venv build/demo
+	build/demo/bin/pip install --quiet --editable .
+	@touch $@
+
+# the pages as a site in build/site; a warning is an error
+docs: install
+	$(BIN)/pip install --quiet --group docs
+	$(BIN)/mkdocs build --quiet --strict
 
 # docs/images, drawn from sample_traces; needs chromium
 pictures: install
 	$(BIN)/python examples/pictures.py
 
+# every check and test
 test: lint unit wheel bench-quick
 
+# formatting, types, layers, security
 lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -67,7 +85,7 @@ hosts: build/hosts/.ready
 
 # the official packages, Python's and npm's, with their frameworks: 2 GB in build/integrations; half an hour at first
 integrations: install
-	TCC_TEST_INTEGRATIONS=1 $(BIN)/pytest tests/integrations
+	TCC_TEST_INTEGRATIONS=all $(BIN)/pytest tests/integrations
 
 build/hosts/.ready: pyproject.toml
 	$(PYTHON) -m venv build/hosts
@@ -81,7 +99,7 @@ units: install build/units/.ready
 
 build/units/.ready: $(wildcard deploy/systemd/*) $(shell find schemas recorder uploader/tcc_uploader -name '*.py')
 	rm -rf build/units && /usr/bin/python3 -m venv --without-pip build/units
-	$(BIN)/pip --python build/units/bin/python install --quiet .
+	$(BIN)/pip --python build/units/bin/python install --quiet '.[gateway]'
 	@touch $@
 
 # the whole suite on every CPython from 3.11 that this machine has
@@ -117,5 +135,6 @@ bench: install
 bench-quick: install
 	$(BIN)/python -m benchmarks --quick
 
+# everything that was built or installed here
 clean:
 	rm -rf $(VENV) benchmarks/.peers build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -16,6 +16,8 @@ from tcc_schemas.endpoints import CUSTOM_PATH, origin_of
 from tcc_schemas.lines import encode
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import each_turn
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -48,7 +50,7 @@ def _turns_per_second(settle: float, seconds: float) -> float:
         state, sources = settings.state_dir, Sources(list(settings.spools))
         with (
             contextlib.closing(SqliteLedger.open(state)) as ledger,
-            Engine(settings, ledger, LetterFolder(state), sources, on_step=count) as engine,
+            Engine(settings, ledger, LetterFolder(state), sources, host=Host(hear=each_turn(count))) as engine,
         ):
             engine.run_for_ever()
 

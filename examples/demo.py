@@ -3,6 +3,7 @@
 python examples/demo.py
 """
 
+import atexit
 import json
 import os
 import subprocess
@@ -10,8 +11,10 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
@@ -19,6 +22,13 @@ TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 
 def say(text: str) -> None:
     print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+
+def started(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """Start `tcc-upload` beside us; it ends with us, whatever happens."""
+    process = subprocess.Popen([TCC_UPLOAD, *arguments], text=True, **options)
+    atexit.register(process.kill)
+    return process
 
 
 def wait_until(condition: Callable[[], bool], what: str) -> None:
@@ -42,17 +52,17 @@ def main() -> None:
         print(*(f"   {file.name}, {file.stat().st_size} bytes" for file in spool.iterdir()), sep="\n")
 
         say("2. A stand-in for Observatory, and the daemon. It delivers what it finds, and removes it at once.")
-        sandbox = subprocess.Popen([TCC_UPLOAD, "sandbox"], stdout=subprocess.PIPE, text=True)
+        sandbox = started("sandbox", stdout=subprocess.PIPE)
         assert sandbox.stdout is not None
         url = environment["TCC_BASE_URL"] = sandbox.stdout.readline().strip()
-        daemon = subprocess.Popen([TCC_UPLOAD, "daemon", "--after", "delete"], env=environment)
+        daemon = started("daemon", "--after", "delete", env=environment)
         wait_until(lambda: not list(spool.iterdir()), "an empty spool")
 
         say("3. The daemon is killed, the agent goes on, a new daemon takes over. Nothing is lost or sent twice.")
         daemon.kill()
         daemon.wait()
         subprocess.run([sys.executable, str(HERE / "record.py")], env=environment, check=True)
-        daemon = subprocess.Popen([TCC_UPLOAD, "daemon", "--after", "delete"], env=environment)
+        daemon = started("daemon", "--after", "delete", env=environment)
         wait_until(lambda: not list(spool.iterdir()), "an empty spool")
         subprocess.run([TCC_UPLOAD, "status"], env=environment, check=True)
         daemon.terminate()
@@ -66,11 +76,14 @@ def main() -> None:
             stdout=subprocess.PIPE,
             check=False,
         )
-        print(json.loads(replay.stdout))
+        result = json.loads(replay.stdout)
+        print(*(f"   {result[fate]} {fate}" for fate in ("delivered", "duplicate", "dead", "pending")), sep="\n")
 
         say("5. What arrived:")
         with urllib.request.urlopen(url) as answer:
-            print(answer.read().decode())
+            received = answer.read().decode().splitlines()
+        kinds = Counter(line.split()[2] for line in received if " x " in line)
+        print(*(f"   {number:3} x {kind}" for kind, number in kinds.most_common()), f"   {received[-1]}", sep="\n")
         sandbox.terminate()
         sandbox.communicate()
         if sandbox.returncode != 0 or replay.returncode != 77:
@@ -81,6 +94,14 @@ def main() -> None:
         report = Path(tempfile.gettempdir(), "tcc-demo-report.html")  # it stays, to be opened
         subprocess.run([TCC_UPLOAD, "report", story, "-o", report], env=environment, check=True)
     say("Done. Replay ended with 77: a record waits that only a newer version can send, on purpose.")
+    print(
+        f"""
+Next:
+   open {report} in a browser
+   tcc-upload runs {story}
+   python examples/record.py; tcc-upload runs
+   docs/start.md, docs/record.md, docs/gateway.md"""
+    )
 
 
 if __name__ == "__main__":

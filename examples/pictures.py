@@ -1,7 +1,7 @@
 """Draws the pictures of the README from sample_traces: ``make pictures``.  Needs Chromium.
 
-In docs/images, report.png and report-run.png show the page that ``tcc-upload report`` writes, and terminal.png what
-``runs`` and ``show`` print.
+In docs/images, or the folder that is given, report.png and report-run.png show the page that ``tcc-upload report``
+writes, and terminal.png what ``runs`` and ``show`` print.
 """
 
 import io
@@ -18,7 +18,7 @@ from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
 ROOT = Path(__file__).parent.parent
-IMAGES = ROOT / "docs" / "images"
+IMAGES = Path(*sys.argv[1:2] or [ROOT, "docs", "images"])
 STORY = ROOT / "sample_traces" / "book_shop.jsonl"
 TCC_UPLOAD = Path(sys.executable).with_name("tcc-upload")
 WIDTH = 110

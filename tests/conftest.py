@@ -17,9 +17,12 @@ __all__ = ["no_child_is_left", "postgres"]
 for name in ("CI", "TF_BUILD"):  # what the default TCC_CI=auto looks at: recorded runs carry the metadata of no CI job
     os.environ.pop(name, None)
 
-# A shell that starts us in the background lets us ignore SIGINT, and a process passes that on to all that it starts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell that starts us in the background lets us ignore SIGINT, and nohup SIGHUP; a process passes that on to all that
+# it starts, and a test would wait for ever for what the signal does.
+if threading.current_thread() is threading.main_thread():
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 settings.register_profile(
     "suite",

@@ -80,6 +80,7 @@ def test_the_drawing_of_the_states_is_the_table() -> None:
     [
         (["sqlite3"], ["inspect/export.py", "ledger", "sandbox.py"]),
         (["httpx"], ["transport"]),
+        (["prometheus_client"], ["ops"]),
         (["click", "rich"], ["cli"]),
     ],
     ids=str,

@@ -101,7 +101,7 @@ class _Sender:
 
     def submit(self, tag: Any, request: Request) -> None:
         """Let the server answer at once."""
-        self._done(tag, self.server.answer(request))
+        self._done(tag, self.server.answer(request), 0.0)
 
     def take_back(self) -> list[Any]:
         """Return nothing: every request was answered."""

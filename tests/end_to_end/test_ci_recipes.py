@@ -147,6 +147,7 @@ class Platform:
             "secrets.TCC_API_KEY": "key-of-this-world",
             "secrets.TCC_LEDGER_PASSWORD": "nobody asks for it here",
             "github.token": "token",
+            "vars.OFFLINE_WHEEL": "https://packages.example/tcc_offline-0.1.0-py3-none-any.whl",
             "github.event.workflow_run.id": "7",
             "github.run_id": "8",
             "github.run_attempt": "1",

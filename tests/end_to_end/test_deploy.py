@@ -15,11 +15,13 @@ import yaml
 
 from support import children
 from support.worlds import PATIENCE, TCC_UPLOAD, World, stop, wait_until
-from tcc_uploader.settings import CREDENTIAL
+from tcc_uploader.api_keys import CREDENTIAL
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "systemd" / "tcc-upload.service"
+GATEWAY_UNIT = DEPLOY / "systemd" / "tcc-gateway.service"
+GATEWAY_SOCKET = DEPLOY / "systemd" / "tcc-gateway.socket"
 USER_UNIT = DEPLOY / "systemd" / "user" / "tcc-upload.service"
 CRON = DEPLOY / "cron" / "tcc-upload"
 DOCKERFILE = (DEPLOY / "docker" / "Dockerfile").read_text()
@@ -54,9 +56,10 @@ def run(*command: str | Path, **environment: str) -> str:
 
 def installed(unit: Path, folder: Path) -> Path:
     """Return a copy of a unit whose program is there: verify looks for it."""
-    copy = folder / unit.name
-    copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={TCC_UPLOAD}", unit.read_text(), flags=re.MULTILINE))
-    return copy
+    for each in {unit, GATEWAY_SOCKET if unit == GATEWAY_UNIT else unit}:
+        program = rf"ExecStart={Path(TCC_UPLOAD).parent}/\1"
+        (folder / each.name).write_text(re.sub(r"^ExecStart=\S+/(\S+)", program, each.read_text(), flags=re.MULTILINE))
+    return folder / unit.name
 
 
 def test_the_page_names_every_file_and_every_file_is_there() -> None:
@@ -68,7 +71,11 @@ def test_the_page_names_every_file_and_every_file_is_there() -> None:
 
 
 @needs("systemd-analyze")
-@pytest.mark.parametrize(("unit", "whose"), [(UNIT, "--system"), (USER_UNIT, "--user")], ids=["system", "user"])
+@pytest.mark.parametrize(
+    ("unit", "whose"),
+    [(UNIT, "--system"), (GATEWAY_UNIT, "--system"), (USER_UNIT, "--user")],
+    ids=["system", "gateway", "user"],
+)
 def test_systemd_finds_nothing_wrong_with_a_unit(tmp_path: Path, unit: Path, whose: str) -> None:
     """No misspelt setting, no missing program."""
     printed = run("systemd-analyze", whose, "verify", installed(unit, tmp_path), XDG_RUNTIME_DIR=str(tmp_path))
@@ -76,10 +83,10 @@ def test_systemd_finds_nothing_wrong_with_a_unit(tmp_path: Path, unit: Path, who
 
 
 @needs("systemd-analyze")
-def test_the_system_unit_exposes_little(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unit", [UNIT, GATEWAY_UNIT], ids=["daemon", "gateway"])
+def test_a_system_unit_exposes_little(tmp_path: Path, unit: Path) -> None:
     """By systemd's own measure 2.0 at most, of 10."""
-    unit = installed(UNIT, tmp_path)
-    run("systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", unit)
+    run("systemd-analyze", "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", installed(unit, tmp_path))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="systemd is Linux's")
@@ -121,8 +128,13 @@ def test_users_and_spool_are_made_as_the_page_says(tmp_path: Path) -> None:
     groups = [line.split(":") for line in (tmp_path / "etc" / "group").read_text().splitlines()]
     group = next(each for each in groups if each[0] == "tcc")
     spool = (tmp_path / "var" / "spool" / "tcc").stat()
-    assert (group[3], oct(spool.st_mode & 0o7777), str(spool.st_gid)) == ("tcc-upload", "0o2770", group[2])
-    assert {settings(UNIT)[name][0] for name in ("User", "Group")} == {"tcc-upload", "tcc"}
+    assert (set(group[3].split(",")), oct(spool.st_mode & 0o7777), str(spool.st_gid)) == (
+        {"tcc-upload", "tcc-gateway"},
+        "0o2770",
+        group[2],
+    )
+    for unit, user in ((UNIT, "tcc-upload"), (GATEWAY_UNIT, "tcc-gateway")):
+        assert [settings(unit)[name][0] for name in ("User", "Group")] == [user, "tcc"]
 
 
 def test_cron_s_line_delivers_and_removes(world: World, tmp_path: Path) -> None:
@@ -191,7 +203,8 @@ def test_containers_run_our_commands_as_the_image_s_user() -> None:
         confined = each["securityContext"]
         assert confined["capabilities"]["drop"] == ["ALL"]
         assert confined["readOnlyRootFilesystem"]
-        if each["args"] == ["daemon"]:
+        if each["args"][0] == "daemon":
+            run(TCC_UPLOAD, *each["args"], "--help")
             assert (confined["runAsUser"], confined["runAsGroup"], confined["runAsNonRoot"]) == (10001, 10000, True)
             for probe in (each.get("readinessProbe"), each.get("livenessProbe")):
                 assert probe is None or run(TCC_UPLOAD, *probe["exec"]["command"][1:], "--help")

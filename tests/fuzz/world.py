@@ -21,6 +21,7 @@ from tcc_uploader.boundary import caught
 from tcc_uploader.cli.main import tcc_upload
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import each_turn
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.limits import Limits
 from tcc_uploader.delivery.result import ReplayResult
@@ -64,7 +65,7 @@ class Pool:
         if answer == OK:
             self.sent.append(request)
         client = Client(wire=_Canned(answer))
-        self._done(tag, client.post(request))
+        self._done(tag, client.post(request), 0.0)
         client.close()
 
     def take_back(self) -> list[Any]:
@@ -128,7 +129,7 @@ class Uploader:
                 if self.clock.now >= ends:
                     engine.stop()
 
-            engine._on_step = tell
+            engine._hear = each_turn(tell)
             engine.run_for_ever()
         return engine
 

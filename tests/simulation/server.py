@@ -81,7 +81,7 @@ class Pool:
         self,
         world: "World",
         threads: int,
-        done: Callable[[Any, Answer], None],
+        done: Callable[[Any, Answer, float], None],
         *,
         clock: Callable[[], float],
         patience: Patience,
@@ -158,7 +158,7 @@ class Pool:
                     self._answered[progress.url] = self._clock()
                 if stored is not None:
                     stored.heard_by = self._uploader
-                self._done(tag, answer)
+                self._done(tag, answer, 0.0)
                 self.nudge()
 
         if back:

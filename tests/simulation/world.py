@@ -30,6 +30,7 @@ from tcc_recorder.spool import segment as segment_file
 from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
 from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.delivery.events import Listener
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.inspect.verify import verify_spools
 from tcc_uploader.model.ledger import Unavailable
@@ -74,6 +75,8 @@ class World:
         self.uploaders = 0
         """How many uploaders were started."""
         self.quiet = False
+        self.hear: Listener = lambda _: None
+        """Hears what the uploaders tell."""
         self._numbers = count(1_000_000)
         self._late: list[tuple[float, int, Callable[[], None]]] = []
         self._tell: Callable[[Path], None] | None = None
@@ -190,7 +193,7 @@ class World:
             in_flight=4,
         )
         clock = Clock(lambda: self.now, self.wall, self.chance.random, lambda _: None)
-        host = Host(clock, disk_of(self), lambda: Inbox(self), partial(Pool, self), self._watcher)
+        host = Host(clock, disk_of(self), lambda: Inbox(self), partial(Pool, self), self._watcher, self.hear)
         letters, sources = Letters(self), Sources([self.spool])
         self.state.mkdir(parents=True, exist_ok=True)
         with closing(ledger_of(self)) as ledger:

@@ -51,7 +51,9 @@ class Environment:
 WRITERS = {"replay": 77, "daemon": 77, "dead requeue": 77, "dead drop": 77}
 OF_A_FILE = {"replay": 77, "doctor": 77, "bundle": 75, "report": 75, "tail": 75, "verify": 65}
 OF_A_FILE |= {"status": 77, "runs": 66, "show": 66, "export": 66}
-USAGE, OPERATOR = {"*": 2}, {"*": 77}
+USAGE, OPERATOR = {"*": 2, "status": 77}, {"*": 77}  # status tells what it can, and what is wrong with a setting
+NOWHERE = {"*": 2}
+"""Nobody knows where to look."""
 SENDERS_PAUSE = {"replay": 77, "doctor": 77}
 TLS = {"TCC_BASE_URL": f"https://{DEAD_END}", "TCC_TARGET": "here"}
 BAD_KEY = "an API key can't hold blanks, commas, line breaks"
@@ -80,9 +82,9 @@ ENVIRONMENTS = {
     "settings: URL": Environment(_config('base_url = "http://[::1"') | {"TCC_BASE_URL": None}, USAGE, "TCC_BASE_URL"),
     "settings: wrong types": Environment(_config("spools = 3"), USAGE, "spools"),
     "settings: not UTF-8": Environment(_config("\udcff"), USAGE, "upload.toml"),
-    "settings: NUL": Environment(_config('spools = ["\\u0000"]') | {"TCC_SPOOL_DIR": None}, USAGE, "can't be a path"),
+    "settings: NUL": Environment(_config('spools = ["\\u0000"]') | {"TCC_SPOOL_DIR": None}, NOWHERE, "can't be a path"),
     "settings: home of nobody": Environment(
-        _config('state_dir = "~nobody-/x"') | {"TCC_STATE_DIR": None}, USAGE, "home"
+        _config('state_dir = "~nobody-/x"') | {"TCC_STATE_DIR": None}, NOWHERE, "home"
     ),
     "settings: a folder": Environment({"TCC_UPLOAD_CONFIG": "{folder}"}, USAGE, "Is a directory"),
     "settings: a long name": Environment({"TCC_UPLOAD_CONFIG": "/" + "x" * 400}, USAGE, "File name too long"),
@@ -91,7 +93,7 @@ ENVIRONMENTS = {
     "key with a comma": Environment({"TCC_API_KEY": "abc,def"}, USAGE, BAD_KEY),
     "key that is no text": Environment({"TCC_API_KEY": "abc\udcff"}, USAGE, BAD_KEY),
     "key with an end of line": Environment({"TCC_API_KEY": f" {KEY}\r\n"}),
-    "no home": Environment({"TCC_SPOOL_DIR": None}, USAGE, "set TCC_SPOOL_DIR", has_home=False),
+    "no home": Environment({"TCC_SPOOL_DIR": None}, NOWHERE, "set TCC_SPOOL_DIR", has_home=False),
     "no home, and none needed": Environment(has_home=False),
     "state is a file": Environment({"TCC_STATE_DIR": "{folder}/file"}, OPERATOR, "Not a directory"),
     "state below a file": Environment({"TCC_STATE_DIR": "{folder}/file/x"}, OPERATOR, "Not a directory"),
@@ -104,7 +106,7 @@ ENVIRONMENTS = {
     "narrow terminal": Environment({"COLUMNS": "-5", "FORCE_COLOR": "1"}),
     "no temporary folder": Environment({"TMPDIR": "/no/where"}),
     "directory removed": Environment(has_directory=False),
-    "directory removed, and needed": Environment({"TCC_STATE_DIR": "x"}, USAGE, "was removed", has_directory=False),
+    "directory removed, and needed": Environment({"TCC_STATE_DIR": "x"}, NOWHERE, "was removed", has_directory=False),
     "umask 0": Environment(umask=0),
     "stdout full": Environment(streams="full stdout"),
     "stdout without a reader": Environment(streams="pipe stdout"),

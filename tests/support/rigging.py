@@ -15,6 +15,7 @@ from tcc_schemas.endpoints import origin_of
 from tcc_uploader.clock import Clock
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine, Limits
+from tcc_uploader.delivery.events import Listener, each_turn, to_all
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.files import DISK
@@ -142,6 +143,7 @@ class Rig:
         real: bool = False,
         limit: float = 20_000.0,
         limits: Limits | None = None,
+        hear: Listener = lambda _: None,
         **more: Any,
     ) -> Engine:
         """Watch the spool until ``until(engine)`` is true.
@@ -162,11 +164,10 @@ class Rig:
             if until(engine) or in_vain:
                 engine.stop()
 
+        options = {"keep_for": keep_for, "locks": locks, "real": real, "limits": limits}
         with (
             self.ledger() as ledger,
-            self._engine(
-                settings, ledger, keep_for=keep_for, locks=locks, real=real, limits=limits, on_step=tell
-            ) as engine,
+            self._engine(settings, ledger, hear=to_all(hear, each_turn(tell)), **options) as engine,
         ):
             engine.run_for_ever()
         assert not in_vain, f"waited in vain; {engine.intake.counts}"
@@ -191,7 +192,8 @@ class Rig:
 
     def _engine(self, settings: Settings, ledger: SqliteLedger, *, real: bool = False, **more: Any) -> Engine:
         inbox = SimpleQueue() if real else Inbox(self.time)
-        host = Host(clock=Clock() if real else self.time.clock, disk=self.disk, inbox=lambda: inbox)
+        clock = Clock() if real else self.time.clock
+        host = Host(clock, self.disk, lambda: inbox, hear=more.pop("hear", lambda _: None))
         sources = Sources(list(settings.spools), list(more.pop("files", ())), list(more.pop("archives", ())))
         if selection := more.pop("selection", None):
             sources = choose(sources, selection, more["is_gone"])

@@ -109,7 +109,7 @@ HOLDINGS: Final[Mapping[int, Holding]] = {
 
 def promises(readme: str) -> dict[int, str]:
     """Return the README's promises, each in one line."""
-    part = readme.partition("## Promises")[2].partition("What does *not* hold")[0]
+    part = readme.partition("## Promises")[2].partition("\n## ")[0]
     found = re.findall(r"^(\d)\. (.*?)(?=^\d\. |\Z)", part, re.MULTILINE | re.DOTALL)
     return {int(number): " ".join(text.split()) for number, text in found}
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to be
 
 @pytest.fixture
 def station(open_folder: Path, server: FaultServer) -> Station:
-    """Give a spool as the README sets it up, and a state of the daemon's own."""
+    """Give a spool as docs/record.md sets it up, and a state of the daemon's own."""
     made = Station(open_folder, server)
     made.spool.mkdir()
     os.chown(made.spool, 0, 54000)
@@ -38,7 +38,7 @@ def station(open_folder: Path, server: FaultServer) -> Station:
 
 
 def test_what_one_user_records_another_delivers_and_removes(station: Station) -> None:
-    """Sealed or left by a killed agent: with the README's set-up the daemon reads the segments, and removes them."""
+    """Sealed or left by a killed agent: with that set-up the daemon reads the segments, and removes them."""
     with station.daemon(BECOME + DAEMON, BECOME=AS_DAEMON):
         station.run(AGENT, "r1", "r2", BECOME=AS_AGENT)
         station.run(AGENT, "r3", "killed", BECOME=AS_AGENT, code=-signal.SIGKILL)

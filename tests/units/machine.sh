@@ -14,7 +14,7 @@ mount -t tmpfs -o mode=755 tmpfs "$root/run"
 
 rm -rf "$root/opt/tcc"
 cp -r "$3" "$root/opt/tcc" # not through its own path: the unit sees neither homes nor /tmp
-sed -i '1s#.*#\#!/opt/tcc/bin/python#' "$root/opt/tcc/bin/tcc-upload"
+sed -i '1s#.*#\#!/opt/tcc/bin/python#' "$root/opt/tcc/bin/tcc-upload" "$root/opt/tcc/bin/tcc-record"
 
 # of this machine's own units none is started
 mkdir "$root/units"
@@ -23,7 +23,7 @@ for name in sysinit basic shutdown network multi-user sockets timers paths slice
 done
 
 # what docs/deploy.md says
-install -m 0644 "$2/tcc-upload.service" "$root/units/"
+install -m 0644 "$2/tcc-upload.service" "$2/tcc-gateway.service" "$2/tcc-gateway.socket" "$root/units/"
 install -m 0644 -D "$2/tcc.sysusers.conf" "$root/etc/sysusers.d/tcc.conf"
 install -m 0644 -D "$2/tcc.tmpfiles.conf" "$root/etc/tmpfiles.d/tcc.conf"
 chroot "$root" systemd-sysusers tcc.conf

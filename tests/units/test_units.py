@@ -34,9 +34,9 @@ class Machine:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
 
-    def show(self, name: str, manager: str = "systemctl") -> str:
-        """Return a property of the service."""
-        return self.run(f"{manager} show -p {name} --value tcc-upload")
+    def show(self, name: str, manager: str = "systemctl", unit: str = "tcc-upload") -> str:
+        """Return a property of a service."""
+        return self.run(f"{manager} show -p {name} --value {unit}")
 
     def record(self, name: str, spool: str = "") -> None:
         """Record a run as an agent that is killed at once: its file has no seal."""
@@ -115,6 +115,27 @@ def test_the_system_s_unit_serves_agents_of_other_users(machine: Machine, world:
     wait_until(lambda: machine.show("NRestarts") == "1" and machine.show("SubState") == "running", "the watchdog")
     machine.run("systemctl stop tcc-upload")
     assert [machine.show(name) for name in ("Result", "ExecMainStatus")] == ["success", "0"]
+
+
+POST = """
+import json, urllib.request
+url, run = "http://127.0.0.1:4319/v1/custom", {"type": "run", "run_id": "r1", "status_code": 0,
+    "start_time": "2026-01-31T12:00:00Z", "end_time": "2026-01-31T12:00:02Z", "prompt": {"user_prompt": "p"}}
+request = urllib.request.Request(url, json.dumps(run).encode(), {"Content-Type": "application/json"})
+print(urllib.request.urlopen(request).status)
+"""
+
+
+def test_the_gateway_s_units_record_for_the_daemon(machine: Machine, world: World) -> None:
+    """The socket starts it, it records without a network of its own, and the daemon of another user delivers that."""
+    machine.run("systemctl start tcc-gateway.socket tcc-upload")
+    assert machine.show("ActiveState", unit="tcc-gateway") == "inactive"
+    (Path("/proc") / str(machine.pid) / "root" / "post.py").write_text(POST)
+    assert machine.run("/opt/tcc/bin/python /post.py") == "200"
+    assert machine.show("StatusText", unit="tcc-gateway") == "records what is posted to http://127.0.0.1:4319"
+    wait_until(lambda: world.received({"r1"}), "the run")
+    machine.run("systemctl stop tcc-gateway")
+    assert machine.show("Result", unit="tcc-gateway") == "success"
 
 
 def test_the_user_s_unit_takes_a_new_key(machine: Machine, world: World) -> None:

@@ -86,7 +86,7 @@ def test_a_line(
         assert server.ids == [["good-1"], ["good-2"]]
         StatusFile(rig.state).write(engine)
     (found,) = caught.all()
-    report = read_report(rig.state)
+    report, _ = read_report(rig.state)
     assert report is not None
     assert report.unexpected == [found]
     assert (found.place, found.first) == (str(file), f"line {2 if form == 'plain' else 3}")
@@ -257,5 +257,5 @@ def test_status_shows_what_was_caught(tmp_path: Path, server: FaultServer) -> No
     told["unexpected"] = [{"place": "/a.jsonl", "exception": "KeyError at x.py:1", "first": "line 2", "count": 3}]
     status.write_text(json.dumps(told))
     text = shell.status_text()
-    assert "unexpected  /a.jsonl, line 2: KeyError at x.py:1, 3 times" in text
+    assert "finding     77: /a.jsonl, line 2: KeyError at x.py:1, 3 times; it is kept; do: report this" in text
     assert shell.status()["unexpected"] == told["unexpected"]

@@ -2,43 +2,51 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from tcc_schemas.default_dirs import spool_dir, state_dir
 from tcc_schemas.endpoints import (
     CUSTOM_PATH,
-    OFFLINE_KEY,
     PATHS,
     base_url,
-    can_be_path,
-    checked_key,
     checked_url,
     origin_of,
 )
+from tcc_schemas.switches import enabled
 
-from .clock import seconds_in
-from .files import bytes_in
+from .api_keys import key_file, read_api_keys, words_in
 from .ledger_url import checked_ledger_url
-from .settings_file import DEFAULT_IN_FLIGHT, MAX_IN_FLIGHT, SettingsError, read_settings_file
+from .setting_values import (
+    KEEP_FOR,
+    address_of,
+    bytes_per_second,
+    key_hints,
+    number_in_flight,
+    paths_allowed,
+    seconds_kept,
+    textfile_of,
+)
+from .settings_file import (
+    DEFAULT_IN_FLIGHT,
+    LogFormat,
+    LogLevel,
+    SettingsError,
+    TomlFile,
+    naming,
+    place_in_file,
+    read_settings_file,
+)
 
-_LEAST_RATE: Final = 1024
-"""Bytes per second: with less, the heads of requests alone would take minutes."""
+T = TypeVar("T")
 
 BUNDLED_FILE: Final = "bundled.json"
 TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
-
-CREDENTIAL: Final = "tcc-api-key"
-"""The name of systemd's credential that has API keys."""
-
-KEEP_FOR: Final = 24 * 3600.0
-"""Seconds for which a daemon keeps delivered segments by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +76,12 @@ class Settings:
     """Seconds for which a daemon keeps delivered segments; 0: it removes them at once, infinity: never."""
     limit_rate: int | None = None
     """Bytes per second that all requests together may send; None: as many as the network takes."""
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    metrics: tuple[str, int] | None = None
+    """The host and port at which a daemon serves its metrics."""
+    metrics_textfile: Path | None = None
+    """The file into which a daemon writes them."""
 
     @property
     def ledger_place(self) -> str:
@@ -97,9 +111,30 @@ def load(  # noqa: PLR0913 -- one for each option of a command
     in_flight: int | None = None,
     after: str | None = None,
     limit_rate: str | None = None,
+    log_level: LogLevel | None = None,
+    log_format: LogFormat | None = None,
+    metrics: str | None = None,
+    metrics_textfile: Path | None = None,
+    faults: list[str] | None = None,
 ) -> Settings:
-    """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`."""
-    file = read_settings_file(config or environment.get("TCC_UPLOAD_CONFIG"), environment)
+    """Return the settings from a command's arguments, the environment and the file.  Raises :class:`SettingsError`.
+
+    With ``faults``, for who sends nothing, what can't be used is noted there, and the default stands in for it.
+    """
+    in_file: set[str] = set()
+
+    def take(make: Callable[[], T], default: T, member: str = "") -> T:
+        try:
+            return make()
+        except SettingsError as error:
+            place = f"{place_in_file(named_file, environment, member)}: " if member in in_file else ""
+            if faults is None:
+                raise SettingsError(f"{place}{error}") from error
+            faults.append(f"{place}{error}")
+            return default
+
+    named_file = config or environment.get("TCC_UPLOAD_CONFIG")
+    file = take(lambda: read_settings_file(named_file, environment, faults), TomlFile.model_construct())
     from_file = {
         "TCC_STATE_DIR": file.state_dir,
         "TCC_TARGET": file.target,
@@ -108,151 +143,73 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_LEDGER": file.ledger,
         "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
+    given: dict[str, object] = {"after": after, "limit_rate": limit_rate}
+    given |= {"allow_origins": allow_origins, "allow_paths": allow_paths}
+    given |= {"metrics": metrics, "metrics_textfile": metrics_textfile}
+    in_file.update(
+        name for name in file.model_fields_set if not (given.get(name) or environment.get(f"TCC_{name.upper()}"))
+    )
     environment = {name: text for name, text in (*from_file.items(), *environment.items()) if text}
-    allowed = allow_origins or _words(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
-    base, custom, feedback = (_url(name, environment) for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL"))
-    if base and urlsplit(base).path.endswith(CUSTOM_PATH):
-        named = base.removesuffix(CUSTOM_PATH)
-        raise SettingsError(f"TCC_BASE_URL (base_url) ends in {CUSTOM_PATH}: name the base alone, {named}")
+    allowed = allow_origins or words_in(environment.get("TCC_ALLOW_ORIGINS", "")) or file.allow_origins
+    base, custom, feedback = (
+        take(partial(_url, name, environment), None, name.removeprefix("TCC_").lower())
+        for name in ("TCC_BASE_URL", "TCC_URL", "TCC_FEEDBACK_URL")
+    )
     if custom and not base:
         # send all else to the host of the runs: never to a host that the user did not name
         base = custom.removesuffix(CUSTOM_PATH) if custom.endswith(CUSTOM_PATH) else origin_of(custom)
-    with _of("an allowed origin (--allow-origin, TCC_ALLOW_ORIGINS)"):
-        origins = frozenset(origin_of(url) for url in (*allowed, base, custom, feedback) if url)
     api_key_file = key_file(environment, api_key_file)
-    keys = _api_keys(environment, api_key_file)
-    target = _target(environment.get("TCC_TARGET"), custom or base or base_url(next(iter(keys), None), {}))
-    with _of("the spool (--spool, TCC_SPOOL_DIR)"):
+    keys = take(partial(read_api_keys, environment, api_key_file), tuple[str, ...]())
+    target = take(lambda: _named_target(environment.get("TCC_TARGET", "")), "", "target")
+    names_server = bool(custom or base or keys) and not faults  # a URL or key that can't be used may be the one
+    with naming("the spool (--spool, TCC_SPOOL_DIR)"):
         if not spools and not environment.get("TCC_SPOOL_DIR"):
             spools = [Path(spool_dir({"TCC_SPOOL_DIR": spool})) for spool in file.spools]
         found_spools = tuple(_absolute(spool) for spool in spools or [Path(spool_dir(environment))])
-    with _of("the state directory (--state-dir, TCC_STATE_DIR)"):
+    with naming("the state directory (--state-dir, TCC_STATE_DIR)"):
         states = _absolute(state or Path(state_dir(environment)))
-    with _of("the shared ledger's URL (TCC_LEDGER, ledger)"):
+    with naming("the shared ledger's URL (TCC_LEDGER, ledger)"):
         ledger = checked_ledger_url(environment["TCC_LEDGER"]) if "TCC_LEDGER" in environment else None
     return Settings(
         spools=found_spools,
-        state_dir=states / target,
-        names_target=bool(environment.get("TCC_TARGET") or custom or base or keys),
+        state_dir=states / (target or _target_of(custom or base or base_url(next(iter(keys), None), {}))),
+        names_target=bool(target) or names_server,
         ledger=ledger,
         api_keys=keys,
         api_key_file=api_key_file,
-        adopt=_hints(adopt),
+        adopt=key_hints(adopt),
         base_url=base,
         custom_url=custom,
         feedback_url=feedback,
-        allowed_origins=origins,
-        allowed_paths=_paths(allow_paths or _words(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
-        in_flight=_in_flight(in_flight, environment["TCC_IN_FLIGHT"]),
-        keep_for=_keep_for(after or file.after),
-        limit_rate=_limit_rate(limit_rate or environment.get("TCC_LIMIT_RATE")),
+        allowed_origins=take(lambda: _origins((*allowed, base, custom, feedback)), frozenset(), "allow_origins"),
+        allowed_paths=take(
+            lambda: paths_allowed(allow_paths or words_in(environment.get("TCC_ALLOW_PATHS", "")) or file.allow_paths),
+            *(PATHS, "allow_paths"),
+        ),
+        in_flight=take(lambda: number_in_flight(in_flight, environment["TCC_IN_FLIGHT"]), DEFAULT_IN_FLIGHT),
+        keep_for=take(lambda: seconds_kept(after or file.after), KEEP_FOR, "after"),
+        limit_rate=take(lambda: bytes_per_second(limit_rate or environment.get("TCC_LIMIT_RATE")), None, "limit_rate"),
+        log_level=log_level or ("debug" if enabled(environment, "TCC_DEBUG", lambda _: None) else file.log_level),
+        log_format=log_format or file.log_format,
+        metrics=take(lambda: address_of(metrics or file.metrics), None, "metrics"),
+        metrics_textfile=take(lambda: textfile_of(metrics_textfile or file.metrics_textfile), None, "metrics_textfile"),
     )
 
 
-def key_file(environment: Mapping[str, str], named: Path | None = None) -> Path | None:
-    """Return the file of API keys: as an argument or ``TCC_API_KEY_FILE`` names it, else systemd's credential.
-
-    systemd puts what ``LoadCredential=`` names into the folder ``CREDENTIALS_DIRECTORY`` (systemd.exec(5)).
-    """
-    if named or environment.get("TCC_API_KEY_FILE"):
-        return named or Path(environment["TCC_API_KEY_FILE"])
-    if not environment.get("CREDENTIALS_DIRECTORY"):
-        return None
-    credential = Path(environment["CREDENTIALS_DIRECTORY"], CREDENTIAL)
-    try:
-        credential.stat()
-    except FileNotFoundError:
-        return None
-    except OSError:  # whoever reads it says why that is not possible
-        pass
-    return credential
+def _target_of(url: str) -> str:
+    """Return the name of the folder of a server's target, made of its origin."""
+    parts = urlsplit(origin_of(url))
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    name = ("" if secure else "http_") + (parts.hostname or "") + ("" if port == 443 else f"_{port}")  # noqa: PLR2004 -- HTTPS's own
+    return re.sub("[^a-z0-9._-]", "_", name)
 
 
-def _api_keys(environment: Mapping[str, str], key_file: Path | None) -> tuple[str, ...]:
-    """Return all configured API keys without repetitions, the default key first.  Raises :class:`SettingsError`."""
-    given = {"TCC_API_KEY": [environment.get("TCC_API_KEY", "")]}
-    given["TCC_API_KEYS"] = _words(environment.get("TCC_API_KEYS", ""))
-    if key_file is not None:
-        try:
-            given = {f"the key file {key_file}": _words(key_file.read_text(encoding="utf-8-sig")), **given}
-        except OSError as error:
-            raise SettingsError(f"can't read the key file {key_file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise SettingsError(f"the key file {key_file} is not UTF-8 text") from error
-    keys: list[str] = []
-    for setting, texts in given.items():
-        with _of(setting):
-            keys += map(checked_key, texts)
-    return tuple(dict.fromkeys(key for key in keys if key not in ("", OFFLINE_KEY)))
-
-
-def _target(named: str | None, url: str) -> str:
-    """Return the name of the target's folder: as it was named, else made of the server's origin."""
-    if named is None:
-        parts = urlsplit(origin_of(url))
-        secure = parts.scheme == "https"
-        port = parts.port or (443 if secure else 80)
-        name = ("" if secure else "http_") + (parts.hostname or "") + ("" if port == 443 else f"_{port}")  # noqa: PLR2004 -- HTTPS's own
-        return re.sub("[^a-z0-9._-]", "_", name)
-    if named in TARGET_FILES or not re.fullmatch("[a-z0-9][a-z0-9._-]{0,63}", named):
-        raise SettingsError(f"TCC_TARGET {named!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
-    return named
-
-
-def _hints(given: Iterable[str]) -> frozenset[str]:
-    """Return key hints.  Raises :class:`SettingsError` for what can be none."""
-    hints = frozenset(given)
-    if wrong := [hint for hint in hints if not re.fullmatch("[0-9a-f]{8}", hint)]:
-        raise SettingsError(f"--adopt {wrong[0]!r} is no key hint: 8 hex digits, as `tcc-upload status` shows them")
-    return hints
-
-
-def _in_flight(argument: int | None, named: str) -> int:
-    try:
-        number = int(named) if argument is None else argument
-    except ValueError:
-        raise SettingsError(f"TCC_IN_FLIGHT must be a number, not {named!r}") from None
-    if not 1 <= number <= MAX_IN_FLIGHT:
-        raise SettingsError(f"the number of requests in flight must be 1 to {MAX_IN_FLIGHT}, not {number}")
-    return number
-
-
-def _limit_rate(text: str | None) -> int | None:
-    """Return bytes per second.  Raises :class:`SettingsError`."""
-    if text is None:
-        return None
-    rate = 0
-    with suppress(ValueError):
-        rate = bytes_in(text)
-    if rate < _LEAST_RATE:
-        raise SettingsError(f"the rate limit must be bytes per second, at least 1k, like 64k or 2M, not {text!r}")
-    return rate
-
-
-def _keep_for(after: str | None) -> float:
-    """Return for how many seconds delivered segments stay.  Raises :class:`SettingsError`."""
-    if after is None:
-        return KEEP_FOR
-    if after in ("delete", "keep"):
-        return 0.0 if after == "delete" else inf
-    if after.startswith("keep "):
-        with suppress(ValueError):
-            return seconds_in(after.removeprefix("keep "))
-    advice = "'delete', 'keep', or 'keep' with a number of minutes, hours, days or weeks, as 'keep 24h' (m, h, d, w)"
-    raise SettingsError(f"--after {after!r} must be {advice}")
-
-
-def _paths(names: Iterable[str]) -> frozenset[str]:
-    """Return the paths to which records may be sent: the known ones, and ``/v1/NAME`` for each name."""
-    paths = [f"/v1/{name.removeprefix('/v1/')}" for name in names]
-    for path in paths:
-        if not can_be_path(path):
-            raise SettingsError(f"{path} can't be allowed: a path's name has 1 to 64 of a-z, 0-9 and -")
-    return PATHS.union(paths)
-
-
-def _words(text: str) -> list[str]:
-    return text.replace(",", " ").split()
+def _named_target(name: str) -> str:
+    """Return the name of a target.  Raises :class:`SettingsError` if it can be none."""
+    if name in TARGET_FILES or not re.fullmatch("([a-z0-9][a-z0-9._-]{0,63})?", name):
+        raise SettingsError(f"TCC_TARGET {name!r} can't be a folder's name: 1 to 64 of a-z, 0-9, '.', '_' and '-'")
+    return name
 
 
 def _url(name: str, environment: Mapping[str, str]) -> str | None:
@@ -260,25 +217,23 @@ def _url(name: str, environment: Mapping[str, str]) -> str | None:
 
     Raises :class:`SettingsError` if it is none, or no key may be sent there.
     """
-    with _of(name):
-        return checked_url(environment[name], environment) if name in environment else None
+    with naming(name):
+        url = checked_url(environment[name], environment) if name in environment else None
+    if url and name == "TCC_BASE_URL" and urlsplit(url).path.endswith(CUSTOM_PATH):
+        named = url.removesuffix(CUSTOM_PATH)
+        raise SettingsError(f"TCC_BASE_URL (base_url) ends in {CUSTOM_PATH}: name the base alone, {named}")
+    return url
+
+
+def _origins(urls: Iterable[str | None]) -> frozenset[str]:
+    """Return the origins of those URLs that are given.  Raises :class:`SettingsError`."""
+    with naming("an allowed origin (--allow-origin, TCC_ALLOW_ORIGINS)"):
+        return frozenset(origin_of(url) for url in urls if url)
 
 
 def _absolute(folder: Path) -> Path:
-    """Return a folder's absolute path.  Raises what :func:`_of` turns into an error of the settings."""
+    """Return a folder's absolute path.  Raises what :func:`.naming` turns into a settings error."""
     path = folder.absolute()
     if b"\0" in os.fsencode(path):
         raise ValueError(f"{str(path)!r} can't be a path")
     return path
-
-
-@contextmanager
-def _of(setting: str) -> Iterator[None]:
-    """Turn what is wrong with a setting's value into a :class:`SettingsError` that names the setting."""
-    try:
-        yield
-    except FileNotFoundError as error:  # what a path is completed with
-        gone = "the current directory was removed: go to another one, or give an absolute path"
-        raise SettingsError(f"{setting} can't be used: {gone}") from error
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SettingsError(f"{setting} can't be used: {error}") from error

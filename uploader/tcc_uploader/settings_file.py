@@ -3,9 +3,11 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,10 +15,26 @@ from tcc_schemas.faults import faults_of
 
 DEFAULT_IN_FLIGHT: Final = 32
 MAX_IN_FLIGHT: Final = 256
+LogLevel = Literal["debug", "info", "warning", "error"]
+LOG_LEVELS: Final[tuple[LogLevel, ...]] = get_args(LogLevel)
+LogFormat = Literal["text", "json"]
+LOG_FORMATS: Final[tuple[LogFormat, ...]] = get_args(LogFormat)
 
 
 class SettingsError(ValueError):
     """A setting is not valid; the message names the setting and says why."""
+
+
+@contextmanager
+def naming(setting: str) -> Iterator[None]:
+    """Turn what is wrong with a setting's value into a :class:`SettingsError` that names the setting."""
+    try:
+        yield
+    except FileNotFoundError as error:  # what a path is completed with
+        gone = "the current directory was removed: go to another one, or give an absolute path"
+        raise SettingsError(f"{setting} can't be used: {gone}") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SettingsError(f"{setting} can't be used: {error}") from error
 
 
 class TomlFile(BaseModel):
@@ -34,6 +52,10 @@ class TomlFile(BaseModel):
     after: str | None = None
     limit_rate: int | str | None = None
     ledger: str | None = None
+    log_level: LogLevel = "info"
+    log_format: LogFormat = "text"
+    metrics: str | None = None
+    metrics_textfile: str | None = None
 
 
 def settings_path(named: Path | str | None, environment: Mapping[str, str]) -> Path:
@@ -42,19 +64,29 @@ def settings_path(named: Path | str | None, environment: Mapping[str, str]) -> P
     return Path(named or Path(home, "tcc", "upload.toml"))
 
 
-def read_settings_file(named: Path | str | None, environment: Mapping[str, str]) -> TomlFile:
-    """Return the settings of the file; the defaults if the user's own is not there.  Raises :class:`SettingsError`."""
+def read_settings_file(
+    named: Path | str | None, environment: Mapping[str, str], faults: list[str] | None = None
+) -> TomlFile:
+    """Return the settings of the file; the defaults if the user's own is not there.  Raises :class:`SettingsError`.
+
+    With ``faults``, a member that can't be used is noted there, and left out.
+    """
     path = settings_path(named, environment)
-    text = ""
+    text, members = "", {}
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return TomlFile.model_validate(tomllib.loads(text))
+        members = tomllib.loads(text)
+        return TomlFile.model_validate(members)
     except OSError as error:
         if not named and isinstance(error, FileNotFoundError | NotADirectoryError):
             return TomlFile.model_construct()  # the defaults: a validator is not built for them, which takes 20 ms
         raise SettingsError(f"can't read the settings file {path}: {error.strerror}") from error
     except ValidationError as error:
-        raise SettingsError("\n".join(_faults(path, text, error))) from error
+        if faults is None:
+            raise SettingsError("\n".join(_faults(path, text, error))) from error
+        faults += _faults(path, text, error)
+        wrong = {fault["loc"][0] for fault in error.errors(include_url=False, include_input=False)}
+        return TomlFile.model_validate({name: value for name, value in members.items() if name not in wrong})
     except RecursionError as error:
         raise SettingsError(f"{path} is nested too deep") from error
     except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
@@ -72,7 +104,17 @@ def _fault(name: str, message: str) -> str:
         return f"{name}: {message}"
     if "key" in name:
         return f"{name}: keys never go here, but into TCC_API_KEY, TCC_API_KEYS or a file for --api-key-file"
-    return f"there is no setting {name!r}; there are {', '.join(TomlFile.model_fields)}"
+    near = get_close_matches(name, TomlFile.model_fields, 1)
+    meant = f" (did you mean {near[0]}?)" if near else ""
+    return f"there is no setting {name!r}{meant}; there are {', '.join(TomlFile.model_fields)}"
+
+
+def place_in_file(named: Path | str | None, environment: Mapping[str, str], name: str) -> str:
+    """Return where a setting stands: the file, its line, and its name."""
+    path = settings_path(named, environment)
+    with suppress(OSError, ValueError):
+        return f"{path}{_line(path.read_text(encoding='utf-8-sig'), name)}: {name}"
+    return f"{path}: {name}"
 
 
 def _line(text: str, name: str) -> str:

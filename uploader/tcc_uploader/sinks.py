@@ -6,8 +6,11 @@ no text needs to be marked as foreign on its way.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Final
+
+import orjson
 
 from tcc_schemas.display import visible, without_keys
 
@@ -29,9 +32,19 @@ def shown(text: str, most: int = MAX_LINE) -> str:
     return "\n".join(line if len(line) <= most else f"{line[:most]}… ({len(line):,} characters)" for line in lines)
 
 
+def plural(number: int, word: str) -> str:
+    """Return ``1 record``, ``2 records``."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def without_held_keys(text: str) -> str:
     """Return a text for a machine, without any held key."""
     return without_keys(text, _held)
+
+
+def iso_time(wall: float) -> str:
+    """Return a time, in seconds since 1970, in ISO 8601 with the local zone."""
+    return datetime.fromtimestamp(wall).astimezone().isoformat(timespec="milliseconds")
 
 
 class Sparing(logging.Filter):
@@ -43,20 +56,58 @@ class Sparing(logging.Filter):
         """By the place in the code that logs: the minute of its last line, and how many lines passed in that minute."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is logged; the last of a minute says that it is the last."""
+        """Whether a line is logged; the last of a minute says that it is the last.  Who asks for all gets all."""
+        if record.levelno <= logging.DEBUG:
+            return True
         place, minute = (record.pathname, record.lineno), int(record.created // 60)
         before, passed = self._passed.get(place, (minute, 0))
         passed = passed + 1 if before == minute else 1
         self._passed[place] = minute, passed
         if passed == MAX_ALIKE:
-            record.msg = f"{record.getMessage()} (more like this may follow: they are not logged in this minute)"
-            record.args = None
+            record.msg = f"{record.msg} (more like this may follow: they are not logged in this minute)"
         return passed <= MAX_ALIKE
 
 
+def _action(record: logging.LogRecord) -> str:
+    """Return what a log record is about: our own name it beside the fields of their message."""
+    return str(record.args.get("action", record.name)) if isinstance(record.args, Mapping) else record.name
+
+
 class ShownFormatter(logging.Formatter):
-    """Formats a log record for people."""
+    """Formats a log record for people: when, how grave, the action, and a sentence."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(action)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's text."""
+        record.action = _action(record)
         return shown(super().format(record))
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 -- logging's
+        """Return when it was logged, in ISO 8601 with the zone."""
+        return iso_time(record.created)
+
+
+class JsonFormatter(ShownFormatter):
+    """Formats a log record for machines: one JSON object, with the fields of the message as members of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object on one line."""
+        told = {
+            "time": self.formatTime(record),
+            "level": record.levelname.lower(),
+            "action": _action(record),
+            "message": record.getMessage(),
+            **(record.args if isinstance(record.args, Mapping) else {}),
+        }
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps({name: _member(value) for name, value in told.items()}).decode()
+
+
+def _member(value: object) -> object:
+    """Return a value that JSON has, its texts fit to be shown."""
+    if isinstance(value, list | tuple):
+        return [_member(each) for each in value]
+    return value if value is None or isinstance(value, bool | int | float) else shown(str(value))

@@ -5,6 +5,7 @@ A *target* is the server that a ledger speaks for.  Its folder has its ledger, d
 
 import errno
 import os
+import re
 import stat
 import time
 from collections.abc import Iterable, Iterator
@@ -42,11 +43,18 @@ def check_layout(states: Path) -> None:
 
 
 def targets_in(states: Path) -> list[Path]:
-    """Return the folders of all targets in a state directory, by name."""
+    """Return the folders of all targets in a state directory, by name; one that can't be looked at may be a target."""
     try:
-        return sorted(folder for folder in states.iterdir() if any((folder / name).exists() for name in TARGET_FILES))
+        return sorted(filter(_is_target, states.iterdir()))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _is_target(folder: Path) -> bool:
+    try:
+        return any((folder / name).exists() for name in TARGET_FILES)
+    except PermissionError:
+        return re.fullmatch("[a-z0-9._-]+", folder.name) is not None  # a disk's lost+found is none
 
 
 def last_change(target: Path) -> float:
@@ -58,8 +66,12 @@ def last_change(target: Path) -> float:
 
 
 def is_in_use(target: Path, now: float) -> bool:
-    """Whether an uploader works on this target, or its ledger has changed in the 7 days before ``now`` (Unix time)."""
-    return now - last_change(target) < _LATELY or holder(target) is not None
+    """Whether an uploader works on this target, or its ledger has changed in the 7 days before ``now`` (Unix time).
+
+    So does one that can't be looked at, as far as anybody knows.
+    """
+    hidden = target.is_dir() and not os.access(target, os.X_OK)
+    return hidden or now - last_change(target) < _LATELY or holder(target) is not None
 
 
 @contextmanager

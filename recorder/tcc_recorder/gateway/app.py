@@ -10,9 +10,10 @@ from typing import Final
 from tcc_recorder.config import WriterConfig
 from tcc_recorder.limited_log import log
 from tcc_recorder.redact.policy import Policy
+from tcc_schemas.encodings import TooLargeError
 
 from .answers import METRICS, TEXT, Answer, Receive, Scope, Send, busy, header_map, recorded, refused
-from .content import JSON, PROTOBUF, TooLargeError, encoding_of, media_type
+from .content import JSON, PROTOBUF, encoding_of, media_type
 from .endpoints import Endpoint, endpoint_of
 from .guards import hint_of, refusal_of, without_token
 from .metrics import Metrics

@@ -10,11 +10,12 @@ from tcc_recorder.ids import new_id
 from tcc_recorder.limited_log import log
 from tcc_recorder.redact.policy import Policy
 from tcc_recorder.values import without_surrogates
+from tcc_schemas.encodings import Encoding, unpacked
 from tcc_schemas.lines import encode
 from tcc_schemas.splitter import MAX_LINE
 
 from . import json_body, otlp
-from .content import JSON, Encoding, packed, unpacked
+from .content import JSON, packed
 from .endpoints import Endpoint
 from .identity import ident_of
 from .redaction import redacted_json, redacted_protobuf, searches_all

@@ -4,10 +4,14 @@ import os
 import re
 import signal
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
+
+from tcc_recorder.limited_log import log
+from tcc_schemas.service_manager import ServiceManager
 
 from .activation import given_socket
 from .options import DEFAULT_MAX_BODY, MOST_MAX_BODY, Options
@@ -70,7 +74,9 @@ def serve_command(host: str, port: int, redact: tuple[str, ...], **given: Any) -
     """
     try:
         options = Options(redact=redact or None, **given)
-        gateway = Gateway(options, host, port, listening=given_socket(os.environ))
+        gateway = Gateway(
+            options, host, port, listening=given_socket(os.environ), each_look=partial(_tell, "WATCHDOG=1")
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
@@ -86,4 +92,14 @@ def serve_command(host: str, port: int, redact: tuple[str, ...], **given: Any) -
     with gateway:
         place = f"{gateway.url}/t/TOKEN" if options.tokens else gateway.url
         say(f"agents with TCC_BASE_URL={place} are recorded")
+        _tell("READY=1", f"MAINPID={os.getpid()}", f"STATUS=records what is posted to {gateway.url}")
         stopped.wait()
+        _tell("STOPPING=1")
+
+
+def _tell(*said: str) -> None:
+    """Tell the service manager, if there is one; it hears of life from the gateway's own loop alone."""
+    try:
+        ServiceManager(os.environ).tell(*said)
+    except OSError as error:
+        log.warning(f"can't tell the service manager {said[0]} (NOTIFY_SOCKET): {error}")

@@ -5,6 +5,8 @@ import os
 import select
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self
@@ -31,8 +33,8 @@ class Gateway:
     """Records what is posted to :attr:`url`, between ``__enter__`` and ``__exit__``, which seals the spool's segment.
 
     It serves in a thread of its own.  ``port`` 0 is a free one; ``listening`` is a socket that listens already, in
-    place of host and port.  Raises OSError if it can't listen, or can't read the certificate, ValueError for options
-    that can't be.
+    place of host and port; ``each_look`` is called in its loop, every 5 seconds.  Raises OSError if it can't listen,
+    or can't read the certificate, ValueError for options that can't be.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Gateway:
         port: int = 0,
         *,
         listening: socket.socket | None = None,
+        each_look: Callable[[], object] = lambda: None,
     ) -> None:
         given = checked_arguments(options.spool_dir, options.durability, options.max_bytes, journal=False)
         policy = policy_of(options.redact, None, os.environ)
@@ -50,6 +53,7 @@ class Gateway:
                 "TCC_CONTENT=0 can't be honoured: which parts of other SDKs' posts are texts is not known; "
                 "unset it, or don't record them"
             )
+        self._each_look = each_look
         self._is_ours = listening is None
         self._socket = listening or _listening(host, port)
         try:
@@ -87,7 +91,7 @@ class Gateway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._thread.is_alive():
+        with suppress(RuntimeError):  # it has ended by itself: its failure is raised below
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._app.close()
@@ -129,6 +133,7 @@ class Gateway:
 
     async def _close_the_late(self) -> None:
         while True:
+            self._each_look()
             await asyncio.sleep(_LOOK_FOR_LATE)
             for connection in self._connections.all():
                 connection.close_if_late()

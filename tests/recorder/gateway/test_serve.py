@@ -106,6 +106,23 @@ def test_texts_can_t_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "TCC_CONTENT=0" in done.output
 
 
+def test_a_service_manager_hears_of_its_life_from_the_loop_that_serves(
+    spool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ready when it listens, alive in each look of the loop, stopping when a signal comes."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(PATIENCE)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        gateway, url = serving()
+        heard = {manager.recv(4096).decode() for _ in range(2)}
+        assert heard == {"WATCHDOG=1", f"READY=1\nMAINPID={gateway.pid}\nSTATUS=records what is posted to {url}"}
+        gateway.terminate()
+        while (told := manager.recv(4096).decode()) == "WATCHDOG=1":
+            pass
+        assert told == "STOPPING=1"
+
+
 ACTIVATE = """
 import os, sys
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")

@@ -163,3 +163,11 @@ def test_a_requeued_letter_survives_a_restart(shell: Shell, server: FaultServer)
     server.behaviour = ok
     shell.run("replay")
     assert "3 records = 3 delivered" in shell.run("verify")
+
+
+def test_a_plain_file_is_listed_by_its_path(shell: Shell) -> None:
+    """Its id is a hash of its bytes, from which nobody knows where to look."""
+    shell.spool.mkdir()
+    (shell.spool / "mine.jsonl").write_text('{"type":"run"}\n')
+    shell.run("replay", code=65)
+    assert f"(no record, {shell.spool}/mine.jsonl:1)" in shell.run("dead", "list")

@@ -55,7 +55,7 @@ def test_the_queries_of_the_readme_find_what_they_are_for(shell: Shell, tmp_path
     """Each model's and each session's cost, from the tables and from JSON lines; the first line of those is no run."""
     shell.run("export", STORY, "--sqlite", tmp_path / "runs.db")
     shell.run("export", STORY, "--jsonl", tmp_path / "runs.jsonl")
-    readme = (SAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    readme = (SAMPLES.parent / "docs" / "see.md").read_text(encoding="utf-8")
     by_model, by_session = re.findall(r'^(?:sqlite3 runs.db|duckdb -c) "(SELECT .*)"$', readme, re.MULTILINE)
     costs = {str(model): cost for model, _, cost in rows(tmp_path / "runs.db", by_model)}
     assert len(costs) > 2

@@ -8,6 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from support.faults import FaultServer, SegmentFile
 from support.shell import Shell
 from tcc_uploader.cli.main import tcc_upload
 from tcc_uploader.settings_file import TomlFile, read_settings_file
@@ -80,10 +81,13 @@ def test_what_is_wrong_in_the_file_is_told_with_its_line(shell: Shell, tmp_path:
     """File, line, name, and what is allowed; a key is not quoted, and belongs elsewhere."""
     file = tmp_path / "upload.toml"
     file.write_text('# mine\nin_flight = 0\napi_key = "tcc_secret"\nspool = "x"\n')
-    shell.run("status", "--config", file, code=2)
+    shell.run("verify", "--config", file, code=2)
     assert f"{file}, line 2: in_flight" in shell.printed
     assert f"{file}, line 3: api_key: keys never go here" in shell.printed
-    assert f"{file}, line 4: there is no setting 'spool'; there are spools, state_dir" in shell.printed
+    assert (
+        f"{file}, line 4: there is no setting 'spool' (did you mean spools?); there are spools, state_dir"
+        in shell.printed
+    )
     assert "tcc_secret" not in shell.printed
 
 
@@ -103,7 +107,60 @@ def test_each_setting_tells_where_it_came_from(shell: Shell, tmp_path: Path) -> 
 
 def test_what_can_not_be_meant_is_refused_with_what_to_do(shell: Shell) -> None:
     """A base URL with the path of runs, and a hint that can be none."""
-    shell.run("status", code=2, TCC_BASE_URL="http://127.0.0.1:9/v1/custom")
+    shell.run("verify", code=2, TCC_BASE_URL="http://127.0.0.1:9/v1/custom")
     assert "name the base alone, http://127.0.0.1:9" in shell.printed
     shell.run("replay", "--adopt", "my-key", code=2)
     assert "'my-key' is no key hint: 8 hex digits" in shell.printed
+
+
+def test_a_hint_that_no_record_has_is_told_with_those_that_they_have(shell: Shell, server: FaultServer) -> None:
+    """A typo in --adopt looks like a key that the server refuses; the dry run and the replay name it."""
+    SegmentFile().run("r1", key_hint="0123abcd").run("r2").seal().write(shell.spool)
+    for arguments in (["replay", "--dry-run"], ["replay"]):
+        shell.printed = ""
+        shell.run(*arguments, "--adopt", "deadbeef", code=77)
+        assert "--adopt deadbeef: no pending record has this key hint; they have 0123abcd" in shell.printed
+    shell.printed = ""
+    shell.run("replay", "--adopt", "0123abcd")
+    assert "no pending record" not in shell.printed
+    shell.run("replay", "--adopt", "deadbeef")
+    assert "no pending record" not in shell.printed, "nothing is pending: from cron, that is no news"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('base_url = "nonsense"', "base_url: TCC_BASE_URL can't be used"),
+        ('target = "A/B"', "target: TCC_TARGET 'A/B' can't be a folder's name: 1 to 64 of a-z"),
+        ('after = "soon"', "after: --after 'soon' must be 'delete', 'keep', or"),
+        ('limit_rate = "fast"', "limit_rate: --limit-rate (TCC_LIMIT_RATE) must be bytes per second"),
+        ('allow_paths = ["../up"]', "allow_paths: /v1/../up can't be allowed"),
+        ('allow_origins = ["up"]', "allow_origins: an allowed origin"),
+    ],
+)
+def test_a_value_of_the_file_that_can_t_be_used_is_told_with_its_line(
+    shell: Shell, tmp_path: Path, line: str, said: str
+) -> None:
+    """Also where only its meaning is wrong, not its type."""
+    file = tmp_path / "upload.toml"
+    file.write_text(f"# mine\n{line}\n")
+    shell.run("verify", "--config", file, code=2, TCC_BASE_URL="", TCC_TARGET="")
+    assert f"{file}, line 2: {said}" in shell.printed
+
+
+def test_runs_are_named_by_any_unique_part_of_their_id(shell: Shell, server: FaultServer) -> None:
+    """A short id by all of it; ``drop`` asks before it drops what a part names, and with --yes takes whole ids."""
+    SegmentFile().run("r1").run("r10").run("a-long-name").write(shell.spool)
+    assert "r1" in shell.run("show", "r1")
+    shell.run("show", "r", code=66)
+    assert "4 characters are needed" in shell.printed
+    assert "a-long-name" in shell.run("show", "ong-n")
+    shell.run("drop", "1", code=2)
+    assert "2 runs could be meant by 1" in shell.printed
+    assert "run a-long-name," in shell.run("drop", "ong-n", code=1)
+    shell.run("drop", "ong-n", "--yes", code=66)
+
+
+def test_help_of_a_word_that_is_nearly_a_command_names_it() -> None:
+    """As the command itself does."""
+    assert "did you mean status?" in printed("help", "stauts", code=2)

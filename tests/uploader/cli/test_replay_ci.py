@@ -31,6 +31,8 @@ def result_of(
     return ReplayResult(
         counts=counts or Counts(),
         sent=Counts(),
+        uncommitted=0,
+        hints=[],
         damage=0,
         newer=0,
         interrupted=False,

@@ -82,6 +82,9 @@ def test_a_target_that_is_no_more_can_be_pruned_and_one_in_use_can_not(shell: Sh
     SegmentFile().run("r1").seal().write(shell.spool)
     shell.run("replay", TCC_TARGET="gone")
     shutil.rmtree(shell.spool)
+    for wrong in ("gnoe", "../spool"):
+        shell.run("prune", "--older-than", "0m", "--yes", "--target", wrong, code=66)
+        assert f"has no target {wrong}; it has gone" in shell.printed
     shell.run("prune", "--older-than", "0m", "--yes", "--target", "gone")
     assert shell.status(TCC_TARGET="gone")["counts"]["records"] == 0
     SegmentFile().run("r2").seal().write(shell.spool)
@@ -98,6 +101,9 @@ def test_a_stick_that_is_lost_is_forgotten_and_is_delivered_if_it_comes_back(
     server.behaviour = lambda request: Reply(503 if "late" in request.ids else 200)
     SegmentFile().run("sent").run("late").seal().write(stick)
     shell.run("replay", stick, "--timeout", "0", code=75)
+    found = shell.run("status", code=65)
+    assert f"{stick}/" in found, "it is not gone yet, and nobody is told to forget it"
+    assert f"do: tcc-upload replay {stick}, or name that spool here" in found
     stick.rename(drawer)
     shell.run("verify", code=65)
     assert f"tcc-upload forget {stick}" in shell.run("status", code=65)

@@ -261,7 +261,7 @@ def test_a_file_that_goes_away_with_records_pending_is_told_of(
         return engine.settlement.total.delivered == 1
 
     rig.daemon(remove, removes=False)
-    assert f"{path} has gone with 2 records pending" in caplog.text
+    assert f"{path} has gone; pending records in it: 2" in caplog.text
     assert rig.counts().pending == 2
 
 

@@ -172,7 +172,7 @@ def test_a_pending_plain_file_that_is_written_anew_is_read_anew(
 
     rig.daemon(write_next)
     assert server.ids[-1] == ["night-2"]
-    assert "latest.jsonl has gone with 1 records pending" in caplog.text
+    assert "latest.jsonl has gone; pending records in it: 1" in caplog.text
 
 
 def test_a_pending_plain_file_that_has_other_and_more_lines_is_not_waited_for(rig: Rig, server: FaultServer) -> None:

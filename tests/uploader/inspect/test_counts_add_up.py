@@ -65,7 +65,7 @@ def test_verify_breaks_when_a_segment_is_cut_short_or_missing(shell: Shell, serv
     path.write_bytes(b"".join(segment.lines[:2]))
     assert "cut short: 2 records were read here before" in shell.run("verify", code=70)
     path.unlink()
-    assert "missing: it has gone with 2 records pending" in shell.run("verify", code=70)
+    assert "missing: it has gone with 2 pending records" in shell.run("verify", code=70)
 
 
 def test_verify_breaks_when_the_ledger_was_tampered_with(shell: Shell) -> None:
@@ -113,7 +113,7 @@ def test_a_copy_that_was_cut_short_is_damage(rig: Rig) -> None:
     rig.once()
     path.rename(rig.spool / "copy.jsonl").write_bytes(b"".join(segment.lines[:2]))
     check = checked(rig)
-    assert check.damage == ["cut short: 2 records were read here before"]
+    assert check.damage == ["cut short: it should have 2 records"]
     assert check.broken == []
 
 
@@ -129,8 +129,8 @@ def test_a_file_that_stays_contradicts_keys_that_are_gone(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("statement", "finding"),
     [
-        ("UPDATE segments SET delivered = 1", "finished with 1 records pending"),
-        ("UPDATE segments SET sealed = 1", "the seal counts 1 records, 2 were read"),
+        ("UPDATE segments SET delivered = 1", "finished with 1 pending record"),
+        ("UPDATE segments SET sealed = 1", "the seal counts 1 record, 2 were read"),
     ],
 )
 def test_the_row_of_a_segment_that_is_gone_must_add_up(rig: Rig, statement: str, finding: str) -> None:
@@ -186,4 +186,4 @@ def test_a_plain_file_that_grew_during_an_outage_is_not_missing(rig: Rig, server
     path.write_bytes(lines[1])
     with rig.ledger() as ledger:
         checks = verify_spools(Sources([rig.spool]), ledger, whole=True).segments
-    assert ["missing: it has gone with 1 records pending"] in [check.broken for check in checks]
+    assert ["missing: it has gone with 1 pending record"] in [check.broken for check in checks]

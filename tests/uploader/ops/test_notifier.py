@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from tcc_uploader.delivery.events import Reloading, Stopping, Turn
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.ops.notify import Notifier
 
@@ -32,7 +33,7 @@ def heard(channel: socket.socket, notifier: Notifier, now: float) -> list[str]:
         backlog=SimpleNamespace(queues={}, waiting=0),
         settlement=SimpleNamespace(total=Counts()),
     )
-    notifier.update(cast("Engine", engine))
+    notifier(Turn(cast("Engine", engine)))
     try:
         return channel.recv(4096).decode().split("\n")
     except BlockingIOError:
@@ -65,6 +66,6 @@ def test_a_watchdog_that_waits_for_nobody_or_for_another_hears_nothing(
 def test_without_a_service_manager_nothing_is_sent(channel: socket.socket) -> None:
     """Most daemons run without one."""
     notifier = Notifier({"WATCHDOG_USEC": "1000"})
-    notifier.reloading()
-    notifier.stopping()
+    notifier(Reloading("a signal"))
+    notifier(Stopping())
     assert heard(channel, notifier, 100.0) == []

@@ -5,6 +5,7 @@ import json
 from support.faults import SegmentFile
 from support.rigging import Rig
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import Turn
 from tcc_uploader.ops.status_file import FILE_NAME, StatusFile
 
 
@@ -15,7 +16,7 @@ def test_a_daemon_without_news_writes_nothing(rig: Rig) -> None:
     written: list[tuple[float, int]] = []
 
     def watched(engine: Engine) -> bool:
-        report.update(engine)
+        report(Turn(engine))
         path = rig.state / FILE_NAME
         if path.exists():
             written.append((rig.time.now, path.stat().st_mtime_ns))

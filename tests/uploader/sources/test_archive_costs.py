@@ -81,7 +81,7 @@ def test_many_manifests_cost_no_more_than_one(tmp_path: Path, monkeypatch: pytes
     source = packed(tmp_path / "a.tar.gz", [*(member(f"{n}/manifest.json", data) for n in range(9)), bytes(1024)])
     drained(source)
     assert len([text for text in source.problems if "what they list is not checked" in text]) == 6
-    assert "6 segments with 12 records are missing" in source.problems[-1]
+    assert "6 segments with 12 records missing" in source.problems[-1]
 
 
 def test_what_is_expected_of_a_manifest_takes_little(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_what_is_expected_of_a_manifest_takes_little(monkeypatch: pytest.MonkeyP
 
     assert peak_of(fill) < 20_000 * 300
     assert (len(expected), expected.records) == (20_000, 60_000)
-    assert expected.take("7/name") == (3, bytes.fromhex("0f" * 32))
+    assert expected.take("7/name") == ("id", "7/name", 3, bytes.fromhex("0f" * 32))
     assert expected.take("7/name") is None
     assert (len(expected), expected.records) == (19_999, 59_997)
 
@@ -167,4 +167,4 @@ def test_what_an_archive_has_begun_takes_bounded_memory(
     outcome = rig.once(archives=[few, many], is_gone=lambda _: True)
     assert outcome.counts.recovered == 1
     (problem,) = outcome.problems
-    assert problem.startswith(f"{many.path}: 1 runs without an end are not kept")
+    assert problem.startswith(f"{many.path}: 1 run without an end not kept")

@@ -144,9 +144,9 @@ def test_a_bundle_cut_short_says_how_many_records_are_missing(shell: Shell, serv
     told = shell.run("replay", path, code=65)
     assert "3 delivered" in told
     assert sorted(ident for ids in server.ids for ident in ids) == ["r1", "r2", "r3"]
-    assert "b.jsonl: 1 of 2 records are missing" in shell.printed
-    assert "1 segment with 2 records are missing" in shell.printed
-    assert "1 segment with 2 records are missing" in shell.run("verify", path, code=65)
+    assert "b.jsonl: 1 of 2 records missing" in shell.printed
+    assert "1 segment with 2 records missing" in shell.printed
+    assert "1 segment with 2 records missing" in shell.run("verify", path, code=65)
 
 
 def test_a_segment_cut_short_in_an_archive_is_known_by_its_seal(shell: Shell, server: FaultServer) -> None:

@@ -73,7 +73,7 @@ def test_a_request_that_hangs_keeps_no_other_from_being_sent(monkeypatch: pytest
     def behaviour(request: Request) -> object:
         return hold(release) if request.body == b"1" else Reply(200)
 
-    def done(tag: list[str], answer: Answer) -> None:
+    def done(tag: list[str], answer: Answer, seconds: float) -> None:
         answered.append(f"{tag[0]} {answer.status}")
 
     with FaultServer(behaviour) as server:  # type: ignore[arg-type]
@@ -109,7 +109,7 @@ def test_a_server_that_takes_its_time_gets_as_many_requests_at_once_as_allowed()
         return Reply(200)
 
     with FaultServer(behaviour) as server:
-        pool = Pool[list[int]](16, lambda _, answer: answered.append(answer.status))
+        pool = Pool[list[int]](16, lambda _, answer, __: answered.append(answer.status))
         tags = [[number] for number in range(100)]
         for tag in tags:
             pool.submit(tag, Attempt(server.url, "key", b"{}", bytes(16)))
@@ -161,7 +161,7 @@ def test_a_request_that_failed_is_ignored_and_its_thread_ends(
         if server.authority is not None:
             server.authority.cert_pem.write_to_path(tmp_path / "authority.pem")
             monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-        pool = Pool[list[str]](1, lambda tag, _: answers.append(tag), clock=lambda: now)
+        pool = Pool[list[str]](1, lambda tag, *_: answers.append(tag), clock=lambda: now)
         tags = [["hangs"], ["waits"]]
         for tag in tags:
             pool.submit(tag, Attempt(server.url.replace("127.0.0.1", "localhost"), "key", tag[0].encode(), bytes(16)))

@@ -15,7 +15,7 @@ from tcc_schemas.tally import Tally
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.sources.manifest import ManifestEntry
 from tcc_uploader.spool.decoding import read_line
-from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.format import PLAIN_ID, Format, sniff
 
 from .snapshot import PlannedMember, Snapshot
 
@@ -45,7 +45,7 @@ def excerpt(snapshot: Snapshot, choice: Choice) -> PlannedMember:
             records += 1
             plain = not line.crc
     original = header.id if header else "damaged"
-    ident = f"plain-{digest.hexdigest()}" if plain else f"{original}-{digest.hexdigest()[:32]}"
+    ident = f"{PLAIN_ID}{digest.hexdigest()}" if plain else f"{original}-{digest.hexdigest()[:32]}"
     content = partial(_content, snapshot, choice, header, ident, plain=plain)
     size, digest = 0, hashlib.sha256()
     for chunk in content():

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from tcc_uploader.files import identity_of, opened
 from tcc_uploader.sources.manifest import ManifestEntry
 from tcc_uploader.sources.streams import Section, chunks_of
-from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.format import PLAIN_ID, Format, sniff
 from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.spool.segment import Segment, feed
@@ -64,7 +64,7 @@ class Snapshot:
         whole = kind is Format.PLAIN or kind.is_foreign  # the last line of a hand-written file may have no newline
         digest = (hashed if whole else hash_of_lines).hexdigest()
         size = self.size if whole else segment.offset
-        segment.id = f"plain-{digest}" if kind is Format.PLAIN else ident
+        segment.id = PLAIN_ID + digest if kind is Format.PLAIN else ident
         records = segment.counts.records if kind in (Format.SEGMENT, Format.PLAIN) else None
         sealed = segment.seal is not None
         entry = ManifestEntry(self.path.name, segment.id, records, size, digest, sealed=sealed, torn=self.size - size)

@@ -18,6 +18,7 @@ from tcc_uploader.ledger.opening import has_ledger
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.decompress import ZSTD
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
@@ -27,7 +28,7 @@ from .options import SPOOLS, STATE_OPTIONS, selecting, settings_from, with_optio
 from .progress import bytes_bar
 from .session import ending, on_signals, reading, working
 from .terminal import OutputError, fail, note
-from .text import left_out_lines, passed_over_lines, plural, size, unreadable_lines
+from .text import left_out_lines, passed_over_lines, size, unreadable_lines
 
 _STDOUT: Final = Path("-")
 _STDOUT_NUMBER: Final = 1

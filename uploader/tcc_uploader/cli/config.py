@@ -9,6 +9,7 @@ import click
 
 from tcc_schemas.endpoints import key_hint
 from tcc_uploader.clock import about
+from tcc_uploader.setting_values import address_text
 from tcc_uploader.settings import Settings
 from tcc_uploader.settings_file import read_settings_file, settings_path
 
@@ -60,6 +61,18 @@ _ROWS: Final = (
         lambda found: f"{found.limit_rate:,} bytes per second" if found.limit_rate else "none",
     ),
     _Row("after delivery", "after", "", "after", _after),
+    _Row("log level", "log_level", "TCC_DEBUG", "log_level", lambda found: found.log_level),
+    _Row("log format", "log_format", "", "log_format", lambda found: found.log_format),
+    _Row(
+        "metrics at",
+        "metrics",
+        "",
+        "metrics",
+        lambda found: address_text(found.metrics) if found.metrics else "nowhere",
+    ),
+    _Row(
+        "metrics file", "metrics_textfile", "", "metrics_textfile", lambda found: str(found.metrics_textfile or "none")
+    ),
 )
 
 

@@ -5,33 +5,53 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 
+from tcc_uploader.api_keys import key_file
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import Listener, Reloading, Stopping, each_turn, to_all
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError, Lost, Unavailable
 from tcc_uploader.ops.key_file import KeyFile
+from tcc_uploader.ops.logs import LifeLog
 from tcc_uploader.ops.notify import Notifier
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
-from tcc_uploader.settings import Settings, key_file
+from tcc_uploader.setting_values import address_text
+from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.state import SpoolLocks
 
+from .exit_codes import Exit
+from .log_options import LOG_OPTIONS, log_as
 from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
 from .session import ending, letters_of, on_signals, working
+from .terminal import fail
 
 _log = logging.getLogger(__name__)
 
 
 @click.command("daemon")
-@with_options(SPOOLS, *SENDING_OPTIONS)
+@with_options(SPOOLS, *SENDING_OPTIONS, *LOG_OPTIONS)
 @click.option(
     "--after",
     metavar="delete|keep|'keep 24h'",
     help="What to do with delivered segments; kept for a time, they go sooner if room is needed [keep 24h].",
+)
+@click.option(
+    "--metrics",
+    metavar="[HOST:]PORT",
+    help="Serve metrics for Prometheus there; the host is loopback by default.  Needs the extra `metrics`.",
+)
+@click.option(
+    "--metrics-textfile",
+    metavar="FILE.prom",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write them to this file every few seconds, for node_exporter.",
 )
 def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.
@@ -49,23 +69,24 @@ def daemon_command(**options: Any) -> None:
     collect_garbage_seldom()
     keys = KeyFile(key_file(os.environ, options["api_key_file"]))
     settings = settings_from(options)
-    notifier = Notifier(os.environ)
-    control = Control(notifier)
+    log_as(settings)
+    hear = to_all(Notifier(os.environ), LifeLog(is_daemon=True), *_metrics(settings))
+    control = Control(hear)
     control.on_hangup()  # it would end the process
     with ending(settings, LedgerError, OSError):
         while True:
             try:
-                _watch(settings, control, notifier, keys)
+                _watch(settings, control, hear, keys)
             except Lost as error:
-                _log.error(
-                    "%s; beginning anew with the one in %s, which may cost duplicates", error, settings.ledger_place
-                )
+                fields = {"action": "ledger_lost", "why": error, "ledger": settings.ledger_place}
+                _log.error("%(why)s; beginning anew with the one in %(ledger)s, which may cost duplicates", fields)
             except Unavailable as error:
                 if control.ends:
                     raise
-                _log.error("the ledger could not be read: %s; beginning anew", error)
+                fields = {"action": "ledger_unavailable", "why": error}
+                _log.error("the ledger could not be read: %(why)s; it can be now: beginning anew", fields)
             except Damaged as error:
-                _log.error("the ledger is damaged: %s", error)
+                _log.error("the ledger is damaged: %(why)s", {"action": "ledger_damaged", "why": error})
                 quarantine_ledger(settings.state_dir)
             else:
                 if control.ends or not control.wants_reload:
@@ -73,15 +94,41 @@ def daemon_command(**options: Any) -> None:
                 control.wants_reload = False
                 keys.note()
                 settings = _reloaded(options, settings)
+                log_as(settings)
+
+
+def _metrics(settings: Settings) -> list[Listener]:
+    """Return what counts, and shows it where the settings say; nothing if they say nothing."""
+    if settings.metrics is None and settings.metrics_textfile is None:
+        return []
+    try:
+        from tcc_uploader.ops.metrics import Metrics  # noqa: PLC0415 -- most daemons have none, and it takes 0.2 s
+    except ModuleNotFoundError as error:
+        needs = f"metrics need a package that is not installed ({error.name}): pip install 'tcc-offline[metrics]'"
+        raise click.UsageError(needs) from error
+    metrics = Metrics()
+    if settings.metrics_textfile is not None:
+        metrics.write_to(settings.metrics_textfile)
+    if settings.metrics is not None:
+        host, port = settings.metrics
+        try:
+            port = metrics.serve(host, port)
+        except OSError as error:
+            place = address_text((host, port))
+            advice = "name another place: --metrics HOST:PORT"
+            fail(f"can't serve metrics at {place}: {error.strerror or error}; {advice}", Exit.OPERATOR_NEEDED)
+        place = address_text((host, port))
+        _log.info("metrics are at http://%(address)s/metrics", {"action": "metrics", "address": place})
+    return [metrics]
 
 
 class Control:
     """Whether settings should be read again, and whether a signal came that ends the daemon: this one counts."""
 
-    def __init__(self, notifier: Notifier) -> None:
+    def __init__(self, hear: Listener) -> None:
         self.wants_reload = False
         self.ends = False
-        self._notifier = notifier
+        self._hear = hear
         self._stop: Callable[[], object] = lambda: None
 
     def steer(self, stop: Callable[[], object]) -> None:
@@ -94,17 +141,17 @@ class Control:
     def on_hangup(self) -> None:
         """Reload when SIGHUP comes."""
         if sys.platform != "win32":
-            signal.signal(signal.SIGHUP, lambda *_: self.reload())
+            signal.signal(signal.SIGHUP, lambda *_: self.reload("SIGHUP came"))
 
-    def reload(self) -> None:
+    def reload(self, why: str) -> None:
         """End the engine, so that keys and settings are read again."""
         self.wants_reload = True
-        self._notifier.reloading()
+        self._hear(Reloading(why))
         self._stop()
 
     def _end(self) -> None:
         self.ends = True
-        self._notifier.stopping()
+        self._hear(Stopping())
         self._stop()
 
 
@@ -113,29 +160,23 @@ def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
     try:
         return settings_from(options)
     except click.UsageError as error:
-        _log.error("the settings can't be used, and stay as they were: %s", error.message)
+        fields = {"action": "settings_refused", "why": error.message}
+        _log.error("the settings can't be used, and stay as they were: %(why)s", fields)
         return before
 
 
-def _watch(settings: Settings, control: Control, notifier: Notifier, keys: KeyFile) -> None:
+def _watch(settings: Settings, control: Control, hear: Listener, keys: KeyFile) -> None:
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
-    with SpoolLocks(settings.spools) as locks, working(settings) as ledger:
-        _log.info("watching %s", ", ".join(map(str, settings.spools)))
-        status = StatusFile(settings.state_dir)
+    with working(settings) as ledger, SpoolLocks(settings.spools) as locks:  # in this order: the first names the pid
         letters, sources = letters_of(settings, ledger), Sources(list(settings.spools))
         for text in sources.passed_over:
-            _log.warning("passed over in %s", text)
+            _log.warning("passed over in %(what)s", {"action": "passed_over", "what": text})
 
-        def on_step(engine: Engine) -> None:
-            status.update(engine)
-            notifier.update(engine)
+        def look_at_keys(engine: Engine) -> None:
             if keys.has_changed(engine):
-                _log.info("the key file has changed: its keys are read again")
-                control.reload()
+                control.reload("the key file has changed")
 
-        with Engine(
-            settings, ledger, letters, sources, keep_for=settings.keep_for, locks=locks, on_step=on_step
-        ) as engine:
+        host = Host(hear=to_all(StatusFile(settings.state_dir), hear, each_turn(look_at_keys)))
+        with Engine(settings, ledger, letters, sources, host=host, keep_for=settings.keep_for, locks=locks) as engine:
             control.steer(engine.stop)
             engine.run_for_ever()
-            status.write(engine)

@@ -7,17 +7,20 @@ from typing import Any
 import click
 
 from tcc_uploader.dead.letters import dead_letters
+from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.letter import Letter, LetterRequest, with_body
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.given import Sources
+from tcc_uploader.spool.format import PLAIN_ID
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
-from .one_shot import deliver_once
+from .one_shot import carry_out_requests, deliver_once
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import letters_of, reading, targets_of
+from .session import UnusableError, letters_of, looking_at, reading, targets_of
 from .terminal import confirm, fail, note, say, say_in_full, say_json
-from .text import plural, result_hints, told, unreadable_lines
+from .text import result_hints, told, unreadable_lines
 
 _CHOICE = (
     click.argument("ids", nargs=-1, metavar="[ID]..."),
@@ -40,18 +43,33 @@ def dead_command() -> None:
 def list_command(*, as_json: bool, **options: Any) -> None:
     """List the dead letters of every target, a line each, with the reason.
 
-    Exit code: 0, also if there are none.
+    Exit codes: 0, also if there are none; 77 a target's ledger can't be read: the others are listed.
 
     Example: tcc-upload dead list --json
     """
     targets = targets_of(settings_from(options))
-    found = [(settings.state_dir.name, letter) for settings in targets for letter in _dead_letters(settings).values()]
+    found: list[tuple[str, Letter]] = []
+    unusable: list[UnusableError] = []
+    for settings in targets:
+        try:
+            with looking_at(settings) as ledger:
+                found += ((settings.state_dir.name, letter) for letter in _dead_letters(settings, ledger).values())
+        except UnusableError as error:
+            unusable.append(error)
     if as_json:
         say_json([{"target": target, **letter.model_dump()} for target, letter in found])
-        return
+    else:
+        _say_list(found, names_targets=len(targets) > 1)
+    if unusable:
+        note(*map(str, unusable))
+        sys.exit(max(error.code for error in unusable))
+
+
+def _say_list(found: Sequence[tuple[str, Letter]], *, names_targets: bool) -> None:
+    """Print a line for each letter, under its target."""
     told_before = ""
     for target, letter in found:
-        if len(targets) > 1 and target != told_before:
+        if names_targets and target != told_before:
             say(f"target {target}:")
         told_before = target
         say(_letter_line(letter))
@@ -105,7 +123,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
         return
     result = deliver_once(settings, Sources(), timeout=timeout, bar=True, give_up=True)
     say(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
-    note(*result_hints(result, settings.state_dir))
+    note(*result_hints(result, settings))
     sys.exit(exit_of_replay(result))
 
 
@@ -128,7 +146,7 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
         confirm(f"Drop {plural(len(chosen), 'letter')} for good?")
     _ask(settings, [LetterRequest(action="drop", letter=letter.id) for letter in chosen])
     if not holder(settings.state_dir):
-        deliver_once(settings, Sources(), timeout=0, bar=False)
+        carry_out_requests(settings)
 
 
 def _ask(settings: Settings, requests: Sequence[LetterRequest]) -> None:
@@ -138,17 +156,17 @@ def _ask(settings: Settings, requests: Sequence[LetterRequest]) -> None:
             letters.ask(request)
 
 
-def _dead_letters(settings: Settings) -> dict[str, Letter]:
+def _dead_letters(settings: Settings, ledger: Ledger) -> dict[str, Letter]:
     unreadable: dict[str, str] = {}
-    with reading(settings) as ledger:
-        found = dead_letters(letters_of(settings, ledger), ledger, unreadable)
+    found = dead_letters(letters_of(settings, ledger), ledger, unreadable)
     note(*unreadable_lines(unreadable))
     return found
 
 
 def _chosen(settings: Settings, ids: Sequence[str], *, every: bool) -> list[Letter]:
     """Return the letters that the command names; a wrong id ends it."""
-    found = _dead_letters(settings)
+    with reading(settings) as ledger:
+        found = _dead_letters(settings, ledger)
     if every:
         return list(found.values())
     if not ids:
@@ -184,4 +202,7 @@ def _letter_line(letter: Letter) -> str:
     """Return in one line why a record became a dead letter."""
     detail = " ".join(letter.detail.split())[:120]
     what = f"{letter.kind} {letter.record_id}" if letter.kind else "no record"
-    return f"{letter.id}  {letter.died_at}  {letter.reason}: {detail}  ({what}, {letter.segment}:{letter.line})"
+    place = (
+        letter.source if letter.segment.startswith(PLAIN_ID) else letter.segment
+    )  # a hash would tell nobody anything
+    return f"{letter.id}  {letter.died_at}  {letter.reason}: {detail}  ({what}, {place}:{letter.line})"

@@ -1,24 +1,26 @@
 """``tcc-upload drop``: take pending runs out before they are sent."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
+from tcc_schemas.lines import Line
 from tcc_uploader.bundle.filter import lines_of
 from tcc_uploader.bundle.snapshot import Snapshots
 from tcc_uploader.inspect.pending import PendingRuns, find_pending
 from tcc_uploader.model.letter import LetterRequest, letter_id
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.settings import Settings
-from tcc_uploader.sources.given import Sources
+from tcc_uploader.sinks import plural
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit
-from .one_shot import deliver_once
+from .one_shot import carry_out_requests
 from .options import SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .session import letters_of, reading
 from .terminal import confirm, fail, note, say
-from .text import capped, plural, unreadable_lines
+from .text import capped, unreadable_lines
 
 
 @click.command("drop")
@@ -29,19 +31,21 @@ from .text import capped, plural, unreadable_lines
 def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bool, **options: Any) -> None:
     """Take pending runs out before they are sent, with their late steps, tool calls and feedback; it asks first.
 
-    For a secret that was recorded by mistake.  The records count as dropped.  Exit codes: 66 nothing of them is
-    pending; 75 a run is still being recorded: drop it when it has ended.
+    For a secret that was recorded by mistake.  The records count as dropped.  RUN_ID is a run's id or, without --yes, a
+    part of it that no other has.
+
+    Exit codes: 2 there are several runs of this id; 66 nothing of them is pending; 75 a
+    run is still being recorded: drop it when it has ended.
 
     Example: tcc-upload drop --session conversation-7
     """
     if not run_ids and not sessions:
         raise click.UsageError("name runs by their ids, or sessions by --session")
     settings = settings_from(options)
-    wanted = set(run_ids)
+    wanted = set(run_ids) if yes else _whole_ids(settings, run_ids)
     if sessions:
         with Snapshots(settings.spools) as snapshots:
-            lines = (line for snapshot in snapshots.all for _, line in lines_of(snapshot))
-            wanted |= Choice(Selection(sessions=list(sessions)), lines).runs
+            wanted |= Choice(Selection(sessions=list(sessions)), _lines_in(snapshots)).runs
     with reading(settings) as ledger:
         found = find_pending(list(settings.spools), ledger, wanted)
     note(*unreadable_lines(found.unreadable))
@@ -53,8 +57,27 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
         fail(f"still being recorded: {', '.join(sorted(found.unended))}; drop it when it has ended", Exit.PENDING)
 
 
+def _whole_ids(settings: Settings, parts: Sequence[str]) -> set[str]:
+    """Return the ids of runs of which ``parts`` are the ids, or unique parts; end the command at one that is not."""
+    found: dict[str, set[str]] = {part: set() for part in parts}
+    with Snapshots(settings.spools) as snapshots:
+        for line in _lines_in(snapshots) if parts else ():
+            ident = line.run_id or (line.id if line.kind == "run" else "")
+            for part in (part for part in parts if part in ident):
+                found[part].add(ident)
+    for part, idents in found.items():
+        if len(idents) > 1 and part not in idents:
+            note(*capped(sorted(idents), str))
+            fail(f"{plural(len(idents), 'run')} could be meant by {part}: give more of the id", Exit.USAGE)
+    return {part if part in idents or not idents else next(iter(idents)) for part, idents in found.items()}
+
+
+def _lines_in(snapshots: Snapshots) -> Iterator[Line]:
+    return (line for snapshot in snapshots.all for _, line in lines_of(snapshot))
+
+
 def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
-    say(*capped([f"{line.kind} {line.id}, {len(line.body):,} bytes" for line, _ in found.records], str))
+    say(*capped([f"{line.kind} {line.id}, {plural(len(line.body), 'byte')}" for line, _ in found.records], str))
     target = settings.state_dir.name
     if not yes:
         confirm(f"Drop {plural(len(found.records), 'record')}, so that nothing of this is sent to {target}?")
@@ -66,7 +89,7 @@ def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: `tcc-upload status` counts it as dropped in a moment")
     else:
-        deliver_once(settings, Sources(), timeout=0, bar=False)
+        carry_out_requests(settings)
         say(f"dropped for {target}")
     say("The text still lies in these files, and in every copy and bundle of them:")
     say(*(f"  {path}: {_until_when(found, path)}" for path in found.others))

@@ -12,6 +12,7 @@ from tcc_uploader.inspect.export import write_jsonl, write_sqlite
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Run
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
+from tcc_uploader.sinks import plural
 
 from .exit_codes import Exit
 from .options import PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -20,7 +21,6 @@ from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
 from .terminal import OutputError, fail, note
-from .text import plural
 
 _STDOUT = Path("-")
 _OUTPUT = click.Path(path_type=Path, allow_dash=True)

@@ -8,12 +8,13 @@ import click
 
 from tcc_uploader.files import file_name
 from tcc_uploader.model.rows import SegmentRow
+from tcc_uploader.sinks import plural
 
 from .exit_codes import Exit
 from .options import STATE_OPTIONS, settings_from, with_options
 from .session import reading, working
 from .terminal import confirm, fail, say
-from .text import capped, plural
+from .text import capped
 
 
 @click.command("forget")
@@ -33,7 +34,8 @@ def forget_command(*, names: tuple[str, ...], yes: bool, **options: Any) -> None
     settings = settings_from(options)
     with reading(settings) as ledger:
         found = [row for row in ledger.segments() if _is_meant(row, names)]
-    still_here = {row.path: row for row in found if Path(row.path).exists()}
+    # of what has no size no byte is counted: an archive, or a segment that it should have held
+    still_here = {row.path: row for row in found if row.size and Path(row.path).exists()}
     gone = [row for row in found if row.path not in still_here]
     say(*capped(still_here, lambda path: f"{path} is still here: it is not forgotten"))
     if not gone:
@@ -50,8 +52,8 @@ def _is_meant(row: SegmentRow, names: Iterable[str]) -> bool:
     """Whether a row has one of these ids, or is of a file with one of these paths, or in such a folder or archive."""
     path = Path(row.path)
     for name in names:
-        place = Path(file_name(Path(name).absolute()))
-        if row.id == name or place == path or place in path.parents:
+        places = (Path(name), Path(file_name(Path(name).absolute())))  # what came by a pipe lies in "stdin"
+        if row.id == name or any(place == path or place in path.parents for place in places):
             return True
     return False
 

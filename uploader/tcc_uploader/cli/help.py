@@ -1,5 +1,7 @@
 """``tcc-upload help``: the same as ``--help``, for who types it first."""
 
+from difflib import get_close_matches
+
 import click
 
 from .terminal import put
@@ -20,6 +22,10 @@ def help_command(context: click.Context, *, names: tuple[str, ...]) -> None:
     for name in names:
         found = command.get_command(context, name) if isinstance(command, click.Group) else None
         if found is None:
-            raise click.UsageError(f"no such command: {' '.join(names)}")
+            near = (
+                get_close_matches(name, command.list_commands(context), 1) if isinstance(command, click.Group) else []
+            )
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"no such command: {' '.join(names)}{meant}")
         parent, command = click.Context(found, parent=parent, info_name=name), found
     put(command.get_help(parent or context))

@@ -10,12 +10,13 @@ import click
 
 from tcc_uploader.ledger.opening import fleet_of
 from tcc_uploader.model.ledger import LedgerError
+from tcc_uploader.sinks import plural
 
 from .exit_codes import Exit
 from .options import AS_JSON, STATE_OPTIONS, settings_from, with_options
 from .session import ending
 from .terminal import fail, say, say_json
-from .text import capped, plural, told
+from .text import capped, told
 
 if TYPE_CHECKING:
     from tcc_uploader.ledger.postgres.fleet import Fleet

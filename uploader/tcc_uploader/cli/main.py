@@ -65,16 +65,20 @@ def tcc_upload() -> None:
     """
 
 
+def _begin_log() -> None:
+    """Log to standard error.  What a command's own options say of that comes later."""
+    handler = logging.StreamHandler()
+    handler.addFilter(Sparing())
+    handler.setFormatter(ShownFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    debugs = enabled(os.environ, "TCC_DEBUG", _log.warning)
+    logging.getLogger("tcc_uploader").setLevel(logging.DEBUG if debugs else logging.INFO)
+
+
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     prepare_streams()
-    handler = logging.StreamHandler()
-    handler.addFilter(Sparing())
-    handler.setFormatter(ShownFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("tcc_uploader").setLevel(
-        logging.DEBUG if enabled(os.environ, "TCC_DEBUG", _log.warning) else logging.INFO
-    )
+    _begin_log()
     try:
         try:
             sys.exit(tcc_upload.main(standalone_mode=False))

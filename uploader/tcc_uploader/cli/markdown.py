@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from tcc_uploader.delivery.result import DestinationReport, ReplayResult
-from tcc_uploader.sinks import shown
+from tcc_uploader.sinks import plural, shown
 
-from .text import T, capped, plural, told
+from .text import T, capped, told
 
 _MAX_CHARACTERS: Final = 200
 _HEAD: Final = """
@@ -37,6 +37,10 @@ def summary(result: ReplayResult, letters: Mapping[str, int]) -> str:
         *told(
             (result.timed_out, "\nGiven up, because there was no progress: run it again."),
             (result.trouble, f"\nThe ledger can't be written: {_code(result.trouble)}"),
+            (
+                result.uncommitted,
+                f"\n{plural(result.uncommitted, 'record')} reached the server, and will be sent again.",
+            ),
             *(
                 f"\n{plural(it.partly_refused, 'record')} partly refused by {_code(it.url)}."
                 for it in result.partly_refused

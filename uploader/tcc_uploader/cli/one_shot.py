@@ -4,9 +4,12 @@ from collections.abc import Callable
 from math import inf
 
 from tcc_uploader.delivery.engine import Engine
+from tcc_uploader.delivery.events import each_turn, to_all
+from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError
+from tcc_uploader.ops.logs import LifeLog
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
@@ -19,6 +22,7 @@ from .exit_codes import Exit
 from .progress import progress_bar
 from .session import ending, letters_of, on_signals, working
 from .terminal import fail
+from .text import result_hints
 
 
 def deliver_once(
@@ -44,18 +48,21 @@ def deliver_once(
     with ending(settings, LedgerError, OSError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
         status, letters = StatusFile(settings.state_dir), letters_of(settings, ledger)
 
-        def update(engine: Engine) -> None:
-            update_bar(engine)
-            status.update(engine)
-
+        host = Host(hear=to_all(each_turn(update_bar), status, LifeLog(is_daemon=False)))
         try:
             with Engine(
-                settings, ledger, letters, sources, is_gone=is_gone, keep_for=keep_for, locks=locks, on_step=update
+                settings, ledger, letters, sources, host=host, is_gone=is_gone, keep_for=keep_for, locks=locks
             ) as engine:
                 on_signals(engine.stop)
                 result = engine.run_once(timeout, give_up=give_up)
-                status.write(engine)
         except Damaged as error:
             quarantine_ledger(settings.state_dir)
             fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
     return result
+
+
+def carry_out_requests(settings: Settings) -> None:
+    """Do what operators have asked for, and send only what they want sent; if that can't be noted, end the command."""
+    result = deliver_once(settings, Sources(), timeout=0, bar=False)
+    if result.trouble:
+        fail("\n".join(result_hints(result, settings)), Exit.PENDING)

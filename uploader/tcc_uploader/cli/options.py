@@ -21,8 +21,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 STATE_OPTIONS = (
-    click.option("--state-dir", "state", type=FOLDER, help="Where the ledger is [env: TCC_STATE_DIR]."),
-    click.option("--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG]."),
+    click.option(
+        "--state-dir",
+        "state",
+        type=FOLDER,
+        help="Where the ledger is [env: TCC_STATE_DIR; default: tcc/state in the user's state directory].",
+    ),
+    click.option(
+        "--config", type=FILE, help="Settings file, TOML [env: TCC_UPLOAD_CONFIG; default: ~/.config/tcc/upload.toml]."
+    ),
 )
 SENDING_OPTIONS = (
     *STATE_OPTIONS,
@@ -61,7 +68,11 @@ TIMEOUT = click.option(
 )
 PATHS = click.argument("paths", nargs=-1, type=click.Path(exists=True, allow_dash=True, path_type=Path))
 SPOOLS = click.option(
-    "--spool", "spools", multiple=True, type=FOLDER, help="A spool; repeat for more [env: TCC_SPOOL_DIR]."
+    "--spool",
+    "spools",
+    multiple=True,
+    type=FOLDER,
+    help="A spool; repeat for more [env: TCC_SPOOL_DIR; default: tcc/spool in the user's state directory].",
 )
 
 

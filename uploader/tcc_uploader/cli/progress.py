@@ -3,7 +3,8 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tcc_uploader.files import size_of
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # a bar of bytes needs no engine, and none of what that impor
 
 _INTERVAL: Final = 0.1
 """Seconds between two updates."""
+_SHORT: Final = 1.0
+"""Seconds in which no bar is needed."""
 
 
 @contextmanager
@@ -71,21 +74,45 @@ def progress_bar(*, wanted: bool) -> Iterator[Callable[["Engine"], None]]:
 
 def _told(engine: "Engine") -> dict[str, Any]:
     intake = engine.intake
-    text = f"{intake.counts.records - intake.counts.pending:,} of {intake.counts.records:,} records"
+    settled, records = intake.counts.records - intake.counts.pending, intake.counts.records
+    members: dict[str, Any] = {"total": intake.bytes_seen, "completed": intake.bytes_read}
+    if archives := intake.sources.archives:  # what they hold is larger than they are
+        records = max(records, sum(archive.listed for archive in archives))
+        # nobody knows how much there is in an archive without a manifest
+        known = not intake.bytes_seen and all(archive.listed for archive in archives)
+        members = {"total": records, "completed": settled} if known else {}
+    text = f"{settled:,} of {records:,} records"
     if any(queue.health.pause for queue in engine.backlog.queues.values()):
         text += ", waiting for the server"
-    return {"total": intake.bytes_seen, "completed": intake.bytes_read, "text": text}
+    return members | {"text": text}
 
 
 @contextmanager
 def _bar(title: str) -> Iterator[Callable[[Callable[[], dict[str, Any]]], None]]:
-    """Show a bar, if standard error is a terminal.
+    """Show a bar of what takes longer than a second, if standard error is a terminal.
 
     Yields what updates it, at most ten times a second, with the members that the function it is given returns.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
+    due = time.monotonic() + _SHORT
+    with ExitStack() as stack:
+        advance: Callable[..., None] | None = None
+
+        def update(members: Callable[[], dict[str, Any]]) -> None:
+            nonlocal due, advance
+            if (now := time.monotonic()) >= due:
+                due = now + _INTERVAL
+                advance = advance or stack.enter_context(_shown(title))
+                advance(**members())
+
+        yield update
+
+
+@contextmanager
+def _shown(title: str) -> Iterator[Callable[..., None]]:
+    """Show the bar; yield what updates its members."""
     from rich.console import Console  # noqa: PLC0415 -- a fifth of a replay's start, and for terminals alone
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn  # noqa: PLC0415
 
@@ -93,13 +120,4 @@ def _bar(title: str) -> Iterator[Callable[[Callable[[], dict[str, Any]]], None]]
     words = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}")
     columns = *words, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=None, text="")
-        due = 0.0
-
-        def update(members: Callable[[], dict[str, Any]]) -> None:
-            nonlocal due
-            if (now := time.monotonic()) >= due:
-                due = now + _INTERVAL
-                progress.update(task, **members())
-
-        yield update
+        yield partial(progress.update, progress.add_task(title, total=None, text=""))

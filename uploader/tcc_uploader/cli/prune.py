@@ -9,13 +9,14 @@ import click
 
 from tcc_uploader.ops.pruning import PrunePlan, plan_pruning, prune
 from tcc_uploader.settings import Settings
-from tcc_uploader.state import SpoolLocks
+from tcc_uploader.sinks import plural
+from tcc_uploader.state import SpoolLocks, targets_in
 
 from .exit_codes import Exit
 from .options import STATE_OPTIONS, Age, settings_from, with_options
 from .session import ending, reading, working
 from .terminal import confirm, fail, say
-from .text import plural, size, told
+from .text import size, told
 
 
 @click.command("prune")
@@ -29,15 +30,20 @@ def prune_command(*, age: float, target: str | None, dry_run: bool, yes: bool, *
 
     What goes: rows of segments whose records are all settled, with the keys that find duplicates, answered letters,
     and delivered files.  Pending records and dead letters stay.  A copy that turns up later (a bundle, a stick) is
-    then sent again.  Stop the daemon before.  Exit codes: 73 an uploader works on this target; 75 a file could not be
-    removed.
+    then sent again.  Stop the daemon before.
+
+    Exit codes: 66 there is no such target; 73 an uploader works on this target; 75 a file could not be removed.
 
     Example: tcc-upload prune --older-than 26w --yes
     """
     settings = settings_from(options)
     if target is not None:
-        shared = settings.ledger if target == settings.state_dir.name else None
-        settings = replace(settings, state_dir=settings.state_dir.parent / target, ledger=shared)
+        states = settings.state_dir.parent
+        names = [folder.name for folder in targets_in(states)]
+        own = settings.state_dir.name
+        if target not in (*names, own if settings.ledger else None):
+            fail(f"{states} has no target {target}; it has {', '.join(names) or 'none'}", Exit.NOTHING_FOUND)
+        settings = replace(settings, state_dir=states / target, ledger=settings.ledger if target == own else None)
     before = time.time() - age
     with reading(settings) as ledger:
         plan, had = plan_pruning(ledger, before), ledger.size()

@@ -17,6 +17,7 @@ from tcc_uploader.inspect.survey import take_survey
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.given import Sources, choose
 from tcc_uploader.sources.paths import STDIN, sources_of
 from tcc_uploader.spool.removal import writer_is_gone
@@ -26,16 +27,18 @@ from tcc_uploader.state import SpoolLocks
 
 from . import markdown
 from .exit_codes import FAIL_ON, Exit, FailOn, exit_of_dry_run, exit_of_replay
+from .log_options import LOG_OPTIONS, log_as
 from .one_shot import deliver_once
 from .options import AS_JSON, PAGE, PATHS, SENDING_OPTIONS, SPOOLS, TIMEOUT, selecting, settings_from, with_options
+from .progress import reading_bar
 from .session import ending, on_signals, reading
 from .terminal import fail, note, say, say_json
 from .text import (
+    adopt_lines,
     capped,
     destination_json,
     left_out_lines,
     passed_over_lines,
-    plural,
     result_hints,
     shortened,
     told,
@@ -47,7 +50,7 @@ STAYS: Final = "stay pending; run it again without that"
 
 
 @click.command("replay")
-@with_options(PATHS, SPOOLS, *SENDING_OPTIONS, TIMEOUT, AS_JSON)
+@with_options(PATHS, SPOOLS, *SENDING_OPTIONS, TIMEOUT, *LOG_OPTIONS, AS_JSON)
 @selecting
 @click.option("--dry-run", is_flag=True, help="Say what would be sent; send and change nothing.")
 @click.option("--assume-dead", is_flag=True, help="Recover journaled runs without an end, wherever they were written.")
@@ -94,6 +97,7 @@ def replay_command(
         what = "leave out --remove, and save standard input to a file first"
         raise click.UsageError(f"--report reads everything again when it is sent: {what}")
     settings = settings_from(options)
+    log_as(settings)
     sources = sources_of(paths, settings.spools)
     if selection and any(archive.stream for archive in sources.archives):
         raise click.UsageError(
@@ -139,14 +143,14 @@ def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json:
         note(
             *left_out_lines(sources.choice, STAYS),
             *passed_over_lines(sources.passed_over),
-            *result_hints(result, settings.state_dir),
+            *result_hints(result, settings),
         )
 
 
 def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
     """Show what a replay would do."""
-    with reading(settings) as ledger:
-        found = take_survey(sources, ledger)
+    with reading(settings) as ledger, reading_bar("replay --dry-run", sources) as did:
+        found = take_survey(sources, ledger, did=did)
     counts, blocked = found.counts, found.blocked(settings)
     if as_json:
         report = {"damage": found.damage, "archives": found.archives, "dry_run": True, "would_wait": blocked}
@@ -158,6 +162,7 @@ def _dry_run(settings: Settings, sources: Sources, *, as_json: bool) -> Exit:
         say(_counts_line(counts, "delivered before", would_be_sent, found.damage, newer, unreadable))
         note(
             *left_out_lines(found.choice, STAYS),
+            *adopt_lines(settings.adopt, {wish.hint or "" for wish in found.pending}),
             *(f"{number:,} of them would wait: {remedy}" for remedy, number in blocked.items()),
             *passed_over_lines(found.passed_over),
             *unreadable_lines(found.unreadable),

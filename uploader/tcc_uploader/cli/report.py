@@ -16,6 +16,7 @@ from tcc_uploader.inspect.report.columns import Made
 from tcc_uploader.inspect.report.write import write_report
 from tcc_uploader.inspect.runs.wanted import Wanted, all_wanted
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.paths import STDIN
 
 from .exit_codes import Exit
@@ -25,7 +26,7 @@ from .recorded_runs import looking
 from .run_options import wanting
 from .run_text import findings
 from .terminal import fail, note
-from .text import asked_by, plural, size, told
+from .text import asked_by, size, told
 
 _NAME: Final = Path("tcc-report.html")
 _MOST: Final = "200M"

@@ -6,8 +6,9 @@ from typing import Final
 
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Outcome, Run
+from tcc_uploader.sinks import plural
 
-from .text import capped, passed_over_lines, plural, told, unreadable_lines
+from .text import capped, passed_over_lines, told, unreadable_lines
 
 STYLES: Final = {
     Outcome.SUCCESS: ("✓", "green"),

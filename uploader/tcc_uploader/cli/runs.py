@@ -14,6 +14,7 @@ from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.tables import counted, iso
 from tcc_uploader.inspect.runs.values import Outcome, Run
 from tcc_uploader.inspect.runs.wanted import Wanted, matching
+from tcc_uploader.sinks import plural
 
 from .exit_codes import Exit
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -22,7 +23,7 @@ from .run_options import wanting
 from .run_text import STYLES, amount, calls, findings, headline, local, money, short, took
 from .styled import Part, cell, is_terminal, say_styled, width
 from .terminal import fail, note, say_json, say_row
-from .text import plural, told
+from .text import told
 
 SHOWN: Final = 20
 """Rows on a terminal, if nobody says how many."""
@@ -80,6 +81,7 @@ class Sums:
             (self.partial, f"{self.partial:,} partial"),
             (self.cost, money(self.cost)),
             (self.tokens, f"{amount(self.tokens)} tokens"),
+            (self.runs, time.strftime("times in %Z")),
         )
         return " · ".join(parts)
 

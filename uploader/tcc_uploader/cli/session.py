@@ -5,12 +5,11 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from typing import NoReturn
 
 from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.ledger.opening import open_ledger, reading_ledger
 from tcc_uploader.ledger.quarantine import quarantined_ledgers
-from tcc_uploader.model.ledger import Damaged, Ledger, LedgerError, Unusable
+from tcc_uploader.model.ledger import Damaged, Ledger, LedgerError, TooNew, Unusable
 from tcc_uploader.model.letter_store import LetterStore
 from tcc_uploader.settings import Settings
 from tcc_uploader.state import OldLayoutError, StateHeldError, check_layout, held, last_change, targets_in
@@ -43,7 +42,8 @@ def ending(settings: Settings, *errors: type[Exception]) -> Iterator[None]:
     except OldLayoutError as error:
         fail(str(error), Exit.OPERATOR_NEEDED)
     except errors as error:
-        _fail_at(settings, error)
+        found = _unusable(settings, error)
+        fail(str(found), found.code)
 
 
 def letters_of(settings: Settings, ledger: Ledger) -> LetterStore:
@@ -51,17 +51,29 @@ def letters_of(settings: Settings, ledger: Ledger) -> LetterStore:
     return ledger.letter_store or LetterFolder(settings.state_dir)
 
 
-def _fail_at(settings: Settings, error: Exception) -> NoReturn:
-    """End the command because of a state directory that can't be used, or of its ledger."""
-    state = settings.state_dir
+class UnusableError(Exception):
+    """A target's state directory or ledger can't be used: ``what`` is wrong, what to ``do``, and the exit ``code``."""
+
+    def __init__(self, what: str, do: str, code: Exit) -> None:
+        super().__init__(f"{what}: {do}")
+        self.what, self.do, self.code = what, do, code
+
+
+def _unusable(settings: Settings, error: Exception) -> UnusableError:
+    """Return what an error says of a state directory, or of its ledger."""
+    state, what = settings.state_dir, f"can't use the ledger in {settings.ledger_place}: {error}"
     if isinstance(error, OSError):
-        advice = "it must be a directory that this user can write; or name another one: TCC_STATE_DIR, --state-dir"
-        fail(f"can't use the state in {state}: {error.strerror or error}; {advice}", Exit.OPERATOR_NEEDED)
+        do = "it must be a directory that this user can write; or name another one: TCC_STATE_DIR, --state-dir"
+        return UnusableError(f"can't use the state in {state}: {error.strerror or error}", do, Exit.OPERATOR_NEEDED)
     if isinstance(error, Damaged):
-        advice = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
-        fail(f"the ledger in {state} is damaged ({error}): {advice}", Exit.OPERATOR_NEEDED)
-    code = Exit.OPERATOR_NEEDED if isinstance(error, Unusable) else Exit.PENDING
-    fail(f"can't use the ledger in {settings.ledger_place}: {error}", code)
+        do = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
+        return UnusableError(f"the ledger in {state} is damaged ({error})", do, Exit.OPERATOR_NEEDED)
+    if isinstance(error, Unusable):
+        return UnusableError(what, error.do, Exit.OPERATOR_NEEDED)
+    do = "look at its owner, its mode, and the room on its disk"
+    if settings.ledger is not None:
+        do = "nothing is sent without it; run it again when it can be reached, and this user may use it"
+    return UnusableError(what, "upgrade tcc-upload" if isinstance(error, TooNew) else do, Exit.PENDING)
 
 
 def targets_of(settings: Settings) -> list[Settings]:
@@ -82,19 +94,29 @@ def targets_of(settings: Settings) -> list[Settings]:
 @contextmanager
 def reading(settings: Settings) -> Iterator[Ledger]:
     """Read the ledger, also while an uploader works; if that is not possible, end the command."""
+    try:
+        with looking_at(settings) as ledger:
+            yield ledger
+    except UnusableError as error:
+        fail(str(error), error.code)
+
+
+@contextmanager
+def looking_at(settings: Settings) -> Iterator[Ledger]:
+    """Read the ledger, as :func:`reading` does, of one target of several.  Raises :class:`UnusableError`."""
     with ExitStack() as stack:
         try:
             with ending(settings):
                 check_layout(settings.state_dir.parent)
             ledger = stack.enter_context(reading_ledger(settings))
         except (LedgerError, OSError) as error:
-            _fail_at(settings, error)
+            raise _unusable(settings, error) from error
         for file in quarantined_ledgers(settings.state_dir):
-            note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted")
+            note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted; remove it if you like")
         try:
             yield ledger
         except LedgerError as error:  # a damaged page is met only when it is read
-            _fail_at(settings, error)
+            raise _unusable(settings, error) from error
 
 
 def on_signals(stop: Callable[[], object]) -> None:

@@ -11,6 +11,7 @@ from tcc_uploader.inspect.runs.messages import as_text
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.tables import nested
 from tcc_uploader.inspect.runs.values import Call, Outcome, Post, Run, Span, Step, ToolCall, text_of
+from tcc_uploader.sinks import plural
 
 from .exit_codes import Exit
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, settings_from, with_options
@@ -18,7 +19,7 @@ from .recorded_runs import looking
 from .run_text import STYLES, amount, findings, local, message, money, took
 from .styled import Part, cell, is_terminal, say_styled, width
 from .terminal import fail, note, on_line, say_bytes, say_in_full, say_json
-from .text import capped, plural, told
+from .text import capped, told
 
 LAST: Final = {
     "last": lambda _: True,
@@ -26,7 +27,7 @@ LAST: Final = {
 }
 """Names of runs that stand for an id, and what run each is the newest of."""
 _LEAST: Final = 4
-"""Characters of an id that are enough to look for."""
+"""Characters of a part of an id that are enough to look for; what is shorter is a whole id."""
 _NAME: Final = 20
 """Columns for the name of a model or tool."""
 _FORMS: Final = {"json": "JSON", "text": "Begins with", "base64": "Begins with, in base64"}
@@ -51,8 +52,6 @@ def show_command(
 
     Example: tcc-upload show last-error --steps
     """
-    if run_id not in LAST and len(run_id) < _LEAST:
-        raise click.UsageError(f"give at least {_LEAST} characters of the id, or last, or last-error")
     with looking(settings_from(options), paths, _meant(run_id)) as reader:
         run = _found(reader, run_id)
         if raw:
@@ -66,6 +65,8 @@ def show_command(
 
 
 def _meant(run_id: str) -> Callable[[str], bool]:
+    if len(run_id) < _LEAST:
+        return lambda ident: ident == run_id
     return lambda ident: run_id in LAST or run_id in ident
 
 
@@ -81,7 +82,8 @@ def _found(reader: RunReader, run_id: str) -> Run:
             found.append(run)
     if not found:
         note(*findings(reader))
-        fail(f"no such run in {reader.sources}", Exit.NOTHING_FOUND)
+        few = f"; of a part of an id, {_LEAST} characters are needed" if len(run_id) < _LEAST else ""
+        fail(f"no such run in {reader.sources}{few}", Exit.NOTHING_FOUND)
     if len(found) > 1:
         note(*capped(found, lambda run: f"{run.id}  {local(run.start, '%Y-%m-%d %H:%M:%S')}  {run.prompt[:60]}"))
         fail(f"{plural(len(found), 'run')} could be meant: give more of the id", Exit.USAGE)

@@ -2,25 +2,30 @@
 
 import sys
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import chain
 from typing import Any, Final
 
 import click
 
-from tcc_uploader.boundary import Caught
+from tcc_uploader.delivery.result import DestinationReport
 from tcc_uploader.inspect.findings import Finding, findings_of
 from tcc_uploader.inspect.status import SpoolReport, StatusReport, status_report
+from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
+from tcc_uploader.sources.given import Sources
 
 from .exit_codes import EXIT_OF_FINDING, exit_of_status
 from .options import AS_JSON, SPOOLS, STATE_OPTIONS, Age, settings_from, with_options
-from .session import reading, targets_of
+from .progress import reading_bar
+from .session import UnusableError, looking_at, targets_of
 from .terminal import clear, say, say_json
-from .text import capped, destination_json, destination_lines, in_utc, moment, plural, shortened, size, told
+from .text import capped, destination_json, in_utc, moment, shortened, size, told
 
 _EVERY: Final = 2.0
 """Seconds between two looks of ``--watch``."""
+_MEND_SETTING: Final = "mend this setting: no uploader starts with it, and here its default stands in"
 
 
 @click.command("status")
@@ -46,7 +51,7 @@ def status_command(*, max_age: float, expect_daemon: bool, watch: bool, as_json:
     Example: tcc-upload status --expect-daemon --max-age 1h
     """
     while True:
-        told_of = _look(settings_from(options), max_age, expect_daemon=expect_daemon)
+        told_of = _look(options, max_age, expect_daemon=expect_daemon)
         if watch:
             clear()
         if as_json:
@@ -61,26 +66,40 @@ def status_command(*, max_age: float, expect_daemon: bool, watch: bool, as_json:
     sys.exit(exit_of_status(chain.from_iterable(counted)))
 
 
-def _look(settings: Settings, max_age: float, *, expect_daemon: bool) -> list[tuple[StatusReport, list[Finding]]]:
+def _look(options: dict[str, Any], max_age: float, *, expect_daemon: bool) -> list[tuple[StatusReport, list[Finding]]]:
     """Return what is told of each target, with what is wrong there; the settings' own comes first."""
     found = []
-    for number, target in enumerate(targets_of(settings)):
-        with reading(target) as ledger:
-            report = status_report(target, ledger, own=number == 0)
-        expects_daemon = expect_daemon and number == 0
-        found.append((report, list(findings_of(report, time.time(), max_age=max_age, expects_daemon=expects_daemon))))
+    faults: list[str] = []
+    for number, target in enumerate(targets_of(settings_from({**options, "faults": faults}))):
+        report = _report(target, own=number == 0)
+        findings = findings_of(report, time.time(), max_age=max_age, expects_daemon=expect_daemon and number == 0)
+        found.append((report, list(findings)))
+    found[0][1][:0] = [Finding("operator", fault, _MEND_SETTING) for fault in faults]
     return found
+
+
+def _report(target: Settings, *, own: bool) -> StatusReport:
+    """Return the report on a target; if its ledger can't be read, what can be told without it."""
+    try:
+        with looking_at(target) as ledger, reading_bar("status", Sources(list(target.spools))) as did:
+            return status_report(target, ledger, own=own, did=did)
+    except UnusableError as error:
+        with SqliteLedger.reading(None) as ledger:
+            report = status_report(target, ledger, own=own)
+        what = f"{error.what}; until that is mended, every record here counts as pending"
+        return replace(report, oldest_due=None, obstacles={what: error.do} | report.obstacles)
 
 
 def _as_json(report: StatusReport, found: list[Finding]) -> dict[str, object]:
     """Return what ``--json`` tells of a target.  Times are ISO-8601, in UTC."""
     activity = report.activity
-    members = {field.name: getattr(report, field.name) for field in fields(report) if field.name != "activity"}
+    untold = ("activity", "told_by_running")
+    members = {field.name: getattr(report, field.name) for field in fields(report) if field.name not in untold}
     return {
         **members,
         "as_of": in_utc(report.as_of),
         "watcher": activity.watcher,
-        "destinations": list(map(destination_json, activity.destinations)),
+        "destinations": [_destination_json(each, told_now=report.told_by_running) for each in activity.destinations],
         "last_success": in_utc(activity.last_success),
         "trouble": activity.trouble,
         "unexpected": activity.unexpected,
@@ -89,48 +108,64 @@ def _as_json(report: StatusReport, found: list[Finding]) -> dict[str, object]:
 
 
 def _status_text(report: StatusReport, found: list[Finding]) -> str:
-    activity, as_of = report.activity, moment(report.as_of)
-    running = f"running, pid {report.running_pid}; watcher: {activity.watcher}; as of {as_of}"
-    ended = f"not running; what it told last is of {as_of}" if report.as_of else "not running"
-    runs = report.running_pid is not None
+    """Return what people read: the state of things, then the findings; what a finding tells stands there alone."""
+    activity = report.activity
     shared = f" that is shared, {report.ledger}," if "://" in report.ledger else ""
-    unused = ", not used for a week" if report.ledger_bytes else ", never used yet"
+    was_used = bool(report.ledger_bytes or report.as_of)
+    unused = ", not used for a week" if was_used else ", never used yet"
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
-    recovered, damage = report.counts["recovered"], plural(report.damage, "place")
+    recovered = report.counts["recovered"]
+    found_at = [each.destination for each in found]
     lines = told(
         f"target      {report.target}{'' if report.in_use else unused}",
-        f"uploader    {running if runs else ended}",
+        f"uploader    {_uploader_text(report)}",
         f"state       {report.state_dir}",
         (report.ledger_bytes, f"            the ledger{shared} has {size(report.ledger_bytes)}"),
         *map(_spool_text, report.spools),
-        *capped(report.unreadable.items(), lambda pair: f"unreadable  {pair[0]}: {pair[1]}"),
         *capped(report.passed_over, lambda text: f"passed over {text}"),
-        *capped(
-            report.newer_files, lambda path: f"newer       {path}: written by a newer recorder; upgrade tcc-upload"
-        ),
         f"records     {', '.join(fates)}",
         (recovered, f"            {recovered:,} of them recovered from processes that died"),
         (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
-        (report.not_in_sight, f"            {report.not_in_sight:,} more were pending in files that are not here now"),
-        (report.refused, f"            {report.refused:,} more were refused by recorders, because the spool was full"),
-        (report.damage, f"damage      {damage}: torn tails, corrupt lines, seals that do not match"),
-        *(f"unexpected  {_caught_text(each)}" for each in activity.unexpected),
-        (activity.trouble, f"trouble     {activity.trouble}"),
-        f"last sent   {moment(activity.last_success)}",
-        *capped(activity.destinations, lambda each: "\n".join(destination_lines(each, runs=runs))),
+        f"last sent   {'not known' if was_used and not report.as_of else moment(activity.last_success)}",
+        *capped(activity.destinations, lambda each: _destination_text(report, each, is_found=each in found_at)),
         *capped(found, lambda each: f"finding     {EXIT_OF_FINDING[each.kind]}: {each.what}; do: {each.do}"),
         (not found, "finding     none: all is well"),
     )
     return "\n".join(lines)
 
 
+def _uploader_text(report: StatusReport) -> str:
+    as_of = moment(report.as_of)
+    if report.running_pid is None:
+        return f"not running; what it told last is of {as_of}" if report.as_of else "not running"
+    if not report.told_by_running:
+        return f"running, pid {report.running_pid}; it has told nothing yet"
+    return f"running, pid {report.running_pid}; watcher: {report.activity.watcher}; as of {as_of}"
+
+
+def _destination_text(report: StatusReport, each: DestinationReport, *, is_found: bool) -> str:
+    """Return the state of a destination, and why it is paused unless a finding tells that.
+
+    Of an uploader that has ended only what may still be true is told: not how many records it had waiting.
+    """
+    runs, paused = report.told_by_running, each.state == "paused"
+    waiting = f", {each.waiting:,} waiting" if runs else ""
+    since = f" since {moment(each.since)}" if paused else ""
+    probe = f"; next probe {moment(each.next_probe)}" if each.next_probe else ""
+    lines = told(
+        f"to          {each.name}: {'' if runs else 'was '}{each.state}{since}{waiting}{probe}",
+        (each.reason and not is_found, f"            {each.reason}"),
+        (each.partly_refused, f"            {each.refusal_line}"),
+    )
+    return "\n".join(lines)
+
+
+def _destination_json(each: DestinationReport, *, told_now: bool) -> dict[str, object]:
+    """Return the state of a destination; an uploader that has ended has nothing waiting."""
+    return destination_json(each) | ({} if told_now else {"waiting": None})
+
+
 def _spool_text(spool: SpoolReport) -> str:
     takes = f"{plural(spool.files, 'file')}, {size(spool.bytes)} of {size(spool.max_bytes)}"
     kept = f"; {spool.kept:,} of them delivered and kept, {size(spool.kept_bytes)}" if spool.kept else ""
     return f"spool       {spool.path}: {spool.note or takes + kept}"
-
-
-def _caught_text(caught: Caught) -> str:
-    place = f"{caught.place}, {caught.first}" if caught.first else caught.place
-    often = f"{caught.count:,} times" if caught.count > 1 else "once"
-    return f"{place}: {caught.exception}, {often}; it is kept: report this, and upgrade tcc-upload"

@@ -1,24 +1,21 @@
 """Words and lines that several commands print."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from tcc_uploader.delivery.result import DestinationReport, ReplayResult
 from tcc_uploader.model.selection import Choice, Selection
 from tcc_uploader.model.shortlist import MOST, Shortlist
+from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 
 T = TypeVar("T")
+_FREES_IT: Final = "make room on its disk, or let this user write there; then run it again"
 MAX_LIST: Final = 20
 """Lines of one list that a person would still read: a hostile archive can cause any number of them."""
-
-
-def plural(number: int, word: str) -> str:
-    """Return ``1 record``, ``2 records``."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def told(*texts: str | tuple[object, str]) -> list[str]:
@@ -63,16 +60,18 @@ def _shortened(value: Any) -> Any:
             return shortened({each.name: getattr(value, each.name) for each in members}) if members else value
 
 
-def result_hints(result: ReplayResult, state: Path) -> list[str]:
+def result_hints(result: ReplayResult, settings: Settings) -> list[str]:
     """Return what a person should know or do after a one-shot run."""
     unended = (
         f"{plural(result.unended, 'journaled run')} without an end: still running, as far as is known here; "
         "if not, --assume-dead recovers what there is"
     )
     read = f"{result.bytes_read:,} of {result.bytes_seen:,} bytes read, of the files found so far"
+    reached = f"{plural(result.uncommitted, 'record')} reached the server"
     files = f"{plural(len(result.unread_files), 'file')} not read to the end"
     interrupted = ", ".join(told(f"interrupted: {read}", (result.unread_files, files)))
     return [
+        *adopt_lines(settings.adopt, result.hints),
         *capped(result.paused, lambda report: "\n".join(destination_lines(report))),
         *capped((each for each in result.partly_refused if each not in result.paused), lambda each: each.refusal_line),
         *unreadable_lines(result.unreadable),
@@ -82,9 +81,17 @@ def result_hints(result: ReplayResult, state: Path) -> list[str]:
         *told(
             (result.unended, unended),
             (result.counts.dead, "dead letters: `tcc-upload dead list` says why"),
-            (result.trouble, f"the ledger in {state} can't be written: {result.trouble}"),
+            (result.uncommitted, f"{reached}, but could not be noted in the ledger: pending, and sent again"),
+            (result.trouble, f"the ledger in {settings.state_dir} can't be written: {result.trouble}; {_FREES_IT}"),
         ),
     ]
+
+
+def adopt_lines(adopted: Iterable[str], met: Collection[str]) -> Iterator[str]:
+    """Yield which hints of --adopt no pending record has; ``met`` are those that they have, ``""`` for none."""
+    theirs = ", ".join(capped(filter(None, sorted(met)), str)) or "no hint at all"
+    for hint in sorted(set(adopted).difference(met)) if met else ():
+        yield f"--adopt {hint}: no pending record has this key hint; they have {theirs}"
 
 
 def asked_by(selection: Selection) -> list[tuple[str, str]]:
@@ -118,16 +125,13 @@ def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:
     return list(capped(unreadable.items(), lambda pair: f"can't read {pair[0]}: {pair[1]}"))
 
 
-def destination_lines(destination: DestinationReport, *, runs: bool = False) -> list[str]:
-    """Return the state of a destination; if it is paused, why, and what to do.  ``runs``: an uploader tries again."""
-    key = f"key {destination.key}" if destination.key else "no key"
+def destination_lines(destination: DestinationReport) -> list[str]:
+    """Return the state of a destination after a one-shot run; if it is paused, why, and what to do."""
     paused = destination.state == "paused"
-    probe = f"; next probe {moment(destination.next_probe)}" if destination.next_probe and runs else ""
-    otherwise = "nothing, it is tried again" if runs else "run it again, or start the daemon"
     return told(
-        f"to          {destination.url} ({key}): {destination.state}, {destination.waiting:,} waiting",
-        (paused, f"            {destination.reason}; since {moment(destination.since)}{probe}"),
-        (paused, f"            do: {destination.remedy or otherwise}"),
+        f"to          {destination.name}: {destination.state}, {destination.waiting:,} waiting",
+        (paused, f"            {destination.reason}; since {moment(destination.since)}"),
+        (paused, f"            do: {destination.remedy or 'run it again, or start the daemon'}"),
         (destination.reason and not paused, f"            {destination.reason}"),
         (destination.partly_refused, f"            {destination.refusal_line}"),
     )
@@ -153,5 +157,5 @@ def size(number: int) -> str:
 
 
 def moment(seconds: float | None) -> str:
-    """Return a time (wall-clock seconds since 1970) in the local time zone."""
-    return "never" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    """Return a time (wall-clock seconds since 1970) in the local time zone, which it names."""
+    return "never" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))

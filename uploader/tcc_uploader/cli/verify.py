@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,17 +11,19 @@ import click
 from tcc_uploader.inspect.survey import spools_read
 from tcc_uploader.inspect.verify import Verification, verify_spools
 from tcc_uploader.model.shortlist import MOST
+from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.paths import sources_of
 from tcc_uploader.state import is_in_use
 
 from .exit_codes import Exit, exit_of_verify
 from .options import AS_JSON, PATHS, SPOOLS, STATE_OPTIONS, settings_from, with_options
 from .progress import reading_bar
-from .session import reading, targets_of
+from .session import UnusableError, looking_at, targets_of
 from .terminal import say, say_json
-from .text import capped, passed_over_lines, plural, shortened, told
+from .text import capped, passed_over_lines, shortened, told
 
-_SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.BROKEN)
+_SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.OPERATOR_NEEDED, Exit.BROKEN)
 """From the best result to the worst."""
 
 
@@ -30,34 +33,48 @@ def verify_command(*, paths: tuple[Path, ...], as_json: bool, **options: Any) ->
     """Check that records = delivered + pending + dead + duplicate + dropped, from the files and the ledger alone.
 
     Checks every CRC and seal of the spools, or of the paths given, and names what is torn, corrupt, cut short or
-    missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed.
+    missing.  Exit codes: 0 it adds up; 65 it does, beside damage; 70 it does not; 75 a newer version is needed; 77 the
+    ledger can't be read.
     Every target of the state directory is checked.  The exit code is that of the target that the settings name; if
     they name none, the worst of those that were used in the last seven days.
 
     Example: tcc-upload verify runs.tar.gz
     """
     named = settings_from(options)
-    reports: dict[str, Verification] = {}
+    reports: dict[str, Verification | UnusableError] = {}
     codes = []
     for settings in targets_of(named):
-        with reading(settings) as ledger:
-            sources = sources_of(paths, spools_read(settings.spools, ledger) if reports else settings.spools)
-            with reading_bar("verify", sources) as did:
-                report = verify_spools(sources, ledger, whole=not paths, did=did)
+        report = _report(settings, paths, own=not reports)
         if not reports or (not named.names_target and is_in_use(settings.state_dir, time.time())):
-            codes.append(exit_of_verify(report))
+            codes.append(report.code if isinstance(report, UnusableError) else exit_of_verify(report))
         reports[settings.state_dir.name] = report
     if as_json:
-        (target, own), *others = reports.items()
-        told_others = [{"target": name, **vars(report)} for name, report in others]
-        say_json(shortened({"target": target, **vars(own), "other_targets": told_others}))
+        own, *others = ({"target": name} | _as_json(report) for name, report in reports.items())
+        say_json(shortened(own | {"other_targets": others}))
     else:
         say("\n\n".join(f"target   {name}\n{_verification_text(each)}" for name, each in reports.items()))
     sys.exit(max(codes, key=_SEVERITY.index))
 
 
-def _verification_text(report: Verification) -> str:
+def _report(settings: Settings, paths: Sequence[Path], *, own: bool) -> Verification | UnusableError:
+    """Return the report on a target, or why there is none: it says nothing against the other targets."""
+    try:
+        with looking_at(settings) as ledger:
+            sources = sources_of(paths, settings.spools if own else spools_read(settings.spools, ledger))
+            with reading_bar("verify", sources) as did:
+                return verify_spools(sources, ledger, whole=not paths, did=did)
+    except UnusableError as error:
+        return error
+
+
+def _as_json(report: Verification | UnusableError) -> dict[str, Any]:
+    return {"unusable": str(report)} if isinstance(report, UnusableError) else vars(report)
+
+
+def _verification_text(report: Verification | UnusableError) -> str:
     """Return each finding of ``verify``, then the counts."""
+    if isinstance(report, UnusableError):
+        return f"unusable {report}"
     lines = []
     for check in report.segments:
         lines += [f"BROKEN   {check.path}: {text}" for text in capped(check.broken, str)]

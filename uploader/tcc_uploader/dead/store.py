@@ -62,7 +62,10 @@ class LetterFolder:
                 with Boundary(str(file), OSError, ValueError):
                     found[file.stem] = LetterRequest.model_validate_json(file.read_bytes())
             except (OSError, ValueError) as error:
-                _log.warning("%s is not a valid request and is ignored: %s", file, fault_text(error))
+                _log.warning(
+                    "%(file)s is not a valid request and is ignored: %(why)s",
+                    {"action": "request_ignored", "file": file, "why": fault_text(error)},
+                )
         return found
 
     def remove_request(self, name: str) -> None:

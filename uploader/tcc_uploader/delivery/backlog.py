@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import WeakSet
 
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.lines import Damage, Line
@@ -17,9 +18,11 @@ from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.journal import Span
 from tcc_uploader.spool.segment import Found, Segment
+from tcc_uploader.transport.answers import without_words
 
 from .compact_queue import Location, run_fingerprint
-from .health import backoff
+from .events import Listener, Paused, Recovered, Refused, SetAside
+from .health import Pause, backoff
 from .in_flight import InFlight
 from .intake import Intake
 from .line_cache import LineCache
@@ -46,9 +49,12 @@ class Backlog:
     in_flight: InFlight
     cache: LineCache
     clock: Clock
+    hear: Listener
     queues: dict[Destination, DestinationQueue] = field(default_factory=dict)
     waiting_for_run: dict[int, list[tuple[Destination, Location]]] = field(default_factory=dict)
     """By run fingerprint: the feedback that waits for this run."""
+    _refusals: WeakSet[Segment] = field(default_factory=WeakSet)
+    """The segments of whose refused records it was told."""
 
     @property
     def ready(self) -> int:
@@ -68,6 +74,17 @@ class Backlog:
         report = queue.report(self.clock.wall() - self.clock.monotonic())
         return report.model_copy(update={"undecided": places})
 
+    def tell_health(self, queue: DestinationQueue, before: Pause | None) -> None:
+        """Tell if a destination is paused, or up again; ``before`` is the pause that it had."""
+        destination, now = queue.destination, queue.health.pause
+        if now is None:
+            if before is not None:
+                self.hear(Recovered(destination, before.since))
+            return
+        why = without_words(now.reason)
+        if before is None or (without_words(before.reason), before.remedy) != (why, now.remedy):
+            self.hear(Paused(destination, why, now.remedy, now.since, is_new=before is None))
+
     def admit(self, segment: Segment, found: list[Found]) -> None:
         """Take in what was read from a file: queue new records, settle the known ones.
 
@@ -86,11 +103,26 @@ class Backlog:
         for other in found:
             if isinstance(other, Invalid):
                 self.settlement.dead_letter_invalid(segment, other)
+        if segment.seal and segment.seal.refused and not segment.finished_at and segment not in self._refusals:
+            self._refusals.add(segment)
+            self.hear(Refused(segment.file, segment.seal.refused))
         damage = [other for other in found if isinstance(other, Damage)]
+        if damage:
+            self.hear(SetAside(segment.file, len(damage)))
         for other in damage[:_MOST_LOGGED]:
-            _log.warning("%s line %d: %s, %d bytes", segment.path, other.number, other.reason, other.size)
+            _log.warning(
+                "%(file)s line %(line)d: %(why)s, %(bytes)d bytes",
+                {
+                    "action": "damaged",
+                    "file": segment.file,
+                    "line": other.number,
+                    "why": other.reason,
+                    "bytes": other.size,
+                },
+            )
         if len(damage) > _MOST_LOGGED:
-            _log.warning("%s: %d more damaged lines", segment.path, len(damage) - _MOST_LOGGED)
+            more = {"action": "damaged", "file": segment.file, "lines": len(damage) - _MOST_LOGGED}
+            _log.warning("%(file)s: %(lines)d more damaged lines", more)
 
     def enqueue(self, segment: Segment, line: Line) -> None:
         """Queue a record for its destination without asking the ledger."""
@@ -103,6 +135,7 @@ class Backlog:
         queue = self.queues.get(route.destination)
         if queue is None:
             queue = self.queues[route.destination] = DestinationQueue(route, self.clock.wall())
+            self.tell_health(queue, None)
         pause = queue.health.pause
         if segment.stream is not None:
             if self.cache.half_full and pause and pause.needs_operator:
@@ -124,7 +157,7 @@ class Backlog:
         for record in ready:
             soon = self.clock.monotonic() + backoff(1, self.clock.chance())
             is_letter = record.segment.format is Format.LETTER
-            if self._waits_for_key(record):
+            if self.in_flight.holds_up(record, self.settlement.changes.delivered.under(record.key)):
                 self.postpone(record, RecordEvent.KEY_IN_FLIGHT, soon)
                 continue
             decision = Decision.SEND
@@ -186,7 +219,7 @@ class Backlog:
                 held += 1
                 self.release_feedback(location.run)
         if held:
-            self.settlement.settle(segment, number, Decision.DROPPED)
+            self.settlement.settle(segment, number, Decision.DROPPED, newly=True)
 
     def release_feedback(self, fingerprint: int) -> None:
         """Queue the feedback that waited for the run with this fingerprint (0: no run)."""
@@ -201,14 +234,15 @@ class Backlog:
             self.release_feedback(location.run)
             return None
         try:
-            line = line or self._read_again(segment, location)
+            line = line or self.read_again(segment, location)
         except FileNotFoundError:
             self.intake.forget(segment)
             self.release_feedback(location.run)
             return None
         except (OSError, ValueError) as error:
             if not history.failures:
-                _log.warning("can't read %s again: %s", segment.path, error)
+                fields = {"action": "unreadable", "file": segment.file, "why": error}
+                _log.warning("can't read %(file)s again: %(why)s", fields)
         if line is None:
             history = history._replace(failures=history.failures + 1)
             queue.postpone(location, history, self.clock.monotonic() + backoff(history.failures, 1.0))
@@ -219,27 +253,12 @@ class Backlog:
         )
         return Record(queue.destination, segment, line, location, history, dedupe_key(line.kind, line.id), known, token)
 
-    def _waits_for_key(self, record: Record) -> bool:
-        """Whether another record with this key must be settled before it is decided about this one.
-
-        A claim is on a key, and ends when what was delivered under it is committed; so of a key only one record is on
-        its way, whatever the hints.  Of equal hints the other one decides; but not if it is this very record, of a file
-        that is read anew.
-        """
-        flying = self.in_flight.by_key.under(record.key)
-        if record.segment.format is Format.LETTER:
-            return bool(flying)
-        mine = record.segment.file, record.known
-        return any(
-            other.known.hint != record.known.hint or (other.segment.file, other.known) == mine for other in flying
-        ) or any(known.hint != record.known.hint for known in self.settlement.changes.delivered.under(record.key))
-
     def release_key(self, key: bytes) -> None:
         """End the claim on a key, unless a record with this key is in flight, or answered and not committed."""
         if not (self.in_flight.by_key.under(key) or self.settlement.changes.delivered.under(key)):
             self.settlement.ledger.release([key])
 
-    def _read_again(self, segment: Segment, location: Location) -> Line | None:
+    def read_again(self, segment: Segment, location: Location) -> Line | None:
         """Read a record again; None if its line is damaged.  Raises OSError; ValueError if its letter is no letter."""
         if segment.format is Format.LETTER:
             return letter_line(self.settlement.letters.read(segment.letter))

@@ -12,6 +12,7 @@ from tcc_uploader.model.ledger import Unavailable
 from tcc_uploader.spool.removal import REMOVED_AT_ONCE
 from tcc_uploader.spool.segment import Segment
 
+from .incomplete import rows_of_what_is_missing
 from .intake import Intake
 from .settlement import Settlement
 
@@ -61,10 +62,23 @@ class Committer:
         except (Unavailable, OSError) as error:
             self.note_trouble(error)
 
+    def finish(self, candidates: Collection[Segment] | None) -> None:
+        """Commit as :meth:`commit` does when all is read; then what the ledger awaits of archives that were cut."""
+        self.commit(candidates)
+        if self.trouble:
+            return
+        settlement, archives = self.settlement, self.intake.sources.archives
+        rows = rows_of_what_is_missing(settlement.ledger, archives, int(self.clock.wall()))
+        settlement.adopted |= {row.number: row for row in rows}
+        self.commit()
+
     def note_trouble(self, error: Exception) -> None:
         """Note and log why the state can't be written; nothing is lost, and the commit is tried again."""
         if not self.trouble:
-            _log.error("the state can't be written: %s; nothing more is sent until that works", error)
+            _log.error(
+                "the state can't be written: %(why)s; nothing more is sent until that works",
+                {"action": "state_unwritable", "why": error},
+            )
         self.trouble = str(error)
 
     def _commit(self, candidates: Collection[Segment] | None) -> None:

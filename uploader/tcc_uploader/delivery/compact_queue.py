@@ -41,9 +41,14 @@ class CompactQueue:
         for column, value in zip(self._columns, location, strict=True):
             column.append(value)
 
+    @property
+    def first(self) -> Location:
+        """The first location.  Raises IndexError if the queue is empty."""
+        return Location(*(column[self._head] for column in self._columns))
+
     def popleft(self) -> Location:
         """Remove and return the first location.  Raises IndexError if the queue is empty."""
-        location = Location(*(column[self._head] for column in self._columns))
+        location = self.first
         self._head += 1
         if self._head > _COMPACTED and self._head * 2 > len(self._columns[0]):
             for column in self._columns:

@@ -17,6 +17,7 @@ from tcc_uploader.transport.pool import Pool
 
 from .backlog import Backlog
 from .batch import BatchProgress, Item, join_items, split_batch
+from .events import Answered, Listener
 from .health import backoff
 from .in_flight import InFlight
 from .queue import DestinationQueue
@@ -36,6 +37,7 @@ class Dispatcher:
     in_flight: InFlight
     pool: Pool[Record]
     clock: Clock
+    hear: Listener
 
     def dispatch(self) -> None:
         """Send all records that may be sent now."""
@@ -52,13 +54,19 @@ class Dispatcher:
         dues = [queue.next_due() for queue in self.backlog.queues.values()]
         return min((due for due in dues if due is not None), default=None)
 
-    def take_answer(self, record: Record, answer: Answer) -> None:
-        """Handle the answer to a record's last request."""
+    def take_answer(self, record: Record, answer: Answer, seconds: float | None = None) -> None:
+        """Handle the answer to a record's last request, which took so many seconds; None: it was given up."""
         if record not in self.in_flight:
             return  # the request was given up; the record may have been sent again
         queue = self.backlog.queues[record.destination]
         self.in_flight.remove(record, queue)
         queue.answered(answer)
+        self.hear(
+            Answered(
+                queue.destination,
+                *(answer.status, seconds, _size(record), record.segment.file, record.line.number),
+            )
+        )
         health, before = queue.health, queue.health.pause
         now, wall = self.clock.monotonic(), self.clock.wall()
         is_otlp = record.line.path in OTLP_PATHS
@@ -83,7 +91,7 @@ class Dispatcher:
             self._refused(record, answer)
         if health.pause is not None and before is None:
             self.take_back()
-        queue.log_change(before)
+        self.backlog.tell_health(queue, before)
 
     def give_up_failed(self) -> None:
         """Give up requests that move nothing, or are not answered: their threads may hang for ever."""
@@ -253,6 +261,12 @@ class Dispatcher:
         self.settlement.delivered(record.key, record.known)
         self.settlement.settle_line(record.segment, record.line, record.known.digest, Decision.DELIVERED, newly=True)
         self.backlog.release_feedback(record.location.run)
+
+
+def _size(record: Record) -> int:
+    """Return how many bytes the body of a record's request has."""
+    line, batch = record.line, record.history.batch
+    return len(batch.left[0].body) if batch else len(range(len(line.data))[line.body_start : line.body_end])
 
 
 def _known(item: Item, record: Record) -> Known:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from math import inf
 from queue import Empty
@@ -19,6 +20,7 @@ from tcc_uploader.transport.answers import Answer
 from .backlog import Backlog
 from .committer import Committer, in_order
 from .dispatcher import Dispatcher
+from .events import Began, Ended, Turn
 from .host import Host
 from .in_flight import InFlight
 from .intake import Intake
@@ -57,17 +59,16 @@ class Engine:
         keep_for: float = inf,
         locks: SpoolLocks | None = None,
         is_gone: Callable[[Segment], bool] | None = None,
-        on_step: Callable[["Engine"], None] | None = None,
     ) -> None:
         """Make an engine.
 
-        ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each
-        spool is locked before it is read; ``is_gone`` tells whether a segment's writer is gone, by default from its
-        seal or lock; ``on_step`` is called in each turn.
+        ``keep_for`` is the number of seconds for which delivered segments stay; with ``locks`` each spool is locked
+        before it is read; ``is_gone`` tells whether a segment's writer is gone, by default from its seal or lock.
         """
         self.settings = settings
         self._host = host = host or Host()
         self.clock = host.clock
+        self._hear = hear = host.hear
         self.inbox = host.inbox()
         """Calls for the engine's thread, from other threads: a file has changed, an answer has arrived, stop."""
         self.watcher: Watcher | None = None
@@ -75,7 +76,7 @@ class Engine:
         cache = LineCache()
         self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
-        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock)
+        self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock, hear)
         self._limits = limits or Limits()
         self._pool = host.pool(
             settings.in_flight,
@@ -84,16 +85,16 @@ class Engine:
             patience=self._limits.patience,
             rate=settings.limit_rate,
         )
-        self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock)
+        self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock, hear)
         self.committer = Committer(self.settlement, self.intake, self.clock)
         self._requeue = Requeue(self.settlement, self.backlog, self.committer)
         self._is_gone = is_gone or partial(writer_is_gone, disk=host.disk)
-        self._on_step = on_step or (lambda _: None)
         self._stopping = False
         self._rescan = 0.0
         """When to scan next, in seconds on the monotonic clock."""
 
     def __enter__(self) -> Self:
+        self._hear(Began(self))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,14 +107,11 @@ class Engine:
         self._stopping = True
         self.inbox.put(lambda: None)  # wakes the engine's thread
 
-    def _put_answer(self, record: Record, answer: Answer) -> None:
-        self.inbox.put(partial(self.dispatcher.take_answer, record, answer))
+    def _put_answer(self, record: Record, answer: Answer, seconds: float) -> None:
+        self.inbox.put(partial(self.dispatcher.take_answer, record, answer, seconds))
 
     def run_for_ever(self) -> None:
-        """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged.
-
-        Raises it also when the ledger could not be read for a while: begin anew then.
-        """
+        """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger was lost: begin anew."""
         hint = self.intake.hint
         self.watcher = self._host.watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(hint, path)))
         try:
@@ -122,6 +120,7 @@ class Engine:
             self._outlast(error)
             raise
         self._drain()
+        self._hear(Ended(self))
 
     def _serve(self, watcher: "Watcher") -> None:
         tick = self.clock.monotonic()
@@ -148,7 +147,7 @@ class Engine:
                 if self.intake.removes:
                     self.intake.sweep()
             self._step()
-            self._on_step(self)
+            self._hear(Turn(self))
             self._wait(min(tick, self._rescan))
 
     def run_once(self, timeout: float, *, give_up: bool = False) -> ReplayResult:
@@ -166,7 +165,8 @@ class Engine:
         self._drain()
         self.dispatcher.give_up_undecided(all_of_them=give_up)
         self._requeue.adopt_orphans()
-        self.committer.commit(self.intake.live if self.intake.removes else None)
+        self.committer.finish(self.intake.live if self.intake.removes else None)
+        self._hear(Ended(self))
         interrupted = self._stopping and not self._finished()
         return result_of(self.intake, self.backlog, self.committer, timed_out=timed_out, interrupted=interrupted)
 
@@ -182,7 +182,7 @@ class Engine:
         timed_out = False
         while not self._stopping and not timed_out:
             self._step()
-            self._on_step(self)
+            self._hear(Turn(self))
             if self._finished():
                 if recover(self.backlog, self.intake.live, self._is_gone) and self.intake.idle:
                     self.intake.scan()
@@ -269,7 +269,8 @@ class Engine:
         self.committer.commit()
         if self.in_flight:
             cost = "they are sent again, and are there twice if the server took them now"
-            _log.warning("no answer yet for %d of the records that were sent: %s", len(self.in_flight), cost)
+            fields = {"action": "unanswered", "records": len(self.in_flight), "cost": cost}
+            _log.warning("no answer yet for %(records)d of the records that were sent: %(cost)s", fields)
 
     def _outlast(self, error: LedgerError) -> None:
         """Send nothing more; wait until the ledger is back and has what was answered, or the engine is to stop."""
@@ -277,18 +278,17 @@ class Engine:
         self.dispatcher.take_back()
         is_back = False
         while not self._stopping and (self.in_flight or not is_back):
+            is_back = True
             try:
                 self._listen(self.clock.monotonic() + self._limits.tick)
                 self.dispatcher.give_up_failed()
-                self.committer.commit()
-                self.settlement.ledger.keep()
-                is_back = True
-            except Lost:
-                is_back = True
+                with suppress(Lost):
+                    self.committer.commit()
+                    self.settlement.ledger.keep()
             except Unavailable as another:
                 self.committer.note_trouble(another)
                 is_back = False
-            self._on_step(self)
+            self._hear(Turn(self))
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""

@@ -26,6 +26,9 @@ class FilesToRead:
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys(chain(self._hinted, self.scanned, self._large)))
 
+    def __len__(self) -> int:
+        return len(self._hinted) + len(self.scanned) + len(self._large)
+
     def __bool__(self) -> bool:
         return bool(self._hinted or self.scanned or self._large)
 

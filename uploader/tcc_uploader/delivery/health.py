@@ -95,7 +95,7 @@ class Health:
         if suspected and not (waits_for_operator and before_probe):
             self.quick_probes = max(0, self.quick_probes - 1) if waits_for_operator else QUICK_PROBES
             self.quick_probes *= untried
-            remedy = f"{self.refusals} records in a row were refused: look at the server before the records"
+            remedy = f"it refused this many records in a row: {self.refusals}; look at the server before the records"
             self.needs_operator(reason, remedy, now=now, wall=wall)
             if self.quick_probes and self.pause is not None:
                 self.pause = replace(self.pause, next_probe=now)

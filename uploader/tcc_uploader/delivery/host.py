@@ -1,4 +1,4 @@
-"""What an engine gets from outside: time, the disk, its inbox, the threads that send, and the watcher."""
+"""What an engine gets from outside: time, the disk, its inbox, the threads that send, the watcher; and who listens."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from tcc_uploader.clock import Clock
 from tcc_uploader.files import DISK, Disk
 from tcc_uploader.transport.pool import Pool
 
+from .events import Listener
 from .record import Record
 
 if TYPE_CHECKING:
@@ -36,3 +37,5 @@ class Host:
     """Makes the sending threads."""
     watcher: Callable[[Sequence[Path], Callable[[Path], None]], "Watcher"] = _watching
     """Makes the watcher, from the spools and what takes each path that may have changed."""
+    hear: Listener = lambda _: None
+    """Hears what the engine tells.  Nothing depends on it."""

@@ -53,7 +53,7 @@ class Intake:
         self.kept = KeptSegments(keep_for, host.clock, host.disk)
         self._newer: set[Path] = set()
         self._empty: list[Path] = []
-        self._to_read = FilesToRead(host.disk)
+        self.to_read = FilesToRead(host.disk)
 
     @property
     def live(self) -> list[Segment]:
@@ -83,42 +83,42 @@ class Intake:
     @property
     def unread(self) -> list[Path]:
         """The files and archives that were found, and not read to their end yet."""
-        return [*map(Path, self._to_read), *self.sources.unread_archives]
+        return [*map(Path, self.to_read), *self.sources.unread_archives]
 
     @property
     def reads_stream(self) -> bool:
         """Whether the next read is from a stream, which can't be read again."""
-        return not self._to_read and self._streams is not None
+        return not self.to_read and self._streams is not None
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to read now."""
-        return not self._to_read and self._streams is None
+        return not self.to_read and self._streams is None
 
     def hint(self, path: Path) -> None:
         """Note that a file may have grown; it is read first."""
         known = self._by_path.get(str(path))  # a plain file would be hashed at each event, so it waits for a scan
         if path.suffix == SUFFIX and path.parent not in self.unreadable and not (known and known.is_read_plain):
-            self._to_read.hint(str(path))
+            self.to_read.hint(str(path))
 
     def scan(self) -> None:
         """List all files; queue those that are new or have grown, oldest first."""
         self.scans, self.kept.fresh = self.scans + 1, 0
         gone = {*(segment.file for segment in self.live if segment.stream is None), *self._done.files}
         self._empty.clear()
-        self._to_read.scanned.clear()
+        self.to_read.scanned.clear()
         for spool in self.sources.spools:
             self.unreadable.pop(spool, None)
             try:
                 if self._locks is not None:
                     self._locks.take(spool)
-                self._to_read.scanned.extend(sorted(self._files_to_read(spool, gone)))
+                self.to_read.scanned.extend(sorted(self._files_to_read(spool, gone)))
             except (OSError, StateHeldError) as error:
                 self._note_unreadable(spool, error)
                 gone = {file for file in gone if Path(file).parent != spool}  # this spool was not listed
         files = list(map(str, self.sources.files))
         gone.difference_update(files)
-        self._to_read.scanned += (file for file in files if file not in self._by_path and file not in self._done.files)
+        self.to_read.scanned += (file for file in files if file not in self._by_path and file not in self._done.files)
         for file in gone:
             self._done.forget(file)
             self.forget(self._by_path.get(file))
@@ -126,11 +126,11 @@ class Intake:
         for segment in self.live:
             if not segment.counted_here and segment.stream is None and self._ledger.begin(segment.id)[1]:
                 self.forget(segment)  # its counts are ours now: read it from its beginning
-                self._to_read.scanned.append(segment.file)
+                self.to_read.scanned.append(segment.file)
 
     def read(self) -> tuple[Segment, list[Found]] | None:
         """Read the next chunk of the next file or stream; None if nothing could be read."""
-        if self._to_read:
+        if self.to_read:
             return self._read_file()
         return next(self._streams, None) if self._streams else None
 
@@ -158,7 +158,8 @@ class Intake:
         self._finished += segment.counts
         self._finished_damage += segment.damage
         if segment.counts.pending:
-            _log.warning("%s has gone with %d records pending", segment.path, segment.counts.pending)
+            fields = {"action": "file_gone", "file": segment.file, "pending": segment.counts.pending}
+            _log.warning("%(file)s has gone; pending records in it: %(pending)d", fields)
 
     @contextmanager
     def removing(self, candidates: Iterable[Segment]) -> Iterator[list[Segment]]:
@@ -191,7 +192,7 @@ class Intake:
         """Yield those files of a spool that are to be read; remove every file that exists from ``gone``."""
         size = 0
         for entry in listed_in(spool, self.host.disk):
-            if self._to_read.is_large(entry.path):
+            if self.to_read.is_large(entry.path):
                 gone.discard(entry.path)
             elif self._done.holds_sealed(entry):
                 gone.discard(entry.path)
@@ -220,16 +221,15 @@ class Intake:
         return not known.at_end or has_grown or (seen.size == known.limit and self._done.may_differ(seen))
 
     def _read_file(self) -> tuple[Segment, list[Found]] | None:
-        file = self._to_read.next()
+        file = self.to_read.next()
         try:
             known = self._by_path.get(file)
             segment = self._identify(file) if known is None or known.is_read_plain else known
             if segment is None:
                 return None
-            before = segment.size
-            found = reader.read_on(segment, self.host.disk)
+            before, found = segment.size, reader.read_on(segment, self.host.disk)
             self.bytes_read += segment.size - before
-            self.kept.fresh += segment.size - before
+            self.kept.note_read(segment, segment.size - before)
         except FileNotFoundError:
             self.forget(self._by_path.get(file))
             return None
@@ -237,7 +237,7 @@ class Intake:
             self._note_unreadable(Path(file), error)
             return None
         if not segment.at_end:
-            self._to_read.scanned.appendleft(file)  # before the next file, so that records keep their order
+            self.to_read.scanned.appendleft(file)  # before the next file, so that records keep their order
         return segment, found
 
     def _stream_chunks(self) -> Iterator[tuple[Segment, list[Found]] | None]:
@@ -257,7 +257,7 @@ class Intake:
     def _identify(self, file: str) -> Segment | None:
         """Identify a file from its first lines, and register it; None if there is nothing to read."""
         path, now, known = Path(file), self.host.clock.wall(), self._by_path.get(file)
-        if (identified := self._to_read.identify(file)) is None:
+        if (identified := self.to_read.identify(file)) is None:
             return None
         segment, seen = identified
         if segment.format.is_foreign:
@@ -291,7 +291,7 @@ class Intake:
     def _note_unreadable(self, path: Path, error: Exception) -> None:
         why = (isinstance(error, OSError) and error.strerror) or str(error)
         if path not in self.unreadable:
-            _log.warning("can't read %s: %s", path, why)
+            _log.warning("can't read %(file)s: %(why)s", {"action": "unreadable", "file": path, "why": why})
         if isinstance(error, UnexpectedError):  # this is damage; what was read before it stands, and is never finished
             self._finished_damage += 1
             self._done.add(seen_at(path), sealed=False)

@@ -1,5 +1,6 @@
 """Removes finished segments when ``retention`` says so: at once, or after a while in their spools."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from math import inf
@@ -7,6 +8,7 @@ from math import inf
 from tcc_uploader.clock import Clock
 from tcc_uploader.files import Disk, free_bytes
 from tcc_uploader.spool import removal
+from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.scan import Seen
 from tcc_uploader.spool.segment import Segment
 
@@ -22,10 +24,18 @@ class KeptSegments:
         """By spool: what its files held at the last scan, without those that were removed since."""
         self.fresh = 0
         """Bytes read since the last scan."""
+        self.limits: dict[str, int] = {}
+        """By spool: how many bytes it may hold, as the header of the segment tells that was read last."""
         self._spools: defaultdict[str, Retention] = defaultdict(lambda: Retention(seconds))
         self._clock = clock
         self._disk = disk
         self._stays = seconds > 0
+
+    def note_read(self, segment: Segment, size: int) -> None:
+        """Note that so many bytes of a segment were read."""
+        self.fresh += size
+        if segment.format is Format.SEGMENT:
+            self.limits[os.path.dirname(segment.file)] = segment.room.max_bytes  # noqa: PTH120 -- hot
 
     def keep(self, segment: Segment) -> None:
         """Keep a finished segment as long as it may stay.  One with a dropped record is the first to go, at once."""

@@ -12,10 +12,11 @@ def result_of(
     intake: Intake, backlog: Backlog, committer: Committer, *, timed_out: bool, interrupted: bool
 ) -> ReplayResult:
     """Return the result of a run that has ended."""
-    queues = backlog.queues.values()
+    queues, settlement = backlog.queues.values(), backlog.settlement
     return ReplayResult(
-        counts=intake.counts,
-        sent=backlog.settlement.total,
+        counts=intake.counts - settlement.uncommitted_counts,
+        sent=settlement.total,
+        uncommitted=settlement.uncommitted_total.delivered,
         damage=intake.damage,
         newer=intake.newer,
         unreadable={file_name(path): why for path, why in intake.unreadable.items()},
@@ -26,6 +27,7 @@ def result_of(
         runs_left_out=intake.sources.choice.runs_left_out,
         nothing_chosen=intake.sources.choice.is_empty,
         waiting=backlog.waiting,
+        hints=sorted(backlog.router.hints),
         paused=[backlog.report(queue) for queue in queues if queue.holds_any],
         partly_refused=[backlog.report(queue) for queue in queues if queue.partly_refused],
         timed_out=timed_out,

@@ -70,7 +70,6 @@ class DestinationQueue:
         self.window = inf
         """How many may be: halved when requests time out, one more with each answer.  It begins without a limit."""
         self._order = 0
-        self.log_change(None)
 
     def __len__(self) -> int:
         return len(self.queued) + len(self.postponed)
@@ -79,6 +78,12 @@ class DestinationQueue:
     def holds_any(self) -> bool:
         """Whether records wait here, also undecided ones."""
         return bool(len(self) or self.undecided)
+
+    @property
+    def earliest(self) -> Location | None:
+        """The location of the record that was read first, of those that wait here; None if none does."""
+        waiting = [each.location for each in self.postponed] + [each.location for each in self.undecided]
+        return min([*waiting, self.queued.first] if self.queued else waiting, default=None)
 
     @property
     def last_refusal(self) -> str:
@@ -198,17 +203,16 @@ class DestinationQueue:
         self.partly_refused += 1
         self.spans_refused += part.spans
         self.refusal = part.why
-        what = f"{record.segment.path} line {record.line.number}"
-        _log.warning("%s was partly refused by %s: %d spans: %s", what, self.destination.url, *part)
-
-    def log_change(self, before: Pause | None) -> None:
-        """Log if the destination was paused for a new reason, or is up again; ``before`` is its earlier pause."""
-        url, pause = self.destination.url, self.health.pause
-        if pause is None and before is not None:
-            _log.info("%s takes records again", url)
-        elif pause is not None and (before is None or (before.reason, before.remedy) != (pause.reason, pause.remedy)):
-            what_to_do = pause.remedy or "nothing to do: the uploader tries again"
-            _log.warning("%s is paused, its records wait: %s; %s", url, pause.reason, what_to_do)
+        _log.warning(
+            "%(file)s line %(line)d was partly refused by %(url)s: %(spans)d spans; `tcc-upload status` tells why",
+            {
+                "action": "partly_refused",
+                "file": record.segment.file,
+                "line": record.line.number,
+                "url": self.destination.url,
+                "spans": part.spans,
+            },
+        )
 
     def report(self, epoch: float) -> DestinationReport:
         """Return the destination's state.  ``epoch`` is the wall clock minus the monotonic clock, in seconds."""

@@ -56,7 +56,8 @@ def _recover_all(backlog: Backlog, segment: Segment, others: Sequence[Segment]) 
         try:
             line = _read_run(backlog, segment, run_id)
         except OSError as error:
-            _log.warning("%s: run %s can't be read now: %s", segment.path, run_id[:100], error)
+            fields = {"action": "run_unreadable", "file": segment.file, "run": run_id[:100], "why": error}
+            _log.warning("%(file)s: run %(run)s can't be read now: %(why)s", fields)
             return  # the next call tries it again
         if line is not None:
             _take_up(backlog, segment, line)
@@ -69,7 +70,8 @@ def _read_run(backlog: Backlog, segment: Segment, run_id: str) -> Line | None:
     try:
         return reader.recover(segment, run_id, backlog.intake.host.disk)
     except ValueError as error:
-        _log.warning("%s: run %s can't be recovered: %s", segment.path, run_id[:100], error)
+        fields = {"action": "run_lost", "file": segment.file, "run": run_id[:100], "why": error}
+        _log.warning("%(file)s: run %(run)s can't be recovered: %(why)s", fields)
         segment.damaged += 1
         segment.unexpected += isinstance(error, UnexpectedError)
         backlog.settlement.touched.add(segment)
@@ -92,7 +94,8 @@ def _take_up(backlog: Backlog, segment: Segment, line: Line) -> None:
     elif decision is Decision.SEND:
         backlog.cache.pin(segment.handle, line)
         backlog.enqueue(segment, line)
-        _log.info("%s: run %s is recovered: its process died", segment.path, line.id[:100])
+        fields = {"action": "run_recovered", "file": segment.file, "run": line.id[:100]}
+        _log.info("%(file)s: run %(run)s is recovered: its process died", fields)
     else:
         settlement.settle_line(segment, line, known.digest, decision)
     settlement.touched.add(segment)

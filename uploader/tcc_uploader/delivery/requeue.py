@@ -47,13 +47,19 @@ class Requeue:
                 try:
                     letter = settlement.letters.read(ident)
                 except (OSError, ValueError) as error:
-                    _log.warning("letter %s can't be read: %s", ident, fault_text(error))
+                    _log.warning(
+                        "letter %(letter)s can't be read: %(why)s",
+                        {"action": "letter_unreadable", "letter": ident, "why": fault_text(error)},
+                    )
                 else:
                     settlement.orphans[ident] = letter
         for row in waiting:
             # asked again, because another uploader may have settled it since
             if row.id not in stored and settlement.ledger.letter(row.id) == row:
-                _log.warning("letter %s has no file any more: it counts as dropped", row.id)
+                _log.warning(
+                    "letter %(letter)s has no file any more: it counts as dropped",
+                    {"action": "letter_gone", "letter": row.id},
+                )
                 settlement.settle_letter(row, "dropped")
         settlement.commit()
 
@@ -81,7 +87,9 @@ class Requeue:
         if self.backlog.judge_now(key, new.known, delivered) in (Decision.DELIVERED, Decision.DUPLICATE):
             self.settlement.answered.append(letter.id)
             return
-        _log.warning("dead letter %s was not in the ledger: it is now", letter.id)
+        _log.warning(
+            "dead letter %(letter)s was not in the ledger: it is now", {"action": "letter_found", "letter": letter.id}
+        )
         self.settlement.note_letter(new)
         if row is None or row.counts.pending:  # else a copy with another record on this line was counted
             self._count(new, letter.segment, letter.source, Counts(records=row is None, dead=1))
@@ -131,7 +139,10 @@ class Requeue:
                 self.stuck.pop(name, None)
             except OSError as error:
                 if name not in self.stuck:
-                    _log.warning("the request %s was carried out, but can't be removed: %s", name, error)
+                    _log.warning(
+                        "the request %(request)s was carried out, but can't be removed: %(why)s",
+                        {"action": "request_stays", "request": name, "why": error},
+                    )
                 self.stuck[name] = request
 
     def send_requeued(self) -> None:
@@ -143,10 +154,16 @@ class Requeue:
                 letter = self.settlement.letters.read(row.id)
                 line = letter_line(letter)
             except (OSError, ValueError) as error:
-                _log.error("letter %s can't be sent again, because it can't be read: %s", row.id, fault_text(error))
+                _log.error(
+                    "letter %(letter)s can't be sent again, because it can't be read: %(why)s",
+                    {"action": "letter_unreadable", "letter": row.id, "why": fault_text(error)},
+                )
                 continue
             if not self.backlog.intake.sources.choice.holds(line):
-                _log.info("letter %s stays requeued: its run is not among those that were chosen", row.id)
+                _log.info(
+                    "letter %(letter)s stays requeued: its run is not among those that were chosen",
+                    {"action": "letter_left_out", "letter": row.id},
+                )
                 continue
             self.queued.add(row.id)
             segment = segment_of(letter, row.place.segment)
@@ -160,7 +177,10 @@ class Requeue:
         try:
             letter = self.settlement.letters.read(request.letter)
         except (OSError, ValueError) as error:
-            _log.warning("there is no letter %s to %s: %s", request.letter, request.action, fault_text(error))
+            _log.warning(
+                "there is no letter %(letter)s to %(what)s: %(why)s",
+                {"action": "letter_gone", "letter": request.letter, "what": request.action, "why": fault_text(error)},
+            )
             return True
         row = self.settlement.ledger.letter(letter.id)
         if row is None or row.fate != "dead":
@@ -187,7 +207,10 @@ class Requeue:
             return False
         if backlog.judge_now(record.key, known, delivered.get(record.key, ())) is not Decision.SEND:
             backlog.release_key(record.key)
-            _log.warning("line %d of %s is not pending any more: it is not dropped", record.line, record.source)
+            _log.warning(
+                "line %(line)d of %(file)s is not pending any more: it is not dropped",
+                {"action": "not_dropped", "line": record.line, "file": record.source},
+            )
             return True
         row = LetterRow(
             ident, record.key, record.digest, known.place, "dropped", "dropped before it was sent", record.hint
@@ -200,5 +223,8 @@ class Requeue:
         elif before is None or (before.size >= record.end and not record.recovered):
             fate = Counts() if record.recovered else Counts(records=before is None, dropped=1)
             self._count(row, record.segment, record.source, fate)
-        _log.info("line %d of %s is dropped: it is not sent", record.line, record.source)
+        _log.info(
+            "line %(line)d of %(file)s is dropped: it is not sent",
+            {"action": "dropped", "line": record.line, "file": record.source},
+        )
         return True

@@ -31,6 +31,11 @@ class DestinationReport(BaseModel, defer_build=True):
     """Records that were refused, by their fault or the server's, at most 100: the ids of their segments, and lines."""
 
     @property
+    def name(self) -> str:
+        """The URL, and with which key it is used."""
+        return f"{self.url} ({f'key {self.key}' if self.key else 'no key'})"
+
+    @property
     def refusal_line(self) -> str:
         """What was partly refused, in one line; empty if nothing was."""
         if not self.partly_refused:
@@ -44,10 +49,15 @@ class DestinationReport(BaseModel, defer_build=True):
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """The result of a one-shot run.  ``sent`` counts what this run settled, ``counts`` all records that it found."""
+    """The result of a one-shot run.  ``sent`` counts what this run settled, ``counts`` all records that it found.
+
+    What the ledger could not be told is pending in both.
+    """
 
     counts: Counts
     sent: Counts
+    uncommitted: int
+    """Records that the server has taken, and the ledger could not be told of: they will be sent again."""
     damage: int
     newer: int
     unreadable: dict[str, str]
@@ -66,6 +76,8 @@ class ReplayResult:
     """Whether a choice of runs took nothing at all."""
     waiting: int
     """The number of records and requeued letters that are still to be sent."""
+    hints: list[str]
+    """The key hints of the records that were to be sent; ``""`` if one had none."""
     paused: list[DestinationReport]
     """The destinations for which records still wait."""
     partly_refused: list[DestinationReport]

@@ -58,10 +58,14 @@ class Router:
         }
         """The keys by hint.  Adopted hints, and records without a hint (None), have the default key."""
         self._blocked: set[Destination] = set()
+        self.hints: set[str] = set()
+        """The key hints of the records that were routed, ``""`` if one had none: the adopted ones, and some others."""
         self.route = lru_cache(maxsize=4096)(self._route)
         """Returns the route for a record's :class:`Wish`.  Raises nothing: see ``blocked``."""
 
     def _route(self, wish: Wish) -> Route:
+        if wish.hint in self._settings.adopt or len(self.hints) < MOST_BLOCKED:
+            self.hints.add(wish.hint or "")
         route = self._own_route(wish)
         if not route.blocked or route.destination in self._blocked:
             return route
@@ -97,7 +101,8 @@ class Router:
             )
             return Route(Destination(target, hint), key, "unknown path", remedy)
         if key is None:
-            remedy = "no key is held: set TCC_API_KEY"
+            file = settings.api_key_file
+            remedy = f"no key is held: {f'there is none in {file}' if file else 'set TCC_API_KEY'}"
             if hint:
                 remedy = f"no key with the hint {hint} is held: add this key to TCC_API_KEYS"
                 if settings.default_key:

@@ -21,6 +21,7 @@ from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, 
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
 
+from .events import Committed
 from .intake import Intake
 from .line_cache import LineCache
 
@@ -44,7 +45,11 @@ class Settlement:
     touched: set[Segment] = field(default_factory=set)
     """Segments whose counts have changed since the last commit."""
     total: Counts = field(default_factory=Counts)
-    """How many records this process has settled as delivered, duplicate or dead."""
+    """How many records this process has settled as delivered, duplicate, dead or dropped, and committed."""
+    uncommitted_total: Counts = field(default_factory=Counts)
+    """How many more it has settled since the last commit."""
+    uncommitted_counts: Counts = field(default_factory=Counts)
+    """What of this the counts of files have already."""
     settled: int = 0
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[str] = field(default_factory=list)
@@ -65,11 +70,14 @@ class Settlement:
     def settle(self, segment: Segment, number: int, decision: Decision, *, newly: bool = False) -> None:
         """Count the record on line ``number`` as settled; ``newly`` if this process delivered it or made its letter."""
         self.settled += 1
-        if newly or decision is Decision.DUPLICATE:
-            self.total.add(decision)
+        is_new = newly or decision is Decision.DUPLICATE
+        if is_new:
+            self.uncommitted_total.add(decision)
         self.cache.drop(segment.handle, number)
         if segment.format is not Format.LETTER:
             segment.counts.add(decision)
+            if is_new:
+                self.uncommitted_counts.add(decision)
             self.touched.add(segment)
         elif decision is not Decision.DELIVERED:
             self._adjust(segment.letter, "dead", segment.number, Counts(dead=1))  # a requeued letter that is dead again
@@ -143,8 +151,16 @@ class Settlement:
             self.changes.letters.append(row)
             self._count_letter(segment, letter.id)
             self.settle(segment, letter.line, Decision.DEAD, newly=True)
-            where = f"{segment.path} line {letter.line}"
-            _log.warning("dead letter %s: %s: %s: %s", letter.id, where, letter.reason, letter.detail)
+            _log.warning(
+                "dead letter %(letter)s: %(file)s line %(line)d: %(reason)s; see `tcc-upload dead show %(letter)s`",
+                {
+                    "action": "dead",
+                    "letter": letter.id,
+                    "file": segment.file,
+                    "line": letter.line,
+                    "reason": letter.reason,
+                },
+            )
 
     def commit(self, finished: Collection[Segment] = ()) -> None:
         """Write the letters, then all changes to the ledger.  No record can be added to the ``finished`` segments.
@@ -160,6 +176,7 @@ class Settlement:
         rows = {s.number: row_of(s, finished=False, now=now) for s in self.touched if s.counted_here}
         self.changes.segments = {**self.adopted, **rows}
         self.changes.segments |= {segment.number: row_of(segment, finished=True, now=now) for segment in finished}
+        keys = len(self.changes.delivered)
         if self.changes:
             self.ledger.commit(self.changes)
             for segment in (*self.touched, *finished):
@@ -168,12 +185,24 @@ class Settlement:
             self.uncommitted.clear()
             self.touched.clear()
             self.adopted.clear()
+        self._note_committed(keys)
         while self.answered:
             ident = self.answered.pop()
             try:
                 self.letters.remove(ident)
             except OSError as error:  # harmless: the ledger knows that the letter is settled
-                _log.warning("the letter %s is settled, but can't be removed: %s", ident, error)
+                _log.warning(
+                    "the letter %(letter)s is settled, but can't be removed: %(why)s",
+                    {"action": "letter_stays", "letter": ident, "why": error},
+                )
+
+    def _note_committed(self, keys: int) -> None:
+        """Count what was committed, and tell it, if that is anything."""
+        counts = self.uncommitted_total
+        self.total += counts
+        self.uncommitted_total, self.uncommitted_counts = Counts(), Counts()
+        if keys or counts != Counts():
+            self.intake.host.hear(Committed(counts, keys))
 
     def is_answered(self, ident: str) -> bool:
         """Whether the letter with this id does not wait to be sent any more: its record is settled, or dead again."""
@@ -191,6 +220,7 @@ class Settlement:
     def settle_letter(self, row: LetterRow, fate: LetterFate) -> None:
         """Note that a letter was requeued (its record is pending now), delivered, or dropped."""
         self.note_letter(row._replace(fate=fate))
+        self.uncommitted_total.dropped += fate == "dropped"
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
         self._adjust(row.id, fate, row.place.segment, counts)
         if fate != "requeued":
@@ -204,6 +234,7 @@ class Settlement:
             self.touched.add(segment)
             if letter in self.counted_letters.get(segment, ()):
                 segment.counts += by
+                self.uncommitted_counts += by
 
 
 def letter_row(letter: Letter, key: bytes, place: Place, fate: LetterFate) -> LetterRow:

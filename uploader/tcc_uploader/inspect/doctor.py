@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from email.utils import parsedate_to_datetime
 from math import inf
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from tcc_schemas.endpoints import CUSTOM_PATH, key_hint
-from tcc_schemas.switches import unknown_names
+from tcc_schemas.switches import NAMES, unknown_names
 from tcc_uploader.clock import about
 from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.files import free_bytes, try_lock
@@ -65,7 +66,9 @@ def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     yield from _check_shared_ledger(settings)
     yield from _check_inotify()
     for name in unknown_names(os.environ):
-        yield Finding("warn", name, "nothing reads this variable", "check its spelling: see the settings in the README")
+        near = get_close_matches(name, NAMES, 1)
+        remedy = f"did you mean {near[0]}?" if near else "docs/settings.md has them all"
+        yield Finding("warn", name, "nothing reads this variable", remedy)
     yield from _check_keys(settings, ledger)
     router = Router(settings)
     for hint in tuple(map(key_hint, settings.api_keys)) or (None,):
@@ -86,7 +89,7 @@ def _check_spool(spool: Path, *, removes: bool) -> Iterator[Finding]:
         yield Finding("warn", subject, "does not exist", remedy)
         return
     except OSError as error:
-        remedy = "let this user into it: see 'Agent and daemon under different users' in the README"
+        remedy = "let this user into it: see 'Agent and daemon under different users' in docs/record.md"
         yield Finding("fail", subject, f"can't be read: {error.strerror}", remedy)
         return
     mode = stat.filemode(status.st_mode)
@@ -196,7 +199,8 @@ def _check_keys(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     if hints:
         yield Finding("ok", "keys", f"held: {', '.join(hints)} (the first is the default key)")
     else:
-        yield Finding("fail", "keys", "none is held", "set TCC_API_KEY, TCC_API_KEYS or --api-key-file")
+        where = f": there is none in {settings.api_key_file}" if settings.api_key_file else ""
+        yield Finding("fail", "keys", f"none is held{where}", "set TCC_API_KEY, TCC_API_KEYS or --api-key-file")
     found = take_survey(Sources(list(settings.spools)), ledger)
     for remedy, number in found.blocked(settings).items() if hints else ():
         yield Finding("fail", "records", f"{number:,} pending records would wait", remedy)
@@ -232,25 +236,25 @@ def _try_server(url: str, api_key: str | None) -> Iterator[Finding]:
         yield Finding("ok", f"name {host}", "resolves")
     with closing(Client()) as client:
         answer = client.post(Request(url, api_key or "", _EMPTY_BATCH, bytes(16)), patience=_PATIENCE)
-    yield _judge_answer(url, api_key, answer)
+    yield _judge_answer(f"server {url}{', by the proxy' if proxy else ''}", api_key, answer)
     with suppress(ValueError):  # a server without a clock
         yield _compare_clocks(parsedate_to_datetime(answer.date or ""))
 
 
-def _judge_answer(url: str, api_key: str | None, answer: Answer) -> Finding:
+def _judge_answer(subject: str, api_key: str | None, answer: Answer) -> Finding:
     found = classify(answer, datetime.now(UTC))
     if found.verdict is Verdict.RETRY:
-        return Finding("warn", f"server {url}", answer.reason, "records wait until it answers with success")
+        return Finding("warn", subject, answer.reason, "records wait until it answers with success")
     # without a key, what the server says is mostly that
     if found.remedy and (api_key is not None or answer.error is not None or answer.gateway):
-        return Finding("fail", f"server {url}", answer.reason, found.remedy)
+        return Finding("fail", subject, answer.reason, found.remedy)
     # a server refuses an empty batch only after it has accepted the key
-    return Finding("ok", f"server {url}", "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
+    return Finding("ok", subject, "answers" + (f" and accepts key {key_hint(api_key)}" if api_key else ""))
 
 
 def _compare_clocks(server: datetime) -> Finding:
     skew = time.time() - server.timestamp()
     if abs(skew) <= _MAX_CLOCK_SKEW:
         return Finding("ok", "clock", "agrees with the server's")
-    text = f"{abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} the server's"
+    text = f"{about(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
     return Finding("warn", "clock", text, "set it (NTP): run times will look wrong")

@@ -1,25 +1,32 @@
 """What of a status report somebody should act on, and how.  Pure."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from tcc_uploader.clock import about
+from tcc_uploader.delivery.result import DestinationReport
 from tcc_uploader.model.body import moment_of
 from tcc_uploader.spool.format import FOREIGN
 
 from .status import StatusReport
 
 _MOVE: Final = "move it out of the spool; if it is an encrypted bundle, decrypt it and replay it"
+_START: Final = "start one: tcc-upload daemon, or replay"
+_WAS_PAUSED: Final = "was paused when the last uploader ended"
+_SET_BACK: Final = 60.0
+"""Seconds by which what was written may be ahead of the clock."""
 Kind = Literal["operator", "losses", "no_daemon", "late"]
 """A person is needed; records are lost or refused; nothing delivers; delivery is late.  The gravest comes first."""
 
 
 class Finding(NamedTuple):
-    """One thing that is not as it should be: what, and what to do."""
+    """One thing that is not as it should be: what, and what to do.  ``destination``: the one that it is about."""
 
     kind: Kind
     what: str
     do: str
+    destination: DestinationReport | None = None
 
 
 def findings_of(report: StatusReport, now: float, *, max_age: float, expects_daemon: bool) -> Iterator[Finding]:
@@ -28,17 +35,18 @@ def findings_of(report: StatusReport, now: float, *, max_age: float, expects_dae
     Pending records, and outages, may be ``max_age`` seconds old.  What waits for an operator is told as that, and what
     was refused, by its fault or the server's, waits for other answers: neither is late.
     """
-    yield from _for_an_operator(report)
+    yield from _for_an_operator(report, now)
     yield from _losses(report)
     if expects_daemon and report.running_pid is None:
         yield Finding("no_daemon", "no uploader is running", "start it: tcc-upload daemon")
     yield from _late(report, now, max_age)
 
 
-def _for_an_operator(report: StatusReport) -> Iterator[Finding]:
+def _for_an_operator(report: StatusReport, now: float) -> Iterator[Finding]:
     for each in report.activity.destinations:
         if each.state == "paused" and each.remedy:
-            yield Finding("operator", f"{each.url} is paused: {each.reason}", each.remedy)
+            state = "is paused" if report.told_by_running else _WAS_PAUSED
+            yield Finding("operator", f"{each.name} {state}: {each.reason}", each.remedy, each)
     for path, why in report.unreadable.items():
         do = _MOVE if why in FOREIGN else "let this user read it: chmod g+r, and one group for agent and daemon"
         yield Finding("operator", f"can't read {path}: {why}", do)
@@ -46,13 +54,17 @@ def _for_an_operator(report: StatusReport) -> Iterator[Finding]:
         yield Finding("operator", what, do)
     for path in report.newer_files:
         yield Finding("operator", f"{path} was written by a newer recorder", "upgrade tcc-upload")
+    if report.as_of is not None and (ahead := report.as_of - now) > _SET_BACK:
+        what = f"the clock was set back: an uploader has written a time that is {about(ahead)} ahead of now"
+        yield Finding("operator", what, "set it (NTP); until then ages are wrong, and times out of order")
     if report.activity.trouble:
         trouble = f"the ledger in {report.state_dir} can't be written: {report.activity.trouble}"
         yield Finding("operator", trouble, "give it room and a writable folder")
     for caught in report.activity.unexpected:
-        yield Finding(
-            "operator", f"{caught.place}: {caught.exception}; it is kept", "report this, and upgrade tcc-upload"
-        )
+        place = f"{caught.place}, {caught.first}" if caught.first else caught.place
+        often = f", {caught.count:,} times" if caught.count > 1 else ""
+        do = "report this, and upgrade tcc-upload"
+        yield Finding("operator", f"{place}: {caught.exception}{often}; it is kept", do)
 
 
 def _losses(report: StatusReport) -> Iterator[Finding]:
@@ -61,8 +73,14 @@ def _losses(report: StatusReport) -> Iterator[Finding]:
     if report.damage:
         yield Finding("losses", f"damaged places: {report.damage:,}", "tcc-upload verify")
     if report.not_in_sight:
-        what = f"records that were pending in files that are gone, {report.gone[0]} for one: {report.not_in_sight:,}"
-        yield Finding("losses", what, f"bring them back and replay them, or tcc-upload forget {report.gone[0]}")
+        elsewhere = set(report.elsewhere)
+        lost = next((path for path in report.gone if path not in elsewhere), None)
+        what = f"records of files that are gone, or were cut short, {lost} for one: {report.not_in_sight:,}"
+        do = f"bring them whole and replay them, or tcc-upload forget {Path(lost or '').parent}"
+        if lost is None:
+            what = f"records of files in no spool that is looked at, {report.gone[0]} for one: {report.not_in_sight:,}"
+            do = f"tcc-upload replay {Path(report.gone[0]).parent}, or name that spool here: --spool, TCC_SPOOL_DIR"
+        yield Finding("losses", what, do)
     if report.refused:
         said = f"records that recorders refused, in the files that are here: {report.refused:,}"
         yield Finding("losses", said, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")
@@ -71,10 +89,12 @@ def _losses(report: StatusReport) -> Iterator[Finding]:
 def _late(report: StatusReport, now: float, max_age: float) -> Iterator[Finding]:
     for each in report.activity.destinations:
         if each.state == "paused" and not each.remedy and each.since is not None and now - each.since > max_age:
-            what = f"{each.url} has been paused for {about(now - each.since)}: {each.reason}"
-            yield Finding("late", what, "nothing, if the outage is known: it is tried again")
+            since = f"has been paused for {about(now - each.since)}"
+            state = since if report.told_by_running else _WAS_PAUSED
+            do = "nothing, if the outage is known: it is tried again" if report.told_by_running else _START
+            yield Finding("late", f"{each.name} {state}: {each.reason}", do, each)
     recorded = moment_of(report.oldest_due)
     if recorded and (age := now - recorded.timestamp()) > max_age:
-        do = "see above" if report.running_pid else "start one: tcc-upload daemon, or replay"
+        do = "see above" if report.running_pid else _START
         what = "" if report.running_pid else ", and no uploader is running"
         yield Finding("late", f"the oldest pending record was recorded {about(age)} ago{what}", do)

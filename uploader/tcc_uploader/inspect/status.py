@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -14,15 +14,15 @@ from tcc_schemas.lines import Line
 from tcc_schemas.room import UNTOLD, free_floor
 from tcc_uploader.boundary import caught
 from tcc_uploader.delivery.routing import wish_of
-from tcc_uploader.files import file_name
+from tcc_uploader.files import file_name, size_of
 from tcc_uploader.model.ledger import Ledger
-from tcc_uploader.ops.status_file import Activity, ProcessReport, read_report
+from tcc_uploader.ops.status_file import FILE_NAME, Activity, ProcessReport, read_report
 from tcc_uploader.settings import TARGET_FILES, Settings
 from tcc_uploader.sinks import shown
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.reader import room_told_in
 from tcc_uploader.spool.scan import list_files
-from tcc_uploader.state import holder, is_in_use
+from tcc_uploader.state import LOCK_NAME, holder, is_in_use
 
 from .survey import SpoolUse, has_grown, spools_read, take_survey
 
@@ -52,6 +52,8 @@ class StatusReport:
     """What the uploader reported last, if anything."""
     as_of: float | None
     """When that was, in seconds since 1970."""
+    told_by_running: bool
+    """Whether it is the running uploader that reported; else what it told may have changed since."""
     target: str
     in_use: bool
     """Whether an uploader works on this target, or worked on it in the last seven days."""
@@ -73,34 +75,40 @@ class StatusReport:
     passed_over: list[str]
     not_in_sight: int
     gone: list[str]
-    """The files in which these records were."""
+    """The files in which these records were, or should have been."""
+    elsewhere: list[str]
+    """Those of these files that are there, and lie in no spool that was looked at."""
     obstacles: dict[str, str]
-    """What keeps an uploader or a recorder from writing here, each with what to do."""
+    """What keeps an uploader, a recorder or this report from its work, each with what to do."""
 
 
-def status_report(settings: Settings, ledger: Ledger, *, own: bool) -> StatusReport:
+def status_report(
+    settings: Settings, ledger: Ledger, *, own: bool, did: Callable[[int], object] = lambda _: None
+) -> StatusReport:
     """Put the report on a target together, with or without a running uploader.  Raises :class:`LedgerError`.
 
     ``own``: the settings name this target.  In a spool that another target never read, nothing is pending for it.
+    ``did`` is called with the bytes that were read.
     """
     state = settings.state_dir
     spools = settings.spools if own else spools_read(settings.spools, ledger)
-    told, running_pid = read_report(state), holder(state)
+    (told, why_untold), running_pid = read_report(state), holder(state)
     activity = _true_now(told, running_pid)
-    found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity))
+    found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity), did=did)
     gone = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in gone), found.counts)
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
         activity=activity,
         as_of=told.updated if told else None,
+        told_by_running=told is not None and told.pid == running_pid,
         target=state.name,
         in_use=settings.ledger is not None or is_in_use(state, time.time()),
         running_pid=running_pid,
         spools=[_spool_report(spool, found.spools[file_name(spool)]) for spool in spools],
         state_dir=str(state),
         ledger=settings.ledger or str(state / TARGET_FILES[0]),
-        ledger_bytes=ledger.size(),
+        ledger_bytes=ledger.size() if settings.ledger else size_of(state / TARGET_FILES[0]),
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
         oldest_pending=found.oldest_pending,
         oldest_due=found.oldest_due,
@@ -111,8 +119,24 @@ def status_report(settings: Settings, ledger: Ledger, *, own: bool) -> StatusRep
         passed_over=found.passed_over,
         not_in_sight=not_in_sight,
         gone=[row.path for row in gone if row.counts.pending],
-        obstacles=_obstacles(spools, state),
+        elsewhere=[row.path for row in gone if row.counts.pending and row.size and Path(row.path).exists()],
+        obstacles=dict(_unread(settings, told, why_untold, running_pid)) | _obstacles(spools, state),
     )
+
+
+def _unread(
+    settings: Settings, told: ProcessReport | None, why_untold: str, running_pid: int | None
+) -> Iterator[tuple[str, str]]:
+    """Yield what can't be told of a target because its files have gone or are damaged, each with what to do."""
+    state = settings.state_dir
+    ledger = state / TARGET_FILES[0]
+    is_there = os.path.exists(ledger)  # noqa: PTH110 -- it raises nothing
+    if settings.ledger is None and running_pid is None and not size_of(ledger) and (told or is_there):
+        what = f"{ledger} is {'empty' if is_there else 'gone'}: what was delivered is not known any more"
+        yield what, "put a copy of it back; or go on: the next daemon or replay starts a new one, and may send twice"
+    if why_untold and os.access(state, os.X_OK):  # else it is told that the folder can't be used
+        what = f"{state / FILE_NAME} can't be read ({why_untold}): what the uploader told last is not known"
+        yield what, "move it away: the next daemon or replay writes it anew"
 
 
 def _obstacles(spools: Iterable[Path], state: Path) -> dict[str, str]:
@@ -123,9 +147,18 @@ def _obstacles(spools: Iterable[Path], state: Path) -> dict[str, str]:
             disk = shutil.disk_usage(place)
             if disk.free < (_LEAST_FREE if place == state else free_floor(disk.total)):
                 found[f"the disk of {place} is full: {disk.free:,} bytes are free"] = "make room there"
-            if place.stat().st_uid == os.geteuid() and not os.access(place, os.W_OK):
+            if _is_read_only(place) and os.access(place, os.R_OK | os.X_OK):  # that it can't be read is told elsewhere
                 found[f"{place} can't be written"] = "chmod u+w, or name another one: TCC_STATE_DIR, TCC_SPOOL_DIR"
+    for file in (state / TARGET_FILES[0], state / LOCK_NAME):
+        with suppress(OSError):
+            if _is_read_only(file):
+                found[f"{file} can't be written: no uploader works with it"] = "chmod u+w"
     return found
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether a file or folder of this user can't be written by this user.  Raises OSError."""
+    return path.stat().st_uid == os.geteuid() and not os.access(path, os.W_OK)
 
 
 def _true_now(told: ProcessReport | None, running_pid: int | None) -> Activity:

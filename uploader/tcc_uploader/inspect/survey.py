@@ -23,7 +23,7 @@ from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources, each_segment
 from tcc_uploader.spool import reader
-from tcc_uploader.spool.format import Format
+from tcc_uploader.spool.format import PLAIN_ID, Format
 from tcc_uploader.spool.segment import Segment
 
 
@@ -137,18 +137,23 @@ def spools_read(spools: Iterable[Path], ledger: Ledger) -> list[Path]:
 def has_grown(row: SegmentRow) -> bool:
     """Whether this is a plain file as it was before lines were added: its records are counted in what it is now."""
     with suppress(OSError):
-        return not row.finished and row.id.startswith("plain-") and reader.begins_with(Path(row.path), row.size, row.id)
+        return not row.finished and row.id.startswith(PLAIN_ID) and reader.begins_with(Path(row.path), row.size, row.id)
     return False
 
 
 def take_survey(
-    sources: Sources, ledger: Ledger, *, trust_ledger: bool = False, waits: Waits = lambda *_: False
+    sources: Sources,
+    ledger: Ledger,
+    *,
+    trust_ledger: bool = False,
+    waits: Waits = lambda *_: False,
+    did: Callable[[int], object] = lambda _: None,
 ) -> Survey:
     """Read every record of ``sources`` and judge it by the ledger.
 
     With ``trust_ledger``, the ledger's counts stand in for a segment that was read to its present end.  Such a segment
     is read again only if it has records pending while no age of one that is due is known yet.  ``waits``: see
-    :attr:`Survey.waits`.
+    :attr:`Survey.waits`.  ``did``: see ``look``.
 
     What can't be read is part of the report.  Raises :class:`LedgerError`.
     """
@@ -172,7 +177,7 @@ def take_survey(
         is_kept = row is not None and row.has_finished(file_name(segment.path), size)
         result.spools[file_name(segment.path.parent)].add(size, is_kept=is_kept)
 
-    result.look(sources, take)
+    result.look(sources, take, did)
     result.damage += result.archives.number
     return result
 

@@ -19,6 +19,7 @@ from tcc_uploader.model.keys import ByKey
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.rows import SegmentRow
 from tcc_uploader.model.shortlist import MOST, Shortlist
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import LINE_START
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
@@ -130,7 +131,7 @@ def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known], contested:
     def note_damage(line: Damage) -> None:
         nonlocal hidden
         hidden += max(0, line.raw.count(LINE_START) - 1)
-        damage.append(f"line {line.number:,}: {line.reason}, {line.size:,} bytes at byte {line.offset:,}")
+        damage.append(f"line {line.number:,}: {line.reason}, {plural(line.size, 'byte')} at byte {line.offset:,}")
 
     conflicts = examine(segment, ledger, seen, lambda _: None, note_damage=note_damage)
     if row is not None and not segment.seal:
@@ -140,11 +141,11 @@ def _check_file(segment: Segment, ledger: Ledger, seen: ByKey[Known], contested:
     check.skipped = segment.skipped
     check.damage += damage
     if segment.torn:
-        check.damage.append(f"torn tail of {segment.torn:,} bytes at byte {segment.offset:,}: {_TORN}")
+        check.damage.append(f"torn tail of {plural(segment.torn, 'byte')} at byte {segment.offset:,}: {_TORN}")
     if segment.reader and segment.reader.invalid > MOST_INVALID:
-        check.damage.append(f"{segment.reader.invalid - MOST_INVALID:,} more lines are no records")
+        check.damage.append(f"{plural(segment.reader.invalid - MOST_INVALID, 'line')} more without a record")
     if segment.seal and segment.cut:
-        text = f"the seal counts {segment.seal.records:,} records, {check.records:,} are here"
+        text = f"the seal counts {plural(segment.seal.records, 'record')}, {check.records:,} are here"
         if segment.damaged and 0 <= segment.seal.records - check.records <= hidden:
             check.damage.append(text)  # the damaged lines explain it
         else:
@@ -166,11 +167,11 @@ def _compare_with_row(check: SegmentCheck, segment: Segment, row: SegmentRow, hi
     """Note what the ledger counted in this segment when it was delivered, and what is different now."""
     end = segment.size, segment.damaged + segment.cut  # neither grown nor damaged since it was delivered?
     if row.counts.records > segment.counts.records + hidden:
-        text = f"cut short: {row.counts.records:,} records were read here before"
-        if row.path == file_name(segment.path):
-            check.broken.append(text)  # the file that was read has lost records
-        else:
-            check.damage.append(text)  # this is a copy, and may have been cut short when it was made
+        records = plural(row.counts.records, "record")
+        if row.path == file_name(segment.path) and segment.size < row.size:
+            check.broken.append(f"cut short: {records} were read here before")
+        else:  # this is a copy, or was cut short already when it was read first
+            check.damage.append(f"cut short: it should have {records}")
     elif row.finished and end == (row.size, row.damaged):
         _compare_counts(check, row.counts, segment.counts, contested)
 
@@ -199,20 +200,22 @@ def _check_row(row: SegmentRow, requeued: int, folders: set[str]) -> SegmentChec
     ``requeued`` is the number of its letters that are pending again.
     """
     check = _check(row, present=False)
-    if row.damaged:
-        check.damage.append(f"{row.damaged:,} damaged lines")
+    if row.damaged and not row.size:
+        check.damage.append("it was damaged or cut short when it was read: get it whole, and replay it again")
+    elif row.damaged:
+        check.damage.append(plural(row.damaged, "damaged line"))
     if row.torn:
-        check.damage.append(f"torn tail of {row.torn:,} bytes: {_TORN}")
+        check.damage.append(f"torn tail of {plural(row.torn, 'byte')}: {_TORN}")
     if not row.finished:
         if row.counts.pending > requeued and str(Path(row.path).parent) in folders:
-            check.broken.append(f"missing: it has gone with {row.counts.pending:,} records pending")
+            check.broken.append(f"missing: it has gone with {plural(row.counts.pending, 'pending record')}")
         elif row.counts.pending > requeued:  # it lay elsewhere, in a bundle for instance, and may still be there
-            check.damage.append(f"not in sight, with {row.counts.pending:,} records pending: replay it again")
+            check.damage.append(f"not in sight, with {plural(row.counts.pending, 'pending record')}: replay it again")
         return check
     if row.counts.pending > requeued:
-        check.broken.append(f"finished with {row.counts.pending:,} records pending")
+        check.broken.append(f"finished with {plural(row.counts.pending, 'pending record')}")
     if row.sealed is not None and row.sealed != row.counts.records and not row.damaged:
-        check.broken.append(f"the seal counts {row.sealed:,} records, {row.counts.records:,} were read")
+        check.broken.append(f"the seal counts {plural(row.sealed, 'record')}, {row.counts.records:,} were read")
     return check
 
 

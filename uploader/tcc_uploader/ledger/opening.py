@@ -58,4 +58,4 @@ def _extra() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise Unusable("a shared ledger needs an extra: pip install 'tcc-offline[postgres]'") from error
+        raise Unusable("it needs an extra", "pip install 'tcc-offline[postgres]'") from error

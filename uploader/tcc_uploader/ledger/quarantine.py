@@ -18,10 +18,9 @@ def quarantine_ledger(state: Path) -> None:
         if file.exists():
             file.rename(state / f"{name}{_QUARANTINED}{stamp}")
     _log.error(
-        "the ledger in %s is damaged and was renamed to %s%s: records that were delivered before may be sent again",
-        state,
-        FILE_NAME,
-        f"{_QUARANTINED}{stamp}",
+        "the ledger in %(state)s is damaged and was renamed to %(name)s: "
+        "records that were delivered before may be sent again",
+        {"action": "ledger_quarantined", "state": state, "name": f"{FILE_NAME}{_QUARANTINED}{stamp}"},
     )
 
 

@@ -68,7 +68,7 @@ def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
 def _migrate(database: sqlite3.Connection) -> None:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
-        raise TooNew(f"the ledger has version {version}: upgrade tcc-upload")
+        raise TooNew(f"it has version {version}, of a newer tcc-upload")
     for number, migration in enumerate(MIGRATIONS[version:], version + 1):
         database.execute("BEGIN")
         migration(database)

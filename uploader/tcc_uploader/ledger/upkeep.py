@@ -39,6 +39,11 @@ def compact(database: sqlite3.Connection) -> None:
         database.execute("VACUUM")
 
 
+def count_keys(database: sqlite3.Connection) -> int:
+    """Return how many keys were delivered."""
+    return int(database.execute("SELECT count(*) FROM delivered").fetchone()[0])
+
+
 def _run(database: sqlite3.Connection, statements: Iterable[str], numbers: Iterable[int]) -> None:
     given = json.dumps(list(numbers))
     with database:  # commits at the end, or rolls back

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import Enum
-from operator import add
+from operator import add, sub
 from typing import Final, NamedTuple
 
 NO_HINT: Final = -1
@@ -75,6 +75,9 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*map(add, self.values(), other.values()))
+
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(*map(sub, self.values(), other.values()))
 
 
 COUNT_NAMES: Final = tuple(field.name for field in fields(Counts))

@@ -33,7 +33,11 @@ class TooNew(LedgerError):  # noqa: N818
 
 
 class Unusable(LedgerError):  # noqa: N818
-    """The ledger is another target's, or is not set up: the message tells an operator what to do."""
+    """The ledger is another target's, or is not set up; ``do`` tells an operator what to do."""
+
+    def __init__(self, what: str, do: str) -> None:
+        super().__init__(what)
+        self.do = do
 
 
 class Claimed(NamedTuple):
@@ -125,6 +129,9 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """End what this uploader holds.  Raises nothing."""
+
+    def keys(self) -> int:
+        """Return how many keys of delivered records it holds.  All are counted, which takes a second for millions."""
 
     def segments(self) -> Iterator[SegmentRow]:
         """Yield the row of every segment, oldest first."""

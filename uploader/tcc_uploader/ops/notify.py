@@ -1,21 +1,20 @@
-"""Tells systemd how the daemon is, in the protocol of ``sd_notify(3)``: datagrams to the socket ``NOTIFY_SOCKET``."""
+"""Tells the service manager how the daemon is."""
 
 import logging
 import os
-import socket
-import sys
 import time
 from collections.abc import Mapping
 from math import inf
 from typing import TYPE_CHECKING, Final
+
+from tcc_schemas.service_manager import ServiceManager
+from tcc_uploader.delivery.events import Event, Reloading, Stopping, Turn
 
 if TYPE_CHECKING:
     from tcc_uploader.delivery.engine import Engine
 
 _EVERY: Final = 1.0
 """Seconds at least between two changes of what ``STATUS=`` tells."""
-_PATIENCE: Final = 1.0
-"""Seconds for which a full socket is waited for."""
 
 _log = logging.getLogger(__name__)
 
@@ -23,24 +22,31 @@ _log = logging.getLogger(__name__)
 class Notifier:
     """Tells the service manager that the daemon is ready, lives, reloads and ends; nobody without ``NOTIFY_SOCKET``.
 
-    A working engine calls :meth:`update` at least once a second, and in no other way is the watchdog told of life: if
-    the engine's loop stands still, the manager notices.  So ``WATCHDOG_USEC`` should be 4 seconds or more.
+    A working engine takes a turn at least once a second, and in no other way is the watchdog told of life: if the
+    engine's loop stands still, the manager notices.  So ``WATCHDOG_USEC`` should be 4 seconds or more.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        address = environment.get("NOTIFY_SOCKET", "")
-        self._address = f"\0{address[1:]}" if address.startswith("@") else address  # Linux: a name without a file
-        interval = environment.get("WATCHDOG_USEC", "")
-        is_ours = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._feed_every = int(interval) / 2e6 if interval.isdecimal() and is_ours else inf
-        self._feed_at = 0.0 if self._feed_every < inf else inf
+        self._manager = ServiceManager(environment)
+        self._feed_at = 0.0 if self._manager.alive_every < inf else inf
         self._look_at = 0.0
         self._is_ready = False
         self._status = ""
 
-    def update(self, engine: "Engine") -> None:
+    def __call__(self, event: Event) -> None:
+        """Listen to an engine, and to what steers it."""
+        match event:
+            case Turn(engine):
+                self._works(engine)
+            case Reloading():  # the next turn ends that
+                self._is_ready = False
+                self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            case Stopping():
+                self._send("STOPPING=1", "STATUS=waits for the last answers")
+
+    def _works(self, engine: "Engine") -> None:
         """Tell that the engine works, and how far it is."""
-        if not self._address:
+        if not self._manager:
             return
         now = engine.clock.monotonic()
         said = []
@@ -48,7 +54,7 @@ class Notifier:
             self._is_ready = True
             said += ["READY=1", f"MAINPID={os.getpid()}"]
         if now >= self._feed_at:
-            self._feed_at = now + self._feed_every
+            self._feed_at = now + self._manager.alive_every
             said.append("WATCHDOG=1")
         if now >= self._look_at:
             self._look_at = now + _EVERY
@@ -58,25 +64,15 @@ class Notifier:
         if said:
             self._send(*said)
 
-    def reloading(self) -> None:
-        """Tell that the settings are read again; the next :meth:`update` ends that."""
-        self._is_ready = False
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
-
-    def stopping(self) -> None:
-        """Tell that the daemon ends."""
-        self._send("STOPPING=1", "STATUS=waits for the last answers")
-
     def _send(self, *said: str) -> None:
-        """Send one datagram.  A failure is logged: it must not stop the work."""
-        if not self._address or sys.platform == "win32":
-            return
+        """Tell it.  A failure is logged: it must not stop the work."""
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-                channel.settimeout(_PATIENCE)
-                channel.sendto("\n".join(said).encode(), os.fsencode(self._address))
+            self._manager.tell(*said)
         except OSError as error:
-            _log.warning("can't tell the service manager %s (NOTIFY_SOCKET): %s", said[0], error)
+            _log.warning(
+                "can't tell the service manager %(what)s (NOTIFY_SOCKET): %(why)s",
+                {"action": "unheard", "what": said[0], "why": error},
+            )
 
 
 def _status_of(engine: "Engine") -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from tcc_schemas.records import Whole
 from tcc_uploader import files
 from tcc_uploader.boundary import Caught, caught
+from tcc_uploader.delivery.events import Ended, Event, Turn
 from tcc_uploader.delivery.result import DestinationReport
 from tcc_uploader.sinks import shown
 
@@ -52,10 +53,18 @@ class StatusFile:
         self._written: ProcessReport | None = None
         self._states: list[tuple[bool, bool]] = []
         """Of each destination at the last look: whether it was up, and had taken or refused everything for good."""
-        before = read_report(state)
+        before, _ = read_report(state)
         self._earlier_success = before.last_success if before else None
 
-    def update(self, engine: "Engine") -> None:
+    def __call__(self, event: Event) -> None:
+        """Listen to an engine."""
+        match event:
+            case Turn(engine):
+                self._update(engine)
+            case Ended(engine):
+                self.write(engine)
+
+    def _update(self, engine: "Engine") -> None:
         """Write the file if it is time: every few seconds, at the first success, and when a destination changes."""
         first_success = self._awaits_first_success and bool(engine.settlement.total.delivered)
         states = [(queue.health.pause is None, not queue.undecided) for queue in engine.backlog.queues.values()]
@@ -84,17 +93,21 @@ class StatusFile:
         try:
             files.write_whole(self._path, report.model_dump_json(indent=1).encode(), synced=False)
         except OSError as error:
-            _log.warning("can't write %s: %s", self._path, error)
+            _log.warning("can't write %(file)s: %(why)s", {"action": "unwritable", "file": self._path, "why": error})
         else:
             self._written = report
 
 
-def read_report(state: Path) -> ProcessReport | None:
-    """Return the report of the last uploader on this state; None if there is none that can be read."""
+def read_report(state: Path) -> tuple[ProcessReport | None, str]:
+    """Return the report of the last uploader on this state, None if there is none; and why it can't be read."""
     try:
-        return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes())
-    except (OSError, ValidationError):
-        return None
+        return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes()), ""
+    except FileNotFoundError:
+        return None, ""
+    except OSError as error:
+        return None, error.strerror or str(error)
+    except ValidationError:
+        return None, "it is cut short, or of another version"
 
 
 def _shown(report: DestinationReport) -> DestinationReport:

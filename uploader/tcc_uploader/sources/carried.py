@@ -12,12 +12,13 @@ from tcc_schemas.plain import NUL
 from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import ByteStream, open_plainly
 from tcc_uploader.model.shortlist import Shortlist
-from tcc_uploader.spool.format import Format, holds_record, sniff
+from tcc_uploader.sinks import plural
+from tcc_uploader.spool.format import PLAIN_ID, Format, holds_record, sniff
 from tcc_uploader.spool.journal import Allowance, Journal
 from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
-from .manifest import MANIFEST, MAX_MANIFEST, Expected, Manifest
+from .manifest import MANIFEST, MAX_MANIFEST, Expected, Listed, Manifest
 from .streams import ArchiveError, Member, PutBack, Refused, chunks_of, read_fully
 from .walk import walk_in_steps
 
@@ -44,6 +45,10 @@ class ArchiveSource:
     """Members of a format that only a newer version can read."""
     at_end: bool = False
     """Whether it was read to its end."""
+    listed: int = 0
+    """How many records its manifests list, as far as it was read."""
+    cut: list[Listed] = field(default_factory=list)
+    """The segments that the manifest lists with more records than were there."""
     _expected: Expected = field(default_factory=Expected)
     _manifests: int = 0
     """Bytes of the manifests so far."""
@@ -71,9 +76,9 @@ class ArchiveSource:
         except OSError as error:
             self.problems.append(f"{self.path}: {error.strerror or error}")
         if self._expected:
-            files = f"{len(self._expected):,} segment{'s'[: len(self._expected) != 1]}"
-            missing = f"{files} with {self._expected.records:,} records are missing, says the manifest"
-            self.problems.append(f"{self.path}: {missing}")
+            self.cut += self._expected
+            missing = f"{plural(len(self._expected), 'segment')} with {plural(self._expected.records, 'record')}"
+            self.problems.append(f"{self.path}: {missing} missing, says the manifest")
         self.at_end = True
 
     def _segments_in(self, member: Member, allowance: Allowance) -> Iterator[Segment | None]:
@@ -91,7 +96,7 @@ class ArchiveSource:
             yield segment
             self._compare(name, segment, stream)
             if segment.journal.lost and not segment.seal:
-                lost = f"{len(segment.journal.lost):,} runs without an end are not kept: there are too many"
+                lost = f"{plural(len(segment.journal.lost), 'run')} without an end not kept: there are too many"
                 self.problems.append(f"{name}: {lost}; unpack it, and give the folder instead")
         if stream.error:
             self.problems.append(f"{name}: {stream.error}")
@@ -106,7 +111,9 @@ class ArchiveSource:
             )
             return
         self._manifests += len(data)
-        for entry in Manifest.parse(data).segments:
+        manifest = Manifest.parse(data)
+        self.listed += manifest.records
+        for entry in manifest.segments:
             self._expected.add(name.removesuffix(MANIFEST), entry)
 
     def _identified(
@@ -129,19 +136,22 @@ class ArchiveSource:
             if held is None:
                 self.problems.append(f"{name}: plain JSONL of more than {_MAX_PLAIN:,} bytes: give it unpacked")
                 return None
-            ident, whole = "plain-" + stream.hash.hexdigest(), held
+            ident, whole = PLAIN_ID + stream.hash.hexdigest(), held
         if not ident:
             return None
         return Segment(name, 0, kind, ident, stream=whole, reader=Reader(journal=Journal(allowance)))
 
     def _compare(self, name: str, segment: Segment, stream: "_HashedStream") -> None:
-        if (expected := self._expected.take(name)) is None:
+        if (listed := self._expected.take(name)) is None:
             return
-        records, digest = expected
-        missing = records - segment.counts.records
+        missing = listed.records - segment.counts.records
         if missing > 0:
-            self.problems.append(f"{name}: {missing:,} of {records:,} records are missing, says the manifest")
-        elif stream.hash.digest() != digest:
+            # a plain file's id is the hash of its bytes: what was read of it is counted under another id
+            self.cut.append(listed if listed.id == segment.id else listed._replace(records=missing))
+            self.problems.append(
+                f"{name}: {missing:,} of {plural(listed.records, 'record')} missing, says the manifest"
+            )
+        elif stream.hash.digest() != listed.sha256:
             self.problems.append(f"{name}: its bytes are not those that the manifest tells of")
 
 

@@ -1,7 +1,8 @@
 """The manifest of a bundle: its first member, ``manifest.json``, lists the segments."""
 
+from collections.abc import Iterator
 from hashlib import blake2b
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, Field, ValidationError
 from pydantic.dataclasses import dataclass
@@ -54,33 +55,52 @@ class Manifest(BaseModel, defer_build=True):
             raise ValueError(f"the manifest is damaged, or of another tool: {fault_text(error)}") from error
 
 
+class Listed(NamedTuple):
+    """A segment that a manifest lists: its id, the name of its member with the archive's, records, and SHA-256."""
+
+    id: str
+    name: str
+    records: int
+    sha256: bytes
+
+
 class Expected:
-    """The segments that manifests list, until they are read.  One takes 200 bytes: there may be very many."""
+    """The segments that manifests list, until they are read.  One takes 300 bytes: there may be very many."""
 
     def __init__(self) -> None:
         self.records = 0
         """How many records they have."""
         self._segments: dict[bytes, bytes] = {}
-        """By what stands for the name: the number of records in 8 bytes, then the hash."""
+        """By what stands for the name: the number of records in 8 bytes, the hash, then id and name."""
 
     def __len__(self) -> int:
         return len(self._segments)
 
+    def __iter__(self) -> Iterator[Listed]:
+        return map(_unpacked, self._segments.values())
+
     def add(self, folder: str, entry: ManifestEntry) -> None:
         """Expect a segment, in the folder of its manifest."""
-        self.take(folder + entry.name)
+        name = folder + entry.name
+        self.take(name)
         records = entry.records or 0
-        self._segments[_short(folder + entry.name)] = records.to_bytes(8) + bytes.fromhex(entry.sha256)
+        texts = f"{entry.id}\0{name}".encode("utf-8", "surrogatepass")
+        self._segments[_short(name)] = records.to_bytes(8) + bytes.fromhex(entry.sha256) + texts
         self.records += records
 
-    def take(self, name: str) -> tuple[int, bytes] | None:
-        """Return the records and the hash of a segment, which is not expected any more; None if it was not."""
-        found = self._segments.pop(_short(name), None)
-        if found is None:
+    def take(self, name: str) -> Listed | None:
+        """Return what is known of a segment, which is not expected any more; None if it was not."""
+        packed = self._segments.pop(_short(name), None)
+        if packed is None:
             return None
-        records = int.from_bytes(found[:8])
-        self.records -= records
-        return records, found[8:]
+        found = _unpacked(packed)
+        self.records -= found.records
+        return found
+
+
+def _unpacked(packed: bytes) -> Listed:
+    ident, _, name = packed[40:].decode("utf-8", "surrogatepass").partition("\0")
+    return Listed(ident, name, int.from_bytes(packed[:8]), packed[8:40])
 
 
 def _short(name: str) -> bytes:

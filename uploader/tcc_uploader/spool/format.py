@@ -14,6 +14,8 @@ from .decoding import read_line
 _LOOKED_AT: Final = 100
 _MOST_LINES: Final = 16_384
 """Lines of a chunk that are in memory together."""
+PLAIN_ID: Final = "plain-"
+"""How the id of a plain file begins, before the hash of its bytes."""
 LINE_START: Final = b'{"v":1,"crc":"'
 """The first bytes of every line of a segment."""
 EXPORT_LINE: Final = b'{"tcc_export":1}'

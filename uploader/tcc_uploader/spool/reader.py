@@ -15,7 +15,7 @@ from tcc_uploader.boundary import Boundary, UnexpectedError
 from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
 
 from .decoding import read_line
-from .format import Format, few_lines, sniff
+from .format import PLAIN_ID, Format, few_lines, sniff
 from .journal import LineRef, Span, recovered
 from .scan import Seen, stamp_of
 from .segment import Found, Reader, Segment, feed
@@ -46,7 +46,7 @@ def identify_in_steps(path: Path, disk: Disk = DISK) -> Iterator[tuple[Segment, 
                 whole_hash.update(data)
                 if len(data) == CHUNK:
                     yield None
-            ident = "plain-" + whole_hash.hexdigest()
+            ident = PLAIN_ID + whole_hash.hexdigest()
             limit = file.tell()
     whole = start if kind is Format.SEGMENT and len(start) >= status.st_size else b""
     seen = Seen(str(path), identity_of(status), status.st_size if limit is None else limit, stamp_of(status))
@@ -71,7 +71,7 @@ def begins_with(path: Path, size: int, ident: str) -> bool:
         while data := file.read(min(CHUNK, size)):
             hashed.update(data)
             size -= len(data)
-    return not size and ident == f"plain-{hashed.hexdigest()}"
+    return not size and ident == PLAIN_ID + hashed.hexdigest()
 
 
 def read_first_line(stream: ByteStream, size: int = CHUNK, most: int = MAX_LINE) -> bytes:

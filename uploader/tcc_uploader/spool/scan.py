@@ -84,14 +84,20 @@ class Done:
 
 def list_files(spools: Iterable[Path], files: Iterable[Path] = ()) -> tuple[list[Path], dict[Path, str]]:
     """Return the files of the spools, oldest name first, then ``files``; and why spools can't be read, by spool."""
-    found: list[Path] = []
+    found, unreadable = seen_in(spools)
+    return [*(Path(seen.file) for seen in found), *files], unreadable
+
+
+def seen_in(spools: Iterable[Path]) -> tuple[list[Seen], dict[Path, str]]:
+    """Return the files of the spools, oldest name first; and why spools can't be read, by spool."""
+    found: list[Seen] = []
     unreadable: dict[Path, str] = {}
     for spool in spools:
         try:
-            found += map(Path, sorted(listed.path for listed in listed_in(spool) if seen_as(listed) is not None))
+            found += sorted(filter(None, map(seen_as, listed_in(spool))))
         except OSError as error:
             unreadable[spool] = error.strerror or str(error)
-    return [*found, *files], unreadable
+    return found, unreadable
 
 
 def listed_in(spool: Path, disk: Disk = DISK) -> Iterator[os.DirEntry[str]]:
@@ -113,7 +119,7 @@ def seen_at(path: Path) -> Seen:
         status = path.lstat()
     except OSError:
         return Seen(str(path), 0, 0)
-    return Seen(str(path), identity_of(status), status.st_size)
+    return Seen(str(path), identity_of(status), status.st_size, stamp_of(status))
 
 
 def seen_as(listed: os.DirEntry[str]) -> Seen | None:

@@ -76,7 +76,8 @@ class Watcher:
                 observer.start()
             except (OSError, RuntimeError) as error:
                 level = logging.DEBUG if spool in self._refused else logging.WARNING  # this runs every second
-                _log.log(level, "can't watch %s (%s): %s", spool, mode, error)
+                fields = {"action": "unwatched", "spool": spool, "mode": mode, "why": error}
+                _log.log(level, "can't watch %(spool)s (%(mode)s): %(why)s", fields)
             else:
                 self._observers[spool] = observer, inode, mode
                 self._refused.discard(spool)

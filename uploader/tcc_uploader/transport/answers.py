@@ -71,6 +71,9 @@ _EXISTS: Final = re.compile(rb"exist|duplicate|already", re.IGNORECASE)
 _EXISTS_NOT: Final = re.compile(rb"(\bno\b|\bnot\b|n't|\bnever\b)(\s+\w+){0,2}\s+(exist|duplicate)", re.IGNORECASE)
 
 
+_OWN: Final = re.compile(r"HTTP \d+|\w*ProtocolError")
+
+
 class Answer(NamedTuple):
     """The answer to one request: a status, or the exception that was raised instead.
 
@@ -96,6 +99,12 @@ class Answer(NamedTuple):
             return f"{type(self.error).__name__}: {self.error}".rstrip(": ")
         text = self.text[:200].decode(errors="replace").strip()
         return f"HTTP {self.status}" + (f": {text}" if text else "")
+
+
+def without_words(reason: str) -> str:
+    """Return an :attr:`Answer.reason` without what the server sent: that may quote a record."""
+    found = _OWN.match(reason)
+    return found[0] if found else reason
 
 
 class Verdict(Enum):

@@ -93,8 +93,9 @@ class _Work(Generic[Tag]):
 
 
 class Pool(Generic[Tag]):
-    """Sends up to ``threads`` requests at once.  Calls ``done(tag, answer)`` for each request, in the sending thread.
+    """Sends up to ``threads`` requests at once.
 
+    Calls ``done(tag, answer, seconds)`` for each request, in the sending thread, with how long it took;
     ``done`` is not called for requests that were taken back or given up.  Threads share one interpreter lock, so more
     threads help only while others wait for the server.  The number of busy threads is the shortest duration of the
     latest requests, divided by their shortest processor time.
@@ -106,7 +107,7 @@ class Pool(Generic[Tag]):
     def __init__(
         self,
         threads: int,
-        done: Callable[[Tag, Answer], None],
+        done: Callable[[Tag, Answer, float], None],
         *,
         clock: Callable[[], float] = time.monotonic,
         patience: Patience = PATIENCE,
@@ -232,16 +233,17 @@ class Pool(Generic[Tag]):
             while work is not None:
                 wall, processor = time.perf_counter(), time.thread_time()
                 answer = client.post(work.request, work.progress)
+                seconds = time.perf_counter() - wall
                 with self._lock:
                     if client.wire.is_cut.is_set():
                         break
                     self._note(work, answer)
-                    self._pace.note(time.perf_counter() - wall, time.thread_time() - processor, len(self._at_work) + 1)
+                    self._pace.note(seconds, time.thread_time() - processor, len(self._at_work) + 1)
                     following = self._next(sender) if self._may_begin() else None
                     if following is None:
                         self._idle.append(sender)
                     self._hand_out()
-                self._done(work.tag, answer)
+                self._done(work.tag, answer, seconds)
                 work = following or sender.handed.get()
         with self._lock:
             self._running.remove(threading.current_thread())

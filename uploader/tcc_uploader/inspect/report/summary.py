@@ -7,6 +7,7 @@ from typing import Final
 
 from tcc_schemas.display import visible
 from tcc_uploader.inspect.runs.values import Outcome, Run
+from tcc_uploader.sinks import plural
 
 from .columns import one_line
 from .masks import kind_of, masked
@@ -58,9 +59,10 @@ class PlainSummary:
         """Return the summary; no byte of a record is markup in it."""
         runs = self._outcomes.total()
         counts = ", ".join(f"{self._outcomes[each]:,} {each.value}" for each in Outcome if self._outcomes[each])
+        used = f"{plural(self._tokens, 'token')}, ${self._cost:,.4f}"
         parts = [
             "<h1>Recorded runs</h1>",
-            f"<p>{runs:,} runs{': ' if counts else ''}{counts}. {self._tokens:,} tokens, ${self._cost:,.4f}.</p>",
+            f"<p>{plural(runs, 'run')}{': ' if counts else ''}{counts}. {used}.</p>",
             f"<p>From {escaped(', '.join(sources))}.</p>",
             f"<p>{_MORE}</p>",
             *(f"<p>{escaped(note)}</p>" for note in notes),

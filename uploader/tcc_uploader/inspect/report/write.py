@@ -11,6 +11,7 @@ from typing import Final
 from tcc_uploader.files import new_file
 from tcc_uploader.inspect.runs.reader import RunReader
 from tcc_uploader.inspect.runs.values import Outcome, Run
+from tcc_uploader.sinks import plural
 
 from .chunks import LEFT_OUT, ChunkWriter, Contents
 from .columns import IndexBuilder, Made
@@ -109,12 +110,12 @@ def notes_of(reader: RunReader, written: Written, *, contents: bool) -> list[str
     files = reader.files
     told = [
         (not contents, "This report holds no prompts, answers, arguments and messages: it was made with --no-content."),
-        (written.left_out, f"Contents left out because of --max-size: {written.left_out:,} runs."),
+        (written.left_out, f"Contents left out because of --max-size: {plural(written.left_out, 'run')}."),
         (reader.damaged, f"Damaged places in the sources, whose records are not here: {reader.damaged:,}."),
         (files.unreadable, f"Files that could not be read: {_names(list(files.unreadable))}."),
         (files.newer, f"Files that only a newer version can read: {_names(files.newer)}."),
         (files.archives, f"Wrong with archives: {_names(files.archives)}."),
-        (reader.gone, f"Removed while the report was made: {reader.gone:,} lines or files."),
+        (reader.gone, f"Lines or files removed while the report was made: {reader.gone:,}."),
         *((times, f"Requests that are shown as they are: {times:,}, {why}.") for why, times in reader.unread.items()),
     ]
     return [text for reason, text in told if reason]

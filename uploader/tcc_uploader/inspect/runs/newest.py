@@ -11,6 +11,7 @@ from tcc_schemas.splitter import LineSplitter
 from tcc_uploader.files import opened
 from tcc_uploader.model.body import moment_of
 from tcc_uploader.spool.decoding import read_line
+from tcc_uploader.spool.scan import Seen
 
 from .values import ms_of
 
@@ -20,7 +21,7 @@ _CLOCKS_DIFFER: Final = 60_000.0
 """Milliseconds by which a file's mtime may be older than its newest line."""
 
 
-def newest_files(files: Iterable[Path]) -> Iterator[tuple[float, Path | None]]:
+def newest_files(files: Iterable[Seen]) -> Iterator[tuple[float, Path | None]]:
     """Yield files with their :func:`newest_in`, in falling order; a file is looked into only when it may be the next.
 
     With None comes a time before which all runs began in the files that are left.
@@ -28,12 +29,12 @@ def newest_files(files: Iterable[Path]) -> Iterator[tuple[float, Path | None]]:
     A file was last written when its newest line was, so it is not the next while its mtime is older.  If one file shows
     that mtimes can't be trusted here (unpacked in another time zone, a server's clock), all files are looked into.
     """
-    waiting = [(-_changed(path), False, path) for path in files]
+    waiting = [(-_changed(seen), False, seen.file) for seen in files]
     heapq.heapify(waiting)
     while waiting:
         bound, is_known, path = heapq.heappop(waiting)
         if is_known:
-            yield -bound, path
+            yield -bound, Path(path)
             continue
         yield -bound, None
         newest = newest_in(path)
@@ -43,15 +44,12 @@ def newest_files(files: Iterable[Path]) -> Iterator[tuple[float, Path | None]]:
             heapq.heapify(waiting)
 
 
-def _changed(path: Path) -> float:
+def _changed(seen: Seen) -> float:
     """Return a file's mtime and what clocks may differ by, in milliseconds; infinity if it can't be told."""
-    try:
-        return path.stat().st_mtime * 1000 + _CLOCKS_DIFFER
-    except OSError:
-        return inf
+    return seen.stamp[0] / 1e6 + _CLOCKS_DIFFER if seen.identity else inf
 
 
-def newest_in(path: Path) -> float:
+def newest_in(path: str) -> float:
     """Return a time before which every run in a file began, in milliseconds since 1970; infinity if it can't be told.
 
     A seal tells it, because it was written last; and the lines tell it if these are all that the file has.
@@ -61,7 +59,7 @@ def newest_in(path: Path) -> float:
             for tail in _TAILS:
                 file.seek(max(0, status.st_size - tail))
                 raws = LineSplitter().feed(file.read(tail) or b"")
-                found = [read_line(raw, str(path), plain=False) for raw in raws]
+                found = [read_line(raw, path, plain=False) for raw in raws]
                 lines = [line for line in found if isinstance(line, Line)]
                 newest = max((ms_of(moment_of(line.at)) for line in lines), default=inf)
                 sealed = bool(lines) and lines[-1].kind == "seal" and ms_of(moment_of(lines[-1].at)) == newest

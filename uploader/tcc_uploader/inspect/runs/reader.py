@@ -17,7 +17,7 @@ from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.format import Format
-from tcc_uploader.spool.scan import list_files
+from tcc_uploader.spool.scan import seen_at, seen_in
 from tcc_uploader.spool.segment import Segment
 
 from .fates import Fate, fate_of, fate_of_all
@@ -98,7 +98,8 @@ class RunReader:
         for archive in self.sources.archives:
             self.files.look(Sources(archives=[archive]), self._take, self.did)
         self.files.passed_over += self.sources.passed_over
-        files, unreadable = list_files(self.sources.spools, self.sources.files)
+        files, unreadable = seen_in(self.sources.spools)
+        files += map(seen_at, self.sources.files)
         self.files.unreadable |= {file_name(path): why for path, why in unreadable.items()}
         for newest, path in newest_files(files):
             while self._blocks and -self._blocks[0][0] > newest:

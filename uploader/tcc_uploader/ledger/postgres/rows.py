@@ -4,16 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from tcc_uploader.ledger.rows import SEGMENT_COLUMNS
 from tcc_uploader.model.fate import COUNT_NAMES, Counts, Place
 from tcc_uploader.model.rows import LetterRow, SegmentRow
 
 from .texts import loaded, stored
-
-SEGMENT_COLUMNS: Final = (
-    *("number", "id", "path", "size", "finished"),
-    *COUNT_NAMES,
-    *("damaged", "torn", "refused", "sealed", "skipped", "last_commit"),
-)
 
 WRITTEN_COLUMNS: Final = tuple(name for name in SEGMENT_COLUMNS if name != "id")
 """What a commit writes of a segment, by its number."""

@@ -74,7 +74,7 @@ def create(connection: Connection, target: str) -> bool:
 
     def make(opened: psycopg.Connection) -> bool:
         if opened.info.server_version < _LEAST_SERVER:
-            raise Unusable("PostgreSQL 14 or newer is needed")
+            raise Unusable("its server is too old", "PostgreSQL 14 or newer is needed")
         with opened.transaction():
             opened.execute("SELECT pg_advisory_xact_lock(7465)")  # two at once
             if opened.execute("SELECT to_regclass('tcc.meta') IS NOT NULL").fetchone() == (True,):
@@ -95,17 +95,17 @@ def check(connection: Connection, target: str) -> None:
         raise TooNew(f"the ledger has version {version}: upgrade tcc-upload")
     if there != target:
         advice = f"name its server (TCC_BASE_URL, TCC_URL or a key), or TCC_TARGET={there}, or another database"
-        raise Unusable(f"it is the ledger of the target {there}, and the settings are for {target}: {advice}")
+        raise Unusable(f"it is the ledger of the target {there}, and the settings are for {target}", advice)
     if isolation != _ISOLATION:  # each statement must see what was committed before it began
         advice = f"ALTER ROLE … SET default_transaction_isolation = '{_ISOLATION}'"
-        raise Unusable(f"this user's transactions are {isolation} by default: {advice}")
+        raise Unusable(f"this user's transactions are {isolation} by default", advice)
 
 
 def _read_meta(opened: psycopg.Connection) -> tuple[int, str, str]:
     try:
         row = opened.execute(_META).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        raise Unusable(f"the database has no ledger yet: {_INIT}") from error
+        raise Unusable("the database has no ledger yet", _INIT) from error
     if row is None:
-        raise Unusable(f"its table tcc.meta is empty: take the schema tcc away, then {_INIT}")
+        raise Unusable("its table tcc.meta is empty", f"take the schema tcc away, then {_INIT}")
     return row[0], row[1], row[2]

@@ -5,9 +5,10 @@ Sorted, because two workers that lock rows in different orders would wait for ea
 
 from typing import Final
 
+from tcc_uploader.ledger.rows import SEGMENT_COLUMNS
 from tcc_uploader.model.fate import COUNT_NAMES
 
-from .rows import SEGMENT_COLUMNS, WRITTEN_COLUMNS
+from .rows import WRITTEN_COLUMNS
 from .worker import ALIVE
 
 _TYPES: Final = {"path": "text", "finished": "bool"}
@@ -114,6 +115,7 @@ FORGET: Final = (
     f"UPDATE tcc.segment SET size = 0, finished = true, records = {_SETTLED}, damaged = 0, torn = 0, refused = 0, "  # noqa: S608
     "sealed = NULL, skipped = 0, holder = NULL WHERE number = ANY(%s::int8[])"
 )
+KEYS: Final = "SELECT count(*) FROM tcc.delivered"
 SIZE: Final = (
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::int8 FROM pg_class AS c "
     "WHERE c.relnamespace = 'tcc'::regnamespace AND c.relkind = 'r'"

@@ -185,6 +185,10 @@ class PostgresLedger:
         ((size,),) = self._rows(statements.SIZE)
         return int(size)
 
+    def keys(self) -> int:
+        ((number,),) = self._rows(statements.KEYS)
+        return int(number)
+
     def prune(self, numbers: Iterable[int]) -> None:
         wanted = sorted(numbers)
         for start in range(0, len(wanted), _PRUNED_AT_ONCE):
