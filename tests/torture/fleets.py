@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import time
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -69,6 +70,8 @@ class FleetWorld:
         self._chance = random.Random(seed)  # noqa: S311 -- a seed repeats it
         self._url = f"postgresql://owner@/{self._fleet.database}?host={proxy.folder}"
         self._machines: list[Machine] = []
+        self._episodes: list[tuple[str, int]] = []
+        """The event of each, and the number of its first record."""
         self._daemons: list[subprocess.Popen[str]] = []
         self._events: Mapping[str, Callable[[], None]] = {
             "nothing": lambda: None,
@@ -103,16 +106,11 @@ class FleetWorld:
 
     def _episode(self, event: str) -> None:
         wait_until(self._all_alive, "the daemons")
-        before = self._received_again()
+        self._episodes.append((event, self.figures.records))
         self._record(RUNS, self._machines, poison=self._chance.randrange(RUNS))
         self._server.wait_for(lambda: len(self._fleet.receipts()) > self.figures.records - RUNS * 4 // 5)
         self._events[event]()
         wait_until(self._all_settled, f"the end of what follows {event}")
-        again = self._received_again() - before
-        self.figures.events[event] += 1
-        self.figures.twice[event] += again
-        self.figures.most[event] = max(self.figures.most[event], again)
-        self.figures.unexplained += max(0, again - WORST[event])
 
     def _record(self, runs: int, machines: Sequence[Machine], poison: int | None = None) -> None:
         """Put a segment into the spools of some machines; the server refuses the run with the number ``poison``."""
@@ -129,9 +127,18 @@ class FleetWorld:
         time.sleep(0.005)
         return Reply(422 if request.ids[0].startswith("poison") else 200)
 
-    def _received_again(self) -> int:
-        receipts = self._fleet.receipts()
-        return sum(times - 1 for ident, times in receipts.items() if not ident.startswith("poison"))
+    def _count_again(self) -> None:
+        """Count what was received again for the event in whose episode it was recorded: it may come a moment later."""
+        again: Counter[int] = Counter()
+        firsts = [first for _, first in self._episodes]
+        for ident, times in self._fleet.receipts().items():
+            if not ident.startswith("poison"):
+                again[bisect(firsts, int(ident.rpartition("-")[2])) - 1] += times - 1
+        for number, (event, _) in enumerate(self._episodes):
+            self.figures.events[event] += 1
+            self.figures.twice[event] += again[number]
+            self.figures.most[event] = max(self.figures.most[event], again[number])
+            self.figures.unexplained += max(0, again[number] - WORST[event])
 
     def _all_alive(self) -> bool:
         assert all(daemon.poll() is None for daemon in self._daemons)
@@ -146,11 +153,10 @@ class FleetWorld:
         """Let a fresh machine settle what is open, and compare what was received with what the ledger says."""
         machine = self._fleet.machine()
         spools = [each.spool for each in self._machines]
-        received = self._received_again()
         machine.run("replay", *spools, code=65)
         machine.run("verify", *spools)
         figures, receipts = self.figures, self._fleet.receipts()
-        figures.unexplained += self._received_again() - received
+        self._count_again()
         figures.lost = figures.records - len(receipts)
         rows = "sum(records), sum(delivered), sum(dead), bool_and(finished)"
         right = [(figures.records, figures.records - figures.poison, figures.poison, True)]
