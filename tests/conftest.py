@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from support.children import no_child_is_left
+from support.postgres import postgres
 from tcc_uploader.boundary import caught
 
-__all__ = ["no_child_is_left"]
+__all__ = ["no_child_is_left", "postgres"]
 
 for name in ("CI", "TF_BUILD"):  # what the default TCC_CI=auto looks at: recorded runs carry the metadata of no CI job
     os.environ.pop(name, None)

@@ -13,7 +13,7 @@ NAMES: Final = frozenset(
         *("TCC_BASE_URL", "TCC_CI", "TCC_CONTENT", "TCC_DEBUG", "TCC_DURABILITY", "TCC_FEEDBACK_URL", "TCC_IN_FLIGHT"),
         *("TCC_JOURNAL", "TCC_LIMIT_RATE", "TCC_METADATA", "TCC_REDACT", "TCC_SEGMENT_SECONDS", "TCC_SPOOL_DIR"),
         *("TCC_SPOOL_MAX_BYTES", "TCC_SPOOL_MIN_FREE", "TCC_STATE_DIR", "TCC_TARGET", "TCC_UPLOAD_CONFIG", "TCC_URL"),
-        "TCC_API_KEY_FILE",
+        *("TCC_API_KEY_FILE", "TCC_LEDGER"),
     }
 )
 """Every variable that the recorder or the uploader reads."""

@@ -182,7 +182,7 @@ class Uploader:
     def round(self) -> None:
         """Do what the daemon does from one regular scan until the next."""
         engine = self.engine
-        engine._take_requests()
+        engine._requeue.take_requests()
         self._scan()
         for _ in range(1000):
             engine._step()

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import yaml
 
+from support.postgres import Postgres
 from support.worlds import PATIENCE, World
 from tcc_uploader.spool.format import REPORT_START
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text()
 BLOCKS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)]
-TEST, SHIP, _ONLY_OURS, RESTORE, SAVE, BUNDLE, GITLAB, BUILDKITE, *REPORTS = BLOCKS
+TEST, SHIP, _ONLY_OURS, RESTORE, SAVE, BUNDLE, GITLAB, BUILDKITE, SHARED, *REPORTS = BLOCKS
 GITHUB_REPORT, GITLAB_REPORT, BUILDKITE_REPORT = REPORTS
 BASH = shutil.which("bash") or "bash"
 AGENT = """
@@ -144,6 +145,7 @@ class Platform:
         values = {
             "runner.temp": str(self.temp),
             "secrets.TCC_API_KEY": "key-of-this-world",
+            "secrets.TCC_LEDGER_PASSWORD": "nobody asks for it here",
             "github.token": "token",
             "vars.OFFLINE_WHEEL": "https://packages.example/tcc_offline-0.1.0-py3-none-any.whl",
             "github.event.workflow_run.id": "7",
@@ -219,6 +221,18 @@ def test_github_sends_again_without_the_state(platform: Platform, *, kept: bool,
         platform.new_runner()
         assert platform.steps([*steps, last])
     assert arrivals(platform.world) == [times] * 3
+
+
+def test_runners_that_share_a_ledger_send_nothing_again(platform: Platform, postgres: Postgres) -> None:
+    """Each runner is fresh, and what another one delivered is known."""
+    platform.write_tests(passes=True)
+    platform.steps(TEST["jobs"]["test"]["steps"])
+    *steps, last = SHARED
+    last = last | {"env": last["env"] | {"TCC_LEDGER": postgres.url(postgres.new_database()), "TCC_TARGET": "here"}}
+    for _ in range(2):
+        platform.new_runner()
+        assert platform.steps([*SHIP["jobs"]["ship"]["steps"][:-1], *steps, last])
+    assert arrivals(platform.world) == [1] * 3
 
 
 def test_only_the_second_github_workflow_has_the_secret_and_it_runs_no_foreign_code() -> None:

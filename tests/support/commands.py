@@ -17,7 +17,9 @@ from typing import Final, NamedTuple
 
 _COMMANDS: Final = ("replay", "bundle", "status", "verify", "runs", "show", "report", "dead", "doctor", "progress")
 _CONTEXT: Final[ForkServerContext] = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload([f"tcc_uploader.cli.{name}" for name in ("main", *_COMMANDS)])
+_CONTEXT.set_forkserver_preload(
+    [*(f"tcc_uploader.cli.{name}" for name in ("main", *_COMMANDS)), "tcc_uploader.ledger.postgres.store"]
+)
 
 
 class Done(NamedTuple):

@@ -55,6 +55,12 @@ class Shell:
         assert isinstance(value, dict)
         return value
 
+    def json_list(self, *arguments: str | Path) -> list[dict[str, object]]:
+        """Run a command with ``--json``; return the printed list."""
+        value = json.loads(self.run(*arguments, "--json"))
+        assert isinstance(value, list)
+        return value
+
     def status(self, **environment: str) -> Any:
         """Return what ``status --json`` tells, whatever it makes of that."""
         return self.json("status", code=None, **environment)

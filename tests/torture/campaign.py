@@ -1,8 +1,8 @@
 """The long campaigns: ``python tests/torture/campaign.py --kills 10000`` runs them all and writes docs/reliability.md.
 
-``--only kills`` (or ``flips``, ``copies``, ``burst``, ``hostile``, ``years``; may be repeated) runs some of them; the
-figures of the others are those of their last run, which lie in ``build/torture``, else what the page says of them
-already.  With ``--only none`` the page is written anew.
+``--only kills`` (or ``flips``, ``copies``, ``burst``, ``hostile``, ``years``, ``fleet``; may be repeated) runs some of
+them; the figures of the others are those of their last run, which lie in ``build/torture``, else what the page says of
+them already.  With ``--only none`` the page is written anew.
 """
 
 import argparse
@@ -67,6 +67,15 @@ def years(options: argparse.Namespace, folder: Path) -> Any:
     return run_years(folder, options.days, seed=options.seed)
 
 
+def fleet(options: argparse.Namespace, folder: Path) -> Any:
+    """Let everything fail beside daemons that share a ledger."""
+    from support.postgres import running  # noqa: PLC0415 -- see kills
+    from torture.fleets import run_fleets  # noqa: PLC0415 -- see kills
+
+    with running() as postgres:
+        return run_fleets(options.events, folder, postgres, options.seed)
+
+
 CAMPAIGNS: dict[str, Callable[[argparse.Namespace, Path], Any]] = {
     "kills": kills,
     "flips": flips,
@@ -74,6 +83,7 @@ CAMPAIGNS: dict[str, Callable[[argparse.Namespace, Path], Any]] = {
     "burst": burst,
     "hostile": hostile,
     "years": years,
+    "fleet": fleet,
 }
 
 MUST_BE_ZERO = ("lost", "missing", "altered", "unexplained", "unreported", "denied", "left", "leaks", "grown")
@@ -98,6 +108,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=3_000, help="copies of living spools to make [3000]")
     parser.add_argument("--burst", type=int, default=60_000, help="segments to write at once [60000]")
     parser.add_argument("--days", type=int, default=365, help="simulated days of a daemon's life [365]")
+    parser.add_argument("--events", type=int, default=1_000, help="failures beside a shared ledger [1000]")
     parser.add_argument("--stride", type=int, default=1, help="flip every bit, or only every so many [1]")
     parser.add_argument("--seed", type=int, default=int(datetime.now(UTC).timestamp()), help="of everything random")
     parser.add_argument("--only", action="append", choices=[*CAMPAIGNS, "none"], help="run only this one; repeat")

@@ -124,6 +124,26 @@ def _years(figures: Mapping[str, Any]) -> str:
     return "\n".join([life, "", head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
+def _fleet(figures: Mapping[str, Any]) -> str:
+    events = [
+        (f"… {event}: how often; what was received again, in all and at most at once", cells)
+        for event, times in figures["events"].items()
+        for cells in [f"{times:,}; {figures['twice'].get(event, 0):,}, {figures['most'].get(event, 0):,}"]
+    ]
+    return _table(
+        (
+            "what happened beside three daemons that share a ledger, each with a copy of one spool",
+            f"{sum(figures['events'].values()):,}",
+        ),
+        *events,
+        ("records", f"{figures['records']:,}"),
+        ("… that were not received", f"**{figures['lost']:,}**"),
+        ("… received again beyond what the failure may cost (docs/fleet.md)", f"**{figures['unexplained']:,}**"),
+        ("counts of segments, and numbers of dead letters, that were wrong", f"**{figures['altered']:,}**"),
+        ("minutes", f"{figures['seconds'] / 60:.0f}"),
+    )
+
+
 TEXTS: Final = {
     "kills": _kills,
     "flips": _flips,
@@ -131,6 +151,7 @@ TEXTS: Final = {
     "burst": _burst,
     "hostile": _hostile,
     "years": _years,
+    "fleet": _fleet,
 }
 TITLES: Final = {
     "kills": "Kills",
@@ -139,4 +160,5 @@ TITLES: Final = {
     "burst": "A burst",
     "hostile": "Small input, great cost",
     "years": "A year",
+    "fleet": "A shared ledger",
 }

@@ -144,7 +144,7 @@ class _Life:
         self.result.pruned += plan.records
         began = time.process_time()
         with SqliteLedger.reading(rig.state) as ledger:
-            status_report([rig.spool], rig.state, ledger, own=True)
+            status_report(rig.settings(), ledger, own=True)
         took = time.process_time() - began
         gc.collect()
         pages = int(Path("/proc/self/statm").read_text().split()[1])

@@ -20,6 +20,7 @@ from tcc_schemas.endpoints import (
 from tcc_schemas.switches import enabled
 
 from .api_keys import key_file, read_api_keys, words_in
+from .ledger_url import checked_ledger_url
 from .model.objects import SCHEME, checked_place
 from .setting_values import (
     KEEP_FOR,
@@ -63,6 +64,8 @@ class Settings:
     """The folder of the target in the user's state directory: what was sent to a sandbox does not count elsewhere."""
     names_target: bool = True
     """Whether a target, a URL or a key was given; else the target is production."""
+    ledger: str | None = None
+    """The URL of the ledger that several machines share; None: it is a file in ``state_dir``."""
     api_keys: tuple[str, ...] = ()
     api_key_file: Path | None = None
     adopt: frozenset[str] = frozenset()
@@ -87,6 +90,11 @@ class Settings:
     def sources(self) -> tuple[Path | str, ...]:
         """The spools, and the places in object stores."""
         return (*self.spools, *self.objects)
+
+    @property
+    def ledger_place(self) -> str:
+        """Where the ledger is, for people."""
+        return self.ledger or str(self.state_dir)
 
     @property
     def default_key(self) -> str | None:
@@ -140,6 +148,7 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         "TCC_TARGET": file.target,
         "TCC_BASE_URL": file.base_url,
         "TCC_IN_FLIGHT": str(file.in_flight),
+        "TCC_LEDGER": file.ledger,
         "TCC_LIMIT_RATE": None if file.limit_rate is None else str(file.limit_rate),
     }
     given: dict[str, object] = {"after": after, "limit_rate": limit_rate}
@@ -174,11 +183,14 @@ def load(  # noqa: PLR0913 -- one for each option of a command
         objects = tuple(place for place in spools if isinstance(place, str))
     with naming("the state directory (--state-dir, TCC_STATE_DIR)"):
         states = _absolute(state or Path(state_dir(environment)))
+    with naming("the shared ledger's URL (TCC_LEDGER, ledger)"):
+        ledger = checked_ledger_url(environment["TCC_LEDGER"]) if "TCC_LEDGER" in environment else None
     return Settings(
         spools=found_spools,
         objects=objects,
         state_dir=states / (target or _target_of(custom or base or base_url(next(iter(keys), None), {}))),
         names_target=bool(target) or names_server,
+        ledger=ledger,
         api_keys=keys,
         api_key_file=api_key_file,
         adopt=key_hints(adopt),

@@ -51,6 +51,7 @@ class TomlFile(BaseModel):
     in_flight: int = Field(default=DEFAULT_IN_FLIGHT, ge=1, le=MAX_IN_FLIGHT)
     after: str | None = None
     limit_rate: int | str | None = None
+    ledger: str | None = None
     log_level: LogLevel = "info"
     log_format: LogFormat = "text"
     metrics: str | None = None

@@ -66,7 +66,7 @@ def test_no_key_is_committed_before_its_letter_is_written(
             """At this very moment an operator asks for another letter, which is committed at once."""
             dead_letter(*arguments)  # type: ignore[arg-type]
             LetterFolder(rig.state).ask(LetterRequest(action="drop", letter=ident))
-            engine._take_requests()
+            engine._requeue.take_requests()
 
         monkeypatch.setattr(engine.backlog.settlement.__class__, "dead_letter", requested)
         engine.run_once(30)

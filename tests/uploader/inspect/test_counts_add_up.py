@@ -181,7 +181,7 @@ def test_a_plain_file_that_grew_during_an_outage_is_not_missing(rig: Rig, server
     rig.once()
     assert (checked(rig).records, checked(rig).broken) == (2, [])
     with rig.ledger() as ledger:
-        report = status_report([rig.spool], rig.state, ledger, own=True)
+        report = status_report(rig.settings(), ledger, own=True)
     assert (report.counts["records"], report.not_in_sight) == (2, 0)
     path.write_bytes(lines[1])
     with rig.ledger() as ledger:

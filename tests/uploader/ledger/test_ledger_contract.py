@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tcc_uploader.ledger.postgres.store import PostgresLedger
 from tcc_uploader.ledger.sqlite import SqliteLedger
 from tcc_uploader.model.fate import Counts, Known, Place
 from tcc_uploader.model.ledger import Ledger, LedgerError
@@ -16,18 +17,33 @@ KEY = b"d" * 16
 HERE = Known(7, Place(1, 2))
 
 Reopen = Callable[[], Ledger]
-FORMS = {"sqlite": SqliteLedger.open}
+
+
+def _file(_request: pytest.FixtureRequest, folder: Path) -> Reopen:
+    return lambda: SqliteLedger.open(folder)
+
+
+def _shared(request: pytest.FixtureRequest, _folder: Path) -> Reopen:
+    server = request.getfixturevalue("postgres")
+    url = server.url(server.new_database())
+    return lambda: PostgresLedger.open(url, "here")
+
+
+FORMS = {"sqlite": _file, "postgres": _shared}
 
 
 @pytest.fixture(params=FORMS)
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reopen]:
-    """Yield what closes the ledger, if it is open, and opens it again."""
-    opened: list[SqliteLedger] = []
+    """Yield what closes the ledger, if it is open, and opens it again with two segments, ``s1`` and ``s2``, begun."""
+    opened: list[Ledger] = []
+    form = FORMS[request.param](request, tmp_path)
 
     def open_again() -> Ledger:
         for ledger in opened:
             ledger.close()
-        opened[:] = [FORMS[request.param](tmp_path)]
+        opened[:] = [form()]
+        for ident in ("s1", "s2"):
+            opened[0].begin(ident)
         return opened[0]
 
     yield open_again
@@ -159,7 +175,7 @@ def test_thousands_of_keys_are_looked_up_at_once(reopen: Reopen) -> None:
 def test_a_commit_is_all_or_nothing_and_can_be_made_again(reopen: Reopen) -> None:
     """If one row can't be written none is; the same changes, mended, are written by the next commit, and only once."""
     ledger = reopen()
-    broken = changes(segments={1: ROW, 2: ROW._replace(number=2, path=None)})  # type: ignore[arg-type]
+    broken = changes(segments={1: ROW, 2: ROW._replace(number=2, id="s2", finished=None)})  # type: ignore[arg-type]
     broken.adjustments.append(Adjustment(LETTER.id, "dropped", 1, Counts(dropped=1)))
     with pytest.raises(LedgerError):
         ledger.commit(broken)
@@ -233,7 +249,8 @@ def test_any_text_comes_back_as_it_went_in(reopen: Reopen) -> None:
     """Ids, paths and reasons may hold what a database can't take as it is: NUL, and whatever names a file."""
     ledger = reopen()
     odd = "a\0b\\x00\u2028\U0001f600'\";--"
-    ledger.commit(changes(segments={1: ROW._replace(id=odd, path=odd)}))
+    number, _ = ledger.begin(odd)
+    ledger.commit(changes(segments={number: ROW._replace(number=number, id=odd, path=odd)}))
     ledger.commit(Changes(letters=[LETTER._replace(reason=odd, id="odd")]))
     row, letter = ledger.segment(odd), ledger.letter("odd")
     assert row is not None

@@ -47,10 +47,11 @@ def _remove(candidates: dict[Segment, str], ledger: Ledger | None) -> dict[Path,
     with removal.frozen(candidates) as frozen:
         staying = {segment.path: "its writer may still be running" for segment in candidates.keys() - set(frozen)}
         if ledger is not None:
+            known = {segment: row for segment in frozen if (row := ledger.segment(segment.id)) is not None}
             moved = {
                 row.number: row._replace(path=candidates[segment])
-                for segment in frozen
-                if candidates[segment] and (row := ledger.segment(segment.id)) is not None
+                for segment, row in known.items()
+                if candidates[segment] and ledger.begin(segment.id)[1]
             }
             ledger.commit(Changes(segments=moved))
         for segment in frozen:

@@ -14,7 +14,7 @@ from tcc_uploader.bundle.output import FileOutput, ObjectOutput, Output, filled
 from tcc_uploader.bundle.pack import ENDINGS, GZIP_ENDING, ZSTD_ENDING
 from tcc_uploader.bundle.remove import remove_bundled
 from tcc_uploader.bundle.snapshot import Snapshots
-from tcc_uploader.ledger.quarantine import FILE_NAME
+from tcc_uploader.ledger.opening import has_ledger
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.model.selection import Selection
 from tcc_uploader.settings import Settings
@@ -140,13 +140,15 @@ def _remove(settings: Settings, made: Plan, output: Output, bundled: dict[str, B
     """Read the bundle back; then remove from the spools what is in it."""
     if made.members:
         read_back(output, made.manifest)
-    has_ledger = (settings.state_dir / FILE_NAME).exists()
-    with working(settings) if has_ledger else nullcontext() as ledger:
+    with working(settings) if has_ledger(settings) else nullcontext() as ledger:
         try:
             here = [(member, f"{output.place}/{member.entry.name}") for member in made.members]
             staying = remove_bundled([*here, *made.left_out], ledger)
         except LedgerError as error:
-            fail(f"can't write the ledger in {settings.state_dir} ({error}): run it again", Exit.PENDING)
+            fail(
+                f"can't write the ledger in {settings.ledger_place} ({error}): run it again",
+                Exit.PENDING,
+            )
     with ending(settings, OSError):
         note_bundled(
             settings.state_dir, [member for member in made.members if member.path in staying], output.place, bundled

@@ -37,6 +37,7 @@ _KEYS: Final = "keys (hints)"
 _ROWS: Final = (
     _Row("spools", "spools", "TCC_SPOOL_DIR", "spools", lambda found: ", ".join(map(str, found.sources))),
     _Row("state", "state", "TCC_STATE_DIR", "state_dir", lambda found: str(found.state_dir.parent)),
+    _Row("ledger", "", "TCC_LEDGER", "ledger", lambda found: found.ledger or "in the state"),
     _Row("target", "", "TCC_TARGET", "target", lambda found: found.state_dir.name),
     _Row("base URL", "", "TCC_BASE_URL", "base_url", lambda found: found.base_url_for(found.default_key)),
     _Row("runs go to", "", "TCC_URL", "", lambda found: found.custom_url or "the base URL"),

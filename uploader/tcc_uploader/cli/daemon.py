@@ -12,12 +12,11 @@ from typing import Any
 import click
 
 from tcc_uploader.api_keys import key_file
-from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.events import Listener, Reloading, Stopping, each_turn, to_all
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.ledger.quarantine import quarantine_ledger
-from tcc_uploader.model.ledger import Damaged, LedgerError, Lost
+from tcc_uploader.model.ledger import Damaged, LedgerError, Lost, Unavailable
 from tcc_uploader.ops.key_file import KeyFile
 from tcc_uploader.ops.logs import LifeLog
 from tcc_uploader.ops.notify import Notifier
@@ -34,7 +33,7 @@ from tcc_uploader.state import SpoolLocks
 from .exit_codes import Exit
 from .log_options import LOG_OPTIONS, log_as
 from .options import SENDING_OPTIONS, SPOOLS, settings_from, with_options
-from .session import ending, on_signals, working
+from .session import ending, letters_of, on_signals, working
 from .sources import asking
 from .terminal import fail
 
@@ -84,8 +83,13 @@ def daemon_command(**options: Any) -> None:
             try:
                 _watch(settings, control, hear, keys)
             except Lost as error:
-                fields = {"action": "ledger_lost", "why": error, "state": settings.state_dir}
-                _log.error("%(why)s; starting a new one in %(state)s, which may cost duplicates", fields)
+                fields = {"action": "ledger_lost", "why": error, "ledger": settings.ledger_place}
+                _log.error("%(why)s; beginning anew with the one in %(ledger)s, which may cost duplicates", fields)
+            except Unavailable as error:
+                if control.ends:
+                    raise
+                fields = {"action": "ledger_unavailable", "why": error}
+                _log.error("the ledger could not be read: %(why)s; it can be now: beginning anew", fields)
             except Damaged as error:
                 _log.error("the ledger is damaged: %(why)s", {"action": "ledger_damaged", "why": error})
                 quarantine_ledger(settings.state_dir)
@@ -193,7 +197,7 @@ def _watch(settings: Settings, control: Control, hear: Listener, keys: KeyFile) 
         sources = Sources(list(settings.spools), archives=list[Carrier](objects))
         for source in objects:
             closing.callback(source.close)
-        letters = LetterFolder(settings.state_dir)
+        letters = letters_of(settings, ledger)
         for text in sources.passed_over:
             _log.warning("passed over in %(what)s", {"action": "passed_over", "what": text})
 

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from tcc_uploader.dead.letters import dead_letters
-from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.model.letter import Letter, LetterRequest, with_body
 from tcc_uploader.settings import Settings
@@ -19,7 +18,7 @@ from tcc_uploader.state import holder
 from .exit_codes import Exit, exit_of_replay
 from .one_shot import carry_out_requests, deliver_once
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
-from .session import UnusableError, looking_at, reading, targets_of
+from .session import UnusableError, letters_of, looking_at, reading, targets_of
 from .terminal import confirm, fail, note, say, say_in_full, say_json
 from .text import result_hints, told, unreadable_lines
 
@@ -117,8 +116,8 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
     Example: tcc-upload dead requeue 3f2a --edit
     """
     settings = settings_from(options)
-    for letter in _chosen(settings, ids, every=every):
-        LetterFolder(settings.state_dir).ask(_requeue_request(letter, edit=edit))
+    asked = [_requeue_request(letter, edit=edit) for letter in _chosen(settings, ids, every=every)]
+    _ask(settings, asked)
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
@@ -145,15 +144,21 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
         say(_letter_line(letter))
     if not yes:
         confirm(f"Drop {plural(len(chosen), 'letter')} for good?")
-    for letter in chosen:
-        LetterFolder(settings.state_dir).ask(LetterRequest(action="drop", letter=letter.id))
+    _ask(settings, [LetterRequest(action="drop", letter=letter.id) for letter in chosen])
     if not holder(settings.state_dir):
         carry_out_requests(settings)
 
 
+def _ask(settings: Settings, requests: Sequence[LetterRequest]) -> None:
+    with reading(settings) as ledger:
+        letters = letters_of(settings, ledger)
+        for request in requests:
+            letters.ask(request)
+
+
 def _dead_letters(settings: Settings, ledger: Ledger) -> dict[str, Letter]:
     unreadable: dict[str, str] = {}
-    found = dead_letters(LetterFolder(settings.state_dir), ledger, unreadable)
+    found = dead_letters(letters_of(settings, ledger), ledger, unreadable)
     note(*unreadable_lines(unreadable))
     return found
 

@@ -8,7 +8,6 @@ import click
 from tcc_schemas.lines import Line
 from tcc_uploader.bundle.filter import lines_of
 from tcc_uploader.bundle.snapshot import Snapshots
-from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.inspect.pending import PendingRuns, find_pending
 from tcc_uploader.model.letter import LetterRequest, letter_id
 from tcc_uploader.model.selection import Choice, Selection
@@ -19,7 +18,7 @@ from tcc_uploader.state import holder
 from .exit_codes import Exit
 from .one_shot import carry_out_requests
 from .options import SPOOLS, STATE_OPTIONS, needs_folders, settings_from, with_options
-from .session import reading
+from .session import letters_of, reading
 from .terminal import confirm, fail, note, say
 from .text import capped, unreadable_lines
 
@@ -82,10 +81,11 @@ def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
     target = settings.state_dir.name
     if not yes:
         confirm(f"Drop {plural(len(found.records), 'record')}, so that nothing of this is sent to {target}?")
-    folder = LetterFolder(settings.state_dir)
-    for line, record in found.records:
-        ident = letter_id(record.segment, record.line, record.digest, line.key)
-        folder.ask(LetterRequest(action="drop", letter=ident, pending=record))
+    with reading(settings) as ledger:
+        letters = letters_of(settings, ledger)
+        for line, record in found.records:
+            ident = letter_id(record.segment, record.line, record.digest, line.key)
+            letters.ask(LetterRequest(action="drop", letter=ident, pending=record))
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: `tcc-upload status` counts it as dropped in a moment")
     else:

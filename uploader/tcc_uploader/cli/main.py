@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 
 _COMMANDS: Final = (
     *("daemon", "replay", "bundle", "runs", "report", "show", "tail", "export"),
-    *("status", "verify", "dead", "drop", "prune", "forget", "doctor", "sandbox", "config", "help", "completion"),
+    *("status", "verify", "dead", "drop", "prune", "forget", "doctor", "ledger"),
+    *("sandbox", "config", "help", "completion"),
 )
 _WHOLE: Final = 1000
 """Characters of a command's first sentence: it is not cut."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from math import inf
 
-from tcc_uploader.dead.store import LetterFolder
 from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.events import each_turn, to_all
 from tcc_uploader.delivery.host import Host
@@ -21,7 +20,7 @@ from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit
 from .progress import progress_bar
-from .session import ending, on_signals, working
+from .session import ending, letters_of, on_signals, working
 from .terminal import fail
 from .text import result_hints
 
@@ -47,7 +46,7 @@ def deliver_once(
     stay_on_one_processor()
     collect_garbage_seldom()
     with ending(settings, LedgerError, OSError), working(settings) as ledger, progress_bar(wanted=bar) as update_bar:
-        status, letters = StatusFile(settings.state_dir), LetterFolder(settings.state_dir)
+        status, letters = StatusFile(settings.state_dir), letters_of(settings, ledger)
 
         host = Host(hear=to_all(each_turn(update_bar), status, LifeLog(is_daemon=False)))
         try:

@@ -189,5 +189,5 @@ def settings_from(options: dict[str, Any]) -> Settings:
         settings = load(os.environ, **options)
     except SettingsError as error:
         raise click.UsageError(str(error)) from error
-    hold_keys(settings.api_keys)
+    hold_keys((*settings.api_keys, os.environ.get("PGPASSWORD", "")))
     return settings

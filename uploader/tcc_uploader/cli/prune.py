@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from tcc_uploader.files import size_of
 from tcc_uploader.ops.pruning import PrunePlan, plan_pruning, prune
-from tcc_uploader.settings import TARGET_FILES, Settings
+from tcc_uploader.settings import Settings
 from tcc_uploader.sinks import plural
 from tcc_uploader.state import SpoolLocks, targets_in
 
@@ -41,14 +40,13 @@ def prune_command(*, age: float, target: str | None, dry_run: bool, yes: bool, *
     if target is not None:
         states = settings.state_dir.parent
         names = [folder.name for folder in targets_in(states)]
-        if target not in names:
+        own = settings.state_dir.name
+        if target not in (*names, own if settings.ledger else None):
             fail(f"{states} has no target {target}; it has {', '.join(names) or 'none'}", Exit.NOTHING_FOUND)
-        settings = replace(settings, state_dir=states / target)
+        settings = replace(settings, state_dir=states / target, ledger=settings.ledger if target == own else None)
     before = time.time() - age
     with reading(settings) as ledger:
-        plan = plan_pruning(ledger, before)
-    ledger_file = settings.state_dir / TARGET_FILES[0]
-    had = size_of(ledger_file)
+        plan, had = plan_pruning(ledger, before), ledger.size()
     say(*_plan_lines(plan, settings, had, before))
     if dry_run or not plan.going:
         return
@@ -56,7 +54,8 @@ def prune_command(*, age: float, target: str | None, dry_run: bool, yes: bool, *
         confirm("Take this out?")
     with ending(settings), SpoolLocks({Path(seen.file).parent for seen in plan.files}), working(settings) as ledger:
         failed = prune(plan_pruning(ledger, before), ledger)
-    say(f"done; the ledger has {size(size_of(ledger_file))} now, and had {size(had)}")
+        has = ledger.size()
+    say(f"done; the ledger has {size(has)} now, and had {size(had)}")
     if failed:
         path, why = next(iter(failed.items()))
         fail(f"{plural(len(failed), 'file')} could not be removed; the first is {path}: {why}", Exit.PENDING)

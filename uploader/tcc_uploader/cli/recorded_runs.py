@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from tcc_uploader.inspect.runs.reader import RunReader
-from tcc_uploader.ledger.quarantine import FILE_NAME
-from tcc_uploader.ledger.sqlite import SqliteLedger
+from tcc_uploader.ledger.opening import has_ledger, reading_ledger
 from tcc_uploader.model.ledger import LedgerError
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.paths import Given
@@ -29,11 +28,11 @@ def looking(
     with ExitStack() as stack:
         ledger = None
         try:
-            if (settings.state_dir / FILE_NAME).exists():
-                ledger = stack.enter_context(SqliteLedger.reading(settings.state_dir))
+            if has_ledger(settings):
+                ledger = stack.enter_context(reading_ledger(settings))
         except (LedgerError, OSError) as error:
-            note(f"can't read the ledger in {settings.state_dir}, so nothing is told of delivery: {error}")
+            note(f"can't read the ledger in {settings.ledger_place}, so nothing is told of delivery: {error}")
         try:
             yield stack.enter_context(RunReader(sources, ledger, wanted=wanted))
         except LedgerError as error:
-            fail(f"can't read the ledger in {settings.state_dir}: {error}", Exit.PENDING)
+            fail(f"can't read the ledger in {settings.ledger_place}: {error}", Exit.PENDING)

@@ -5,11 +5,12 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
+from tcc_uploader.dead.store import LetterFolder
+from tcc_uploader.ledger.opening import open_ledger, reading_ledger
 from tcc_uploader.ledger.quarantine import quarantined_ledgers
-from tcc_uploader.ledger.sqlite import SqliteLedger
-from tcc_uploader.model.ledger import Damaged, LedgerError, TooNew
+from tcc_uploader.model.ledger import Damaged, Ledger, LedgerError, TooNew, Unusable
+from tcc_uploader.model.letter_store import LetterStore
 from tcc_uploader.settings import Settings
 from tcc_uploader.state import OldLayoutError, StateHeldError, check_layout, held, last_change, targets_in
 
@@ -18,7 +19,7 @@ from .terminal import fail, note
 
 
 @contextmanager
-def working(settings: Settings) -> Iterator[SqliteLedger]:
+def working(settings: Settings) -> Iterator[Ledger]:
     """Hold the state and its ledger; if that is not possible, end the command with a message and an exit code.
 
     Raises :class:`LedgerError` if the ledger turns out to be damaged, or is lost, on the way.
@@ -27,7 +28,7 @@ def working(settings: Settings) -> Iterator[SqliteLedger]:
         with ending(settings, LedgerError, OSError):
             check_layout(settings.state_dir.parent)
             stack.enter_context(held(settings.state_dir))
-            ledger = stack.enter_context(closing(SqliteLedger.open(settings.state_dir)))
+            ledger = stack.enter_context(closing(open_ledger(settings)))
         yield ledger
 
 
@@ -41,8 +42,13 @@ def ending(settings: Settings, *errors: type[Exception]) -> Iterator[None]:
     except OldLayoutError as error:
         fail(str(error), Exit.OPERATOR_NEEDED)
     except errors as error:
-        found = _unusable(settings.state_dir, error)
+        found = _unusable(settings, error)
         fail(str(found), found.code)
+
+
+def letters_of(settings: Settings, ledger: Ledger) -> LetterStore:
+    """Return the store of the dead letters, which are where the ledger is."""
+    return ledger.letter_store or LetterFolder(settings.state_dir)
 
 
 class UnusableError(Exception):
@@ -53,33 +59,40 @@ class UnusableError(Exception):
         self.what, self.do, self.code = what, do, code
 
 
-def _unusable(state: Path, error: Exception) -> UnusableError:
+def _unusable(settings: Settings, error: Exception) -> UnusableError:
     """Return what an error says of a state directory, or of its ledger."""
+    state, what = settings.state_dir, f"can't use the ledger in {settings.ledger_place}: {error}"
     if isinstance(error, OSError):
         do = "it must be a directory that this user can write; or name another one: TCC_STATE_DIR, --state-dir"
         return UnusableError(f"can't use the state in {state}: {error.strerror or error}", do, Exit.OPERATOR_NEEDED)
     if isinstance(error, Damaged):
         do = "the next daemon or replay quarantines it and starts a new one, which may cost duplicates"
         return UnusableError(f"the ledger in {state} is damaged ({error})", do, Exit.OPERATOR_NEEDED)
-    do = "upgrade tcc-upload" if isinstance(error, TooNew) else "look at its owner, its mode, and the room on its disk"
-    return UnusableError(f"can't use the ledger in {state}: {error}", do, Exit.PENDING)
+    if isinstance(error, Unusable):
+        return UnusableError(what, error.do, Exit.OPERATOR_NEEDED)
+    do = "look at its owner, its mode, and the room on its disk"
+    if settings.ledger is not None:
+        do = "nothing is sent without it; run it again when it can be reached, and this user may use it"
+    return UnusableError(what, "upgrade tcc-upload" if isinstance(error, TooNew) else do, Exit.PENDING)
 
 
 def targets_of(settings: Settings) -> list[Settings]:
     """Return the settings for each target found in the state directory, first the one that the settings name.
 
     If they name none, the first is production, or what was used last.  A layout without targets ends the command.
+    A shared ledger is that of one target: the others have theirs in the state directory.
     """
     with ending(settings, OSError):
         check_layout(settings.state_dir.parent)
         found = targets_in(settings.state_dir.parent)
-    if not (settings.names_target or settings.state_dir in found) and found:
+    if not (settings.names_target or settings.ledger or settings.state_dir in found) and found:
         settings = replace(settings, state_dir=max(found, key=last_change))
-    return [settings, *(replace(settings, state_dir=target) for target in found if target != settings.state_dir)]
+    others = (target for target in found if target != settings.state_dir)
+    return [settings, *(replace(settings, state_dir=target, ledger=None) for target in others)]
 
 
 @contextmanager
-def reading(settings: Settings) -> Iterator[SqliteLedger]:
+def reading(settings: Settings) -> Iterator[Ledger]:
     """Read the ledger, also while an uploader works; if that is not possible, end the command."""
     try:
         with looking_at(settings) as ledger:
@@ -89,21 +102,21 @@ def reading(settings: Settings) -> Iterator[SqliteLedger]:
 
 
 @contextmanager
-def looking_at(settings: Settings) -> Iterator[SqliteLedger]:
+def looking_at(settings: Settings) -> Iterator[Ledger]:
     """Read the ledger, as :func:`reading` does, of one target of several.  Raises :class:`UnusableError`."""
     with ExitStack() as stack:
         try:
             with ending(settings):
                 check_layout(settings.state_dir.parent)
-            ledger = stack.enter_context(SqliteLedger.reading(settings.state_dir))
+            ledger = stack.enter_context(reading_ledger(settings))
         except (LedgerError, OSError) as error:
-            raise _unusable(settings.state_dir, error) from error
+            raise _unusable(settings, error) from error
         for file in quarantined_ledgers(settings.state_dir):
             note(f"{file} is a damaged ledger, kept in quarantine: what it knew is not counted; remove it if you like")
         try:
             yield ledger
         except LedgerError as error:  # a damaged page is met only when it is read
-            raise _unusable(settings.state_dir, error) from error
+            raise _unusable(settings, error) from error
 
 
 def on_signals(stop: Callable[[], object]) -> None:

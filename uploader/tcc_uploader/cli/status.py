@@ -82,10 +82,10 @@ def _report(target: Settings, *, own: bool) -> StatusReport:
     """Return the report on a target; if its ledger can't be read, what can be told without it."""
     try:
         with looking_at(target) as ledger, reading_bar("status", Sources(list(target.spools))) as did:
-            return status_report(target.spools, target.state_dir, ledger, own=own, did=did)
+            return status_report(target, ledger, own=own, did=did)
     except UnusableError as error:
         with SqliteLedger.reading(None) as ledger:
-            report = status_report(target.spools, target.state_dir, ledger, own=own)
+            report = status_report(target, ledger, own=own)
         what = f"{error.what}; until that is mended, every record here counts as pending"
         return replace(report, oldest_due=None, obstacles={what: error.do} | report.obstacles)
 
@@ -110,6 +110,7 @@ def _as_json(report: StatusReport, found: list[Finding]) -> dict[str, object]:
 def _status_text(report: StatusReport, found: list[Finding]) -> str:
     """Return what people read: the state of things, then the findings; what a finding tells stands there alone."""
     activity = report.activity
+    shared = f" that is shared, {report.ledger}," if "://" in report.ledger else ""
     was_used = bool(report.ledger_bytes or report.as_of)
     unused = ", not used for a week" if was_used else ", never used yet"
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
@@ -119,7 +120,7 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
         f"target      {report.target}{'' if report.in_use else unused}",
         f"uploader    {_uploader_text(report)}",
         f"state       {report.state_dir}",
-        (report.ledger_bytes, f"            the ledger has {size(report.ledger_bytes)}"),
+        (report.ledger_bytes, f"            the ledger{shared} has {size(report.ledger_bytes)}"),
         *map(_spool_text, report.spools),
         *capped(report.passed_over, lambda text: f"passed over {text}"),
         f"records     {', '.join(fates)}",

@@ -157,28 +157,30 @@ class Backlog:
         delivered, elsewhere = self.settlement.ledger.claim([(record.key, record.known) for record in ready])
         for record in ready:
             soon = self.clock.monotonic() + backoff(1, self.clock.chance())
-            if record.key in elsewhere:
+            is_letter = record.segment.format is Format.LETTER
+            if self.in_flight.holds_up(record, self.settlement.changes.delivered.under(record.key)):
+                self.postpone(record, RecordEvent.KEY_IN_FLIGHT, soon)
+                continue
+            decision = Decision.SEND
+            if not is_letter:  # a letter is sent without asking what was delivered
+                decision = self.judge_now(record.key, record.known, delivered.get(record.key, ()))
+            if decision is Decision.SEND and record.key in elsewhere:
                 self.postpone(record, RecordEvent.CLAIMED_ELSEWHERE, soon)
-                continue
-            if record.segment.format is Format.LETTER:
-                # a letter is sent without asking the ledger, but not while another record with its key is in flight
-                if not self.in_flight.by_key.under(record.key):
-                    yield record
-                else:
-                    self.postpone(record, RecordEvent.KEY_IN_FLIGHT, soon)
-                continue
-            decision = self.judge_now(record.key, record.known, delivered.get(record.key, ()))
-            if decision is Decision.SEND:
+            elif is_letter and self.settlement.is_answered(record.segment.letter):
+                record.on(RecordEvent.KNOWN)  # by another uploader
+                self.release_key(record.key)
+                self.intake.forget(record.segment)
+            elif decision is Decision.SEND:
                 yield record
             else:
                 record.on(RecordEvent.KNOWN)
-                self._release(record.key)
+                self.release_key(record.key)
                 self._settle_known(record.segment, record.line, record.known, decision)
 
     def postpone(self, record: Record, event: RecordEvent, due: float) -> None:
         """Queue a record to be sent again, but not before ``due`` (seconds on the monotonic clock)."""
         record.on(event)
-        self._release(record.key)
+        self.release_key(record.key)
         self.queues[record.destination].postpone(record.location, record.history, due)
 
     def judge_now(self, key: bytes, known: Known, delivered: Iterable[Known]) -> Decision:
@@ -252,9 +254,9 @@ class Backlog:
         )
         return Record(queue.destination, segment, line, location, history, dedupe_key(line.kind, line.id), known, token)
 
-    def _release(self, key: bytes) -> None:
-        """End the claim on a key, unless a record with this key is in flight."""
-        if not self.in_flight.by_key.under(key):
+    def release_key(self, key: bytes) -> None:
+        """End the claim on a key, unless a record with this key is in flight, or answered and not committed."""
+        if not (self.in_flight.by_key.under(key) or self.settlement.changes.delivered.under(key)):
             self.settlement.ledger.release([key])
 
     def read_again(self, segment: Segment, location: Location) -> Line | None:

@@ -104,13 +104,15 @@ class Committer:
         self.settlement.commit(staying)
         self.trouble = ""
         for segment in staying:
-            self.intake.finish(segment)
+            if segment.counted_here:
+                self.intake.finish(segment)
         for segment in checked:
             if segment.stream is not None and _is_over(segment):
                 self.intake.forget(segment)
         for start in range(0, len(removable), REMOVED_AT_ONCE):
             with self.intake.removing(removable[start : start + REMOVED_AT_ONCE]) as frozen:
                 self.settlement.commit(frozen)
+                frozen[:] = [segment for segment in frozen if segment.counted_here]  # the others stay
 
 
 def _is_over(segment: Segment) -> bool:

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from math import inf
 from queue import Empty
 from typing import TYPE_CHECKING, Final, Self
 
-from tcc_uploader.files import file_name
-from tcc_uploader.model.ledger import Ledger, Unavailable
+from tcc_uploader.model.ledger import Ledger, LedgerError, Lost, Unavailable
 from tcc_uploader.model.letter_store import LetterStore
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -26,6 +26,7 @@ from .in_flight import InFlight
 from .intake import Intake
 from .limits import Limits
 from .line_cache import LineCache
+from .outcome import result_of
 from .record import Record
 from .recovery import recover
 from .requeue import Requeue
@@ -86,7 +87,7 @@ class Engine:
         )
         self.dispatcher = Dispatcher(self.settlement, self.backlog, self.in_flight, self._pool, self.clock, hear)
         self.committer = Committer(self.settlement, self.intake, self.clock)
-        self._requeue = Requeue(self.settlement, self.backlog)
+        self._requeue = Requeue(self.settlement, self.backlog, self.committer)
         self._is_gone = is_gone or partial(writer_is_gone, disk=host.disk)
         self._stopping = False
         self._rescan = 0.0
@@ -110,9 +111,18 @@ class Engine:
         self.inbox.put(partial(self.dispatcher.take_answer, record, answer, seconds))
 
     def run_for_ever(self) -> None:
-        """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger is lost or damaged."""
+        """Deliver until :meth:`stop` is called.  Raises :class:`LedgerError` if the ledger was lost: begin anew."""
         hint = self.intake.hint
         self.watcher = self._host.watcher(self.intake.sources.spools, lambda path: self.inbox.put(partial(hint, path)))
+        try:
+            self._serve(self.watcher)
+        except (Lost, Unavailable) as error:
+            self._outlast(error)
+            raise
+        self._drain()
+        self._hear(Ended(self))
+
+    def _serve(self, watcher: "Watcher") -> None:
         tick = self.clock.monotonic()
         self._requeue.reconcile()
         self._requeue.send_requeued()
@@ -120,17 +130,18 @@ class Engine:
             now = self.clock.monotonic()
             if now >= tick:
                 tick = now + self._limits.tick
-                if self.watcher.check() or self.intake.kept.needs_room:
+                if watcher.check() or self.intake.kept.needs_room:
                     self._rescan = now
                 self.settlement.ledger.keep()
-                self._take_requests()
+                self._requeue.take_requests()
                 self.dispatcher.give_up_failed()
                 if self.intake.idle and self.intake.scans:
-                    self._adopt_orphans()
+                    self._requeue.adopt_orphans()
                 if self.intake.idle and not self.in_flight and (unchecked := self.committer.unchecked()):
                     self._recover_and_remove(unchecked)
             if now >= self._rescan:
                 self._rescan = now + self._limits.rescan
+                self.committer.commit()  # a file may be read anew
                 self.intake.scan()
                 self._recover_and_remove(self.intake.live)
                 if self.intake.removes:
@@ -138,8 +149,6 @@ class Engine:
             self._step()
             self._hear(Turn(self))
             self._wait(min(tick, self._rescan))
-        self._drain()
-        self._hear(Ended(self))
 
     def run_once(self, timeout: float, *, give_up: bool = False) -> ReplayResult:
         """Deliver what is there, then end; or after ``timeout`` s without progress.  Raises :class:`LedgerError`.
@@ -148,9 +157,24 @@ class Engine:
 
         With ``give_up``, records of which is undecided whether they or the server are at fault become dead letters.
         """
+        try:
+            timed_out = self._deliver_all(timeout)
+        except (Lost, Unavailable):
+            self._drain()  # what was delivered stays true, and is committed if that is possible
+            raise
+        self._drain()
+        self.dispatcher.give_up_undecided(all_of_them=give_up)
+        self._requeue.adopt_orphans()
+        self.committer.finish(self.intake.live if self.intake.removes else None)
+        self._hear(Ended(self))
+        interrupted = self._stopping and not self._finished()
+        return result_of(self.intake, self.backlog, self.committer, timed_out=timed_out, interrupted=interrupted)
+
+    def _deliver_all(self, timeout: float) -> bool:
+        """Deliver until nothing is left that can be; return whether there was no progress for ``timeout`` s."""
         self._requeue.reconcile()
         self._requeue.send_requeued()
-        self._take_requests()
+        self._requeue.take_requests()
         self.intake.scan()
         progress, since = self.settlement.settled, self.clock.monotonic()
         every = min(self._limits.tick, max(timeout, _SHORTEST_TICK))
@@ -174,52 +198,10 @@ class Engine:
                 progress, since = self.settlement.settled, now
             if now >= tick:
                 tick = now + every
+                self.settlement.ledger.keep()
                 self.dispatcher.give_up_failed()
                 timed_out = now - max(since, self._pool.last_progress()) >= timeout
-        self._drain()
-        self.dispatcher.give_up_undecided(all_of_them=give_up)
-        self._adopt_orphans()
-        self.committer.finish(self.intake.live if self.intake.removes else None)
-        self._hear(Ended(self))
-        return self._result(timed_out=timed_out)
-
-    def _result(self, *, timed_out: bool) -> ReplayResult:
-        intake = self.intake
-        return ReplayResult(
-            counts=intake.counts - self.settlement.uncommitted_counts,
-            sent=self.settlement.total,
-            uncommitted=self.settlement.uncommitted_total.delivered,
-            damage=intake.damage,
-            newer=intake.newer,
-            unreadable={file_name(path): why for path, why in intake.unreadable.items()},
-            problems=intake.sources.problems,
-            unread_files=[f"{file_name(path)}{why and f': {why}'}" for path, why in intake.unread.items()],
-            unended=intake.unended,
-            left_out=intake.sources.choice.records_left_out,
-            runs_left_out=intake.sources.choice.runs_left_out,
-            nothing_chosen=intake.sources.choice.is_empty,
-            waiting=self.backlog.waiting,
-            hints=sorted(self.backlog.router.hints),
-            paused=[self.backlog.report(queue) for queue in self.backlog.queues.values() if queue.holds_any],
-            partly_refused=[self.backlog.report(q) for q in self.backlog.queues.values() if q.partly_refused],
-            timed_out=timed_out,
-            interrupted=self._stopping and not self._finished(),
-            bytes_read=intake.bytes_read,
-            bytes_seen=intake.bytes_seen,
-            trouble=self.committer.trouble,
-        )
-
-    def _take_requests(self) -> None:
-        if self.committer.trouble:
-            return  # earlier requests are not committed yet
-        try:
-            self._requeue.take_requests()
-        except (Unavailable, OSError) as error:
-            self.committer.note_trouble(error)
-
-    def _adopt_orphans(self) -> None:
-        if not self.committer.trouble:  # else their segments' rows may be there already, and not be known to be
-            self._requeue.adopt_orphans()
+        return timed_out
 
     def _step(self) -> None:
         """Read and send as much as the limits allow; commit what was answered, and remove finished files."""
@@ -289,6 +271,24 @@ class Engine:
             cost = "they are sent again, and are there twice if the server took them now"
             fields = {"action": "unanswered", "records": len(self.in_flight), "cost": cost}
             _log.warning("no answer yet for %(records)d of the records that were sent: %(cost)s", fields)
+
+    def _outlast(self, error: LedgerError) -> None:
+        """Send nothing more; wait until the ledger is back and has what was answered, or the engine is to stop."""
+        self.committer.note_trouble(error)
+        self.dispatcher.take_back()
+        is_back = False
+        while not self._stopping and (self.in_flight or not is_back):
+            is_back = True
+            try:
+                self._listen(self.clock.monotonic() + self._limits.tick)
+                self.dispatcher.give_up_failed()
+                with suppress(Lost):
+                    self.committer.commit()
+                    self.settlement.ledger.keep()
+            except Unavailable as another:
+                self.committer.note_trouble(another)
+                is_back = False
+            self._hear(Turn(self))
 
     def _recover_and_remove(self, segments: Sequence[Segment]) -> None:
         """Recover the open runs of segments whose writers are gone; commit, and remove finished segments."""

@@ -1,8 +1,11 @@
 """The records that are being sent, and how many more may be sent."""
 
+from collections.abc import Iterable
 from typing import Final
 
+from tcc_uploader.model.fate import Known
 from tcc_uploader.model.keys import ByKey
+from tcc_uploader.spool.format import Format
 
 from .queue import DestinationQueue
 from .record import Record
@@ -45,3 +48,17 @@ class InFlight:
     def holds_run(self, fingerprint: int) -> bool:
         """Whether a run with this fingerprint is in flight."""
         return any(record.location.run == fingerprint for _, _, record in self.by_key)
+
+    def holds_up(self, record: Record, uncommitted: Iterable[Known]) -> bool:
+        """Whether another record with its key must be settled first; ``uncommitted`` was delivered under the key.
+
+        A claim is on a key, and ends when what was delivered under it is committed; so of a key only one record is on
+        its way, whatever the hints.  Of equal hints the other one decides; but not if it is this very record, of a file
+        that is read anew.
+        """
+        flying = self.by_key.under(record.key)
+        if record.segment.format is Format.LETTER:
+            return bool(flying)
+        if any((it.segment.file, it.known) == (record.segment.file, record.known) for it in flying):
+            return True
+        return any(known.hint != record.known.hint for known in (*(it.known for it in flying), *uncommitted))

@@ -38,7 +38,7 @@ def _awaited(ledger: Ledger, listed: Listed, now: int) -> Iterator[SegmentRow]:
         row = _empty_row(number, listed.id, file_name(listed.name), now, damaged=damaged, finished=False)
         if is_ours:
             yield row._replace(counts=Counts(records=listed.records))
-    elif row.counts.records < listed.records:
+    elif row.counts.records < listed.records and ledger.begin(listed.id)[1]:
         yield row._replace(counts=replace(row.counts, records=listed.records), finished=False)
 
 
@@ -47,8 +47,9 @@ def _told_of(ledger: Ledger, path: str, damage: int, now: int) -> Iterator[Segme
     ident = "archive-" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     row = ledger.segment(ident)
     if damage != (row.damaged if row else 0):
-        number = row.number if row else ledger.begin(ident)[0]
-        yield _empty_row(number, ident, path, now, damaged=damage, finished=True)
+        number, is_ours = ledger.begin(ident)
+        if is_ours:
+            yield _empty_row(number, ident, path, now, damaged=damage, finished=True)
 
 
 def _empty_row(number: int, ident: str, path: str, now: int, *, damaged: int, finished: bool) -> SegmentRow:

@@ -44,7 +44,7 @@ class RecordEvent(Enum):
     RUN_SETTLED = auto()  # the run of this feedback is settled, or the run's file is gone
     UNREADABLE = auto()  # its line can't be read again now
     CLAIMED_ELSEWHERE = auto()  # another uploader that shares the ledger holds its key
-    KEY_IN_FLIGHT = auto()  # it is a letter, and another record with its key is being sent
+    KEY_IN_FLIGHT = auto()  # another record with its key is on its way, and does not decide about this one
     KNOWN = auto()  # it must not be sent, because of the ledger or a record in flight: mostly a duplicate
     SENT = auto()  # it, or the next item of its batch, was passed to a sending thread
     TAKEN_BACK = auto()  # it, or its next item, was not sent yet when a destination paused

@@ -7,10 +7,12 @@ from tcc_schemas.faults import fault_text
 from tcc_uploader.dead.letters import letter_line, segment_of
 from tcc_uploader.model.fate import Counts, Decision, Known, Place
 from tcc_uploader.model.keys import dedupe_key, invalid_key, invalid_token
+from tcc_uploader.model.ledger import Unavailable
 from tcc_uploader.model.letter import Letter, LetterRequest, PendingRecord
 from tcc_uploader.model.rows import Adjustment, LetterRow, SegmentRow
 
 from .backlog import Backlog
+from .committer import Committer
 from .settlement import Settlement, letter_row
 
 _log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ class Requeue:
 
     settlement: Settlement
     backlog: Backlog
+    committer: Committer
     queued: set[str] = field(default_factory=set)
     """The ids of letters that this process has queued, so that none is queued twice for one request."""
     stuck: dict[str, LetterRequest] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Requeue:
         ledger is lost.  Its record is judged anew if its segment is still there: see :meth:`adopt_orphans`.
         """
         settlement = self.settlement
+        waiting = (*settlement.ledger.letters_with("dead"), *settlement.ledger.letters_with("requeued"))
         stored = settlement.letters.ids()
         for ident in stored:
             row = settlement.ledger.letter(ident)
@@ -49,8 +53,9 @@ class Requeue:
                     )
                 else:
                     settlement.orphans[ident] = letter
-        for row in (*settlement.ledger.letters_with("dead"), *settlement.ledger.letters_with("requeued")):
-            if row.id not in stored:
+        for row in waiting:
+            # asked again, because another uploader may have settled it since
+            if row.id not in stored and settlement.ledger.letter(row.id) == row:
                 _log.warning(
                     "letter %(letter)s has no file any more: it counts as dropped",
                     {"action": "letter_gone", "letter": row.id},
@@ -63,6 +68,8 @@ class Requeue:
 
         Raises :class:`LedgerError`.
         """
+        if self.committer.trouble:
+            return  # their segments' rows may be there already, and not be known to be
         present = {segment.id for segment in self.backlog.intake.live} if self.settlement.orphans else ()
         for letter in [letter for letter in self.settlement.orphans.values() if letter.segment not in present]:
             del self.settlement.orphans[letter.id]
@@ -109,7 +116,15 @@ class Requeue:
         )
 
     def take_requests(self) -> None:
-        """Carry out the waiting requests, commit, and remove them.  Raises OSError, :class:`LedgerError`."""
+        """Carry out the waiting requests, commit, and remove them; if that is not possible, the committer says why."""
+        if self.committer.trouble:
+            return  # earlier requests are not committed yet
+        try:
+            self._take_all()
+        except (Unavailable, OSError) as error:
+            self.committer.note_trouble(error)
+
+    def _take_all(self) -> None:
         waiting = self.settlement.letters.requests()
         if not waiting:
             return
@@ -182,15 +197,16 @@ class Requeue:
     def _drop_pending(self, ident: str, record: PendingRecord) -> bool:
         """Drop a record before it is sent: the ledger gets a letter's row for it, which has no letter.
 
-        Return False if it is in flight: the answer decides.
+        Return False if it is in flight, here or elsewhere: the answer decides.
         """
         backlog, ledger = self.backlog, self.settlement.ledger
         number, _ = ledger.begin(record.segment)
         known = Known(record.digest, Place(number, record.line), record.hint)
-        if any(other.known == known for other in backlog.in_flight.by_key.under(record.key)):
+        delivered, elsewhere = ledger.claim([(record.key, known)])  # the commit ends the claim
+        if elsewhere or any(other.known == known for other in backlog.in_flight.by_key.under(record.key)):
             return False
-        delivered = ledger.delivered([record.key]).get(record.key, ())
-        if backlog.judge_now(record.key, known, delivered) is not Decision.SEND:
+        if backlog.judge_now(record.key, known, delivered.get(record.key, ())) is not Decision.SEND:
+            backlog.release_key(record.key)
             _log.warning(
                 "line %(line)d of %(file)s is not pending any more: it is not dropped",
                 {"action": "not_dropped", "line": record.line, "file": record.source},

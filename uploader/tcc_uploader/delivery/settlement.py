@@ -165,6 +165,8 @@ class Settlement:
     def commit(self, finished: Collection[Segment] = ()) -> None:
         """Write the letters, then all changes to the ledger.  No record can be added to the ``finished`` segments.
 
+        A segment that another uploader counts now is not ``counted_here`` any more, and not finished.
+
         Raises OSError, :class:`LedgerError`; nothing is lost then, so call this again later.
         """
         self.write_letters()
@@ -177,6 +179,8 @@ class Settlement:
         keys = len(self.changes.delivered)
         if self.changes:
             self.ledger.commit(self.changes)
+            for segment in (*self.touched, *finished):
+                segment.counted_here = segment.counted_here and segment.number not in self.ledger.refused
             self.changes = Changes()
             self.uncommitted.clear()
             self.touched.clear()
@@ -199,6 +203,11 @@ class Settlement:
         self.uncommitted_total, self.uncommitted_counts = Counts(), Counts()
         if keys or counts != Counts():
             self.intake.host.hear(Committed(counts, keys))
+
+    def is_answered(self, ident: str) -> bool:
+        """Whether the letter with this id does not wait to be sent any more: its record is settled, or dead again."""
+        row = self.ledger.letter(ident)
+        return row is not None and row.fate != "requeued"
 
     def note_letter(self, row: LetterRow) -> None:
         """Let the next commit write a letter's row."""

@@ -1,6 +1,6 @@
 """``tcc-upload doctor``: try everything that a delivery needs, on this machine and on the way to the server.
 
-Four sections: folders (spools and state), limits of the kernel, keys, servers.  It works offline, too.
+Five sections: folders (spools and state), a shared ledger, limits of the kernel, keys, servers.  It works offline, too.
 """
 
 import os
@@ -24,6 +24,7 @@ from tcc_schemas.switches import NAMES, unknown_names
 from tcc_uploader.clock import about
 from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.files import free_bytes, try_lock
+from tcc_uploader.ledger.opening import fleet_of
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import Settings
 from tcc_uploader.sources.given import Sources
@@ -38,6 +39,7 @@ from .survey import take_survey
 _PREFIX: Final = ".tcc-doctor-"
 _MIN_FREE: Final = 256 * 1024 * 1024  # bytes
 _MIN_INOTIFY: Final = 128
+_LONG_TRANSACTION: Final = 600.0  # seconds
 _INOTIFY: Final = Path("/proc/sys/fs/inotify")
 _EVENT_WITHIN: Final = 3.0  # seconds
 _PATIENCE: Final = 30.0
@@ -61,6 +63,7 @@ def diagnose(settings: Settings, ledger: Ledger) -> Iterator[Finding]:
     for spool in settings.spools:
         yield from _check_spool(spool, removes=settings.keep_for < inf)
     yield from _check_state(settings.state_dir)
+    yield from _check_shared_ledger(settings)
     yield from _check_inotify()
     for name in unknown_names(os.environ):
         near = get_close_matches(name, NAMES, 1)
@@ -126,6 +129,22 @@ def _check_state(state: Path) -> Iterator[Finding]:
             yield Finding("warn", subject, text, f"chmod 0700 {state}")
         yield _free_space(state)
         yield _try_lock(state)
+
+
+def _check_shared_ledger(settings: Settings) -> Iterator[Finding]:
+    fleet = fleet_of(settings)
+    if fleet is None:
+        return
+    report = fleet.look()
+    subject = "shared ledger"
+    if report.read_only:
+        remedy = "name the primary server, or let this user write; target_session_attrs=read-write in the URL finds it"
+        yield Finding("fail", subject, "can only be read, so nothing is sent", remedy)
+    else:
+        yield Finding("ok", subject, f"PostgreSQL {report.version}, shared by {len(report.workers):,} uploaders now")
+    if report.longest_transaction > _LONG_TRANSACTION:
+        text = f"another session's transaction is open for {about(report.longest_transaction)}: it keeps old rows"
+        yield Finding("warn", subject, text, "end it: see pg_stat_activity, column xact_start")
 
 
 def _free_space(folder: Path) -> Finding:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from tcc_uploader.delivery.routing import wish_of
 from tcc_uploader.files import file_name, size_of
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.ops.status_file import FILE_NAME, Activity, ProcessReport, read_report
-from tcc_uploader.settings import TARGET_FILES
+from tcc_uploader.settings import TARGET_FILES, Settings
 from tcc_uploader.sinks import shown
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.reader import room_told_in
@@ -60,6 +60,8 @@ class StatusReport:
     running_pid: int | None
     spools: list[SpoolReport]
     state_dir: str
+    ledger: str
+    """The file of the ledger, or the URL of a shared one."""
     ledger_bytes: int
     counts: dict[str, int]
     oldest_pending: str | None
@@ -81,14 +83,15 @@ class StatusReport:
 
 
 def status_report(
-    spools: Sequence[Path], state: Path, ledger: Ledger, *, own: bool, did: Callable[[int], object] = lambda _: None
+    settings: Settings, ledger: Ledger, *, own: bool, did: Callable[[int], object] = lambda _: None
 ) -> StatusReport:
     """Put the report on a target together, with or without a running uploader.  Raises :class:`LedgerError`.
 
     ``own``: the settings name this target.  In a spool that another target never read, nothing is pending for it.
     ``did`` is called with the bytes that were read.
     """
-    spools = spools if own else spools_read(spools, ledger)
+    state = settings.state_dir
+    spools = settings.spools if own else spools_read(settings.spools, ledger)
     (told, why_untold), running_pid = read_report(state), holder(state)
     activity = _true_now(told, running_pid)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity), did=did)
@@ -100,11 +103,12 @@ def status_report(
         as_of=told.updated if told else None,
         told_by_running=told is not None and told.pid == running_pid,
         target=state.name,
-        in_use=is_in_use(state, time.time()),
+        in_use=settings.ledger is not None or is_in_use(state, time.time()),
         running_pid=running_pid,
         spools=[_spool_report(spool, found.spools[file_name(spool)]) for spool in spools],
         state_dir=str(state),
-        ledger_bytes=size_of(state / TARGET_FILES[0]),
+        ledger=settings.ledger or str(state / TARGET_FILES[0]),
+        ledger_bytes=ledger.size() if settings.ledger else size_of(state / TARGET_FILES[0]),
         counts=asdict(counts) | {"pending": counts.pending - not_in_sight},
         oldest_pending=found.oldest_pending,
         oldest_due=found.oldest_due,
@@ -116,17 +120,18 @@ def status_report(
         not_in_sight=not_in_sight,
         gone=[row.path for row in gone if row.counts.pending],
         elsewhere=[row.path for row in gone if row.counts.pending and row.size and Path(row.path).exists()],
-        obstacles=dict(_unread(state, told, why_untold, running_pid)) | _obstacles(spools, state),
+        obstacles=dict(_unread(settings, told, why_untold, running_pid)) | _obstacles(spools, state),
     )
 
 
 def _unread(
-    state: Path, told: ProcessReport | None, why_untold: str, running_pid: int | None
+    settings: Settings, told: ProcessReport | None, why_untold: str, running_pid: int | None
 ) -> Iterator[tuple[str, str]]:
     """Yield what can't be told of a target because its files have gone or are damaged, each with what to do."""
+    state = settings.state_dir
     ledger = state / TARGET_FILES[0]
     is_there = os.path.exists(ledger)  # noqa: PTH110 -- it raises nothing
-    if running_pid is None and not size_of(ledger) and (told or is_there):
+    if settings.ledger is None and running_pid is None and not size_of(ledger) and (told or is_there):
         what = f"{ledger} is {'empty' if is_there else 'gone'}: what was delivered is not known any more"
         yield what, "put a copy of it back; or go on: the next daemon or replay starts a new one, and may send twice"
     if why_untold and os.access(state, os.X_OK):  # else it is told that the folder can't be used

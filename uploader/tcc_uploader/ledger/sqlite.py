@@ -3,8 +3,7 @@
 
 The lock of its folder keeps other uploaders out, so every claim is granted.  Only the engine's thread writes.
 
-The journal mode is DELETE, because SQLite before 3.51.3 can corrupt a WAL.  Every commit is synced, so it survives a
-power loss.
+The journal mode is DELETE: SQLite before 3.51.3 can corrupt a WAL.  Every commit is synced, to survive a power loss.
 """
 
 import contextlib
@@ -13,15 +12,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from tcc_uploader.files import identity_of
+from tcc_uploader.files import identity_of, size_of
 from tcc_uploader.model.fate import COUNT_NAMES, NO_HINT, Counts, Known, Place
 from tcc_uploader.model.ledger import Claimed, Damaged, Lost, Unavailable
 from tcc_uploader.model.rows import Adjustment, Changes, LetterFate, LetterRow, SegmentRow
 
 from . import upkeep
 from .quarantine import FILE_NAME, quarantine_ledger
+from .rows import SEGMENT_COLUMNS, letter_of, segment_of, values_of
 from .schema import connect as _connect
 from .schema import connect_reading as _connect_reading
 
@@ -32,15 +32,10 @@ _INSERT_DELIVERED: Final = (
     "INSERT INTO delivered (key, hint, digest, segment, line) VALUES (?,?,?,?,?) "
     "ON CONFLICT (key, hint) DO NOTHING"  # what else was delivered under this key has the row of a letter
 )
-_SEGMENT_COLUMNS: Final = (
-    *("number", "id", "path", "size", "finished"),
-    *COUNT_NAMES,
-    *("damaged", "torn", "refused", "sealed", "skipped", "last_commit"),
-)
-_SELECT_SEGMENTS: Final = f"SELECT {', '.join(_SEGMENT_COLUMNS)} FROM segments"  # noqa: S608 -- our own names
+_SELECT_SEGMENTS: Final = f"SELECT {', '.join(SEGMENT_COLUMNS)} FROM segments"  # noqa: S608 -- our own names
 _INSERT_SEGMENT: Final = (
-    f"INSERT INTO segments ({', '.join(_SEGMENT_COLUMNS)}) VALUES ({','.join('?' * len(_SEGMENT_COLUMNS))}) "  # noqa: S608
-    f"ON CONFLICT (number) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in _SEGMENT_COLUMNS[2:])} "
+    f"INSERT INTO segments ({', '.join(SEGMENT_COLUMNS)}) VALUES ({','.join('?' * len(SEGMENT_COLUMNS))}) "  # noqa: S608
+    f"ON CONFLICT (number) DO UPDATE SET {', '.join(f'{name}=excluded.{name}' for name in SEGMENT_COLUMNS[2:])} "
     # or a row would shrink while its segment is read again; but a writer may take back a torn tail
     "WHERE excluded.size >= segments.size - segments.torn"
 )
@@ -75,6 +70,8 @@ def _translated() -> Iterator[None]:
 
 class SqliteLedger:
     """The open ledger: the methods without a docstring are those of :class:`tcc_uploader.model.ledger.Ledger`."""
+
+    letter_store, refused = None, ()
 
     def __init__(self, database: sqlite3.Connection, path: Path) -> None:
         self._database = database
@@ -136,8 +133,10 @@ class SqliteLedger:
             raise Lost("another file has replaced the ledger")  # later commits would be lost
 
     def close(self) -> None:
-        """Close the file."""
         self._database.close()
+
+    def size(self) -> int:
+        return size_of(self._path)
 
     def begin(self, segment_id: str) -> tuple[int, bool]:
         if (row := self.segment(segment_id)) is not None:
@@ -202,7 +201,7 @@ class SqliteLedger:
 
     @_translated()
     def _letters(self, condition: str, *values: str | bytes | int) -> list[LetterRow]:
-        return list(map(_letter, self._database.execute(f"{_SELECT_LETTERS} WHERE {condition}", values)))
+        return list(map(letter_of, self._database.execute(f"{_SELECT_LETTERS} WHERE {condition}", values)))
 
     @_translated()
     def settled_lines(self) -> dict[int, Counts]:
@@ -239,12 +238,12 @@ class SqliteLedger:
 
     def segments(self) -> Iterator[SegmentRow]:
         with _translated():
-            yield from map(_segment, self._database.execute(f"{_SELECT_SEGMENTS} ORDER BY number"))
+            yield from map(segment_of, self._database.execute(f"{_SELECT_SEGMENTS} ORDER BY number"))
 
     @_translated()
     def segment(self, segment_id: str) -> SegmentRow | None:
         row = self._database.execute(f"{_SELECT_SEGMENTS} WHERE id = ?", (segment_id,)).fetchone()
-        return _segment(row) if row else None
+        return segment_of(row) if row else None
 
     @_translated()
     def commit(self, changes: Changes) -> None:
@@ -257,7 +256,7 @@ class SqliteLedger:
             letters = [(*row[:3], *row.place, row.fate, row.reason, row.hint) for row in changes.letters]
             database.executemany(_INSERT_LETTER, letters)
             segments = changes.segments.values()
-            written = {row.number for row in segments if database.execute(_INSERT_SEGMENT, _values(row)).rowcount}
+            written = {row.number for row in segments if database.execute(_INSERT_SEGMENT, values_of(row)).rowcount}
             for adjustment in adjustments:
                 if adjustment.segment not in written:  # a complete row already has them
                     database.execute(_ADJUST_SEGMENT, (*adjustment.counts.values(), adjustment.segment))
@@ -280,20 +279,3 @@ class SqliteLedger:
             else:
                 not_made[adjustment.letter].append(adjustment)
         return list(chain.from_iterable(not_made.values()))
-
-
-def _values(row: SegmentRow) -> tuple[object, ...]:
-    number, ident, path, size, finished, counts, *others = row
-    return number, ident, path, size, finished, *counts.values(), *others
-
-
-def _letter(row: sqlite3.Row) -> LetterRow:
-    place = Place(row["segment"], row["line"])
-    return LetterRow(row["id"], row["key"], row["digest"], place, row["fate"], row["reason"], row["hint"])
-
-
-def _segment(row: sqlite3.Row) -> SegmentRow:
-    # a flipped bit makes a NULL, which only ``sealed`` may be
-    values: dict[str, Any] = {name: row[name] if name == "sealed" else row[name] or 0 for name in _SEGMENT_COLUMNS}
-    counts = Counts(*(values.pop(name) for name in COUNT_NAMES))
-    return SegmentRow(**{**values, "finished": bool(values["finished"]), "counts": counts})

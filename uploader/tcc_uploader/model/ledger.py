@@ -1,13 +1,14 @@
-"""What every ledger can do, and its errors, whichever database stores it.  ``ledger/sqlite.py`` is the first form.
+"""What every ledger can do, and its errors.  ``ledger/sqlite`` is one uploader's file, ``ledger/postgres`` is shared.
 
 Several uploaders may share a ledger.  Then a record is *claimed* before it is sent: of two uploaders that hold a record
 with the same key, one sends it.  A claim is no delivery; it ends with the uploader that holds it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from .fate import Counts, Known
+from .letter_store import LetterStore
 from .rows import Changes, LetterFate, LetterRow, SegmentRow
 
 
@@ -31,6 +32,14 @@ class TooNew(LedgerError):  # noqa: N818
     """A newer version of tcc-upload wrote the ledger."""
 
 
+class Unusable(LedgerError):  # noqa: N818
+    """The ledger is another target's, or is not set up; ``do`` tells an operator what to do."""
+
+    def __init__(self, what: str, do: str) -> None:
+        super().__init__(what)
+        self.do = do
+
+
 class Claimed(NamedTuple):
     """What became of a claim."""
 
@@ -46,6 +55,10 @@ class Ledger(Protocol):
     Each method raises :class:`Unavailable` or :class:`Damaged` if the ledger can't be used.
     """
 
+    @property
+    def letter_store(self) -> LetterStore | None:
+        """Where its dead letters are; None: in a folder beside it."""
+
     def begin(self, segment_id: str) -> tuple[int, bool]:
         """Return the number of the segment with this id, and whether its counts are this uploader's to write.
 
@@ -60,6 +73,10 @@ class Ledger(Protocol):
 
     def keep(self) -> None:
         """Keep the claims for another while.  Raises :class:`Lost` if that is too late.  Call it every second."""
+
+    @property
+    def refused(self) -> Collection[int]:
+        """The numbers of segments whose rows the last commit did not write: another uploader counts them now."""
 
     def commit(self, changes: Changes) -> None:
         """Write all of ``changes`` or nothing, durably.  It may be called again with the same after any error."""
@@ -106,6 +123,12 @@ class Ledger(Protocol):
 
     def compact(self) -> None:
         """Give room back that was left by pruning, if it is much.  It may take minutes."""
+
+    def size(self) -> int:
+        """Return how many bytes it takes on disk."""
+
+    def close(self) -> None:
+        """End what this uploader holds.  Raises nothing."""
 
     def keys(self) -> int:
         """Return how many keys of delivered records it holds.  All are counted, which takes a second for millions."""

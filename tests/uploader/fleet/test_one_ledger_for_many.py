@@ -1,0 +1,127 @@
+"""Several uploaders share one ledger: each record is sent by one of them, and the counts are those of all."""
+
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from support.faults import FaultServer, Reply, Request, SegmentFile
+from support.fleet import Fleet, ended
+
+
+def _segments(fleet: Fleet, number: int = 4, runs: int = 50) -> None:
+    for each in range(number):
+        segment = SegmentFile()
+        for run in range(runs):
+            segment.run(f"s{each}-r{run}")
+        segment.seal().write(fleet.spool)
+
+
+def _slowly(_: Request) -> Reply:
+    time.sleep(0.005)
+    return Reply()
+
+
+def test_two_replays_of_one_spool_at_once_send_each_record_once(fleet: Fleet, server: FaultServer) -> None:
+    """Both end with everything delivered, the counts add up, and a fresh machine has nothing left to send."""
+    _segments(fleet)
+    server.behaviour = _slowly
+    machines = [fleet.machine() for _ in range(2)]
+    assert ended([machine.start("replay") for machine in machines]) == [0, 0]
+    receipts = fleet.receipts()
+    assert len(receipts) == 200
+    assert set(receipts.values()) == {1}
+    assert fleet.rows("SELECT count(*) FROM tcc.delivered") == [(200,)]
+    assert fleet.rows("SELECT count(*) FROM tcc.claim") == [(0,)]
+    fresh = fleet.machine()
+    fresh.run("replay")
+    assert fleet.receipts() == receipts
+    fresh.run("verify")
+    assert fresh.status()["counts"]["delivered"] == 200
+    assert fleet.rows("SELECT sum(records), sum(delivered), bool_and(finished) FROM tcc.segment") == [(200, 200, True)]
+
+
+def test_two_daemons_on_copies_of_a_spool_send_each_record_once_and_empty_both(
+    fleet: Fleet, server: FaultServer, tmp_path: Path
+) -> None:
+    """Whoever counts a segment removes its copy, and the other one finds it finished and removes its own."""
+    _segments(fleet, 2, 20)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in fleet.spool.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    server.behaviour = _slowly
+    one, other = fleet.machine(), fleet.machine()
+    with one.daemon(), other.daemon(TCC_SPOOL_DIR=str(copy)):
+        server.wait_for(lambda: not list(copy.iterdir()) and not list(fleet.spool.iterdir()))
+    assert set(fleet.receipts().values()) == {1}
+    assert len(fleet.receipts()) == 40
+
+
+def test_two_people_replay_overlapping_bundles(fleet: Fleet, server: FaultServer) -> None:
+    """What both bundles hold is sent once."""
+    _segments(fleet, 3, 30)
+    files = sorted(fleet.spool.iterdir())
+    bundles = []
+    for name, members in (("a", files[:2]), ("b", files[1:])):
+        bundles.append(fleet.folder / f"{name}.tar")
+        with tarfile.open(bundles[-1], "w") as archive:
+            for member in members:
+                archive.add(member, member.name)
+    server.behaviour = _slowly
+    assert ended([fleet.machine().start("replay", bundle) for bundle in bundles]) == [0, 0]
+    assert set(fleet.receipts().values()) == {1}
+    assert len(fleet.receipts()) == 90
+
+
+def test_a_dead_letter_is_seen_and_sent_again_from_another_machine(fleet: Fleet, server: FaultServer) -> None:
+    """Letters and requests live where the ledger lives: the machine that made one may be gone."""
+    SegmentFile().run("good").run("bad").run("worse").seal().write(fleet.spool)
+    server.behaviour = lambda request: Reply(422 if {"bad", "worse"} & set(request.ids) else 200)
+    fleet.machine().run("replay", code=65)
+    operator = fleet.machine()
+    assert "bad" in operator.run("dead", "list")
+    ids = {letter["record_id"]: letter["id"] for letter in operator.json_list("dead", "list")}
+    assert '"type"' in operator.run("dead", "show", ids["bad"])
+    server.behaviour = lambda _: Reply()
+    operator.run("dead", "requeue", ids["bad"])
+    fleet.machine().run("dead", "drop", ids["worse"], "--yes")
+    assert operator.run("dead", "list") == "no dead letters\n"
+    assert fleet.receipts()["bad"] == 2
+    counts = operator.status()["counts"]
+    assert (counts["delivered"], counts["dead"], counts["dropped"]) == (2, 0, 1)
+    fleet.machine().run("verify")
+    fleet.machine().run("replay")
+    assert fleet.receipts()["bad"] == 2
+    assert fleet.rows("SELECT count(*) FROM tcc.letter WHERE body IS NOT NULL") == [(0,)]
+
+
+def test_a_pending_run_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> None:
+    """An operator drops it on one machine, and no other sends it."""
+    SegmentFile().run("secret").run("other").seal().write(fleet.spool)
+    fleet.machine().run("drop", "secret", "--yes")
+    fleet.machine().run("replay")
+    assert server.ids == [["other"]]
+    fleet.machine().run("verify")
+
+
+def test_what_was_settled_long_ago_is_pruned(fleet: Fleet) -> None:
+    """Keys, segments and answered letters go; what then turns up is sent again, as the command says."""
+    SegmentFile().run("r1").seal().write(fleet.spool)
+    machine = fleet.machine()
+    machine.run("replay", "--remove")
+    fleet.rows("UPDATE tcc.segment SET last_commit = last_commit - 100")
+    machine.run("prune", "--older-than", "1m", "--yes")
+    assert fleet.rows("SELECT (SELECT count(*) FROM tcc.delivered), (SELECT count(*) FROM tcc.segment)") == [(0, 0)]
+
+
+@pytest.mark.parametrize("arguments", [["replay"], ["daemon"], ["status"], ["verify"], ["dead", "list"], ["doctor"]])
+def test_without_the_ledger_nothing_is_sent(fleet: Fleet, server: FaultServer, arguments: list[str]) -> None:
+    """It ends with 75 (`status`: 77) and one line that names the ledger; another target's ledger is 77."""
+    SegmentFile().run("r1").seal().write(fleet.spool)
+    machine = fleet.machine("postgresql://tcc@127.0.0.1:1/tcc")
+    machine.run(*arguments, code=77 if "status" in arguments else 75)
+    assert machine.printed.count("postgresql://tcc@127.0.0.1:1/tcc") == 1
+    fleet.machine().run(*arguments, code=77, TCC_TARGET="another")
+    assert not server.ids

@@ -1,0 +1,103 @@
+"""One connection to PostgreSQL, which is made again when it is lost.
+
+It works through PgBouncer in transaction mode: no prepared statements, and no settings of a session.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tcc_uploader.clock import Clock
+from tcc_uploader.model.ledger import Unavailable
+
+Result = TypeVar("Result")
+Work = Callable[[psycopg.Connection], Result]
+Statement = tuple[str, Sequence[object] | Mapping[str, object]]
+"""A text, and the values in it."""
+
+_PATIENCE: Final = 5.0
+"""Seconds for which a lost connection is made again before the ledger counts as unavailable."""
+_PATIENCE_FOR_ROOM: Final = 60.0
+"""Seconds for which a new process waits for a server that is starting, or has no connection left."""
+_COMES_SOON: Final = ("too many", "remaining connection slots", "no more connections", "is starting up", "in recovery")
+"""What a server says when it will have a connection later.  In other languages the command ends at once, with 75."""
+_DEFAULTS: Final[dict[str, str | int]] = {
+    "application_name": "tcc-upload",
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds; a peer that is gone without a word is noticed
+}
+
+
+class Connection:
+    """A connection; ``greet`` is done with each new one before anything else."""
+
+    def __init__(self, url: str, greet: Work[object] = lambda _: None, clock: Clock | None = None) -> None:
+        self._url = url
+        self._clock = clock or Clock()
+        self._greet = greet
+        self._open: psycopg.Connection | None = None
+        self._patience = _PATIENCE_FOR_ROOM
+
+    def run(self, work: Work[Result]) -> Result:
+        """Do some work; again, on a new connection, if this is lost on the way: so doing it twice must be harmless.
+
+        Raises :class:`Unavailable`.
+        """
+        until = self._clock.monotonic() + self._patience
+        while True:
+            try:
+                return work(self._connected())
+            except psycopg.Error as error:
+                if self._clock.monotonic() >= until or not self._may_work_again(error):
+                    raise Unavailable(told(error)) from error
+            self._clock.sleep(0.05 + self._clock.chance() / 2)  # not all workers at once
+
+    def close(self) -> None:
+        """Close the connection, if it is open."""
+        if self._open is not None:
+            self._open.close()
+
+    def _connected(self) -> psycopg.Connection:
+        if self._open is None or self._open.closed:
+            given = conninfo_to_dict(self._url)
+            more = {name: value for name, value in _DEFAULTS.items() if name not in given}
+            opened = psycopg.connect(make_conninfo(self._url, **more), autocommit=True, prepare_threshold=None)
+            with contextlib.ExitStack() as until_here:
+                until_here.callback(opened.close)
+                self._greet(opened)
+                until_here.pop_all()
+            self._open, self._patience = opened, _PATIENCE
+        return self._open
+
+    def _may_work_again(self, error: psycopg.Error) -> bool:
+        if isinstance(error, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+            return True
+        if self._open is None:  # there was none yet
+            return any(text in str(error) for text in _COMES_SOON)
+        return self._open.closed
+
+
+def run_together(opened: psycopg.Connection, *statements: Statement) -> list[list[tuple[Any, ...]]]:
+    """Run statements as one transaction; return the rows of each.  Each sees what was committed before it began.
+
+    They are sent as one message, so that the server never waits for us, with locks held, until the next one comes: this
+    process may be stopped at any moment.
+    """
+    cursor = psycopg.ClientCursor(opened)
+    cursor.execute(";".join(cursor.mogrify(text, values) for text, values in statements))
+    found = []
+    for _ in statements:
+        found.append(cursor.fetchall() if cursor.description else [])
+        cursor.nextset()
+    return found
+
+
+def told(error: psycopg.Error) -> str:
+    """Return what an error says, on one line, without its details: these quote rows, and letters hold prompts."""
+    return " ".join((error.diag.message_primary or str(error)).split()) or type(error).__name__
