@@ -182,15 +182,17 @@ The exceptions had one thing in common: each was none of those that the code aro
 
 _SIMULATED = """## Simulated histories
 
-`tests/simulation` lets recorders, the engine, its ledger, a server, a disk, a watcher and a clock live in one process, from one seed: operations fail,
-processes die between any two of them, answers come late or never, and operators ask for letters. When that ends, the uploader that lives must deliver
-everything within ten quiet rounds, the next one must send nothing again, and every count must add up. `make test` plays 500 fresh seeds, `make torture`
+`tests/simulation` lets recorders, the engine, its ledger, a server, a disk, a watcher and a clock live in one
+process, from one seed: operations fail, processes die between any two of them, answers come late or never, and
+operators ask for letters. When that ends, the uploader that lives must deliver everything within ten quiet rounds,
+the next one must send nothing again, and every count must add up. `make test` plays 500 fresh seeds, `make torture`
 100,000. A failing seed prints the command that repeats it: `.venv/bin/python tests/simulation/run.py SEED`.
 
-2026-11-27, `tests/simulation/run.py --seeds 100000 --jobs 2`, beside other work: of `b9a5436`, from seed 83598159534, one of 100,000 was broken
-(83598258151; 49 minutes). A file that had been finished while it waited for the check of its writer was written to the ledger once more, with the counts of
-before, and what an operator had sent again meanwhile was counted as dead. Mended in `f696fef`, with a test that needs no seed. Of `f696fef`, from
-seed 553379718851, none of 100,000 was broken (36 minutes).
+2026-11-27, `tests/simulation/run.py --seeds 100000 --jobs 2`, beside other work: of `b9a5436`, from seed 83598159534,
+one of 100,000 was broken (83598258151; 49 minutes). A file that had been finished while it waited for the check of
+its writer was written to the ledger once more, with the counts of before, and what an operator had sent again
+meanwhile was counted as dead. Mended in `f696fef`, with a test that needs no seed. Of `f696fef`, from seed
+553379718851, none of 100,000 was broken (36 minutes).
 """
 
 _CAMPAIGNS = """## Campaigns
