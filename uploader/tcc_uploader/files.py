@@ -183,3 +183,12 @@ def opened(path: Path | str, identity: int | None = None, disk: Disk = DISK) -> 
         if identity not in (None, identity_of(status)):
             raise FileNotFoundError(errno.ENOENT, "another file has taken this name", str(path))
         yield file, status
+
+
+def read_fully(stream: ByteStream, size: int) -> bytes:
+    """Return ``size`` bytes, fewer only at the end.  One read may give fewer: of a network mount, of an unpacker."""
+    parts = []
+    while size and (data := stream.read(min(size, CHUNK))):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)

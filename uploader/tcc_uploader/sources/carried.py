@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, ClassVar, Final
 
 from tcc_schemas.plain import NUL
 from tcc_uploader.boundary import Boundary, UnexpectedError
-from tcc_uploader.files import ByteStream, open_plainly, size_of
+from tcc_uploader.files import ByteStream, open_plainly, read_fully, size_of
 from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.sinks import plural
 from tcc_uploader.spool.format import PLAIN_ID, Format, holds_record, sniff
@@ -19,7 +19,7 @@ from tcc_uploader.spool.reader import read_first_line
 from tcc_uploader.spool.segment import Reader, Segment
 
 from .manifest import MANIFEST, MAX_MANIFEST, Expected, Listed, Manifest
-from .streams import ArchiveError, LostError, Member, PutBack, Refused, chunks_of, read_fully
+from .streams import ArchiveError, LostError, Member, PutBack, Refused, chunks_of
 from .walk import walk_in_steps
 
 _MAX_PLAIN: Final = 256 * 1024 * 1024

@@ -151,15 +151,6 @@ class Section:
         return data
 
 
-def read_fully(stream: ByteStream, size: int) -> bytes:
-    """Return ``size`` bytes, fewer only at the stream's end.  Raises :class:`ArchiveError`."""
-    parts = []
-    while size and (data := stream.read(min(size, CHUNK))):
-        parts.append(data)
-        size -= len(data)
-    return b"".join(parts)
-
-
 def chunks_of(stream: ByteStream) -> Iterator[bytes]:
     """Yield a stream's bytes up to its end.  Raises :class:`ArchiveError`."""
     return iter(partial(stream.read, CHUNK), b"")

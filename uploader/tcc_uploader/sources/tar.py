@@ -6,9 +6,9 @@ We can't use :mod:`tarfile`: it ends silently at a damaged header, and reads ext
 from collections.abc import Iterator
 from typing import Final
 
-from tcc_uploader.files import ByteStream
+from tcc_uploader.files import ByteStream, read_fully
 
-from .streams import CUT_SHORT, ArchiveError, Budget, Member, Refused, Section, chunks_of, errors_as, read_fully
+from .streams import CUT_SHORT, ArchiveError, Budget, Member, Refused, Section, chunks_of, errors_as
 
 BLOCK: Final = 512
 MAX_HEADER: Final = 1024 * 1024

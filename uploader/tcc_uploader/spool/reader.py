@@ -12,7 +12,7 @@ from tcc_schemas.lines import Damage, Line
 from tcc_schemas.room import UNTOLD, Room
 from tcc_schemas.splitter import MAX_LINE, LineSplitter, RawLine
 from tcc_uploader.boundary import Boundary, UnexpectedError
-from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened
+from tcc_uploader.files import CHUNK, DISK, ByteStream, Disk, identity_of, opened, read_fully
 
 from .decoding import read_line
 from .format import PLAIN_ID, Format, few_lines, sniff
@@ -134,7 +134,7 @@ def read_again(segment: Segment, place: Span, disk: Disk = DISK) -> bytes:
         raise OSError(errno.ESPIPE, "a stream can't be read again: unpack it", segment.file)
     with opened(segment.file, segment.identity, disk) as (file, _):
         file.seek(place.offset)
-        return file.read(place.size)
+        return read_fully(file, place.size)
 
 
 def recover(segment: Segment, run_id: str, disk: Disk = DISK) -> Line | None:
@@ -173,7 +173,7 @@ def _is_replaced(file: FileIO, splitter: LineSplitter) -> bool:
     if not begun:
         return False
     file.seek(splitter.offset)
-    return file.read(len(begun)) != begun
+    return read_fully(file, len(begun)) != begun
 
 
 def _caught_up(file: FileIO, segment: Segment) -> Reader:

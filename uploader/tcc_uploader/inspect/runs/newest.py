@@ -8,7 +8,7 @@ from typing import Final
 
 from tcc_schemas.lines import Line
 from tcc_schemas.splitter import LineSplitter
-from tcc_uploader.files import opened
+from tcc_uploader.files import opened, read_fully
 from tcc_uploader.model.body import moment_of
 from tcc_uploader.spool.decoding import read_line
 from tcc_uploader.spool.scan import Seen
@@ -58,7 +58,7 @@ def newest_in(path: str) -> float:
         with opened(path) as (file, status):
             for tail in _TAILS:
                 file.seek(max(0, status.st_size - tail))
-                raws = LineSplitter().feed(file.read(tail) or b"")
+                raws = LineSplitter().feed(read_fully(file, tail))
                 found = [read_line(raw, path, plain=False) for raw in raws]
                 lines = [line for line in found if isinstance(line, Line)]
                 newest = max((ms_of(moment_of(line.at)) for line in lines), default=inf)

@@ -10,7 +10,7 @@ from typing import BinaryIO, Final, NamedTuple, Self
 
 from tcc_schemas.lines import Line, encode
 from tcc_schemas.splitter import RawLine
-from tcc_uploader.files import opened
+from tcc_uploader.files import opened, read_fully
 from tcc_uploader.spool.decoding import read_line
 from tcc_uploader.spool.format import Format
 from tcc_uploader.spool.segment import Segment
@@ -131,7 +131,7 @@ class Shelf:
         if file is None:
             return None
         file.seek(place.offset)
-        raw = RawLine(place.number, place.offset, place.size, (file.read(place.size) or b"").removesuffix(b"\n"))
+        raw = RawLine(place.number, place.offset, place.size, read_fully(file, place.size).removesuffix(b"\n"))
         is_plain = source.format is Format.PLAIN and source.identity is not None  # copies are no plain lines
         found = read_line(raw, source.name, plain=is_plain)
         return Record(source, found) if isinstance(found, Line) else None
