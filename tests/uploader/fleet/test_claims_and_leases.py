@@ -1,7 +1,9 @@
 """A claim is its worker's while this is alive by the server's clock; facts are anybody's, counts are the holder's."""
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -9,10 +11,11 @@ import pytest
 from support.postgres import Postgres
 from support.worlds import wait_until
 from tcc_uploader.clock import Clock
+from tcc_uploader.ledger.postgres.connection import Connection
 from tcc_uploader.ledger.postgres.store import PostgresLedger
 from tcc_uploader.ledger.postgres.worker import LEASE
 from tcc_uploader.model.fate import Counts, Known, Place
-from tcc_uploader.model.ledger import Lost, Unavailable
+from tcc_uploader.model.ledger import Lost, Unavailable, Unusable
 from tcc_uploader.model.rows import Adjustment, Changes, LetterRow, SegmentRow
 
 KEY, OTHER = b"a" * 16, b"b" * 16
@@ -229,3 +232,17 @@ def _cut(postgres: Postgres, database: str) -> None:
         "WHERE pid <> pg_backend_pid() AND datname = current_database()",
         database,
     )
+
+
+def test_a_wrong_statement_is_a_bug_and_a_missing_table_or_right_is_not(postgres: Postgres, database: str) -> None:
+    """Waiting mends no statement, so the process ends; and what is said of it quotes no value."""
+    with closing(Connection(postgres.url(database))) as connection:
+        for wrong in ("SELECT 1::int8 + true AS prompt", "SELECT 'prompt'::int8"):
+            with pytest.raises(RuntimeError) as caught:
+                connection.run(lambda opened, wrong=wrong: opened.execute(wrong))
+            assert "prompt" not in "".join(traceback.format_exception(caught.value))
+        with pytest.raises(Unusable):
+            connection.run(lambda opened: opened.execute("SELECT FROM tcc.nothing"))
+        postgres.run("CREATE ROLE nobody_in_particular LOGIN", database)
+    with closing(Connection(postgres.url(database, "nobody_in_particular"))) as connection, pytest.raises(Unavailable):
+        connection.run(lambda opened: opened.execute("SELECT FROM tcc.meta"))

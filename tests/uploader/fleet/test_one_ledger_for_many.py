@@ -106,6 +106,16 @@ def test_a_pending_run_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> 
     fleet.machine().run("verify")
 
 
+def test_a_pending_run_whose_file_was_read_before_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> None:
+    """Its segment has a row with counts, which is adjusted."""
+    SegmentFile().run("secret").run("other").seal().write(fleet.spool)
+    server.behaviour = lambda _: Reply(503)
+    fleet.machine().run("replay", "--timeout", "0", code=75)
+    assert fleet.rows("SELECT records, dropped FROM tcc.segment") == [(2, 0)]
+    fleet.machine().run("drop", "secret", "--yes")
+    assert fleet.rows("SELECT records, dropped FROM tcc.segment") == [(2, 1)]
+
+
 def test_what_was_settled_long_ago_is_pruned(fleet: Fleet) -> None:
     """Keys, segments and answered letters go; what then turns up is sent again, as the command says."""
     SegmentFile().run("r1").seal().write(fleet.spool)

@@ -92,7 +92,7 @@ class Requeue:
         )
         self.settlement.note_letter(new)
         if row is None or row.counts.pending:  # else a copy with another record on this line was counted
-            self._count(new, letter.segment, letter.source, Counts(records=row is None, dead=1))
+            self._count(new, letter.segment, letter.source, Counts(records=int(row is None), dead=1))
 
     def _count(self, letter: LetterRow, segment_id: str, source: str, fate: Counts) -> None:
         """Count a record of a segment whose file is not open here; without a row, the segment gets one."""
@@ -221,7 +221,7 @@ class Requeue:
             if record.line <= segment.lines:  # else it is counted when it is read
                 backlog.withdraw(segment, record.line)
         elif before is None or (before.size >= record.end and not record.recovered):
-            fate = Counts() if record.recovered else Counts(records=before is None, dropped=1)
+            fate = Counts() if record.recovered else Counts(records=int(before is None), dropped=1)
             self._count(row, record.segment, record.source, fate)
         _log.info(
             "line %(line)d of %(file)s is dropped: it is not sent",

@@ -11,13 +11,14 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tcc_uploader.clock import Clock
-from tcc_uploader.model.ledger import Unavailable
+from tcc_uploader.model.ledger import Unavailable, Unusable
 
 Result = TypeVar("Result")
 Work = Callable[[psycopg.Connection], Result]
 Statement = tuple[str, Sequence[object] | Mapping[str, object]]
 """A text, and the values in it."""
 
+INIT: Final = "once, as the owner of the database: tcc-upload ledger init"
 _PATIENCE: Final = 5.0
 """Seconds for which a lost connection is made again before the ledger counts as unavailable."""
 _PATIENCE_FOR_ROOM: Final = 60.0
@@ -47,13 +48,19 @@ class Connection:
     def run(self, work: Work[Result]) -> Result:
         """Do some work; again, on a new connection, if this is lost on the way: so doing it twice must be harmless.
 
-        Raises :class:`Unavailable`.
+        Raises :class:`Unavailable`; :class:`Unusable` if the tables are not there; RuntimeError if a statement is
+        wrong, which is a bug: to wait would mend nothing.
         """
         until = self._clock.monotonic() + self._patience
         while True:
             try:
                 return work(self._connected())
+            except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+                raise Unusable("the database has no ledger yet", INIT) from error
             except psycopg.Error as error:
+                if self._open is not None and _is_bug(error):  # before that, it is the URL that is wrong
+                    # all that it says may quote values, and letters hold prompts
+                    raise RuntimeError(f"the ledger's database refused a statement: {type(error).__name__}") from None
                 if self._clock.monotonic() >= until or not self._may_work_again(error):
                     raise Unavailable(told(error)) from error
             self._clock.sleep(0.05 + self._clock.chance() / 2)  # not all workers at once
@@ -96,6 +103,12 @@ def run_together(opened: psycopg.Connection, *statements: Statement) -> list[lis
         found.append(cursor.fetchall() if cursor.description else [])
         cursor.nextset()
     return found
+
+
+def _is_bug(error: psycopg.Error) -> bool:
+    """Whether a statement or its values are wrong; that a role lacks a right is none of our faults."""
+    wrong = isinstance(error, psycopg.ProgrammingError | psycopg.DataError)
+    return wrong and not isinstance(error, psycopg.errors.InsufficientPrivilege)
 
 
 def told(error: psycopg.Error) -> str:
