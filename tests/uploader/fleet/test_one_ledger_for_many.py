@@ -8,6 +8,10 @@ import pytest
 
 from support.faults import FaultServer, Reply, Request, SegmentFile
 from support.fleet import Fleet, ended
+from support.worlds import wait_until
+from tcc_uploader.inspect.pending import find_pending
+from tcc_uploader.ledger.postgres.store import PostgresLedger
+from tcc_uploader.model.letter import LetterRequest, letter_id
 
 
 def _segments(fleet: Fleet, number: int = 4, runs: int = 50) -> None:
@@ -104,6 +108,24 @@ def test_a_pending_run_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> 
     fleet.machine().run("replay")
     assert server.ids == [["other"]]
     fleet.machine().run("verify")
+
+
+def test_who_drops_a_record_does_not_keep_others_from_counting_its_file(fleet: Fleet, server: FaultServer) -> None:
+    """A daemon without this file carries the drop out; the uploader that has the file counts and removes it."""
+    SegmentFile().run("secret").run("other").seal().write(fleet.spool)
+    one, other = fleet.machine(), fleet.machine()
+    empty = fleet.folder / "empty"
+    empty.mkdir()
+    with PostgresLedger.reading(fleet.postgres.url(fleet.database), "here") as ledger:
+        ((line, record),) = find_pending([fleet.spool], ledger, {"secret"}).records
+        ident = letter_id(record.segment, record.line, record.digest, line.key)
+        ledger.letter_store.ask(LetterRequest(action="drop", letter=ident, pending=record))
+    with other.daemon(TCC_SPOOL_DIR=str(empty)):
+        wait_until(lambda: fleet.rows("SELECT count(*) FROM tcc.request") == [(0,)], "the drop")
+        one.run("replay", "--remove")
+    assert server.ids == [["other"]]
+    assert not list(fleet.spool.iterdir())
+    assert fleet.rows("SELECT records, dropped, delivered, finished FROM tcc.segment") == [(2, 1, 1, True)]
 
 
 def test_a_pending_run_whose_file_was_read_before_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> None:

@@ -78,7 +78,7 @@ class Requeue:
     def _adopt(self, letter: Letter) -> None:
         ledger = self.settlement.ledger
         row = ledger.segment(letter.segment)
-        place = Place(ledger.begin(letter.segment)[0], letter.line)
+        place = Place(ledger.number(letter.segment), letter.line)
         key = (
             dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(invalid_token(letter.body_bytes))
         )
@@ -95,7 +95,10 @@ class Requeue:
             self._count(new, letter.segment, letter.source, Counts(records=int(row is None), dead=1))
 
     def _count(self, letter: LetterRow, segment_id: str, source: str, fate: Counts) -> None:
-        """Count a record of a segment whose file is not open here; without a row, the segment gets one."""
+        """Count a record of a segment whose file is not open here; without a row, the segment gets one.
+
+        But not in a shared ledger: there who reads the segment counts it.
+        """
         number = letter.place.segment
         if self.settlement.ledger.segment(segment_id) is not None:
             self.settlement.changes.adjustments.append(Adjustment(letter.id, letter.fate, number, fate))
@@ -200,7 +203,7 @@ class Requeue:
         Return False if it is in flight, here or elsewhere: the answer decides.
         """
         backlog, ledger = self.backlog, self.settlement.ledger
-        number, _ = ledger.begin(record.segment)
+        number = ledger.number(record.segment)
         known = Known(record.digest, Place(number, record.line), record.hint)
         delivered, elsewhere = ledger.claim([(record.key, known)])  # the commit ends the claim
         if elsewhere or any(other.known == known for other in backlog.in_flight.by_key.under(record.key)):

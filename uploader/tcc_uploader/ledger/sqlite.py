@@ -145,6 +145,9 @@ class SqliteLedger:
         self._last_number = max(self._last_number, number)
         return number, True
 
+    def number(self, segment_id: str) -> int:
+        return self.begin(segment_id)[0]
+
     def claim(self, records: Sequence[tuple[bytes, Known]]) -> Claimed:
         return Claimed(self.delivered(key for key, _ in records), frozenset())
 

@@ -100,6 +100,11 @@ class PostgresLedger:
         )
         return number, bool(is_ours)
 
+    def number(self, segment_id: str) -> int:
+        values = {"id": stored(segment_id), "fence": None}
+        *_, ((number, _),) = self._together((statements.NUMBER, values), (statements.HELD, values))
+        return int(number)
+
     def claim(self, records: Sequence[tuple[bytes, Known]]) -> Claimed:
         worker = self._working
         worker.check()
