@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from support.faults import FaultServer, Reply, Request, SegmentFile
+from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
 from support.fleet import Fleet, ended
 from support.worlds import wait_until
+from tcc_schemas.endpoints import key_hint
 from tcc_uploader.inspect.pending import find_pending
 from tcc_uploader.ledger.postgres.store import PostgresLedger
 from tcc_uploader.model.letter import LetterRequest, letter_id
@@ -99,6 +100,33 @@ def test_a_dead_letter_is_seen_and_sent_again_from_another_machine(fleet: Fleet,
     fleet.machine().run("replay")
     assert fleet.receipts()["bad"] == 2
     assert fleet.rows("SELECT count(*) FROM tcc.letter WHERE body IS NOT NULL") == [(0,)]
+
+
+@pytest.mark.parametrize("hint", [None, key_hint(KEY)], ids=["no-hint", "hint"])
+def test_a_letter_is_sent_again_with_its_own_key_alone(fleet: Fleet, server: FaultServer, hint: str | None) -> None:
+    """An uploader with other keys neither takes the request nor sends the letter, and its own work goes well."""
+    SegmentFile().run("good", key_hint=hint).run("bad", key_hint=hint).seal().write(fleet.spool)
+    server.behaviour = lambda request: Reply(422 if "bad" in request.ids else 200)
+    owner, stranger = fleet.machine(), fleet.machine()
+    owner.run("replay", code=65)
+    server.behaviour = lambda _: Reply(503)
+    owner.run("dead", "requeue", "--all", "--timeout", "0", code=75)  # its letter is requeued, and not sent
+    server.behaviour = lambda _: Reply()
+    sent = len(server.requests)
+    mine = fleet.folder / "mine"
+    mine.mkdir()
+    SegmentFile().run("mine").seal().write(mine)
+    stranger.environment |= {"TCC_API_KEY": "another-team-key-123456", "TCC_SPOOL_DIR": str(mine)}
+    stranger.run("replay")
+    assert server.ids[sent:] == [["mine"]]
+    fleet.rows("UPDATE tcc.letter SET fate = 'dead'")
+    with PostgresLedger.reading(fleet.postgres.url(fleet.database), "here") as ledger:
+        (ident,) = ledger.letter_store.ids()
+        ledger.letter_store.ask(LetterRequest(action="requeue", letter=ident))
+    stranger.run("replay")
+    assert server.ids[sent:] == [["mine"]]
+    owner.run("replay")
+    assert server.ids[sent:] == [["mine"], ["bad"]]
 
 
 def test_a_pending_run_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> None:

@@ -162,6 +162,12 @@ class Requeue:
                     {"action": "letter_unreadable", "letter": row.id, "why": fault_text(error)},
                 )
                 continue
+            if not self._has_key_of(letter):
+                _log.info(
+                    "letter %(letter)s stays requeued: its key is not held here",
+                    {"action": "letter_left_out", "letter": row.id},
+                )
+                continue
             if not self.backlog.intake.sources.choice.holds(line):
                 _log.info(
                     "letter %(letter)s stays requeued: its run is not among those that were chosen",
@@ -173,8 +179,13 @@ class Requeue:
             self.backlog.intake.add(segment)
             self.backlog.enqueue(segment, line)
 
+    def _has_key_of(self, letter: Letter) -> bool:
+        """Whether a letter's record would be sent from here with its own key; in a shared ledger there are others'."""
+        shared = self.settlement.ledger.letter_store is not None
+        return not shared or self.backlog.router.holds(letter.key, letter.default_key)
+
     def _take(self, request: LetterRequest) -> bool:
-        """Carry out a request; return False if it must wait, because the server was asked to take the record."""
+        """Carry out a request; return False if it must wait: the record is in flight, or its key is held elsewhere."""
         if request.pending is not None and self.settlement.ledger.letter(request.letter) is None:
             return self._drop_pending(request.letter, request.pending)
         try:
@@ -188,6 +199,8 @@ class Requeue:
         row = self.settlement.ledger.letter(letter.id)
         if row is None or row.fate != "dead":
             return True  # it was requeued before, or is already settled
+        if request.action == "requeue" and not self._has_key_of(letter):
+            return False
         if request.action == "drop":
             self.settlement.settle_letter(row, "dropped")
             return True
