@@ -1,6 +1,7 @@
 """Several uploaders share one ledger: each record is sent by one of them, and the counts are those of all."""
 
 import tarfile
+import threading
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
 from support.fleet import Fleet, ended
-from support.worlds import wait_until
+from support.worlds import PATIENCE, wait_until
 from tcc_schemas.endpoints import key_hint
 from tcc_uploader.inspect.pending import find_pending
 from tcc_uploader.ledger.postgres.store import PostgresLedger
@@ -136,6 +137,27 @@ def test_a_pending_run_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> 
     fleet.machine().run("replay")
     assert server.ids == [["other"]]
     fleet.machine().run("verify")
+
+
+def test_what_another_uploader_is_sending_is_not_said_to_be_dropped(fleet: Fleet, server: FaultServer) -> None:
+    """The command ends with 75, and the answer decides."""
+    SegmentFile().run("secret").seal().write(fleet.spool)
+    answered = threading.Event()
+
+    def answer(_: Request) -> Reply:
+        answered.wait(PATIENCE)
+        return Reply()
+
+    server.behaviour = answer
+    sender, operator = fleet.machine(), fleet.machine()
+    sending = sender.start("replay")
+    wait_until(lambda: fleet.rows("SELECT count(*) FROM tcc.claim") == [(1,)], "the claim")
+    operator.run("drop", "secret", "--yes", code=75)
+    answered.set()
+    assert ended([sending]) == [0]
+    assert "another uploader is sending" in operator.printed
+    assert "dropped for" not in operator.printed
+    assert fleet.rows("SELECT delivered, dropped FROM tcc.segment") == [(1, 0)]
 
 
 def test_who_drops_a_record_does_not_keep_others_from_counting_its_file(fleet: Fleet, server: FaultServer) -> None:
