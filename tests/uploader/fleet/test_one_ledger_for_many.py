@@ -160,6 +160,24 @@ def test_what_another_uploader_is_sending_is_not_said_to_be_dropped(fleet: Fleet
     assert fleet.rows("SELECT delivered, dropped FROM tcc.segment") == [(1, 0)]
 
 
+def test_what_waits_on_another_machine_is_not_missing_here(fleet: Fleet, server: FaultServer) -> None:
+    """While its uploader is alive it is pending; after that it is not in sight, but nothing is broken."""
+    server.behaviour = lambda _: Reply(503)
+    SegmentFile().run("r1").run("r2").seal().write(fleet.spool)
+    one, other = fleet.machine(), fleet.machine()
+    empty = str(fleet.folder / "empty")
+    Path(empty).mkdir()
+    with one.daemon():
+        wait_until(lambda: fleet.rows("SELECT records FROM tcc.segment") == [(2,)], "the first commit")
+        other.run("verify", TCC_SPOOL_DIR=empty)
+        status = other.json("status", TCC_SPOOL_DIR=empty)
+    assert (status["counts"]["pending"], status["not_in_sight"]) == (2, 0)  # type: ignore[index]
+    fleet.spool.rename(fleet.spool.with_name("disk of one"))
+    fleet.spool.mkdir()
+    other.run("verify", code=65)
+    assert "missing" not in other.printed
+
+
 def test_who_drops_a_record_does_not_keep_others_from_counting_its_file(fleet: Fleet, server: FaultServer) -> None:
     """A daemon without this file carries the drop out; the uploader that has the file counts and removes it."""
     SegmentFile().run("secret").run("other").seal().write(fleet.spool)
