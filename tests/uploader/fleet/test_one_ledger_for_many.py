@@ -216,6 +216,21 @@ def test_what_was_settled_long_ago_is_pruned(fleet: Fleet) -> None:
     assert fleet.rows("SELECT (SELECT count(*) FROM tcc.delivered), (SELECT count(*) FROM tcc.segment)") == [(0, 0)]
 
 
+def test_pruning_removes_no_file_by_what_another_machine_knows_of_its_own(fleet: Fleet, server: FaultServer) -> None:
+    """Two machines may have files of one path and size; and the row of a file that lies here stays."""
+    name = "20260131t120000z-0000000000000001.jsonl"
+    SegmentFile().run("r1").seal().write(fleet.spool, name)
+    fleet.machine().run("replay")
+    (fleet.spool / name).unlink()
+    SegmentFile().run("r2").seal().write(fleet.spool, name)
+    fleet.rows("UPDATE tcc.segment SET last_commit = last_commit - 100")
+    other = fleet.machine()
+    other.run("prune", "--older-than", "1m", "--yes")
+    assert fleet.rows("SELECT count(*) FROM tcc.segment") == [(1,)]
+    other.run("replay")
+    assert server.ids == [["r1"], ["r2"]]
+
+
 @pytest.mark.parametrize("arguments", [["replay"], ["daemon"], ["status"], ["verify"], ["dead", "list"], ["doctor"]])
 def test_without_the_ledger_nothing_is_sent(fleet: Fleet, server: FaultServer, arguments: list[str]) -> None:
     """It ends with 75 (`status`: 77) and one line that names the ledger; another target's ledger is 77."""
