@@ -5,9 +5,10 @@ It works through PgBouncer in transaction mode: no prepared statements, and no s
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import psycopg
+from psycopg.abc import Params, Query
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tcc_uploader.clock import Clock
@@ -23,6 +24,10 @@ _PATIENCE: Final = 5.0
 """Seconds for which a lost connection is made again before the ledger counts as unavailable."""
 _PATIENCE_FOR_ROOM: Final = 60.0
 """Seconds for which a new process waits for a server that is starting, or has no connection left."""
+_LOCK_PATIENCE = 20.0
+"""Seconds for which a statement waits for another session's lock: less than a lease."""
+_STATEMENT_PATIENCE: Final = 600.0
+"""Seconds that a statement may take: counting or pruning the keys of years takes minutes."""
 _COMES_SOON: Final = ("too many", "remaining connection slots", "no more connections", "is starting up", "in recovery")
 """What a server says when it will have a connection later.  In other languages the command ends at once, with 75."""
 _DEFAULTS: Final[dict[str, str | int]] = {
@@ -33,6 +38,18 @@ _DEFAULTS: Final[dict[str, str | int]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,  # milliseconds; a peer that is gone without a word is noticed
 }
+
+
+class _BoundedCursor(psycopg.ClientCursor[Any]):
+    """Sends each statement with its time limits in front, as one message: no setting outlasts the transaction."""
+
+    def execute(self, query: Query, params: Params | None = None, **options: Any) -> Self:
+        milliseconds = int(_LOCK_PATIENCE * 1000), int(_STATEMENT_PATIENCE * 1000)
+        bounds = "SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; ".format(*milliseconds)
+        super().execute(bounds + self.mogrify(query, params), **options)
+        self.nextset()
+        self.nextset()
+        return self
 
 
 class Connection:
@@ -74,7 +91,9 @@ class Connection:
         if self._open is None or self._open.closed:
             given = conninfo_to_dict(self._url)
             more = {name: value for name, value in _DEFAULTS.items() if name not in given}
-            opened = psycopg.connect(make_conninfo(self._url, **more), autocommit=True, prepare_threshold=None)
+            opened = psycopg.connect(
+                make_conninfo(self._url, **more), autocommit=True, prepare_threshold=None, cursor_factory=_BoundedCursor
+            )
             with contextlib.ExitStack() as until_here:
                 until_here.callback(opened.close)
                 self._greet(opened)
@@ -96,7 +115,7 @@ def run_together(opened: psycopg.Connection, *statements: Statement) -> list[lis
     They are sent as one message, so that the server never waits for us, with locks held, until the next one comes: this
     process may be stopped at any moment.
     """
-    cursor = psycopg.ClientCursor(opened)
+    cursor = _BoundedCursor(opened)
     cursor.execute(";".join(cursor.mogrify(text, values) for text, values in statements))
     found = []
     for _ in statements:
