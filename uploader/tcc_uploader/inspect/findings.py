@@ -66,8 +66,8 @@ def _for_an_operator(report: StatusReport, now: float) -> Iterator[Finding]:
         what = f"the clock was set back: an uploader has written a time that is {about(ahead)} ahead of now"
         yield Finding("operator", what, "set it (NTP); until then ages are wrong, and times out of order")
     if report.activity.trouble:
-        trouble = f"the ledger in {report.state_dir} can't be written: {report.activity.trouble}"
-        yield Finding("operator", trouble, "give it room and a writable folder")
+        trouble = f"the ledger {report.ledger} can't be written: {report.activity.trouble}"
+        yield Finding("operator", trouble, "give it room and a writable folder; tcc-upload doctor tries it")
     for caught in report.activity.unexpected:
         place = f"{caught.place}, {caught.first}" if caught.first else caught.place
         often = f", {caught.count:,} times" if caught.count > 1 else ""
