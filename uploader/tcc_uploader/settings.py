@@ -15,6 +15,7 @@ from tcc_schemas.endpoints import (
     PATHS,
     base_url,
     checked_url,
+    key_hint,
     origin_of,
 )
 from tcc_schemas.switches import enabled
@@ -101,6 +102,11 @@ class Settings:
     def default_key(self) -> str | None:
         """The key that is used for records without a key of their own."""
         return next(iter(self.api_keys), None)
+
+    @property
+    def default_hint(self) -> str | None:
+        """The hint of that key."""
+        return self.default_key and key_hint(self.default_key)
 
     def base_url_for(self, api_key: str | None) -> str:
         """Return the base URL to which records made with ``api_key`` are sent."""

@@ -1,7 +1,9 @@
 """A claim is its worker's while this is alive by the server's clock; facts are anybody's, counts are the holder's."""
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -9,10 +11,12 @@ import pytest
 from support.postgres import Postgres
 from support.worlds import wait_until
 from tcc_uploader.clock import Clock
+from tcc_uploader.ledger.postgres import connection
+from tcc_uploader.ledger.postgres.connection import Connection
 from tcc_uploader.ledger.postgres.store import PostgresLedger
 from tcc_uploader.ledger.postgres.worker import LEASE
 from tcc_uploader.model.fate import Counts, Known, Place
-from tcc_uploader.model.ledger import Lost, Unavailable
+from tcc_uploader.model.ledger import Lost, Unavailable, Unusable
 from tcc_uploader.model.rows import Adjustment, Changes, LetterRow, SegmentRow
 
 KEY, OTHER = b"a" * 16, b"b" * 16
@@ -229,3 +233,32 @@ def _cut(postgres: Postgres, database: str) -> None:
         "WHERE pid <> pg_backend_pid() AND datname = current_database()",
         database,
     )
+
+
+def test_a_wrong_statement_is_a_bug_and_a_missing_table_or_right_is_not(postgres: Postgres, database: str) -> None:
+    """Waiting mends no statement, so the process ends; and what is said of it quotes no value."""
+    with closing(Connection(postgres.url(database))) as opened_here:
+        for wrong in ("SELECT 1::int8 + true AS prompt", "SELECT 'prompt'::int8"):
+            with pytest.raises(RuntimeError) as caught:
+                opened_here.run(lambda opened, wrong=wrong: opened.execute(wrong))
+            assert "prompt" not in "".join(traceback.format_exception(caught.value))
+        with pytest.raises(Unusable):
+            opened_here.run(lambda opened: opened.execute("SELECT FROM tcc.nothing"))
+        postgres.run("CREATE ROLE nobody_in_particular LOGIN", database)
+    with closing(Connection(postgres.url(database, "nobody_in_particular"))) as opened_here, pytest.raises(Unavailable):
+        opened_here.run(lambda opened: opened.execute("SELECT FROM tcc.meta"))
+
+
+def test_a_lock_that_another_session_keeps_is_not_waited_for_without_end(
+    worker: Open, postgres: Postgres, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither by a statement alone nor by several: the ledger is unavailable then, and goes on when the lock ends."""
+    ledger = worker()
+    monkeypatch.setattr(connection, "_LOCK_PATIENCE", 0.1)
+    with psycopg.connect(postgres.url(database)) as holder:
+        holder.execute("LOCK TABLE tcc.segment")
+        with pytest.raises(Unavailable, match="lock timeout"):
+            ledger.begin("s1")
+        with pytest.raises(Unavailable, match="lock timeout"):
+            ledger.segment("s1")
+    assert ledger.begin("s1") == (1, True)

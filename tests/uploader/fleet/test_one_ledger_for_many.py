@@ -1,13 +1,19 @@
 """Several uploaders share one ledger: each record is sent by one of them, and the counts are those of all."""
 
 import tarfile
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from support.faults import FaultServer, Reply, Request, SegmentFile
+from support.faults import KEY, FaultServer, Reply, Request, SegmentFile
 from support.fleet import Fleet, ended
+from support.worlds import PATIENCE, wait_until
+from tcc_schemas.endpoints import key_hint
+from tcc_uploader.inspect.pending import find_pending
+from tcc_uploader.ledger.postgres.store import PostgresLedger
+from tcc_uploader.model.letter import LetterRequest, letter_id
 
 
 def _segments(fleet: Fleet, number: int = 4, runs: int = 50) -> None:
@@ -97,6 +103,33 @@ def test_a_dead_letter_is_seen_and_sent_again_from_another_machine(fleet: Fleet,
     assert fleet.rows("SELECT count(*) FROM tcc.letter WHERE body IS NOT NULL") == [(0,)]
 
 
+@pytest.mark.parametrize("hint", [None, key_hint(KEY)], ids=["no-hint", "hint"])
+def test_a_letter_is_sent_again_with_its_own_key_alone(fleet: Fleet, server: FaultServer, hint: str | None) -> None:
+    """An uploader with other keys neither takes the request nor sends the letter, and its own work goes well."""
+    SegmentFile().run("good", key_hint=hint).run("bad", key_hint=hint).seal().write(fleet.spool)
+    server.behaviour = lambda request: Reply(422 if "bad" in request.ids else 200)
+    owner, stranger = fleet.machine(), fleet.machine()
+    owner.run("replay", code=65)
+    server.behaviour = lambda _: Reply(503)
+    owner.run("dead", "requeue", "--all", "--timeout", "0", code=75)  # its letter is requeued, and not sent
+    server.behaviour = lambda _: Reply()
+    sent = len(server.requests)
+    mine = fleet.folder / "mine"
+    mine.mkdir()
+    SegmentFile().run("mine").seal().write(mine)
+    stranger.environment |= {"TCC_API_KEY": "another-team-key-123456", "TCC_SPOOL_DIR": str(mine)}
+    stranger.run("replay")
+    assert server.ids[sent:] == [["mine"]]
+    fleet.rows("UPDATE tcc.letter SET fate = 'dead'")
+    with PostgresLedger.reading(fleet.postgres.url(fleet.database), "here") as ledger:
+        (ident,) = ledger.letter_store.ids()
+        ledger.letter_store.ask(LetterRequest(action="requeue", letter=ident))
+    stranger.run("replay")
+    assert server.ids[sent:] == [["mine"]]
+    owner.run("replay")
+    assert server.ids[sent:] == [["mine"], ["bad"]]
+
+
 def test_a_pending_run_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> None:
     """An operator drops it on one machine, and no other sends it."""
     SegmentFile().run("secret").run("other").seal().write(fleet.spool)
@@ -104,6 +137,73 @@ def test_a_pending_run_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> 
     fleet.machine().run("replay")
     assert server.ids == [["other"]]
     fleet.machine().run("verify")
+
+
+def test_what_another_uploader_is_sending_is_not_said_to_be_dropped(fleet: Fleet, server: FaultServer) -> None:
+    """The command ends with 75, and the answer decides."""
+    SegmentFile().run("secret").seal().write(fleet.spool)
+    answered = threading.Event()
+
+    def answer(_: Request) -> Reply:
+        answered.wait(PATIENCE)
+        return Reply()
+
+    server.behaviour = answer
+    sender, operator = fleet.machine(), fleet.machine()
+    sending = sender.start("replay")
+    wait_until(lambda: fleet.rows("SELECT count(*) FROM tcc.claim") == [(1,)], "the claim")
+    operator.run("drop", "secret", "--yes", code=75)
+    answered.set()
+    assert ended([sending]) == [0]
+    assert "another uploader is sending" in operator.printed
+    assert "dropped for" not in operator.printed
+    assert fleet.rows("SELECT delivered, dropped FROM tcc.segment") == [(1, 0)]
+
+
+def test_what_waits_on_another_machine_is_not_missing_here(fleet: Fleet, server: FaultServer) -> None:
+    """While its uploader is alive it is pending; after that it is not in sight, but nothing is broken."""
+    server.behaviour = lambda _: Reply(503)
+    SegmentFile().run("r1").run("r2").seal().write(fleet.spool)
+    one, other = fleet.machine(), fleet.machine()
+    empty = str(fleet.folder / "empty")
+    Path(empty).mkdir()
+    with one.daemon():
+        wait_until(lambda: fleet.rows("SELECT records FROM tcc.segment") == [(2,)], "the first commit")
+        other.run("verify", TCC_SPOOL_DIR=empty)
+        status = other.json("status", TCC_SPOOL_DIR=empty)
+    assert (status["counts"]["pending"], status["not_in_sight"]) == (2, 0)  # type: ignore[index]
+    fleet.spool.rename(fleet.spool.with_name("disk of one"))
+    fleet.spool.mkdir()
+    other.run("verify", code=65)
+    assert "missing" not in other.printed
+
+
+def test_who_drops_a_record_does_not_keep_others_from_counting_its_file(fleet: Fleet, server: FaultServer) -> None:
+    """A daemon without this file carries the drop out; the uploader that has the file counts and removes it."""
+    SegmentFile().run("secret").run("other").seal().write(fleet.spool)
+    one, other = fleet.machine(), fleet.machine()
+    empty = fleet.folder / "empty"
+    empty.mkdir()
+    with PostgresLedger.reading(fleet.postgres.url(fleet.database), "here") as ledger:
+        ((line, record),) = find_pending([fleet.spool], ledger, {"secret"}).records
+        ident = letter_id(record.segment, record.line, record.digest, line.key)
+        ledger.letter_store.ask(LetterRequest(action="drop", letter=ident, pending=record))
+    with other.daemon(TCC_SPOOL_DIR=str(empty)):
+        wait_until(lambda: fleet.rows("SELECT count(*) FROM tcc.request") == [(0,)], "the drop")
+        one.run("replay", "--remove")
+    assert server.ids == [["other"]]
+    assert not list(fleet.spool.iterdir())
+    assert fleet.rows("SELECT records, dropped, delivered, finished FROM tcc.segment") == [(2, 1, 1, True)]
+
+
+def test_a_pending_run_whose_file_was_read_before_is_dropped_for_all(fleet: Fleet, server: FaultServer) -> None:
+    """Its segment has a row with counts, which is adjusted."""
+    SegmentFile().run("secret").run("other").seal().write(fleet.spool)
+    server.behaviour = lambda _: Reply(503)
+    fleet.machine().run("replay", "--timeout", "0", code=75)
+    assert fleet.rows("SELECT records, dropped FROM tcc.segment") == [(2, 0)]
+    fleet.machine().run("drop", "secret", "--yes")
+    assert fleet.rows("SELECT records, dropped FROM tcc.segment") == [(2, 1)]
 
 
 def test_what_was_settled_long_ago_is_pruned(fleet: Fleet) -> None:
@@ -114,6 +214,21 @@ def test_what_was_settled_long_ago_is_pruned(fleet: Fleet) -> None:
     fleet.rows("UPDATE tcc.segment SET last_commit = last_commit - 100")
     machine.run("prune", "--older-than", "1m", "--yes")
     assert fleet.rows("SELECT (SELECT count(*) FROM tcc.delivered), (SELECT count(*) FROM tcc.segment)") == [(0, 0)]
+
+
+def test_pruning_removes_no_file_by_what_another_machine_knows_of_its_own(fleet: Fleet, server: FaultServer) -> None:
+    """Two machines may have files of one path and size; and the row of a file that lies here stays."""
+    name = "20260131t120000z-0000000000000001.jsonl"
+    SegmentFile().run("r1").seal().write(fleet.spool, name)
+    fleet.machine().run("replay")
+    (fleet.spool / name).unlink()
+    SegmentFile().run("r2").seal().write(fleet.spool, name)
+    fleet.rows("UPDATE tcc.segment SET last_commit = last_commit - 100")
+    other = fleet.machine()
+    other.run("prune", "--older-than", "1m", "--yes")
+    assert fleet.rows("SELECT count(*) FROM tcc.segment") == [(1,)]
+    other.run("replay")
+    assert server.ids == [["r1"], ["r2"]]
 
 
 @pytest.mark.parametrize("arguments", [["replay"], ["daemon"], ["status"], ["verify"], ["dead", "list"], ["doctor"]])

@@ -16,7 +16,7 @@ from tcc_uploader.spool.format import PLAIN_ID
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
-from .one_shot import carry_out_requests, deliver_once
+from .one_shot import carry_out_requests, deliver_once, end_if_waiting
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import UnusableError, letters_of, looking_at, reading, targets_of
 from .terminal import confirm, fail, note, say, say_in_full, say_json
@@ -124,6 +124,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
     result = deliver_once(settings, Sources(), timeout=timeout, bar=True, give_up=True)
     say(f"{plural(result.sent.delivered, 'letter')} delivered, {result.sent.dead} dead again")
     note(*result_hints(result, settings))
+    end_if_waiting(settings, asked)
     sys.exit(exit_of_replay(result))
 
 
@@ -134,7 +135,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
 def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any) -> None:
     """Give letters up for good; it asks first.
 
-    Exit codes: 1 the answer was no; 2 there is no such letter, or there are several.
+    Exit codes: 1 the answer was no; 2 there is no such letter, or there are several; 75 another uploader must do it.
 
     Example: tcc-upload dead drop --all --yes
     """
@@ -144,9 +145,10 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
         say(_letter_line(letter))
     if not yes:
         confirm(f"Drop {plural(len(chosen), 'letter')} for good?")
-    _ask(settings, [LetterRequest(action="drop", letter=letter.id) for letter in chosen])
+    asked = [LetterRequest(action="drop", letter=letter.id) for letter in chosen]
+    _ask(settings, asked)
     if not holder(settings.state_dir):
-        carry_out_requests(settings)
+        carry_out_requests(settings, asked)
 
 
 def _ask(settings: Settings, requests: Sequence[LetterRequest]) -> None:

@@ -35,7 +35,7 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
     part of it that no other has.
 
     Exit codes: 2 there are several runs of this id; 66 nothing of them is pending; 75 a
-    run is still being recorded: drop it when it has ended.
+    run is still being recorded, or another uploader is sending it: drop it when that has ended.
 
     Example: tcc-upload drop --session conversation-7
     """
@@ -81,15 +81,18 @@ def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
     target = settings.state_dir.name
     if not yes:
         confirm(f"Drop {plural(len(found.records), 'record')}, so that nothing of this is sent to {target}?")
+    asked = [
+        LetterRequest(action="drop", letter=letter_id(each.segment, each.line, each.digest, line.key), pending=each)
+        for line, each in found.records
+    ]
     with reading(settings) as ledger:
         letters = letters_of(settings, ledger)
-        for line, record in found.records:
-            ident = letter_id(record.segment, record.line, record.digest, line.key)
-            letters.ask(LetterRequest(action="drop", letter=ident, pending=record))
+        for request in asked:
+            letters.ask(request)
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: `tcc-upload status` counts it as dropped in a moment")
     else:
-        carry_out_requests(settings)
+        carry_out_requests(settings, asked)
         say(f"dropped for {target}")
     say("The text still lies in these files, and in every copy and bundle of them:")
     say(*(f"  {path}: {_until_when(found, path)}" for path in found.others))

@@ -1,6 +1,6 @@
 """Deliver once: what ``replay`` does, and ``dead`` and ``drop`` with letters that were requeued."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from math import inf
 
 from tcc_uploader.delivery.engine import Engine
@@ -9,10 +9,12 @@ from tcc_uploader.delivery.host import Host
 from tcc_uploader.delivery.result import ReplayResult
 from tcc_uploader.ledger.quarantine import quarantine_ledger
 from tcc_uploader.model.ledger import Damaged, LedgerError
+from tcc_uploader.model.letter import LetterRequest
 from tcc_uploader.ops.logs import LifeLog
 from tcc_uploader.ops.process import collect_garbage_seldom, stay_on_one_processor
 from tcc_uploader.ops.status_file import StatusFile
 from tcc_uploader.settings import Settings
+from tcc_uploader.sinks import plural
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.removal import writer_is_gone
 from tcc_uploader.spool.segment import Segment
@@ -20,7 +22,7 @@ from tcc_uploader.state import SpoolLocks
 
 from .exit_codes import Exit
 from .progress import progress_bar
-from .session import ending, letters_of, on_signals, working
+from .session import ending, letters_of, on_signals, reading, working
 from .terminal import fail
 from .text import result_hints
 
@@ -61,8 +63,23 @@ def deliver_once(
     return result
 
 
-def carry_out_requests(settings: Settings) -> None:
-    """Do what operators have asked for, and send only what they want sent; if that can't be noted, end the command."""
+def carry_out_requests(settings: Settings, asked: Collection[LetterRequest]) -> None:
+    """Do what operators have asked for, and send only what they want sent.
+
+    If that can't be noted, or if another uploader must do what was ``asked`` now, end the command.
+    """
     result = deliver_once(settings, Sources(), timeout=0, bar=False)
     if result.trouble:
         fail("\n".join(result_hints(result, settings)), Exit.PENDING)
+    end_if_waiting(settings, asked)
+
+
+def end_if_waiting(settings: Settings, asked: Collection[LetterRequest]) -> None:
+    """End the command if some of these requests still wait in a shared ledger, for another uploader."""
+    if settings.ledger is None:
+        return
+    with reading(settings) as ledger:
+        waiting = {request.letter for request in letters_of(settings, ledger).requests().values()}
+    if count := sum(request.letter in waiting for request in asked):
+        why = "another uploader is sending the record now, or holds its key; if it is delivered, it is not dropped"
+        fail(f"not done yet: {plural(count, 'request')} of {len(asked):,} waiting: {why}", Exit.PENDING)

@@ -32,6 +32,8 @@ def prune_command(*, age: float, target: str | None, dry_run: bool, yes: bool, *
     and delivered files.  Pending records and dead letters stay.  A copy that turns up later (a bundle, a stick) is
     then sent again.  Stop the daemon before.
 
+    Of a shared ledger only rows go, also while uploaders run: no file is removed, and what lies here stays known.
+
     Exit codes: 66 there is no such target; 73 an uploader works on this target; 75 a file could not be removed.
 
     Example: tcc-upload prune --older-than 26w --yes
@@ -72,7 +74,7 @@ def _plan_lines(plan: PrunePlan, settings: Settings, ledger_bytes: int, before: 
         (plan.files, f"{files} in spools, {size(sum(seen.size for seen in plan.files))}, would be removed"),
         (
             plan.stay,
-            f"older, but they stay: {plural(plan.stay, 'segment')} with pending records, letters or open files",
+            f"older, but they stay: {plural(plan.stay, 'segment')} with pending records, letters or files",
         ),
         (going, "A copy of these records that turns up later, in a bundle for instance, is sent again."),
     )

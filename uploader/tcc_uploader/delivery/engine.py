@@ -74,7 +74,7 @@ class Engine:
         self.watcher: Watcher | None = None
         self.intake = Intake(ledger, sources, host, keep_for=keep_for, locks=locks)
         cache = LineCache()
-        self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake)
+        self.settlement = Settlement(ledger, letters, cache, self.clock, self.intake, settings.default_hint)
         self.in_flight = InFlight(settings.in_flight + settings.in_flight // 2)  # the rest waits for a free thread
         self.backlog = Backlog(self.settlement, Router(settings), self.intake, self.in_flight, cache, self.clock, hear)
         self._limits = limits or Limits()

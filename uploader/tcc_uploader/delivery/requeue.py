@@ -78,7 +78,7 @@ class Requeue:
     def _adopt(self, letter: Letter) -> None:
         ledger = self.settlement.ledger
         row = ledger.segment(letter.segment)
-        place = Place(ledger.begin(letter.segment)[0], letter.line)
+        place = Place(ledger.number(letter.segment), letter.line)
         key = (
             dedupe_key(letter.kind, letter.record_id) if letter.kind else invalid_key(invalid_token(letter.body_bytes))
         )
@@ -92,10 +92,13 @@ class Requeue:
         )
         self.settlement.note_letter(new)
         if row is None or row.counts.pending:  # else a copy with another record on this line was counted
-            self._count(new, letter.segment, letter.source, Counts(records=row is None, dead=1))
+            self._count(new, letter.segment, letter.source, Counts(records=int(row is None), dead=1))
 
     def _count(self, letter: LetterRow, segment_id: str, source: str, fate: Counts) -> None:
-        """Count a record of a segment whose file is not open here; without a row, the segment gets one."""
+        """Count a record of a segment whose file is not open here; without a row, the segment gets one.
+
+        But not in a shared ledger: there who reads the segment counts it.
+        """
         number = letter.place.segment
         if self.settlement.ledger.segment(segment_id) is not None:
             self.settlement.changes.adjustments.append(Adjustment(letter.id, letter.fate, number, fate))
@@ -159,6 +162,12 @@ class Requeue:
                     {"action": "letter_unreadable", "letter": row.id, "why": fault_text(error)},
                 )
                 continue
+            if not self._has_key_of(letter):
+                _log.info(
+                    "letter %(letter)s stays requeued: its key is not held here",
+                    {"action": "letter_left_out", "letter": row.id},
+                )
+                continue
             if not self.backlog.intake.sources.choice.holds(line):
                 _log.info(
                     "letter %(letter)s stays requeued: its run is not among those that were chosen",
@@ -170,8 +179,13 @@ class Requeue:
             self.backlog.intake.add(segment)
             self.backlog.enqueue(segment, line)
 
+    def _has_key_of(self, letter: Letter) -> bool:
+        """Whether a letter's record would be sent from here with its own key; in a shared ledger there are others'."""
+        shared = self.settlement.ledger.letter_store is not None
+        return not shared or self.backlog.router.holds(letter.key, letter.default_key)
+
     def _take(self, request: LetterRequest) -> bool:
-        """Carry out a request; return False if it must wait, because the server was asked to take the record."""
+        """Carry out a request; return False if it must wait: the record is in flight, or its key is held elsewhere."""
         if request.pending is not None and self.settlement.ledger.letter(request.letter) is None:
             return self._drop_pending(request.letter, request.pending)
         try:
@@ -185,6 +199,8 @@ class Requeue:
         row = self.settlement.ledger.letter(letter.id)
         if row is None or row.fate != "dead":
             return True  # it was requeued before, or is already settled
+        if request.action == "requeue" and not self._has_key_of(letter):
+            return False
         if request.action == "drop":
             self.settlement.settle_letter(row, "dropped")
             return True
@@ -200,7 +216,7 @@ class Requeue:
         Return False if it is in flight, here or elsewhere: the answer decides.
         """
         backlog, ledger = self.backlog, self.settlement.ledger
-        number, _ = ledger.begin(record.segment)
+        number = ledger.number(record.segment)
         known = Known(record.digest, Place(number, record.line), record.hint)
         delivered, elsewhere = ledger.claim([(record.key, known)])  # the commit ends the claim
         if elsewhere or any(other.known == known for other in backlog.in_flight.by_key.under(record.key)):
@@ -221,7 +237,7 @@ class Requeue:
             if record.line <= segment.lines:  # else it is counted when it is read
                 backlog.withdraw(segment, record.line)
         elif before is None or (before.size >= record.end and not record.recovered):
-            fate = Counts() if record.recovered else Counts(records=before is None, dropped=1)
+            fate = Counts() if record.recovered else Counts(records=int(before is None), dropped=1)
             self._count(row, record.segment, record.source, fate)
         _log.info(
             "line %(line)d of %(file)s is dropped: it is not sent",

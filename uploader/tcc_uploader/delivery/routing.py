@@ -63,6 +63,14 @@ class Router:
         self.route = lru_cache(maxsize=4096)(self._route)
         """Returns the route for a record's :class:`Wish`.  Raises nothing: see ``blocked``."""
 
+    def holds(self, hint: str | None, default: str | None) -> bool:
+        """Whether a record of any uploader gets its own key here.
+
+        That is the key with its ``hint``, or an adopted one; without a hint, the one with the hint ``default``.
+        """
+        key = self._keys.get(hint or default) if hint or default else None
+        return key is not None and (hint is not None or key == self._settings.default_key)
+
     def _route(self, wish: Wish) -> Route:
         if wish.hint in self._settings.adopt or len(self.hints) < MOST_BLOCKED:
             self.hints.add(wish.hint or "")

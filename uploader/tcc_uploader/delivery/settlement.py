@@ -38,6 +38,8 @@ class Settlement:
     cache: LineCache
     clock: Clock
     intake: Intake
+    default_hint: str | None
+    """The hint of the key with which records without one are sent; None: no key is held."""
     changes: Changes = field(default_factory=Changes)
     """What the next commit writes, without the rows of ``touched``."""
     unwritten_letters: deque[tuple[Segment, Letter, LetterRow]] = field(default_factory=deque)
@@ -121,7 +123,7 @@ class Settlement:
         self.settle(segment, line.number, decision)
 
     def _add_letter(self, segment: Segment, line: Line, digest: int, cause: Cause, key: bytes) -> None:
-        letter = letter_of(segment, line, cause, digest)
+        letter = letter_of(segment, line, cause, digest).model_copy(update={"default_key": self.default_hint})
         row = letter_row(letter, key, Place(segment.number, line.number), "dead")
         self.unwritten_letters.append((segment, letter, row))
         self._index(row)

@@ -95,8 +95,10 @@ def status_report(
     (told, why_untold), running_pid = read_report(state), holder(state)
     activity = _true_now(told, running_pid)
     found = take_survey(Sources(list(spools)), ledger, trust_ledger=True, waits=partial(_waits, activity), did=did)
-    gone = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
-    counts = sum((row.counts for row in gone), found.counts)
+    absent = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
+    counts = sum((row.counts for row in absent), found.counts)
+    elsewhere = ledger.read_elsewhere()
+    gone = [row for row in absent if row.number not in elsewhere]
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
         activity=activity,

@@ -9,7 +9,7 @@ The journal mode is DELETE: SQLite before 3.51.3 can corrupt a WAL.  Every commi
 import contextlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Final, Self
@@ -144,6 +144,12 @@ class SqliteLedger:
         number = self._new_numbers.setdefault(segment_id, self._last_number + 1)
         self._last_number = max(self._last_number, number)
         return number, True
+
+    def read_elsewhere(self) -> Collection[int]:
+        return ()
+
+    def number(self, segment_id: str) -> int:
+        return self.begin(segment_id)[0]
 
     def claim(self, records: Sequence[tuple[bytes, Known]]) -> Claimed:
         return Claimed(self.delivered(key for key, _ in records), frozenset())

@@ -65,6 +65,12 @@ class Ledger(Protocol):
         If another uploader reads the segment now, its records are sent from here too, but counted and removed there.
         """
 
+    def read_elsewhere(self) -> Collection[int]:
+        """Return the numbers of the segments that uploaders of a shared ledger read now."""
+
+    def number(self, segment_id: str) -> int:
+        """Return the number of the segment with this id, which this uploader does not read."""
+
     def claim(self, records: Sequence[tuple[bytes, Known]]) -> Claimed:
         """Claim records, which each come with their key, before they are sent."""
 

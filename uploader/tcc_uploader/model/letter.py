@@ -39,6 +39,8 @@ class Letter(BaseModel, defer_build=True):
     record_url: str | None = None
     key: Annotated[str, Field(pattern="^[0-9a-f]{8}$")] | None = None
     """The hint of the API key that the record was made with."""
+    default_key: Annotated[str, Field(pattern="^[0-9a-f]{8}$")] | None = None
+    """The hint of the default key of the uploader that made the letter: that is the key of a record without a hint."""
     type: str | None = None
     """The body's content type; None: JSON."""
     encoding: str | None = None

@@ -19,7 +19,7 @@ class PrunePlan:
     records: int = 0
     """How many records they have; about so many keys go with them."""
     stay: int = 0
-    """Old segments with pending records or letters, or whose file may get more."""
+    """Old segments with pending records or letters, or whose file may get more or is not removed."""
 
     @property
     def files(self) -> list[Seen]:
@@ -28,15 +28,20 @@ class PrunePlan:
 
 
 def plan_pruning(ledger: Ledger, before: float) -> PrunePlan:
-    """Return what was settled before a moment, in seconds since 1970.  Raises :class:`LedgerError`."""
+    """Return what was settled before a moment, in seconds since 1970.  Raises :class:`LedgerError`.
+
+    A row of a shared ledger may count another machine's file of this path, so no file goes; and what lies here stays
+    known, or it would be sent again.
+    """
     plan = PrunePlan()
+    shared = ledger.letter_store is not None
     lettered = {each.place.segment for each in (*ledger.letters_with("dead"), *ledger.letters_with("requeued"))}
     for row in ledger.segments():
         if row.last_commit >= before:
             continue
         seen = _file_of(row)
-        grows = seen is not None and not row.has_finished(seen.file, seen.size)
-        if row.counts.pending or row.number in lettered or grows:
+        stays_here = seen is not None and (shared or not row.has_finished(seen.file, seen.size))
+        if row.counts.pending or row.number in lettered or stays_here:
             plan.stay += 1
         else:
             plan.going[row.number] = seen

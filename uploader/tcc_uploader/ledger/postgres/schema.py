@@ -11,11 +11,10 @@ import psycopg
 from tcc_uploader.model.fate import COUNT_NAMES
 from tcc_uploader.model.ledger import TooNew, Unusable
 
-from .connection import Connection
+from .connection import INIT, Connection
 
 VERSION: Final = 1
 _LEAST_SERVER: Final = 140_000
-_INIT: Final = "once, as the owner of the database: tcc-upload ledger init"
 _META: Final = "SELECT version, target, current_setting('default_transaction_isolation') FROM tcc.meta"
 _ISOLATION: Final = "read committed"
 _COUNTS: Final = ", ".join(f"{name} int8 NOT NULL DEFAULT 0" for name in COUNT_NAMES)
@@ -102,10 +101,7 @@ def check(connection: Connection, target: str) -> None:
 
 
 def _read_meta(opened: psycopg.Connection) -> tuple[int, str, str]:
-    try:
-        row = opened.execute(_META).fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        raise Unusable("the database has no ledger yet", _INIT) from error
+    row = opened.execute(_META).fetchone()
     if row is None:
-        raise Unusable("its table tcc.meta is empty", f"take the schema tcc away, then {_INIT}")
+        raise Unusable("its table tcc.meta is empty", f"take the schema tcc away, then {INIT}")
     return row[0], row[1], row[2]

@@ -70,6 +70,7 @@ WRITE_SEGMENTS: Final = (
     # or a row would shrink while its segment is read again; but a writer may take back a torn tail
     "AND (s.last_commit IS NULL OR v.size >= s.size - s.torn)"
 )
+READ_NOW: Final = f"SELECT number FROM tcc.segment AS s WHERE {ALIVE.format('s.holder')}"  # noqa: S608
 OURS: Final = (  # locked, so that nobody takes one before it is written
     "SELECT number, holder IS NOT DISTINCT FROM %s FROM tcc.segment WHERE number = ANY(%s::int8[]) "
     "ORDER BY number FOR UPDATE"

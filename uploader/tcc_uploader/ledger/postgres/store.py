@@ -100,6 +100,14 @@ class PostgresLedger:
         )
         return number, bool(is_ours)
 
+    def read_elsewhere(self) -> Collection[int]:
+        return {number for (number,) in self._rows(statements.READ_NOW)}
+
+    def number(self, segment_id: str) -> int:
+        values = {"id": stored(segment_id), "fence": None}
+        *_, ((number, _),) = self._together((statements.NUMBER, values), (statements.HELD, values))
+        return int(number)
+
     def claim(self, records: Sequence[tuple[bytes, Known]]) -> Claimed:
         worker = self._working
         worker.check()
