@@ -132,16 +132,16 @@ class ObjectSource:
     def _until_done(self, work: Future[Any]) -> Iterator[None]:
         """Yield None until the store has done some work."""
         while not work.done():
-            self._awaited = work  # each time: what was opened before may have been read meanwhile
+            self._awaited, self._awaits_queue = work, False  # each time: others are read while this one is awaited
             yield None
-        self._awaited = None
+        self._awaited, self._awaits_queue = None, False
 
     def _until_queue_gives(self) -> Iterator[None]:
         """Yield None until the queue may give out more, which depends on what was taken before."""
         while self._queue.waits:
-            self._awaits_queue = True
+            self._awaited, self._awaits_queue = None, True
             yield None
-            self._awaits_queue = False
+        self._awaits_queue = False
 
     def close(self) -> None:
         """Wait a little for the last deletions; what is left is deleted by the next worker that reads it."""
