@@ -239,6 +239,19 @@ def other_version(data: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
+def is_whole_in_other_version(line: bytes) -> bool:
+    """Whether a line is of a version that this module can't read, and whole: its checksum is right.
+
+    A flipped bit in the version of a line of ours is none: the checksum is made over the version, too.
+    """
+    found = _OTHER_VERSION.match(line)
+    if found is None or not line.startswith(b'"crc":"', found.end()):
+        return False
+    start = found.end() + len(b'"crc":"')
+    crc = zlib.crc32(memoryview(line)[start + 10 :], zlib.crc32(found[0]))
+    return line[start : start + 10] == b'%08x",' % crc
+
+
 def _line(number: int, offset: int, size: int, crc: bytes, data: bytes) -> Line | None:
     """Return the line that these bytes encode, or None if they do not follow the format."""
     length = _LENGTH.match(data, _CRC_END)

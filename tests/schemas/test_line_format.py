@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from support.faults import AT, SegmentFile, step_item, tool_call_item
 from tcc_schemas import splitter
-from tcc_schemas.lines import Damage, Line, LineReader, crc_of, decode, encode, other_version
+from tcc_schemas.lines import Damage, Line, LineReader, crc_of, decode, encode, is_whole_in_other_version, other_version
 from tcc_schemas.records import SpoolLine
 from tcc_schemas.splitter import RawLine
 from tcc_schemas.tally import Tally
@@ -272,3 +272,18 @@ def test_every_line_matches_the_models() -> None:
 def test_the_version_of_a_later_file_is_seen(start: bytes, version: int | None) -> None:
     """Only a file that says v > 1 in its first member is of a later version."""
     assert other_version(start) == version
+
+
+@pytest.mark.parametrize(
+    ("version", "flipped", "whole"),
+    [(b"2", False, True), (b"17", False, True), (b"3", True, False), (b"1", False, False)],
+)
+def test_a_whole_line_of_a_later_version_is_told_from_a_flipped_bit(
+    version: bytes, *, flipped: bool, whole: bool
+) -> None:
+    """Its checksum covers the version: a bit that flips a 1 to a 3 makes it wrong."""
+    line = encode("segment", "s", b"{}", at=AT)[:-1]
+    rest = line[len(b'{"v":1,"crc":"00000000",') :]
+    start = b'{"v":%b,' % (b"1" if flipped else version)
+    made = b'{"v":%b,"crc":"%08x",%b' % (version, zlib.crc32(rest, zlib.crc32(start)), rest)
+    assert is_whole_in_other_version(made) is whole

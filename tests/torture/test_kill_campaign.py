@@ -35,8 +35,7 @@ def test_no_portal_takes_a_record_and_no_key_that_is_quoted_is_kept(tmp_path: Pa
 def test_what_a_firewall_refuses_for_ever_is_accounted_for(tmp_path: Path) -> None:
     """Beside flapping 404s, only what is refused for its content dies; requeued, and let through, all arrives."""
     figures = run(tmp_path, "firewall", "ok", "404 at random", "404 by content")
-    assert figures.held_back
-    assert figures.letters
+    assert figures.held_back  # by their ids, which are made anew each time: whether any of these dies is chance
 
 
 def test_two_targets_each_get_everything(tmp_path: Path) -> None:

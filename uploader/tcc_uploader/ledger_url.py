@@ -4,10 +4,12 @@ import re
 from typing import Final
 from urllib.parse import parse_qsl
 
+_HOST: Final = r"(?:[^:/?#@\[\],]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+"""A host, maybe with a port.  It has no comma: so a text can be hosts in one way only, and is judged in linear time."""
 _URL: Final = re.compile(
     r"postgres(?:ql)?://"
     r"(?:[^:/?#@\[\]]*@)?"  # a user, without a password
-    r"(?:(?:[^:/?#@\[\],]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?,?)*"  # hosts, each maybe with a port
+    rf"{_HOST}(?:,{_HOST})*"
     r"(?:/[^/?#@:]*)?"  # the database
     r"(?:\?(?P<options>[^#@]*))?"
 )

@@ -46,7 +46,8 @@ from .settings_file import (
 T = TypeVar("T")
 
 BUNDLED_FILE: Final = "bundled.json"
-TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", "status.json", "uploader.lock", BUNDLED_FILE)
+STATUS_FILE: Final = "status.json"
+TARGET_FILES: Final = ("ledger.sqlite3", "dead", "requests", STATUS_FILE, "uploader.lock", BUNDLED_FILE)
 """What a target's folder may hold; so no target may be named like one of these."""
 
 

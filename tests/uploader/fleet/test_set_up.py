@@ -41,6 +41,8 @@ def test_a_url_without_a_password_is_taken_as_it_is(url: str) -> None:
         f"postgresql://tcc:12/{SECRET}@db/tcc",
         f"postgresql://tcc:{SECRET}?x@db/tcc",
         f"postgresql://tcc:{SECRET}#x@db/tcc",
+        f"postgresql://{'u' * 60}:{SECRET}@db/tcc",  # in linear time
+        f"postgresql://{'h' * 60},{'h' * 60}#{SECRET}",
         f"postgresql://db/tcc?password={SECRET}",
         f"postgresql://db/tcc?p%61ssword={SECRET}",
         f"postgresql://db/tcc?sslmode=require&sslpassword={SECRET}",

@@ -84,6 +84,27 @@ def test_a_record_that_was_refused_waits_for_other_answers_and_is_not_late(shell
         assert shell.status()["oldest_pending"] == "2026-01-31T12:00:00.123Z"
 
 
+def test_a_server_that_refuses_all_that_it_is_sent_needs_an_operator(shell: Shell, server: FaultServer) -> None:
+    """A wrong URL answers 404: long before that pauses the destination, somebody should look at the URL."""
+    SegmentFile().run("r1").run("r2").seal().write(shell.spool)
+    server.behaviour = always(Reply(404))
+    with shell.daemon():
+        wait_until(lambda: any(len(each["undecided"]) == 2 for each in shell.status()["destinations"]), "the refusals")
+        (found,) = told(shell, code=77)["findings"]
+        assert "has refused records and taken none: 2" in found["what"]
+        assert "TCC_BASE_URL" in found["do"]
+
+
+def test_a_spool_that_is_nearly_full_is_told_before_recorders_refuse(shell: Shell) -> None:
+    """An agent that lives tells nobody else what it refuses."""
+    tcc.configure(spool_dir=shell.spool, max_bytes=20_000)
+    tcc.run("r1").prompt("hi").response("x" * 17_000).end()
+    forget_settings()
+    (found,) = told(shell, code=75)["findings"]
+    assert "is nearly full" in found["what"]
+    assert "--remove" in found["do"]
+
+
 def test_losses_are_told_before_what_is_late(shell: Shell, server: FaultServer) -> None:
     """A dead letter and a damaged place: 65, with the command that says more; all findings are in the JSON."""
     SegmentFile().run("dead").run("good").raw(b"damage\n").seal().write(shell.spool)

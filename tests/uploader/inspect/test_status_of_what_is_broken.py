@@ -67,6 +67,14 @@ def test_a_ledger_that_tells_nothing_is_named(used: Shell, fault: Callable[[Path
     assert "never used" not in used.status_text()
 
 
+@pytest.mark.parametrize("fault", [emptied, removed])
+def test_a_ledger_that_was_there_is_not_begun_anew_without_a_word(used: Shell, fault: Callable[[Path], None]) -> None:
+    """What is sent again for that has a reason in the log."""
+    fault(used.state / LEDGER)
+    used.run("replay")
+    assert "a new one is begun, and what still lies in spools is sent again" in used.printed
+
+
 @pytest.mark.parametrize("fault", [overwritten, emptied])
 def test_each_target_is_judged_alone(used: Shell, fault: Callable[[Path], None]) -> None:
     """A damaged ledger hides no healthy one, neither for ``status`` nor for ``verify`` and ``dead list``."""

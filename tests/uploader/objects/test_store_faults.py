@@ -122,6 +122,8 @@ def test_a_broken_object_among_good_ones_is_named(shell: Shell, bucket: Bucket, 
         ("{url}", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, 75, "127.0.0.1:1 can't be reached"),
         ("{url}", {"AWS_ENDPOINT_URL": "http://store.invalid"}, 77, "must be https://"),
         ("{url}", {"AWS_ENDPOINT_URL": "http://[x"}, 77, "AWS_ENDPOINT_URL is no URL"),
+        ("{url}", {"AWS_ENDPOINT_URL": "minio.local:9000"}, 77, "AWS_ENDPOINT_URL is no URL"),
+        ("{url}", {"AWS_ENDPOINT_URL": "http://minio local"}, 77, "AWS_ENDPOINT_URL is no URL"),
         ("s3://key:password@bucket/x", {}, 2, "it must be s3://BUCKET/PREFIX"),
     ],
 )

@@ -124,6 +124,20 @@ def test_a_daemon_that_is_stopped_while_it_reloads_is_stopped(
     assert actions(caplog)[-1] == last
 
 
+def test_a_pause_that_a_reload_ends_is_told_as_ended(
+    rig: Rig, server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The engine that paused is gone: the next one's first success tells, or an alarm would never end."""
+    caplog.set_level(logging.INFO, "tcc_uploader")
+    log = LifeLog(is_daemon=True)
+    SegmentFile().run("r1").write(rig.spool)
+    server.behaviour = always(Reply(401))
+    rig.daemon(lambda _: "paused" in actions(caplog), hear=log)
+    server.behaviour = always(Reply())
+    rig.daemon(lambda engine: engine.settlement.total.delivered, hear=log)
+    assert [action for action in actions(caplog) if action in ("paused", "recovered")] == ["paused", "recovered"]
+
+
 @pytest.mark.parametrize(
     ("options", "environment", "levels"),
     [

@@ -80,7 +80,10 @@ def _verification_text(report: Verification | UnusableError) -> str:
         lines += [f"BROKEN   {check.path}: {text}" for text in capped(check.broken, str)]
         lines += [f"damage   {check.path}: {text}" for text in capped(check.damage, str)]
     if lines:
-        lines.append("         to settle it: keep a copy, move the file out of the spool, then tcc-upload forget PATH")
+        lines.append(
+            "         to settle it: bring back what has gone; or keep a copy of what is damaged, move it out of the "
+            "spool, and while no daemon runs: tcc-upload forget PATH"
+        )
     lines = list(capped(lines, str, most=MOST))
     lines += capped(report.unreadable.items(), lambda pair: f"damage   {pair[0]} can't be read: {pair[1]}")
     lines += capped(report.not_read.items(), lambda pair: f"not read {pair[0]}: {pair[1]}")

@@ -95,7 +95,7 @@ class Health:
         if suspected and not (waits_for_operator and before_probe):
             self.quick_probes = max(0, self.quick_probes - 1) if waits_for_operator else QUICK_PROBES
             self.quick_probes *= untried
-            remedy = f"it refused this many records in a row: {self.refusals}; look at the server before the records"
+            remedy = f"records refused in a row: {self.refusals}; is the URL the right one (TCC_BASE_URL, TCC_URL)?"
             self.needs_operator(reason, remedy, now=now, wall=wall)
             if self.quick_probes and self.pause is not None:
                 self.pause = replace(self.pause, next_probe=now)

@@ -55,7 +55,7 @@ class KeptSegments:
             for seen, room in due:
                 error = removal.why_not_removed(seen, self._disk)
                 if error is None:
-                    self.bytes_in[spool] -= seen.size
+                    self.bytes_in[spool] = max(0, self.bytes_in[spool] - seen.size)  # it may be newer than the scan
                 else:
                     retention.keep(seen, -inf, room)  # the next look tries it again
                 yield seen, error

@@ -14,6 +14,11 @@ from .status import StatusReport
 _MOVE: Final = "move it out of the spool; if it is an encrypted bundle, decrypt it and replay it"
 _START: Final = "start one: tcc-upload daemon, or replay"
 _WAS_PAUSED: Final = "was paused when the last uploader ended"
+_WRONG: Final = (
+    "is the URL the right one (TCC_BASE_URL, TCC_URL), and the key one of its own? tcc-upload doctor tries it"
+)
+_NEARLY_FULL: Final = 0.85
+"""Of what a spool may hold; recorders seal at an eighth of it, and refuse what goes beyond."""
 _SET_BACK: Final = 60.0
 """Seconds by which what was written may be ahead of the clock."""
 Kind = Literal["operator", "losses", "no_daemon", "late"]
@@ -47,6 +52,9 @@ def _for_an_operator(report: StatusReport, now: float) -> Iterator[Finding]:
         if each.state == "paused" and each.remedy:
             state = "is paused" if report.told_by_running else _WAS_PAUSED
             yield Finding("operator", f"{each.name} {state}: {each.reason}", each.remedy, each)
+        elif len(each.undecided) > 1 and each.last_success is None:  # one alone may be at fault itself
+            what = f"{each.name} has refused records and taken none: {len(each.undecided):,}"
+            yield Finding("operator", what, _WRONG, each)
     for path, why in report.unreadable.items():
         do = _MOVE if why in FOREIGN else "let this user read it: chmod g+r, and one group for agent and daemon"
         yield Finding("operator", f"can't read {path}: {why}", do)
@@ -58,8 +66,8 @@ def _for_an_operator(report: StatusReport, now: float) -> Iterator[Finding]:
         what = f"the clock was set back: an uploader has written a time that is {about(ahead)} ahead of now"
         yield Finding("operator", what, "set it (NTP); until then ages are wrong, and times out of order")
     if report.activity.trouble:
-        trouble = f"the ledger in {report.state_dir} can't be written: {report.activity.trouble}"
-        yield Finding("operator", trouble, "give it room and a writable folder")
+        trouble = f"the ledger {report.ledger} can't be written: {report.activity.trouble}"
+        yield Finding("operator", trouble, "give it room and a writable folder; tcc-upload doctor tries it")
     for caught in report.activity.unexpected:
         place = f"{caught.place}, {caught.first}" if caught.first else caught.place
         often = f", {caught.count:,} times" if caught.count > 1 else ""
@@ -93,8 +101,13 @@ def _late(report: StatusReport, now: float, max_age: float) -> Iterator[Finding]
             state = since if report.told_by_running else _WAS_PAUSED
             do = "nothing, if the outage is known: it is tried again" if report.told_by_running else _START
             yield Finding("late", f"{each.name} {state}: {each.reason}", do, each)
+    for spool in report.spools:
+        waiting = spool.bytes - spool.kept_bytes
+        if waiting > _NEARLY_FULL * spool.max_bytes:
+            what = f"{spool.path} is nearly full, {waiting / spool.max_bytes:.0%}: then recorders refuse records"
+            yield Finding("late", what, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")
     recorded = moment_of(report.oldest_due)
     if recorded and (age := now - recorded.timestamp()) > max_age:
-        do = "see above" if report.running_pid else _START
+        do = "look at what each destination says, and tcc-upload doctor" if report.running_pid else _START
         what = "" if report.running_pid else ", and no uploader is running"
         yield Finding("late", f"the oldest pending record was recorded {about(age)} ago{what}", do)

@@ -1,11 +1,12 @@
 """Opens the ledger that the settings name: a file in the state directory, or a shared one."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tcc_uploader.model.ledger import Ledger, Unusable
-from tcc_uploader.settings import Settings
+from tcc_uploader.settings import STATUS_FILE, Settings
 
 from .quarantine import FILE_NAME
 from .sqlite import SqliteLedger
@@ -14,10 +15,19 @@ if TYPE_CHECKING:
     from .postgres.fleet import Fleet
     from .postgres.store import PostgresLedger
 
+_log = logging.getLogger(__name__)
+
 
 def open_ledger(settings: Settings) -> Ledger:
     """Open the ledger to deliver with it.  Raises :class:`LedgerError`; OSError if a damaged one can't be renamed."""
     if settings.ledger is None:
+        file = settings.state_dir / FILE_NAME
+        if (settings.state_dir / STATUS_FILE).exists() and not (file.exists() and file.stat().st_size):
+            _log.warning(
+                "there was an uploader here, and its ledger %(file)s is gone or empty: a new one is begun, and what "
+                "still lies in spools is sent again",
+                {"action": "ledger_new", "file": file},
+            )
         return SqliteLedger.open(settings.state_dir)
     return _postgres().open(settings.ledger, settings.state_dir.name)
 

@@ -62,8 +62,8 @@ def _translated() -> Iterator[None]:
     """Turn SQLite's errors into the ledger's errors."""
     try:
         yield
-    except sqlite3.OperationalError as error:  # no room, no permission, a lock
-        raise Unavailable(str(error)) from error
+    except sqlite3.OperationalError as error:  # no room, no permission, a lock; or somebody has emptied the file
+        raise (Damaged if str(error).startswith("no such table") else Unavailable)(str(error)) from error
     except sqlite3.DatabaseError as error:
         raise Damaged(str(error)) from error
 

@@ -23,6 +23,7 @@ from tcc_uploader.delivery.events import (
     Stopping,
     Turn,
 )
+from tcc_uploader.delivery.routing import Destination
 from tcc_uploader.model.fate import Counts
 from tcc_uploader.sinks import iso_time
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _EVERY: Final = 60.0
 """Seconds between two lines about what was done meanwhile."""
 _HOUR: Final = 3600
+_SUCCESS: Final = 2
+"""The hundreds of the status of a success."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +49,8 @@ class LifeLog:
         """What the engines before this one settled."""
         self._told = Counts(), 0
         """What was settled, and waited, at the last line."""
+        self._paused: dict[Destination, float] = {}
+        """Since when each is, in seconds since 1970; also over a reload."""
         self._look_at = inf
         self._hour = 0
         self._reload = ""
@@ -55,19 +60,17 @@ class LifeLog:
         """Listen to an engine, and to what steers it."""
         match event:
             case Answered() | Committed():
-                if _log.isEnabledFor(logging.DEBUG):
-                    _tell_detail(event)
+                self._detail(event)
             case Turn(engine):
                 self._turn(engine)
             case Paused(destination, why, remedy, since, _):
                 do = remedy or "nothing to do: the uploader tries again"
                 text = f"{destination.url} is paused, its records wait: {why}; {do}"
                 fields = {"url": destination.url, "key": destination.hint, "why": why, "do": do}
+                self._paused.setdefault(destination, since)
                 _tell(logging.WARNING, "paused", text, **fields, since=iso_time(since))
-            case Recovered(destination, since):
-                seconds = round(max(0.0, self._engine.clock.wall() - since)) if self._engine else 0
-                text = f"{destination.url} takes records again, after {about(seconds)}"
-                _tell(logging.INFO, "recovered", text, url=destination.url, key=destination.hint, seconds=seconds)
+            case Recovered(destination):
+                self._answers_again(destination)
             case Refused(file, records):
                 text = f"{file}: its recorder refused {records:,} records, because the spool or the disk was full"
                 _tell(logging.WARNING, "refused", text, file=file, records=records)
@@ -77,6 +80,21 @@ class LifeLog:
                 self._reload = ""
             case Ended(engine):
                 self._ended(engine)
+
+    def _detail(self, event: Answered | Committed) -> None:
+        if self._paused and isinstance(event, Answered) and (event.status or 0) // 100 == _SUCCESS:
+            self._answers_again(event.destination)
+        if _log.isEnabledFor(logging.DEBUG):
+            _tell_detail(event)
+
+    def _answers_again(self, destination: Destination) -> None:
+        """Log that a pause has ended: its engine tells it, or, if a reload has begun a new one, the first success."""
+        since = self._paused.pop(destination, None)
+        if since is None or self._engine is None:
+            return
+        seconds = round(max(0.0, self._engine.clock.wall() - since))
+        text = f"{destination.url} takes records again, after {about(seconds)}"
+        _tell(logging.INFO, "recovered", text, url=destination.url, key=destination.hint, seconds=seconds)
 
     def _turn(self, engine: "Engine") -> None:
         if engine is not self._engine:

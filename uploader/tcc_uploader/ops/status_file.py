@@ -13,12 +13,13 @@ from tcc_uploader import files
 from tcc_uploader.boundary import Caught, caught
 from tcc_uploader.delivery.events import Ended, Event, Turn
 from tcc_uploader.delivery.result import DestinationReport
+from tcc_uploader.settings import STATUS_FILE
 from tcc_uploader.sinks import shown
 
 if TYPE_CHECKING:  # who reads the file needs no engine
     from tcc_uploader.delivery.engine import Engine
 
-FILE_NAME: Final = "status.json"
+FILE_NAME: Final = STATUS_FILE
 _EVERY: Final = 5.0
 """Seconds at least between two writes: at one record a second, each write costs a tenth of all the work."""
 

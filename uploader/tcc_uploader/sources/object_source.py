@@ -208,7 +208,7 @@ class ObjectSource:
         """Take in that a segment is settled, or that its pending records wait for another pass."""
         reading = self._readings.pop(segment)
         reading.unsettled.discard(segment)
-        if segment.is_read_again:
+        if segment.is_read_again or not segment.counted_here:  # who counts it may have noted less
             reading.again = True
         elif segment.journal.undecided and not segment.seal:
             reading.stays = f"{segment.file} has runs without an end: replay it with --assume-dead"

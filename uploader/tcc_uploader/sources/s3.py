@@ -198,6 +198,9 @@ class S3:
         return "unreachable", f"{self._where} can't be reached, or broke off: run it again"
 
 
+_NO_URL: Final = "AWS_ENDPOINT_URL is no URL: it begins with https:// (or http://) and a host"
+
+
 def _place_of(endpoint: str) -> tuple[str, bool]:
     """Return how a store is told, its host alone, because a URL may hold a password; and whether it is on loopback.
 
@@ -207,7 +210,11 @@ def _place_of(endpoint: str) -> tuple[str, bool]:
         parts = urlsplit(endpoint)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise StoreError("denied", "AWS_ENDPOINT_URL is no URL") from None
+        raise StoreError("denied", _NO_URL) from None
+    if endpoint and (
+        parts.scheme not in ("http", "https") or not host or not endpoint.isprintable() or " " in endpoint
+    ):
+        raise StoreError("denied", _NO_URL)
     where = f"{host}{f':{port}' if port else ''}" if endpoint else "S3"
     return where, host in ("localhost", "::1") or host.startswith("127.")
 

@@ -5,7 +5,7 @@ import re
 from enum import Enum
 from typing import Final
 
-from tcc_schemas.lines import Damage, Line, other_version
+from tcc_schemas.lines import Damage, Line, is_whole_in_other_version, other_version
 from tcc_schemas.plain import BOM, NUL
 from tcc_schemas.splitter import LineSplitter, RawLine
 
@@ -94,9 +94,11 @@ def _format_of(text: bytes, lines: list[RawLine], rest: bytes, file: str, *, has
 
     One line with a valid checksum is enough for a segment: if the first line is damaged, the others are still read.
     """
+    first = next((line.data for line in lines if line.data is not None), None)
+    if first is not None and is_whole_in_other_version(first):
+        return Format.NEWER
     if any(isinstance(read_line(line, file, plain=False), Line) for line in lines):
         return Format.SEGMENT
-    first = next((line.data for line in lines if line.data is not None), None)
     start = (rest if first is None else first).removeprefix(BOM)
     if start.startswith(EXPORT_STARTS):
         return Format.EXPORT
