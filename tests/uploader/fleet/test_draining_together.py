@@ -34,8 +34,11 @@ def _machine(fleet: Fleet, bucket: Bucket) -> Machine:
 
 
 def _stop(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    begun = process.stdout.readline()  # after its first line it handles signals
     process.send_signal(signal.SIGTERM)
-    printed, _ = process.communicate()
+    printed, _ = process.communicate(timeout=PATIENCE)
+    printed = begun + printed
     assert process.returncode == 0, printed
     assert "Traceback" not in printed
     return printed
@@ -63,13 +66,13 @@ def test_two_daemons_drain_a_bucket_while_one_is_killed(fleet: Fleet, bucket: Bu
     wait_until(lambda: not bucket.names(), "an empty bucket")
     wait_until(lambda: fleet.rows("SELECT count(*) FROM tcc.object WHERE NOT finished") == [(0,)], "nothing in hand")
     printed = [_stop(daemon) for daemon in daemons]
-    assert all("reads" not in text and "works alone" not in text for text in printed)
+    assert not any("by this worker alone" in text for text in printed)
     receipts = fleet.receipts()
     assert len(receipts) == objects * runs
     assert sum(receipts.values()) - len(receipts) <= UNDER_WAY
     total = objects * runs
     assert fleet.rows("SELECT sum(records), sum(delivered) FROM tcc.segment WHERE finished") == [(total, total)]
-    assert fleet.rows("SELECT count(*), max(attempt) FROM tcc.object WHERE finished")[0][0] == objects
+    assert fleet.rows("SELECT count(*) FROM tcc.object WHERE finished") == [(objects,)]
 
 
 def test_an_object_that_kills_is_set_aside_and_named_and_all_others_arrive(
