@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo docs pictures test lint audit unit wheel viewer nightly hosts integrations units versions torture hostile load bench bench-quick links clean
+.PHONY: help install demo demo-fleet docs pictures test lint audit unit wheel viewer nightly hosts integrations units versions torture hostile load bench bench-quick links clean
 
 # .venv, with the product and what its tests need
 install: $(VENV)/.ready
@@ -27,6 +27,10 @@ build/demo/.ready: pyproject.toml
 	$(PYTHON) -m venv build/demo
 	build/demo/bin/pip install --quiet --editable .
 	@touch $@
+
+# three machines, a bucket, two workers with one ledger, a kill; needs PostgreSQL's programs (apt-get install postgresql)
+demo-fleet: install
+	$(BIN)/python examples/demo_fleet.py
 
 # the pages as a site in build/site; a warning is an error
 docs: install

@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import sys
 import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -90,6 +91,11 @@ class Sandbox(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.receipts = receipts
         self.key = key
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone: it was killed, or has given up."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:

@@ -94,10 +94,11 @@ def test_it_is_set_up_once_for_one_target(fleet: Fleet, postgres: Postgres) -> N
 
 
 def test_an_object_that_was_set_aside_can_be_tried_again(fleet: Fleet) -> None:
-    """``ledger status`` names it, and ends with 65."""
+    """``ledger status`` names it, and ends with 65; so does ``status``, with 77."""
     fleet.rows("INSERT INTO tcc.object (uri, etag, size, attempt) VALUES ('s3://b/poison', 'e', 1, 6)")
     machine = fleet.machine()
     assert "s3://b/poison" in machine.run("ledger", "status", code=65)
+    assert "tcc-upload ledger retry s3://b/poison" in machine.run("status", code=77)
     machine.run("ledger", "retry", "s3://b/other", code=66)
     machine.run("ledger", "retry", "s3://b/poison")
     assert fleet.rows("SELECT attempt FROM tcc.object") == [(0,)]

@@ -13,10 +13,8 @@ from support.faulty_store import Asked, Fault, FaultyStore
 from support.rigging import Rig
 from support.shell import Shell
 from support.worlds import wait_until
-from tcc_uploader.clock import Clock
 from tcc_uploader.delivery import line_cache
 from tcc_uploader.delivery.engine import Engine
-from tcc_uploader.model.objects import ObjectRef
 from tcc_uploader.sources.object_queue import SoleWorker
 from tcc_uploader.sources.object_source import ObjectSource
 from tcc_uploader.sources.s3 import S3
@@ -197,33 +195,6 @@ def test_an_object_that_is_another_one_now_is_not_deleted(bucket: Bucket, monkey
     ((second,),) = list(store.pages())
     store.delete(second)
     assert bucket.names() == []
-
-
-def test_the_queue_of_a_sole_worker() -> None:
-    """What was taken is not taken again, but what was given back is, later each time; what is gone is forgotten."""
-    now = 0.0
-    queue = SoleWorker(Clock(lambda: now))
-    first, second = ObjectRef("s3://b/1", "x", 1), ObjectRef("s3://b/2", "x", 1)
-
-    def taken(*listed: ObjectRef) -> list[ObjectRef]:
-        queue.note(listed)
-        found = list(queue.take())
-        queue.all_listed()
-        return found
-
-    assert taken(first, second) == [first, second]
-    queue.finished(first)
-    queue.give_back(second)
-    assert taken(first, second) == []
-    now = 30.0
-    assert taken(first, second, first._replace(etag="y")) == [second, first._replace(etag="y")]
-    queue.give_back(second)
-    now = 60.0
-    assert taken(first, second) == []
-    now = 90.0
-    assert taken(first, second) == [second]
-    assert taken() == []
-    assert taken(first) == [first]
 
 
 def test_the_command_drains_a_bucket(shell: Shell, bucket: Bucket, server: FaultServer, tmp_path: Path) -> None:

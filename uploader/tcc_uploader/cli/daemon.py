@@ -16,7 +16,7 @@ from tcc_uploader.delivery.engine import Engine
 from tcc_uploader.delivery.events import Listener, Reloading, Stopping, each_turn, to_all
 from tcc_uploader.delivery.host import Host
 from tcc_uploader.ledger.quarantine import quarantine_ledger
-from tcc_uploader.model.ledger import Damaged, LedgerError, Lost, Unavailable
+from tcc_uploader.model.ledger import Damaged, Ledger, LedgerError, Lost, Unavailable
 from tcc_uploader.ops.key_file import KeyFile
 from tcc_uploader.ops.logs import LifeLog
 from tcc_uploader.ops.notify import Notifier
@@ -160,8 +160,8 @@ class Control:
         self._stop()
 
 
-def _draining(place: str, settings: Settings) -> ObjectSource:
-    """Return what lies at a place in an object store, for a worker that shares it with nobody.
+def _draining(place: str, settings: Settings, ledger: Ledger) -> ObjectSource:
+    """Return what lies at a place in an object store; those who share the ledger share it.
 
     A store that can't be reached is asked again at each scan; any other trouble with it ends the command.
     """
@@ -174,9 +174,11 @@ def _draining(place: str, settings: Settings) -> ObjectSource:
         except StoreError as error:
             if error.kind in ("missing", "denied"):
                 raise
-    alone = "%(place)s is read by this worker alone; others could help if they shared a ledger: docs/fleet.md"
-    _log.info(alone, {"action": "works_alone", "place": place})
-    return ObjectSource(place, store, SoleWorker(), drains=True, deletes=settings.keep_for == 0)
+    queue = ledger.object_queue(place)
+    if queue is None:
+        alone = "%(place)s is read by this worker alone; others could help if they shared a ledger: docs/fleet.md"
+        _log.info(alone, {"action": "works_alone", "place": place})
+    return ObjectSource(place, store, queue or SoleWorker(), drains=True, deletes=settings.keep_for == 0)
 
 
 def _reloaded(options: dict[str, Any], before: Settings) -> Settings:
@@ -193,7 +195,7 @@ def _watch(settings: Settings, control: Control, hear: Listener, keys: KeyFile) 
     """Deliver until a signal comes.  Raises :class:`LedgerError` if the ledger is lost on the way."""
     # in this order: the first names the pid
     with working(settings) as ledger, SpoolLocks(settings.spools) as locks, ExitStack() as closing:
-        objects = [_draining(place, settings) for place in settings.objects]
+        objects = [_draining(place, settings, ledger) for place in settings.objects]
         sources = Sources(list(settings.spools), archives=list[Carrier](objects))
         for source in objects:
             closing.callback(source.close)

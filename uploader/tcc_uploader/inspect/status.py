@@ -1,6 +1,7 @@
 """What ``tcc-upload status`` shows: the ledger's counts, the spools' files, and the uploader's own last report."""
 
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -122,8 +123,18 @@ def status_report(
         not_in_sight=not_in_sight,
         gone=[row.path for row in gone if row.counts.pending],
         elsewhere=[row.path for row in gone if row.counts.pending and row.size and Path(row.path).exists()],
-        obstacles=dict(_unread(settings, told, why_untold, running_pid)) | _obstacles(spools, state),
+        obstacles=dict(_unread(settings, told, why_untold, running_pid)) | _obstacles(spools, state) | _aside(ledger),
     )
+
+
+def _aside(ledger: Ledger) -> dict[str, str]:
+    """Return what is told of the objects that are set aside, each with what to do."""
+    return {
+        f"{uri} is set aside: {vanished} uploaders vanished while they had it in hand": (
+            f"find out why they did (memory?), then: tcc-upload ledger retry {shlex.quote(uri)}"
+        )
+        for uri, vanished in ledger.set_aside().items()
+    }
 
 
 def _unread(

@@ -138,6 +138,12 @@ class SqliteLedger:
     def size(self) -> int:
         return size_of(self._path)
 
+    def object_queue(self, place: str) -> None:  # noqa: ARG002 -- the Protocol's
+        return None
+
+    def set_aside(self) -> dict[str, int]:
+        return {}
+
     def begin(self, segment_id: str) -> tuple[int, bool]:
         if (row := self.segment(segment_id)) is not None:
             return row.number, True

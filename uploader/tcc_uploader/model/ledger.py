@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from .fate import Counts, Known
 from .letter_store import LetterStore
+from .object_queue import ObjectQueue
 from .rows import Changes, LetterFate, LetterRow, SegmentRow
 
 
@@ -58,6 +59,12 @@ class Ledger(Protocol):
     @property
     def letter_store(self) -> LetterStore | None:
         """Where its dead letters are; None: in a folder beside it."""
+
+    def object_queue(self, place: str) -> ObjectQueue | None:
+        """Return the queue of the objects at a place for all who share the ledger; None: nobody else does."""
+
+    def set_aside(self) -> dict[str, int]:
+        """Return the objects that nobody takes any more, by name, and how many uploaders vanished with each in hand."""
 
     def begin(self, segment_id: str) -> tuple[int, bool]:
         """Return the number of the segment with this id, and whether its counts are this uploader's to write.

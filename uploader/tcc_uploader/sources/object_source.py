@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tcc_uploader.boundary import UnexpectedError
+from tcc_uploader.model.object_queue import ObjectQueue
 from tcc_uploader.model.objects import ObjectRef
 from tcc_uploader.model.shortlist import Shortlist
 from tcc_uploader.spool.segment import Segment
 
 from .carried import ArchiveSource
 from .manifest import Listed
-from .object_queue import ObjectQueue, SoleWorker
+from .object_queue import SoleWorker
 from .objects import ObjectStore, ObjectStream, StoreError
 from .threads import Helpers
 
@@ -74,6 +75,7 @@ class ObjectSource:
         self._is_lost = False
         """Whether the last pass could not list all."""
         self._awaited: Future[Any] | None = None
+        self._awaits_queue = False
         self._helpers = Helpers(_OPENED_AHEAD)
         self._deletions: set[Future[None]] = set()
 
@@ -104,12 +106,12 @@ class ObjectSource:
         opened: deque[tuple[ObjectRef, Future[ObjectStream]]] = deque()
         try:
             for ref in self._taken():
-                if ref is None:
-                    yield None
-                    continue
-                opened.append((ref, self._helpers.submit(self._store.open, ref)))
-                if len(opened) == _OPENED_AHEAD:
+                if ref is not None:
+                    opened.append((ref, self._helpers.submit(self._store.open, ref)))
+                if len(opened) == _OPENED_AHEAD or (opened and ref is None):
                     yield from self._read(*opened.popleft())
+                elif ref is None:
+                    yield None
         except StoreError as error:
             self._lost[self.name] = str(error)
             if self.drains and not self._is_lost:
@@ -122,15 +124,24 @@ class ObjectSource:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the store has not answered yet."""
+        """Whether the store has not answered yet, or the queue gives out nothing before something is settled."""
+        if self._awaits_queue:
+            return self._queue.waits
         return self._awaited is not None and not self._awaited.done()
 
     def _until_done(self, work: Future[Any]) -> Iterator[None]:
         """Yield None until the store has done some work."""
-        self._awaited = work
         while not work.done():
+            self._awaited, self._awaits_queue = work, False  # each time: others are read while this one is awaited
             yield None
-        self._awaited = None
+        self._awaited, self._awaits_queue = None, False
+
+    def _until_queue_gives(self) -> Iterator[None]:
+        """Yield None until the queue may give out more, which depends on what was taken before."""
+        while self._queue.waits:
+            self._awaited, self._awaits_queue = None, True
+            yield None
+        self._awaits_queue = False
 
     def close(self) -> None:
         """Wait a little for the last deletions; what is left is deleted by the next worker that reads it."""
@@ -138,7 +149,7 @@ class ObjectSource:
         self._helpers.close()
 
     def _taken(self) -> Iterator[ObjectRef | None]:
-        """Yield the objects to read, and None while the store lists them.  Raises :class:`StoreError`."""
+        """Yield the objects to read, and None while store or queue are awaited.  Raises :class:`StoreError`."""
         pages = self._store.pages()
         while True:
             listing = self._helpers.submit(next, pages, None)
@@ -148,8 +159,9 @@ class ObjectSource:
                 self._queue.all_listed()
             else:
                 self._queue.note(page)
-            while taken := self._queue.take():
+            while (taken := self._queue.take()) or self._queue.waits:
                 yield from taken
+                yield from () if taken else self._until_queue_gives()
             if page is None:
                 return
 

@@ -7,9 +7,9 @@ from typing import Final
 import psycopg
 
 from .connection import Connection
+from .objects import SET_ASIDE
 from .schema import check, create
 from .texts import loaded, stored
-from .worker import ALIVE
 
 _WORKERS: Final = (
     "SELECT w.name, extract(epoch FROM w.until - statement_timestamp())::float8, w.committed, "
@@ -24,13 +24,7 @@ _TOTALS: Final = (
     "(SELECT coalesce(max(extract(epoch FROM statement_timestamp() - xact_start)), 0)::float8 FROM pg_stat_activity "
     "WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid())"
 )
-_SET_ASIDE: Final = (
-    f"SELECT uri, attempt FROM tcc.object WHERE NOT finished AND attempt > %s AND NOT {ALIVE.format('holder')} "  # noqa: S608
-    "ORDER BY number"
-)
 _RETRY: Final = "UPDATE tcc.object SET attempt = 0, holder = NULL WHERE uri = %s AND NOT finished"
-ATTEMPTS: Final = 5
-"""How many workers may vanish with an object in hand before it is set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +86,6 @@ class Fleet:
 def _report(opened: psycopg.Connection) -> FleetReport:
     (totals,) = opened.execute(_TOTALS).fetchall()
     workers = [WorkerReport(*row) for row in opened.execute(_WORKERS).fetchall()]
-    set_aside = {loaded(uri): attempts for uri, attempts in opened.execute(_SET_ASIDE, (ATTEMPTS,)).fetchall()}
+    set_aside = {loaded(uri): attempts for uri, attempts in opened.execute(SET_ASIDE).fetchall()}
     version, read_only, keys, requests, objects, longest = totals
     return FleetReport(version, read_only, keys, requests, objects, longest, workers, set_aside)

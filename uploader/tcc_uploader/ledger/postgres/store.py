@@ -23,8 +23,9 @@ from . import schema, statements
 from .commits import commit_of
 from .connection import Connection, Statement, run_together
 from .letters import PostgresLetters
+from .objects import SET_ASIDE, SharedQueue, clearing
 from .rows import columns, letter_of, segment_of, uuids
-from .texts import stored
+from .texts import loaded, stored
 from .worker import Worker
 
 _Rows = list[tuple[Any, ...]]
@@ -36,12 +37,14 @@ _PRUNED_AT_ONCE: Final = 1_000
 class PostgresLedger:
     """The open ledger: the methods without a docstring are those of :class:`tcc_uploader.model.ledger.Ledger`."""
 
-    def __init__(self, connection: Connection, worker: Worker | None) -> None:
+    def __init__(self, connection: Connection, worker: Worker | None, clock: Clock) -> None:
         self._connection = connection
         self._worker = worker
         """None: it is open for reading, and for requests."""
         self.letter_store = PostgresLetters(connection)
         self.refused: Collection[int] = ()
+        self._clock = clock
+        self._queues: list[SharedQueue] = []
         self._released: set[bytes] = set()
         """Keys whose claims end with the next statement that is sent."""
         self._asked: frozenset[bytes] = frozenset()
@@ -61,7 +64,7 @@ class PostgresLedger:
         except LedgerError:
             connection.close()
             raise
-        return cls(connection, worker)
+        return cls(connection, worker, clock)
 
     @classmethod
     @contextmanager
@@ -69,7 +72,7 @@ class PostgresLedger:
         """Yield the ledger, open for reading.  Raises :class:`Unavailable`, :class:`Unusable`."""
         with closing(Connection(url)) as connection:
             schema.check(connection, target)
-            yield cls(connection, None)
+            yield cls(connection, None, Clock())
 
     @property
     def _working(self) -> Worker:
@@ -85,11 +88,22 @@ class PostgresLedger:
         if self._released:
             self._together(self._release())
             self._released.clear()
+        for queue in self._queues:
+            queue.write()
         worker.check()
+
+    def object_queue(self, place: str) -> SharedQueue:
+        self._queues.append(SharedQueue(place, self._connection, self._working, self._clock))
+        return self._queues[-1]
+
+    def set_aside(self) -> dict[str, int]:
+        return {loaded(uri): vanished for uri, vanished in self._rows(SET_ASIDE)}
 
     def close(self) -> None:
         with suppress(LedgerError):  # what it holds ends by itself, with its lease
             if self._worker is not None:
+                for queue in self._queues:
+                    queue.write()
                 self._connection.run(self._worker.end)
         self._connection.close()
 
@@ -218,8 +232,13 @@ class PostgresLedger:
             return
         turn = worker.committed + 1
         bodies = self.letter_store.unwritten
-        ours, *_ = self._together(*commit_of(changes, bodies, worker.fence, turn))
+        paths = [row.path for row in changes.segments.values()]
+        cleared = [(queue, queue.cleared_by(paths)) for queue in self._queues]
+        objects = clearing(sorted(number for _, numbers in cleared for number in numbers), worker.fence)
+        ours, *_ = self._together(*commit_of(changes, bodies, worker.fence, turn), *objects)
         worker.committed = turn
+        for queue, numbers in cleared:
+            queue.clear(numbers)
         self.refused = {number for number, is_ours in ours if not is_ours}
         self._asked = frozenset()
         for row in changes.letters:

@@ -31,6 +31,9 @@ _RENEW: Final = (
     "UPDATE tcc.worker SET until = clock_timestamp() + make_interval(secs => %s) "
     "WHERE fence = %s AND until > clock_timestamp()"
 )
+_GIVE_BACK: Final = (  # who ends in order has not vanished: see .objects
+    "UPDATE tcc.object SET holder = NULL, attempt = greatest(attempt - 1, 0) WHERE holder = %s AND NOT finished"
+)
 
 
 class Worker:
@@ -84,6 +87,7 @@ class Worker:
     def end(self, opened: psycopg.Connection) -> None:
         """Give back all that it holds."""
         opened.execute("DELETE FROM tcc.claim WHERE holder = %s", (self.fence,))
+        opened.execute(_GIVE_BACK, (self.fence,))
         opened.execute("DELETE FROM tcc.worker WHERE fence = %s", (self.fence,))
 
     def _note_renewed(self, sent: float) -> None:
