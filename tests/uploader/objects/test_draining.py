@@ -232,3 +232,14 @@ def test_recorders_need_a_folder(shell: Shell) -> None:
     """A variable that agents read, too, must not name a bucket: they would make a folder called ``s3:``."""
     shell.run("status", code=2, TCC_SPOOL_DIR="s3://bucket/x")
     assert "a recorder needs a folder" in shell.printed
+
+
+def test_what_waits_in_a_bucket_is_pending_and_not_gone(shell: Shell, bucket: Bucket, server: FaultServer) -> None:
+    """``status`` and ``verify`` ask no store, and call nothing missing for that."""
+    bucket.put("a.jsonl", SegmentFile().run("a").seal().data)
+    shell.environment |= bucket.environment()
+    server.behaviour = always(Reply(503))
+    shell.run("replay", bucket.url, "--timeout", "0", code=75)
+    status = shell.json("status", "--max-age", "9999w")
+    assert (status["counts"]["pending"], status["not_in_sight"], status["findings"]) == (1, 0, [])
+    shell.run("verify")

@@ -99,7 +99,7 @@ def status_report(
     absent = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in absent), found.counts)
     elsewhere = ledger.read_elsewhere()
-    gone = [row for row in absent if row.number not in elsewhere]
+    gone = [row for row in absent if row.number not in elsewhere and not row.is_in_store]
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
         activity=activity,

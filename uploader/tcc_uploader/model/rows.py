@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from .fate import NO_HINT, Counts, Known, Place
 from .keys import ByKey
+from .objects import SCHEME
 
 
 class SegmentRow(NamedTuple):
@@ -33,6 +34,11 @@ class SegmentRow(NamedTuple):
     def counts_file(self, path: str, size: int) -> bool:
         """Whether it counts this file, as it is now.  A copy of the same size elsewhere may have other bytes."""
         return (self.path, self.size) == (path, size)
+
+    @property
+    def is_in_store(self) -> bool:
+        """Whether it lies in an object store, which nobody asks only to look: so it is not missing."""
+        return self.path.startswith(SCHEME)
 
     def has_finished(self, path: str, size: int) -> bool:
         """Whether it counts this file, as it is now, and nothing of it is to be done."""
