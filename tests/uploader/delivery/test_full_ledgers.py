@@ -55,7 +55,7 @@ def test_a_letter_that_could_not_be_dropped_is_not_told_as_dropped(
         result = rig.once(timeout=1)
     monkeypatch.setattr(one_shot, "deliver_once", lambda *_, **__: result)
     with pytest.raises(SystemExit) as ended:
-        one_shot.carry_out_requests(rig.settings())
+        one_shot.carry_out_requests(rig.settings(), [])
     assert ended.value.code == Exit.PENDING
     assert rig.letters()
     rig.once()
