@@ -90,8 +90,10 @@ def serving(*arguments: str | Path, program: Sequence[str] = (), **options: Any)
     command = [*program, TCC_RECORD, "serve", *arguments]
     process = children.start(command, stderr=subprocess.PIPE, text=True, **options)
     assert process.stderr is not None
-    told = process.stderr.readline()
-    assert "TCC_BASE_URL=" in told, told + process.stderr.read()
+    told = ""
+    while "TCC_BASE_URL=" not in told:  # a connection that waited may be answered, and logged, before
+        told = process.stderr.readline()
+        assert told, "it has ended"
     return process, told.partition("TCC_BASE_URL=")[2].split()[0]
 
 
