@@ -19,7 +19,7 @@ KEPT = ("~/.pyenv/versions/*/bin", "~/.local/share/uv/python/*/bin")
 WHOLE = ("--group", "dev")
 PART = (
     *("contextcompany==2.0.0", "freezegun", "hypothesis", "pytest", "pytest-timeout", "pytest-xdist"),
-    *("time-machine", "trustme"),
+    *("psycopg[binary]", "time-machine", "trustme"),
 )
 """What the tests need that CI runs with ``--newest``: all else takes longer to install than these tests to run."""
 
