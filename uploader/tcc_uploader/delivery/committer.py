@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from operator import attrgetter
 from typing import Final
@@ -18,6 +19,7 @@ from .settlement import Settlement
 
 _COMMIT_DELAY: Final = 0.05
 """Seconds that a commit waits for more answers.  If the process is killed then, their records are sent again."""
+_ROWS_AT_ONCE: Final = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -79,8 +81,9 @@ class Committer:
             return
         settlement, archives = self.settlement, self.intake.sources.archives
         rows = rows_of_what_is_missing(settlement.ledger, archives, int(self.clock.wall()))
-        settlement.adopted |= {row.number: row for row in rows}
-        self.commit()
+        while some := list(islice(rows, _ROWS_AT_ONCE)):  # a manifest may list very many
+            settlement.adopted |= {row.number: row for row in some}
+            self.commit()
 
     def note_trouble(self, error: Exception) -> None:
         """Note and log why the state can't be written; nothing is lost, and the commit is tried again."""
