@@ -77,11 +77,9 @@ class Committer:
     def finish(self, candidates: Collection[Segment] | None) -> None:
         """Commit as :meth:`commit` does when all is read; then what the ledger awaits of archives that were cut."""
         self.commit(candidates)
-        if self.trouble:
-            return
         settlement, archives = self.settlement, self.intake.sources.archives
         rows = rows_of_what_is_missing(settlement.ledger, archives, int(self.clock.wall()))
-        while some := list(islice(rows, _ROWS_AT_ONCE)):  # a manifest may list very many
+        while not self.trouble and (some := list(islice(rows, _ROWS_AT_ONCE))):  # a manifest may list very many
             settlement.adopted |= {row.number: row for row in some}
             self.commit()
 

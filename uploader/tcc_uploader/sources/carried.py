@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from gzip import GzipFile
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
@@ -48,8 +49,8 @@ class ArchiveSource:
     """Whether it was read to its end."""
     listed: int = 0
     """How many records its manifests list, as far as it was read."""
-    cut: list[Listed] = field(default_factory=list)
-    """The segments that the manifest lists with more records than were there."""
+    _partly: list[Listed] = field(default_factory=list)
+    """The segments of which fewer records were there than its manifest lists."""
     _expected: Expected = field(default_factory=Expected)
     _manifests: int = 0
     """Bytes of the manifests so far."""
@@ -59,7 +60,17 @@ class ArchiveSource:
         """Itself, with the number of its problems that no manifest explains, if it was read and can be read again."""
         if not self.at_end or self.stream is not None:
             return []
-        return [(self.name, 0 if self.cut else self.problems.number)]
+        return [self.fault]
+
+    @property
+    def fault(self) -> tuple[str, int]:
+        """Its name, and the number of its problems that no manifest explains."""
+        return self.name, 0 if self._partly or self._expected else self.problems.number
+
+    @property
+    def cut(self) -> Iterator[Listed]:
+        """What is missing by its manifests, if it was read to its end; made one by one, as there may be very many."""
+        return chain(self._partly, self._expected if self.at_end else ())
 
     drains: ClassVar[bool] = False
     is_waiting: ClassVar[bool] = False
@@ -102,7 +113,6 @@ class ArchiveSource:
         except OSError as error:
             self.problems.append(f"{self.name}: {error.strerror or error}")
         if self._expected:
-            self.cut += self._expected
             missing = f"{plural(len(self._expected), 'segment')} with {plural(self._expected.records, 'record')}"
             self.problems.append(f"{self.name}: {missing} missing, says the manifest")
         self.at_end = True
@@ -173,7 +183,7 @@ class ArchiveSource:
         missing = listed.records - segment.counts.records
         if missing > 0:
             # a plain file's id is the hash of its bytes: what was read of it is counted under another id
-            self.cut.append(listed if listed.id == segment.id else listed._replace(records=missing))
+            self._partly.append(listed if listed.id == segment.id else listed._replace(records=missing))
             self.problems.append(
                 f"{name}: {missing:,} of {plural(listed.records, 'record')} missing, says the manifest"
             )

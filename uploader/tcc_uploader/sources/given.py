@@ -41,7 +41,7 @@ class Carrier(Protocol):
         """The records that its manifests tell of, as far as they were read."""
 
     @property
-    def cut(self) -> Sequence[Listed]:
+    def cut(self) -> Iterable[Listed]:
         """What is missing by its manifests."""
 
     @property

@@ -202,7 +202,7 @@ class ObjectSource:
         if not self.drains:
             self.listed += archive.listed
             self.cut += archive.cut
-            self.faults.append((archive.name, 0 if archive.cut else archive.problems.number))
+            self.faults.append(archive.fault)
 
     def _release(self, segment: Segment) -> None:
         """Take in that a segment is settled, or that its pending records wait for another pass."""
