@@ -16,7 +16,7 @@ from tcc_uploader.spool.format import PLAIN_ID
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit, exit_of_replay
-from .one_shot import carry_out_requests, deliver_once, end_if_waiting
+from .one_shot import ask, carry_out_requests, deliver_once, end_if_waiting
 from .options import AS_JSON, SENDING_OPTIONS, STATE_OPTIONS, TIMEOUT, settings_from, with_options
 from .session import UnusableError, letters_of, looking_at, reading, targets_of
 from .terminal import confirm, fail, note, say, say_in_full, say_json
@@ -117,7 +117,7 @@ def requeue_command(*, ids: tuple[str, ...], every: bool, edit: bool, timeout: f
     """
     settings = settings_from(options)
     asked = [_requeue_request(letter, edit=edit) for letter in _chosen(settings, ids, every=every)]
-    _ask(settings, asked)
+    ask(settings, asked)
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: see `tcc-upload dead list`")
         return
@@ -146,16 +146,9 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
     if not yes:
         confirm(f"Drop {plural(len(chosen), 'letter')} for good?")
     asked = [LetterRequest(action="drop", letter=letter.id) for letter in chosen]
-    _ask(settings, asked)
+    ask(settings, asked)
     if not holder(settings.state_dir):
         carry_out_requests(settings, asked)
-
-
-def _ask(settings: Settings, requests: Sequence[LetterRequest]) -> None:
-    with reading(settings) as ledger:
-        letters = letters_of(settings, ledger)
-        for request in requests:
-            letters.ask(request)
 
 
 def _dead_letters(settings: Settings, ledger: Ledger) -> dict[str, Letter]:

@@ -16,9 +16,9 @@ from tcc_uploader.sinks import plural
 from tcc_uploader.state import holder
 
 from .exit_codes import Exit
-from .one_shot import carry_out_requests
+from .one_shot import ask, carry_out_requests
 from .options import SPOOLS, STATE_OPTIONS, needs_folders, settings_from, with_options
-from .session import letters_of, reading
+from .session import reading
 from .terminal import confirm, fail, note, say
 from .text import capped, unreadable_lines
 
@@ -85,10 +85,7 @@ def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
         LetterRequest(action="drop", letter=letter_id(each.segment, each.line, each.digest, line.key), pending=each)
         for line, each in found.records
     ]
-    with reading(settings) as ledger:
-        letters = letters_of(settings, ledger)
-        for request in asked:
-            letters.ask(request)
+    ask(settings, asked)
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: `tcc-upload status` counts it as dropped in a moment")
     else:

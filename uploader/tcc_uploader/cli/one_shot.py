@@ -1,6 +1,6 @@
 """Deliver once: what ``replay`` does, and ``dead`` and ``drop`` with letters that were requeued."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from math import inf
 
 from tcc_uploader.delivery.engine import Engine
@@ -61,6 +61,14 @@ def deliver_once(
             quarantine_ledger(settings.state_dir)
             fail(f"the ledger was damaged ({error}) and is in quarantine now: run it again", Exit.PENDING)
     return result
+
+
+def ask(settings: Settings, requests: Iterable[LetterRequest]) -> None:
+    """Leave requests for whoever holds the state."""
+    with reading(settings) as ledger:
+        letters = letters_of(settings, ledger)
+        for request in requests:
+            letters.ask(request)
 
 
 def carry_out_requests(settings: Settings, asked: Collection[LetterRequest]) -> None:

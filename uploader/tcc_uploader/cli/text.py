@@ -82,7 +82,7 @@ def result_hints(result: ReplayResult, settings: Settings) -> list[str]:
             (result.unended, unended),
             (result.counts.dead, "dead letters: `tcc-upload dead list` says why"),
             (result.uncommitted, f"{reached}, but could not be noted in the ledger: pending, and sent again"),
-            (result.trouble, f"the ledger in {settings.state_dir} can't be written: {result.trouble}; {_FREES_IT}"),
+            (result.trouble, f"the ledger in {settings.ledger_place} can't be written: {result.trouble}; {_FREES_IT}"),
         ),
     ]
 

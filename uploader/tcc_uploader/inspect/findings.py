@@ -14,6 +14,7 @@ from .status import StatusReport
 _MOVE: Final = "move it out of the spool; if it is an encrypted bundle, decrypt it and replay it"
 _START: Final = "start one: tcc-upload daemon, or replay"
 _WAS_PAUSED: Final = "was paused when the last uploader ended"
+_MAKE_ROOM: Final = "make room: tcc-upload daemon, or replay --remove, or bundle --remove"
 _WRONG: Final = (
     "is the URL the right one (TCC_BASE_URL, TCC_URL), and the key one of its own? tcc-upload doctor tries it"
 )
@@ -91,7 +92,7 @@ def _losses(report: StatusReport) -> Iterator[Finding]:
         yield Finding("losses", what, do)
     if report.refused:
         said = f"records that recorders refused, in the files that are here: {report.refused:,}"
-        yield Finding("losses", said, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")
+        yield Finding("losses", said, _MAKE_ROOM)
 
 
 def _late(report: StatusReport, now: float, max_age: float) -> Iterator[Finding]:
@@ -105,7 +106,7 @@ def _late(report: StatusReport, now: float, max_age: float) -> Iterator[Finding]
         waiting = spool.bytes - spool.kept_bytes
         if waiting > _NEARLY_FULL * spool.max_bytes:
             what = f"{spool.path} is nearly full, {waiting / spool.max_bytes:.0%}: then recorders refuse records"
-            yield Finding("late", what, "make room: tcc-upload daemon, or replay --remove, or bundle --remove")
+            yield Finding("late", what, _MAKE_ROOM)
     recorded = moment_of(report.oldest_due)
     if recorded and (age := now - recorded.timestamp()) > max_age:
         do = "look at what each destination says, and tcc-upload doctor" if report.running_pid else _START

@@ -17,15 +17,15 @@ from tcc_uploader.boundary import caught
 from tcc_uploader.delivery.routing import wish_of
 from tcc_uploader.files import file_name, size_of
 from tcc_uploader.model.ledger import Ledger
-from tcc_uploader.ops.status_file import FILE_NAME, Activity, ProcessReport, read_report
-from tcc_uploader.settings import TARGET_FILES, Settings
+from tcc_uploader.ops.status_file import Activity, ProcessReport, read_report
+from tcc_uploader.settings import STATUS_FILE, TARGET_FILES, Settings
 from tcc_uploader.sinks import shown
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.reader import room_told_in
 from tcc_uploader.spool.scan import list_files
 from tcc_uploader.state import LOCK_NAME, holder, is_in_use
 
-from .survey import SpoolUse, has_grown, spools_read, take_survey
+from .survey import SpoolUse, has_grown, is_looked_for_here, spools_read, take_survey
 
 _LEAST_FREE: Final = 4 * 1024 * 1024
 """Bytes of free disk that a ledger needs to be written, and some more."""
@@ -99,7 +99,7 @@ def status_report(
     absent = [row for row in ledger.segments() if row.id not in found.segment_ids and not has_grown(row)]
     counts = sum((row.counts for row in absent), found.counts)
     elsewhere = ledger.read_elsewhere()
-    gone = [row for row in absent if row.number not in elsewhere and not row.is_in_store]
+    gone = [row for row in absent if is_looked_for_here(row, elsewhere)]
     not_in_sight = sum(row.counts.pending for row in gone)
     return StatusReport(
         activity=activity,
@@ -148,7 +148,7 @@ def _unread(
         what = f"{ledger} is {'empty' if is_there else 'gone'}: what was delivered is not known any more"
         yield what, "put a copy of it back; or go on: the next daemon or replay starts a new one, and may send twice"
     if why_untold and os.access(state, os.X_OK):  # else it is told that the folder can't be used
-        what = f"{state / FILE_NAME} can't be read ({why_untold}): what the uploader told last is not known"
+        what = f"{state / STATUS_FILE} can't be read ({why_untold}): what the uploader told last is not known"
         yield what, "move it away: the next daemon or replay writes it anew"
 
 

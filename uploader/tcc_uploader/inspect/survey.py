@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -146,6 +146,15 @@ def has_grown(row: SegmentRow) -> bool:
     with suppress(OSError):
         return not row.finished and row.id.startswith(PLAIN_ID) and reader.begins_with(Path(row.path), row.size, row.id)
     return False
+
+
+def is_looked_for_here(row: SegmentRow, elsewhere: Collection[int]) -> bool:
+    """Whether a row without a file in sight may be missing.
+
+    Not if another machine reads it now (``elsewhere``: the numbers of such rows), nor if records of it wait in an
+    object store: that was not asked.
+    """
+    return row.number not in elsewhere and (row.finished or not row.is_in_store)
 
 
 def take_survey(

@@ -24,7 +24,7 @@ from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool.format import LINE_START
 from tcc_uploader.spool.segment import MOST_INVALID, Segment
 
-from .survey import FileReport, examine, has_grown
+from .survey import FileReport, examine, has_grown, is_looked_for_here
 
 _TORN: Final = "a write that was cut short, so that `end()` never returned; or a copy that was cut short"
 _COUNTS: Final = "records", "delivered", "duplicate", "dead", "dropped", "recovered", "pending", "refused", "skipped"
@@ -115,8 +115,7 @@ def verify_spools(
         keys = ledger.settled_lines() if absent else {}
         requeued = Counter(letter.place.segment for letter in ledger.letters_with("requeued"))
         for row in absent:
-            # read on another machine now; or in an object store, where it was not asked for
-            if row.number in elsewhere or (row.is_in_store and not row.finished):
+            if not is_looked_for_here(row, elsewhere):
                 result.add(_check(row, present=False))
                 continue
             check = _check_row(row, requeued[row.number], folders)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tcc_uploader.files import size_of
 from tcc_uploader.model.ledger import Ledger, Unusable
 from tcc_uploader.settings import STATUS_FILE, Settings
 
@@ -22,7 +23,7 @@ def open_ledger(settings: Settings) -> Ledger:
     """Open the ledger to deliver with it.  Raises :class:`LedgerError`; OSError if a damaged one can't be renamed."""
     if settings.ledger is None:
         file = settings.state_dir / FILE_NAME
-        if (settings.state_dir / STATUS_FILE).exists() and not (file.exists() and file.stat().st_size):
+        if (settings.state_dir / STATUS_FILE).exists() and not size_of(file):
             _log.warning(
                 "there was an uploader here, and its ledger %(file)s is gone or empty: a new one is begun, and what "
                 "still lies in spools is sent again",

@@ -19,7 +19,6 @@ from tcc_uploader.sinks import shown
 if TYPE_CHECKING:  # who reads the file needs no engine
     from tcc_uploader.delivery.engine import Engine
 
-FILE_NAME: Final = STATUS_FILE
 _EVERY: Final = 5.0
 """Seconds at least between two writes: at one record a second, each write costs a tenth of all the work."""
 
@@ -48,7 +47,7 @@ class StatusFile:
     """Writes ``status.json`` while the engine works, at most every five seconds."""
 
     def __init__(self, state: Path) -> None:
-        self._path = state / FILE_NAME
+        self._path = state / STATUS_FILE
         self._last = float("-inf")
         self._awaits_first_success = True
         self._written: ProcessReport | None = None
@@ -102,7 +101,7 @@ class StatusFile:
 def read_report(state: Path) -> tuple[ProcessReport | None, str]:
     """Return the report of the last uploader on this state, None if there is none; and why it can't be read."""
     try:
-        return ProcessReport.model_validate_json((state / FILE_NAME).read_bytes()), ""
+        return ProcessReport.model_validate_json((state / STATUS_FILE).read_bytes()), ""
     except FileNotFoundError:
         return None, ""
     except OSError as error:

@@ -13,6 +13,7 @@ from tcc_uploader.model.object_queue import AT_ONCE, Retries
 from tcc_uploader.model.objects import ObjectRef
 
 from .connection import Connection, Statement, run_together
+from .rows import columns
 from .texts import loaded, stored
 from .worker import ALIVE, Worker
 
@@ -77,8 +78,7 @@ class SharedQueue:
         """Take in a page of the listing.  Raises :class:`LedgerError`, as all that asks the database."""
         if listed:
             rows = sorted((stored(ref.uri), stored(ref.etag), ref.size) for ref in listed)
-            values = [list(column) for column in zip(*rows, strict=True)]
-            self._connection.run(lambda opened: opened.execute(_NOTE, values))
+            self._connection.run(lambda opened: opened.execute(_NOTE, columns(rows)))
 
     def all_listed(self) -> None:
         """Do nothing: whoever takes an object that is not there any more finds that out."""
