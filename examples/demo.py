@@ -31,11 +31,11 @@ def started(*arguments: str, **options: Any) -> subprocess.Popen[str]:
     return process
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 30
+def wait_until(condition: Callable[[], object], what: str, seconds: int = 30) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            sys.exit(f"waited 30 s in vain for {what}")
+            sys.exit(f"waited {seconds} s in vain for {what}")
         time.sleep(0.05)
 
 

@@ -9,18 +9,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # database and store are those that the tests start
+from demo import TCC_UPLOAD, say, wait_until
+
 from support import buckets, postgres
 
-TCC_UPLOAD = str(Path(sys.executable).with_name("tcc-upload"))
 PLACE = f"s3://{buckets.BUCKET}/plant/"
 EDGES, BUNDLES, RUNS = 3, 9, 60
 TOTAL = EDGES * BUNDLES * RUNS
@@ -35,18 +34,6 @@ for number in range({RUNS}):
 HELD = "SELECT count(*) FROM tcc.object JOIN tcc.worker ON fence = holder WHERE name LIKE '%:{}'"
 END_LEASE = "UPDATE tcc.worker SET until = statement_timestamp() WHERE name LIKE '%:{}' RETURNING fence"
 Environment = dict[str, str]
-
-
-def say(text: str) -> None:
-    print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + 40
-    while not condition():
-        if time.monotonic() > deadline:
-            sys.exit(f"waited 40 s in vain for {what}")
-        time.sleep(0.1)
 
 
 def started(closing: ExitStack, *arguments: str, **options: Any) -> subprocess.Popen[str]:
@@ -109,7 +96,7 @@ def main() -> None:
 
         say("3. Two workers drain it.  Each takes objects that the other one has not.")
         workers = {start(name): name for name in ("one", "two")}
-        wait_until(lambda: received(url)[0] > TOTAL // 4, "a quarter of the runs")
+        wait_until(lambda: received(url)[0] > TOTAL // 4, "a quarter of the runs", 40)
         subprocess.run([TCC_UPLOAD, "ledger", "status"], env=worker, check=True)
 
         say("4. One is killed in the middle, and started again.  What it had in hand is free when its lease has ended.")
@@ -120,7 +107,7 @@ def main() -> None:
         ask(END_LEASE, killed)
         name = workers.pop(killed)
         workers[start(name)] = name
-        wait_until(lambda: ask("SELECT bool_and(finished) FROM tcc.object"), "the end of all objects")
+        wait_until(lambda: ask("SELECT bool_and(finished) FROM tcc.object"), "the end of all objects", 40)
         for process in workers:
             process.terminate()
             if process.wait() != 0:

@@ -5,7 +5,6 @@ Firefox speaks Marionette: JSON with its length in front, over TCP.  WebKit has 
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from support.children import kill, start
+from support.programs import needed
 from support.worlds import PATIENCE
 
 NEEDED = "TCC_TEST_BROWSERS"
@@ -47,22 +46,13 @@ class Driven:
             time.sleep(0.05)
 
 
-def needed(name: str) -> str:
-    """Return the path of a program; skip the test if it is missing, or fail where none may be missing."""
-    path = shutil.which(name)
-    if path is None:
-        assert NEEDED not in os.environ, f"{name} is missing"
-        pytest.skip(f"needs {name}")
-    return path
-
-
 @contextmanager
 def firefox(folder: Path) -> Iterator[Driven]:
     """Run Firefox ESR with a profile in ``folder``."""
     port = _free_port()
     folder.mkdir()
     (folder / "user.js").write_text(f'user_pref("marionette.port", {port});\n')
-    command = [needed("firefox-esr"), "--marionette", "--headless", "--no-remote", "--profile", str(folder)]
+    command = [needed("firefox-esr", NEEDED), "--marionette", "--headless", "--no-remote", "--profile", str(folder)]
     with _running(command, {"HOME": str(folder)}), _connected(port) as connection:
         ask = _marionette(connection)
         ask("WebDriver:NewSession", {})
@@ -96,7 +86,7 @@ def _marionette(connection: socket.socket) -> Ask:
 @contextmanager
 def webkit(folder: Path) -> Iterator[Driven]:
     """Run WebKitGTK's small browser, on a screen that only it sees."""
-    driver, screen = needed("WebKitWebDriver"), needed("xvfb-run")
+    driver, screen = needed("WebKitWebDriver", NEEDED), needed("xvfb-run", NEEDED)
     browser = next(Path("/").glob(MINI_BROWSERS))
     port = _free_port()
     folder.mkdir()

@@ -120,3 +120,9 @@ def postgres() -> Iterator[Postgres]:
     """Give a server for all tests of this process."""
     with running() as server:
         yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> str:
+    """Give the name of a new database."""
+    return postgres.new_database()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -13,27 +12,17 @@ from urllib.error import URLError
 from urllib.parse import quote
 from urllib.request import urlopen
 
-import pytest
-
 from support import children
+from support.programs import needed
 from support.worlds import PATIENCE, wait_until
 
 NEEDED = "TCC_TEST_PROMETHEUS"
 """The environment variable with which a missing Prometheus is a failure: CI must not skip."""
 
 
-def program(name: str) -> str:
-    """Return where ``prometheus`` or ``promtool`` is; skip the test, with a word about it, where it is missing."""
-    found = shutil.which(name)
-    if found is None:
-        assert NEEDED not in os.environ, f"{name} is missing"
-        pytest.skip(f"{name} is not installed: NOT CHECKED")
-    return found
-
-
 def promtool(*arguments: str | Path) -> str:
     """Run promtool to its end, check that it found nothing wrong, and return what it printed."""
-    command = [program("promtool"), *arguments]
+    command = [needed("promtool", NEEDED), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -72,7 +61,7 @@ def running_prometheus(folder: Path, target: str, rules: Path) -> Iterator[Prome
         address = f"127.0.0.1:{free.getsockname()[1]}"
     options = [f"--config.file={folder / 'prometheus.json'}", f"--storage.tsdb.path={folder / 'data'}"]
     process = children.start(
-        [program("prometheus"), *options, f"--web.listen-address={address}", "--log.level=error"], env=os.environ
+        [needed("prometheus", NEEDED), *options, f"--web.listen-address={address}", "--log.level=error"], env=os.environ
     )
     try:
         found = Prometheus(f"http://{address}")

@@ -8,11 +8,12 @@ from support.buckets import bucket, object_store
 from support.environment import bare_environment
 from support.faults import FaultServer
 from support.fleet import fleet
+from support.postgres import database
 from support.rigging import rig, server
 from support.shell import Shell
 from support.worlds import world
 
-__all__ = ["bare_environment", "bucket", "fleet", "object_store", "rig", "server", "world"]
+__all__ = ["bare_environment", "bucket", "database", "fleet", "object_store", "rig", "server", "world"]
 
 
 @pytest.fixture

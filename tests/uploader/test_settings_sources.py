@@ -12,8 +12,7 @@ from tcc_uploader import state
 from tcc_uploader.dead import store
 from tcc_uploader.delivery.routing import Router, Wish
 from tcc_uploader.ledger import quarantine
-from tcc_uploader.ops import status_file
-from tcc_uploader.settings import BUNDLED_FILE, TARGET_FILES, SettingsError, load
+from tcc_uploader.settings import BUNDLED_FILE, STATUS_FILE, TARGET_FILES, SettingsError, load
 
 HOST = "api.thecontext.company"
 PATHS = [Path("/t"), Path("/e"), Path("/a")]
@@ -196,7 +195,7 @@ def test_a_target_that_is_no_folder_s_name_is_refused(name: str, tmp_path: Path)
 
 def test_the_reserved_names_are_those_of_a_target_s_files() -> None:
     """Whoever renames one of these files must tell the settings, which can't import them."""
-    names = (quarantine.FILE_NAME, store.LETTERS, store.REQUESTS, status_file.FILE_NAME, state.LOCK_NAME, BUNDLED_FILE)
+    names = (quarantine.FILE_NAME, store.LETTERS, store.REQUESTS, STATUS_FILE, state.LOCK_NAME, BUNDLED_FILE)
     assert names == TARGET_FILES
 
 

@@ -27,12 +27,6 @@ Open = Callable[..., PostgresLedger]
 
 
 @pytest.fixture
-def database(postgres: Postgres) -> str:
-    """Give the name of a new database."""
-    return postgres.new_database()
-
-
-@pytest.fixture
 def worker(postgres: Postgres, database: str) -> Iterator[Open]:
     """Give what opens the ledger for one more worker."""
     opened = []

@@ -47,12 +47,6 @@ Start = Callable[..., Worker]
 
 
 @pytest.fixture
-def database(postgres: Postgres) -> str:
-    """Give the name of a new database."""
-    return postgres.new_database()
-
-
-@pytest.fixture
 def start(postgres: Postgres, database: str) -> Iterator[Start]:
     """Give what starts one more worker; it reads a place."""
     opened = []
