@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from benchmarks.harness import Row, ratios, row
+from benchmarks.harness import Row, processor_seconds, ratios, row
 
 _BARE = """
 import socket
@@ -87,20 +87,16 @@ class _Server(NamedTuple):
 
     def took(self, connections: int, count: int) -> _Took:
         """Post from so many connections, each of which waits for its answer before it posts again."""
-        before = self._processor()
+        before = processor_seconds(self.pid)
         began = time.perf_counter()
         each = _post(self.url, connections, count)
-        return _Took(time.perf_counter() - began, self._processor() - before, each)
+        return _Took(time.perf_counter() - began, processor_seconds(self.pid) - before, each)
 
     def most_memory(self) -> float:
         """Return the most memory that the process had, in MB."""
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
         assert found
         return int(found[1]) * 1024 / 1e6
-
-    def _processor(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

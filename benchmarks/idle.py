@@ -9,9 +9,9 @@ from unittest import mock
 
 from benchmarks import servers
 from benchmarks.agent import record
-from benchmarks.harness import Row, row
+from benchmarks.harness import Row, processor_seconds, row
 from benchmarks.standard_run import fresh_inputs
-from benchmarks.uploading import daemon, processor_seconds, write_small_runs
+from benchmarks.uploading import daemon, write_small_runs
 
 import tcc_recorder as tcc
 

@@ -68,12 +68,6 @@ def daemon(url: str, state: Path, spool: Path, *arguments: str) -> Iterator[int]
         process.wait()
 
 
-def processor_seconds(pid: int) -> float:
-    """Return the processor time that a living process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def record_runs(spool: Path, runs: int, first: int = 0) -> None:
     """Record standard runs with the recorder, from fresh strings, into sealed segments."""
     tcc.configure(spool_dir=str(spool), max_bytes=1 << 40)

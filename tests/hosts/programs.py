@@ -97,7 +97,7 @@ elif os.environ.get("TCC_TEST_HOST") == "celery":
 
     queue = Celery("programs", broker="filesystem://")
     folder = os.environ["TCC_TEST_QUEUE"]
-    queue.conf.broker_transport_options = {"data_folder_in": folder, "data_folder_out": folder}
+    queue.conf.broker_transport_options = dict.fromkeys(("data_folder_in", "data_folder_out", "control_folder"), folder)
     queue.conf.worker_max_tasks_per_child = 3
     record_later = queue.task(record, name="record")
     record("while the tasks were loaded")
