@@ -117,7 +117,7 @@ def status_report(
         oldest_due=found.oldest_due,
         damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
         refused=found.refused,
-        newer_files=list(found.newer),
+        newer_files=[*found.newer, *found.not_understood],
         unreadable=found.unreadable,
         passed_over=found.passed_over,
         not_in_sight=not_in_sight,
