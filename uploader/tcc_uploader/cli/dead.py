@@ -87,16 +87,18 @@ def show_command(*, ids: tuple[str, ...], every: bool, as_json: bool, **options:
         return
     for letter in chosen:
         of_run = "" if letter.kind == "run" else f" of run {letter.run_id}"
-        lines = told(
-            f"letter   {letter.id}, died {letter.died_at}",
-            f"reason   {letter.reason}: {letter.detail}",
-            f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none",
-            f"origin   segment {letter.segment}, line {letter.line}: {letter.source}",
-            (letter.url, f"sent to  {letter.url}"),
-            (letter.status, f"answer   HTTP {letter.status}: {letter.answer}"),
-            f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n",
+        say(
+            *told(
+                f"letter   {letter.id}, died {letter.died_at}",
+                f"reason   {letter.reason}: {letter.detail}",
+                f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none",
+                f"origin   segment {letter.segment}, line {letter.line}: {letter.source}",
+                (letter.url, f"sent to  {letter.url}"),
+            )
         )
-        say_in_full("\n".join(lines))
+        if letter.status:
+            say_in_full(f"answer   HTTP {letter.status}: {letter.answer}")
+        say_in_full(f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n")
 
 
 @dead_command.command("requeue")

@@ -91,7 +91,7 @@ def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
     else:
         carry_out_requests(settings, asked)
         say(f"dropped for {target}")
-    say("The text still lies in these files, and in every copy and bundle of them:")
+    say("The text still lies in these files, and in every copy and earlier bundle of them:")
     say(*(f"  {path}: {_until_when(found, path)}" for path in found.others))
 
 

@@ -12,7 +12,8 @@ import click
 
 from tcc_schemas.switches import enabled
 from tcc_schemas.version import __version__
-from tcc_uploader.sinks import ShownFormatter, Sparing
+from tcc_uploader.api_keys import words_in
+from tcc_uploader.sinks import ShownFormatter, Sparing, hold_keys
 
 from .exit_codes import Exit
 from .terminal import OutputError, end_streams, fail, flush, note, prepare_streams, show_usage
@@ -78,6 +79,8 @@ def _begin_log() -> None:
 def run() -> None:
     """Run the command: what the ``tcc-upload`` script calls."""
     prepare_streams()
+    for name in ("TCC_API_KEY", "TCC_API_KEYS"):  # now, because what is said of a wrong option quotes it
+        hold_keys(words_in(os.environ.get(name, "")))
     _begin_log()
     try:
         try:
