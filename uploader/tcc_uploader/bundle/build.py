@@ -17,7 +17,7 @@ from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, chunks_o
 from tcc_uploader.sources.walk import walk_archive
 
 from .filter import Dropped, choice_among, excerpt, kept
-from .leave_out import LeaveOut
+from .leave_out import LeaveOut, tells_nothing
 from .output import Output
 from .pack import packing
 from .snapshot import PlannedMember, Snapshots
@@ -85,6 +85,8 @@ def plan(
                 if segment.format.is_foreign:
                     foreign[snapshot.path] = segment.format.value
                 member = PlannedMember(snapshot.path, entry, partial(snapshot.chunks, entry.bytes))
+                if leave_out and place is None and tells_nothing(segment):
+                    place = ""
             if place is not None:
                 left_out.append((member, place))
                 continue

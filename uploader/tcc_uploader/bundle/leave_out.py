@@ -10,7 +10,8 @@ from tcc_schemas.records import Count
 from tcc_uploader.files import file_name, make_durably, write_whole
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import BUNDLED_FILE
-from tcc_uploader.spool.format import sniff
+from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.segment import Segment
 
 from .filter import Dropped
 from .snapshot import PlannedMember, Snapshot
@@ -54,6 +55,13 @@ class LeaveOut(NamedTuple):
     def dropped(self) -> Dropped:
         """Return what operators have dropped.  Raises :class:`LedgerError`."""
         return Dropped(self.ledger.letters_with("dropped"))
+
+
+def tells_nothing(segment: Segment) -> bool:
+    """Whether it is a recorder's segment, read to its end, in which nothing stands but who wrote it."""
+    refused = segment.seal.refused if segment.seal else 0
+    told = segment.counts.records or segment.journal.open or segment.damage or segment.skipped or refused
+    return segment.format is Format.SEGMENT and not told
 
 
 def read_bundled(state: Path) -> dict[str, BundledSegment]:

@@ -127,8 +127,11 @@ def _make(
     else:
         note(f"nothing to pack in {', '.join(map(str, settings.spools))}: no file was made")
     open_ones = sum(1 for _, place in made.left_out if place)
-    if finished := len(made.left_out) - open_ones:
+    empty = sum(1 for member, place in made.left_out if not (place or member.entry.records))
+    if finished := len(made.left_out) - open_ones - empty:
         note(f"{plural(finished, 'delivered segment')} left out (--all takes them in)")
+    if empty:
+        note(f"{plural(empty, 'segment')} without a record left out (--all takes them in)")
     note(*left_out_lines(made.choice, "stay in the spool"))
     if made.dropped:
         note(f"{plural(made.dropped, 'line')} of dropped runs left out (--all takes them in)")
