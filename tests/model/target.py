@@ -106,6 +106,7 @@ class Target:
         try:
             work(self.rig)
         except Killed:
+            self.server.finish()
             late = [it for it in self.taken[before:] if (_digest(it), it.key) in self.uploads.delivered]
             self.taken[before:] = late
         finally:

@@ -189,9 +189,9 @@ def _true_now(told: ProcessReport | None, running_pid: int | None) -> Activity:
 
 def _waits(activity: Activity, segment_id: str, line: Line) -> bool:
     """Whether a pending record waits for an operator, or was refused and waits for what other records are told."""
-    wish = wish_of(line)
+    wish, place = wish_of(line), (shown(segment_id), line.number)
     for each in activity.destinations:
-        if (shown(segment_id), line.number) in each.undecided:
+        if place in each.undecided:
             return True
         goes_there = each.url == wish.url if wish.url else each.url.endswith(wish.path)
         if each.state == "paused" and each.remedy and goes_there and wish.hint in (None, each.key):
