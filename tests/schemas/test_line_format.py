@@ -96,6 +96,32 @@ def test_a_body_of_any_bytes_is_read_back(body: bytes) -> None:
     assert (line.body, line.size, line.type) == (body, len(raw), "application/x-protobuf")
 
 
+def test_a_line_is_written_as_the_format_says() -> None:
+    """Every member in its place, none that is not needed; other programs read and write the same bytes."""
+    least = b'{"v":1,"crc":"9d1e407a","n":2,"kind":"journal","id":"r1","at":"' + AT.encode() + b'","body":{}}\n'
+    assert encode("journal", "r1", b"{}", at=AT) == least
+    most = encode(
+        "otlp",
+        "0a",
+        b"\n\x01",
+        at=AT,
+        run_id="r1",
+        path="/v1/traces",
+        type="application/x-protobuf",
+        encoding="gzip",
+        base64=True,
+        url="https://x/y",
+        key="0123abcd",
+        converted=True,
+        redacted=2,
+    )
+    assert most == (
+        b'{"v":1,"crc":"ad64a2f3","n":6,"kind":"otlp","id":"0a","run_id":"r1","at":"2026-01-31T12:00:00.123Z",'
+        b'"path":"/v1/traces","type":"application/x-protobuf","encoding":"gzip","base64":true,"url":"https://x/y",'
+        b'"key":"0123abcd","converted":true,"redacted":2,"body":"CgE="}\n'
+    )
+
+
 def with_members(members: bytes, body: bytes = b"{}") -> bytes:
     """Return a record's line with further members."""
     head = b'"n":%d,"kind":"run","id":"r1","at":"x","path":"/v1/custom",%b,"body":' % (len(body), members)
@@ -120,6 +146,9 @@ def with_members(members: bytes, body: bytes = b"{}") -> bytes:
         (b'"base64":true', b'"'),
         (b'"base64":true', b'"AAA"'),
         (b'"base64":true', b'"A A="'),
+        (b'"base64":true', b'"AA A="'),
+        (b'"base64":true', b'"AAAA.'),
+        (b'"base64":true', b'.AAAA"'),
     ],
 )
 def test_a_value_that_the_format_does_not_have_makes_the_line_malformed(members: bytes, body: bytes) -> None:
@@ -184,6 +213,10 @@ def test_an_oversized_line_is_skipped_to_the_next_newline(monkeypatch: pytest.Mo
         "r1",
     ]
     assert [line.size for line in found] == [len(good), 201, 200, 901, len(good)]
+    assert found[1:3] == [
+        Damage(2, len(good), 201, "oversized", b""),
+        Damage(3, len(good) + 201, 200, "corrupt", at_limit[:-1]),
+    ]
     assert found[-1].offset == len(data) - len(good)
 
 
@@ -207,6 +240,9 @@ def test_members_that_are_not_known_are_ignored() -> None:
         b"}",
         b'"n":2,"kind":"run","id":"r1","at":"x","body":{}',
         b'"n":3,"kind":"run","id":"r1","at":"x","body":{}}',
+        b'"n":2,"kind":"run","id":"r1","at":"x","bodi":{}}',
+        b'"n":2,"kind":"run","id":"r1","at":"x","body":{}]',
+        b'"n":75,"kind":"run","id":"r1","at":"x","body":{}}',  # two more than the line has bytes
         b'"n":02,"kind":"run","id":"r1","at":"x","body":{}}',
         b'"n":99999999999,"kind":"run","id":"r1","at":"x","body":{}}',
         b'"n":2,"id":"r1","at":"x","body":{}}',
@@ -222,9 +258,7 @@ def test_members_that_are_not_known_are_ignored() -> None:
 def test_a_line_that_matches_its_crc_and_not_the_grammar_is_malformed(rest: bytes) -> None:
     """A buggy or hostile writer's line is reported, with its bytes."""
     found = decode(RawLine(3, 10, 20, signed(rest)))
-    assert isinstance(found, Damage)
-    assert found.reason == "malformed"
-    assert found.raw == signed(rest)
+    assert found == Damage(3, 10, 20, "malformed", signed(rest))
 
 
 @pytest.mark.parametrize("change", ["missing", "twice", "changed", "swapped"])
