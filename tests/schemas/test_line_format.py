@@ -120,6 +120,11 @@ def test_a_line_is_written_as_the_format_says() -> None:
         b'"path":"/v1/traces","type":"application/x-protobuf","encoding":"gzip","base64":true,"url":"https://x/y",'
         b'"key":"0123abcd","converted":true,"redacted":2,"body":"CgE="}\n'
     )
+    (line,) = read(most)[0]
+    assert isinstance(line, Line)
+    assert line[4:12] == ("otlp", "0a", "r1", AT, "/v1/traces", "https://x/y", "0123abcd", True)
+    assert (line.type, line.encoding, line.body) == ("application/x-protobuf", "gzip", b"\n\x01")
+    assert line.unknown == "", "a member that this version writes, it knows"
 
 
 def with_members(members: bytes, body: bytes = b"{}") -> bytes:
@@ -134,6 +139,10 @@ def with_members(members: bytes, body: bytes = b"{}") -> bytes:
     [
         (b'"key":"0123ABCD"', b"{}"),
         (b'"key":"0123abc"', b"{}"),
+        (b'"key":"0123abcde"', b"{}"),
+        (b'"key":1', b"{}"),
+        (b'"url":["https://x/y"]', b"{}"),
+        (b'"run_id":null', b"{}"),
         (b'"key":"0123abcd\\n"', b"{}"),
         (b'"type":"text/plain"', b"{}"),
         (b'"type":"application/json\\r\\nX: y"', b"{}"),
@@ -156,6 +165,14 @@ def test_a_value_that_the_format_does_not_have_makes_the_line_malformed(members:
     (found,) = read(with_members(members, body))[0]
     assert isinstance(found, Damage)
     assert found.reason == "malformed"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/X-Protobuf;charset=UTF-8"])
+def test_a_content_type_may_be_written_as_http_allows_it(kind: str) -> None:
+    """Upper and lower case are the same; it is sent as it was posted."""
+    (line,) = read(with_members(b'"type":"%b"' % kind.encode()))[0]
+    assert isinstance(line, Line)
+    assert line.type == kind
 
 
 @pytest.mark.parametrize(
@@ -295,6 +312,7 @@ def test_every_line_matches_the_models() -> None:
         (b'{"v":1,"crc":', None),
         (b'{"v":2,"crc":', 2),
         (b'{"v":17,', 17),
+        (b'{"v":999999999,', 999_999_999),
         (b'{"v":0,', None),
         (b'{"v":-1,', None),
         (b'{"v":2}', None),

@@ -105,10 +105,14 @@ def test_a_suspected_destination_is_probed_quickly_while_there_are_untried_recor
         waits.append(it.pause and it.pause.next_probe)
     assert waits == [100] * 20 + [400] * 2
     it = Health(refusals=19)
-    assert it.refused("HTTP 400", now=100, wall=0)
+    assert it.refused("HTTP 400", now=100, wall=7)
     assert it.pause is not None
-    assert it.pause.next_probe == 400
+    assert (it.pause.reason, it.pause.since, it.pause.next_probe) == ("HTTP 400", 7, 400)
     assert "in a row: 20" in it.pause.remedy
+    it = Health(refusals=19)
+    it.refused("HTTP 400", untried=True, now=100, wall=0)
+    it.succeeded(now=100, wall=0)
+    assert it.quick_probes == 0, "after a success nothing is probed"
 
 
 def test_a_pause_that_the_server_asked_for_is_not_ended_by_an_earlier_success() -> None:

@@ -31,10 +31,10 @@ def test_one_value_that_can_t_be_read_is_none_and_its_neighbours_stay(body: byte
     assert repr(found) == repr(value)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"nothing", b"\xff", b'["\\ud800",', b"[NaN" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"nothing", b"\xff", b'["\\ud800",', b"[NaN," * 100_000])
 def test_what_is_no_json_is_a_value_error_and_has_no_items(body: bytes) -> None:
     """A caller has one error to think of, also if the text is nested deeper than Python goes."""
-    with pytest.raises(ValueError, match=r"\w"):
+    with pytest.raises(ValueError, match="^nested too deep$" if len(body) > 10_000 else "[Ee]xpecting|decode"):
         parsed(body)
     assert list(wire_items(body)) == []
 

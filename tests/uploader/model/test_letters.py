@@ -44,6 +44,8 @@ def test_a_line_that_was_no_record_becomes_one_by_its_new_body() -> None:
     after = with_body(before, orjson.dumps(item, option=orjson.OPT_INDENT_2))
     assert (after.kind, after.record_id, after.run_id, after.path) == ("run", "r2", "r2", "/v1/custom")
     assert orjson.loads(after.body_bytes) == item
+    assert b"\n" not in after.body_bytes
+    assert with_body(before, b"\xef\xbb\xbf " + orjson.dumps(item)).body_bytes == orjson.dumps(item)
     assert (after.id, after.line, after.digest) == ("abc", 3, 7)
     for body, why in ((b" \n", "^it is empty$"), (b"[]", "a line is an object"), (b"{", "JSON")):
         with pytest.raises(ValueError, match=why):

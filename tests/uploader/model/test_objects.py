@@ -31,7 +31,7 @@ def test_a_name_is_a_bucket_and_a_key(uri: str, parts: tuple[str, str]) -> None:
 def test_what_is_no_name_is_refused_without_being_quoted(uri: str) -> None:
     """It may hold a password; the message says what a name looks like."""
     for check in (parts_of, checked_place):
-        with pytest.raises(ValueError, match=re.escape("it must be s3://BUCKET/PREFIX")) as raised:
+        with pytest.raises(ValueError, match="^" + re.escape("it must be s3://BUCKET/PREFIX")) as raised:
             check(uri)
         assert uri not in str(raised.value)
 
@@ -39,7 +39,7 @@ def test_what_is_no_name_is_refused_without_being_quoted(uri: str) -> None:
 def test_a_missing_library_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is asked of a store."""
     monkeypatch.setattr(objects, "find_spec", {"another": True}.get)
-    with pytest.raises(ValueError, match=re.escape("pip install 'tcc-offline[s3]'")):
+    with pytest.raises(ValueError, match="^s3:// needs a library: " + re.escape("pip install 'tcc-offline[s3]'") + "$"):
         checked_place("s3://bucket/x")
 
 
@@ -68,6 +68,7 @@ def test_what_is_finished_or_gone_is_forgotten() -> None:
         retries.add(name)
     retries.forget("a")
     retries.forget("never seen")
+    assert [retries.is_due(name) for name in "abc"] == [True, False, False]
     retries.keep_only({"b", "d"})
     assert [retries.is_due(name) for name in "abc"] == [True, False, True]
     assert list(retries.are_waiting()) == ["b"]

@@ -110,6 +110,7 @@ def test_a_run_that_does_not_name_its_run_twice_is_chosen_by_its_id() -> None:
     (line,) = lines_of(SegmentFile().run("a", session_id="s"))
     alone = line._replace(run_id=None)
     assert Choice(Selection(sessions=["s"]), [alone]).holds(line)
+    assert Choice(Selection(limit=1), [alone]).holds(alone)
     assert not Choice(Selection(sessions=["t"]), [alone]).holds(alone)
 
 
