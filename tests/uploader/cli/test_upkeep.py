@@ -43,8 +43,9 @@ def test_pending_records_dead_letters_and_open_files_stay_however_old_they_are(
     """Nothing that somebody may still want is pruned."""
     server.behaviour = lambda request: Reply(422 if "dead" in request.ids else 503 if "late" in request.ids else 200)
     SegmentFile().run("dead").run("good").seal().write(shell.spool)
-    SegmentFile().run("late").seal().write(shell.spool)
     SegmentFile().run("open").write(shell.spool)
+    shell.run("replay", code=65)
+    SegmentFile().run("late").seal().write(shell.spool)
     shell.run("replay", "--timeout", "0", code=75)
     age(shell)
     before = shell.status()["counts"]

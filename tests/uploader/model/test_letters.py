@@ -67,3 +67,21 @@ def test_the_present_time_is_told_in_utc() -> None:
     text = now_text()
     assert (len(text), text[-1]) == (len("2026-01-31T12:00:00.123Z"), "Z")
     assert abs((datetime.now(UTC) - datetime.fromisoformat(text)).total_seconds()) < 60
+
+
+def test_what_can_be_sent_as_it_is_and_what_an_operator_can_edit() -> None:
+    """A record goes to what can be an endpoint, known or not; its body can be edited if it is JSON text."""
+    assert letter().is_record
+    assert letter(path="/v1/of-a-newer-version").is_record
+    assert not letter(path="/admin/v1").is_record
+    assert not letter(kind="").is_record
+    assert letter().is_json
+    assert letter(type=None).is_json
+    assert not letter(encoding="gzip").is_json
+    assert not letter(type="application/x-protobuf").is_json
+
+
+def test_a_letter_whose_body_is_no_base64_is_none() -> None:
+    """It is found when the file is read, not when the letter is sent."""
+    with pytest.raises(ValidationError, match="body"):
+        letter(body="a")
