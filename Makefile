@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo demo-fleet docs pictures test lint audit unit wheel viewer nightly hosts integrations units versions coverage mutants torture hostile load bench bench-quick links clean
+.PHONY: help install demo demo-fleet docs pictures dashboard test lint audit unit wheel viewer nightly browsers hosts integrations units image versions coverage mutants torture hostile load bench bench-quick links clean
 
 # .venv, with the product and what its tests need
 install: $(VENV)/.ready
@@ -41,6 +41,10 @@ docs: install
 pictures: install
 	$(BIN)/python examples/pictures.py
 
+# docs/images/dashboard.png, drawn after a real outage of 80 seconds; needs chromium and prometheus
+dashboard: install
+	$(BIN)/python tests/observability/picture.py
+
 # every check and test
 test: lint unit wheel bench-quick
 
@@ -74,9 +78,12 @@ wheel: install
 viewer:
 	cd uploader/viewer && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check && npm run --silent build
 
+# what takes too long for `make test`, two hours; when it last ran, and what it found: docs/nightly.md
+nightly: browsers hosts integrations units image hostile versions
+
 # a report in the browsers that `make test` does not try; what is missing is installed by root, and named to others
 BROWSERS := firefox-esr webkit2gtk-driver xvfb
-nightly: install
+browsers: install
 	@for program in firefox-esr WebKitWebDriver xvfb-run; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && apt-get install -y -qq $(BROWSERS); \
@@ -105,6 +112,13 @@ build/units/.ready: $(wildcard deploy/systemd/*) $(shell find schemas recorder u
 	rm -rf build/units && /usr/bin/python3 -m venv --without-pip build/units
 	$(BIN)/pip --python build/units/bin/python install --quiet '.[gateway]'
 	@touch $@
+
+# the image and Compose's file under podman, as root on Debian; the base image is pulled, or made of Debian's packages
+CONTAINER_TOOLS := podman runc netavark aardvark-dns iptables debootstrap
+image: install
+	@dpkg -s $(CONTAINER_TOOLS) >/dev/null 2>&1 || { apt-get update -qq && apt-get install -y -qq --no-install-recommends $(CONTAINER_TOOLS); }
+	$(BIN)/pip install --quiet --group image
+	TCC_TEST_IMAGE=$(CURDIR)/$(BIN) $(BIN)/pytest tests/image
 
 # the whole suite on every CPython from 3.11 that this machine has
 versions: install

@@ -1,6 +1,7 @@
 """Who may post here.  Pure: a request's head in, a refusal out."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Final, NamedTuple
 
@@ -55,6 +56,7 @@ def without_token(path: str, tokens: Iterable[str]) -> str | None:
     return f"{slash}{rest}" if not empty and any(found) else None
 
 
+@lru_cache(64)  # an agent has one key, and posts with it again and again
 def hint_of(authorization: str | None) -> str | None:
     """Return the hint of the key in an ``Authorization`` header; None for the key that stands for none.
 

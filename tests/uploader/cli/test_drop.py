@@ -235,3 +235,25 @@ def test_what_the_server_was_asked_to_take_is_not_dropped(rig: Rig, server: Faul
     rig.daemon(tell)
     assert server.ids == [["r1"]]
     assert (rig.counts().delivered, rig.counts().dropped) == (1, 0)
+
+
+@pytest.mark.parametrize("by", [["r1"], ["--session", "s"]])
+def test_a_letter_that_waits_to_be_sent_again_is_dropped_too(shell: Shell, server: FaultServer, by: list[str]) -> None:
+    """It is a pending record like others, also if a daemon waits with it at a server that is down."""
+    server.behaviour = against_one
+    SegmentFile().run("r1", session_id="s").run("r2").seal().write(shell.spool)
+    shell.run("replay", "--give-up", code=65)
+    server.behaviour = always(Reply(503))
+    with shell.daemon():
+        shell.run("dead", "requeue", "--all")
+        sent = len(server.ids)
+        wait_until(lambda: len(server.ids) > sent, "a request")
+        shell.run("drop", *by, "--yes")
+        wait_until(lambda: shell.status()["counts"]["dropped"] == 1, "the drop")
+        wait_until(lambda: shell.status()["destinations"][0]["waiting"] == 0, "that nothing waits")
+    server.behaviour, sent = always(Reply()), len(server.ids)
+    shell.run("drop", *by, "--yes", code=66)
+    shell.run("replay", "--remove")
+    assert len(server.ids) == sent
+    assert not list((shell.state / "dead").iterdir())
+    shell.run("verify")

@@ -6,10 +6,11 @@ import sqlite3
 import time
 from pathlib import Path
 
-from support.faults import FaultServer, Reply, SegmentFile
+from support.faults import FaultServer, Reply, SegmentFile, always, ok
 from support.shell import Shell
 
 MONTH = 30 * 86_400
+NOTHING_NAMED = {"TCC_API_KEY": "", "TCC_BASE_URL": "", "TCC_TARGET": ""}
 
 
 def age(shell: Shell, seconds: float = MONTH) -> None:
@@ -127,3 +128,19 @@ def test_what_is_still_here_is_not_forgotten(shell: Shell, server: FaultServer) 
     shell.run("forget", shell.spool / "unknown.jsonl", "--yes", code=66)
     os.remove(file)  # noqa: PTH107 -- as anybody would
     shell.run("forget", file, "--yes")
+
+
+def test_a_file_that_another_target_waits_for_stays(shell: Shell, server: FaultServer) -> None:
+    """What the sandbox has taken long ago may be pending for production: pruning one takes nothing from the other."""
+    path = SegmentFile().run("r1").seal().write(shell.spool)
+    shell.run("replay")
+    server.behaviour = always(Reply(503))
+    shell.run("replay", "--timeout", "0", TCC_TARGET="production", code=75)
+    age(shell)
+    shell.run("prune", "--older-than", "1d", "--yes")
+    assert path.exists()
+    server.behaviour = ok
+    shell.run("replay", TCC_TARGET="production")
+    shell.run("prune", "--older-than", "1d", "--yes")
+    assert not path.exists()
+    shell.run("verify", **NOTHING_NAMED)
