@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo demo-fleet docs pictures dashboard test lint audit unit wheel viewer nightly browsers hosts integrations units image versions torture hostile load bench bench-quick links clean
+.PHONY: help install demo demo-fleet docs pictures dashboard test lint audit unit wheel viewer nightly browsers hosts integrations units image versions coverage mutants torture hostile load bench bench-quick links clean
 
 # .venv, with the product and what its tests need
 install: $(VENV)/.ready
@@ -123,6 +123,18 @@ image: install
 # the whole suite on every CPython from 3.11 that this machine has
 versions: install
 	$(BIN)/python tests/versions.py
+
+# which lines and branches the whole suite reaches, in all processes; those that it does not are listed
+coverage: install
+	$(BIN)/pip install --quiet --group coverage
+	rm -rf build/coverage && mkdir -p build/coverage
+	status=0; $(BIN)/coverage run -m pytest -n $$(getconf _NPROCESSORS_ONLN) -p support.measured || status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
+
+# the deciding core, changed in more than a thousand ways, each of which a test must see: docs/mutants.md is written
+mutants: install
+	$(BIN)/pip install --quiet --group mutants
+	nice -n 15 $(BIN)/python tests/mutation/run.py
 
 # long campaigns, an hour of fuzzing among them; docs/reliability.md is written by the fourth
 torture: install

@@ -44,6 +44,8 @@ def test_dead_list_and_show_tell_why(shell: Shell, server: FaultServer) -> None:
     shown = shell.run("dead", "show", ident)
     for part in ("HTTP 422", "no such project", "segment s, line 3", "run bad", "secret plans"):
         assert part in shown
+    (told,) = shell.json_list("dead", "show", ident)
+    assert (told["id"], told["line"]) == (ident, 3)
     shell.run("dead", "show", "nonsense", code=2)
     shell.run("dead", "show", code=2)
 

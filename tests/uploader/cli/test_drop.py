@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from support import children
-from support.faults import FaultServer, Reply, Request, SegmentFile, always, hold
+from support.faults import Behaviour, FaultServer, Reply, SegmentFile, always, hold
 from support.rigging import Rig
 from support.shell import Shell
 from support.worlds import wait_until
@@ -155,13 +155,15 @@ def drop(rig: Rig, run_id: str) -> None:
             rig.folder.ask(LetterRequest(action="drop", letter=ident, pending=record))
 
 
-def against_one(request: Request) -> Reply:
+def against_one(status: int) -> Behaviour:
     """Refuse r1."""
-    return Reply(451) if request.ids == ["r1"] else Reply()
+    return lambda request: Reply(status) if request.ids == ["r1"] else Reply()
 
 
 @pytest.mark.parametrize(
-    "behaviour", [always(Reply(401)), always(Reply(503)), against_one], ids=["paused", "postponed", "undecided"]
+    "behaviour",
+    [always(Reply(401)), always(Reply(503)), against_one(451), against_one(422)],
+    ids=["paused", "postponed", "undecided", "refused for its content"],
 )
 def test_wherever_a_record_waits_it_is_taken_out(rig: Rig, server: FaultServer, behaviour: object) -> None:
     """Nothing of it is sent after the request, no destination waits for it, and its file goes."""
@@ -186,6 +188,31 @@ def test_wherever_a_record_waits_it_is_taken_out(rig: Rig, server: FaultServer, 
     assert engine.backlog.waiting == 0
     assert rig.counts().dropped == 1
     assert not list(rig.spool.iterdir())
+
+
+def test_what_waits_behind_others_or_for_its_run_is_taken_out(rig: Rig, server: FaultServer) -> None:
+    """A run that had no turn yet, and its feedback, which waits for it; what stands before them is sent."""
+    server.behaviour = always(Reply(401))
+    SegmentFile().run("r0").seal().write(rig.spool)
+    asked, sent, later = False, 0, rig.spool / "later.jsonl"
+
+    def tell(engine: Engine) -> bool:
+        nonlocal asked, sent
+        if server.requests and not (asked or later.exists()):  # the destination is paused now
+            SegmentFile().run("r1").feedback("r1").seal().write(rig.spool, later.name)
+        if not asked and any(engine.backlog.waiting_for_run.values()):
+            drop(rig, "r1")
+            asked = True
+        if asked and rig.counts().dropped == 2 and not sent:
+            assert rig.time.now < 1_100, "it is dropped now, not when the destination is tried again"
+            sent = len(server.ids)
+            server.behaviour = always(Reply())
+        return not list(rig.spool.iterdir())
+
+    engine = rig.daemon(tell)
+    assert server.ids[sent:] == [["r0"]]
+    assert not any(engine.backlog.waiting_for_run.values())
+    assert (rig.counts().delivered, rig.counts().dropped) == (1, 2)
 
 
 def test_what_the_server_was_asked_to_take_is_not_dropped(rig: Rig, server: FaultServer) -> None:
