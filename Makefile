@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install demo demo-fleet docs pictures dashboard test lint audit unit wheel viewer nightly hosts integrations units image versions torture hostile load bench bench-quick links clean
+.PHONY: help install demo demo-fleet docs pictures dashboard test lint audit unit wheel viewer nightly browsers hosts integrations units image versions coverage mutants torture hostile load bench bench-quick links clean
 
 # .venv, with the product and what its tests need
 install: $(VENV)/.ready
@@ -78,9 +78,12 @@ wheel: install
 viewer:
 	cd uploader/viewer && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check && npm run --silent build
 
+# what takes too long for `make test`, two hours; when it last ran, and what it found: docs/nightly.md
+nightly: browsers hosts integrations units image hostile versions
+
 # a report in the browsers that `make test` does not try; what is missing is installed by root, and named to others
 BROWSERS := firefox-esr webkit2gtk-driver xvfb
-nightly: install
+browsers: install
 	@for program in firefox-esr WebKitWebDriver xvfb-run; do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
 	if [ -n "$$missing" ] && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 	  apt-get update -qq && apt-get install -y -qq $(BROWSERS); \
@@ -120,6 +123,18 @@ image: install
 # the whole suite on every CPython from 3.11 that this machine has
 versions: install
 	$(BIN)/python tests/versions.py
+
+# which lines and branches the whole suite reaches, in all processes; those that it does not are listed
+coverage: install
+	$(BIN)/pip install --quiet --group coverage
+	rm -rf build/coverage && mkdir -p build/coverage
+	status=0; $(BIN)/coverage run -m pytest -n $$(getconf _NPROCESSORS_ONLN) -p support.measured || status=$$?; \
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$status
+
+# the deciding core, changed in more than a thousand ways, each of which a test must see: docs/mutants.md is written
+mutants: install
+	$(BIN)/pip install --quiet --group mutants
+	nice -n 15 $(BIN)/python tests/mutation/run.py
 
 # long campaigns, an hour of fuzzing among them; docs/reliability.md is written by the fourth
 torture: install

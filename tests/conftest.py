@@ -17,12 +17,12 @@ __all__ = ["no_child_is_left", "postgres"]
 for name in ("CI", "TF_BUILD"):  # what the default TCC_CI=auto looks at: recorded runs carry the metadata of no CI job
     os.environ.pop(name, None)
 
-# A shell that starts us in the background lets us ignore SIGINT, and nohup SIGHUP; a process passes that on to all that
-# it starts, and a test would wait for ever for what the signal does.
+# A shell that starts us in the background lets us ignore SIGINT and SIGQUIT, and nohup SIGHUP; a process passes that on
+# to all that it starts, and a test would wait for ever for what the signal does.
 if threading.current_thread() is threading.main_thread():
-    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
-            signal.signal(number, usual)
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 settings.register_profile(
     "suite",

@@ -39,6 +39,8 @@ OFFLINE_KEY: Final = "tcc-offline"
 MAX_FEEDBACK_TEXT: Final = 2000
 """Characters."""
 
+_USER_BEGINS: Final = re.compile("[^][@]*:[^][@]*[^][@0-9][^][@]*")
+"""What would be a host and a port, were the port a number."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -100,6 +102,8 @@ def without_secrets(url: str) -> str:
     url = url.partition("#")[0].partition("?")[0]
     start = url.find("//") + 2 if "//" in url else 0
     host, slash, path = url[start:].partition("/")
+    if _USER_BEGINS.fullmatch(host):  # a password with a slash in it: so it is no URL, and is told of
+        host, slash, path = (host + slash + path).rpartition("@")[2].partition("/")
     return url[:start] + host.rpartition("@")[2] + slash + path
 
 

@@ -112,7 +112,7 @@ class Line(NamedTuple):
 
     ``number`` counts from 1; ``offset`` is where the line starts in its file, ``size`` its length with LF, both in
     bytes; ``crc`` is the field, unchanged.  The body is ``data[body_start:body_end]``.  ``unknown`` is the name of a
-    member that only a newer version knows; empty if there is none.  The other members are those of the format above.
+    member that only a newer version knows; None if there is none.  The other members are those of the format above.
     """
 
     number: int
@@ -132,7 +132,7 @@ class Line(NamedTuple):
     body_end: int | None = None
     type: str | None = None
     encoding: str | None = None
-    unknown: str = ""
+    unknown: str | None = None
 
     @property
     def body(self) -> bytes:
@@ -282,9 +282,9 @@ def _unusual(line: Line, envelope: dict[str, Any]) -> Line | None:
     content_type, encoding, base64 = map(envelope.get, ("type", "encoding", "base64"))
     if content_type is not None and not CONTENT_TYPE.fullmatch(content_type):
         return None
-    if encoding not in (None, *_ENCODINGS) or base64 not in (None, True):
+    if encoding not in (None, *_ENCODINGS) or not (base64 is None or base64 is True):
         return None
-    unknown = next((name for name in envelope if name not in _MEMBERS and not name.startswith("x")), "")
+    unknown = next((name for name in envelope if name not in _MEMBERS and not name.startswith("x")), None)
     line = line._replace(type=content_type, encoding=encoding, unknown=unknown)
     if not base64:
         return line

@@ -1,7 +1,7 @@
 import dataclasses
 import enum
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -27,6 +27,15 @@ class Hostile:
     __str__ = __repr__ = __bool__ = __int__ = __float__ = __index__ = __len__ = __iter__ = __getitem__ = _refuse
     __eq__ = __ne__ = __lt__ = __contains__ = __format__ = keys = items = _refuse
     __hash__ = object.__hash__
+
+
+class Torn(Mapping[str, int]):
+    """A mapping that can't be read."""
+
+    def __getitem__(self, _: str) -> int:
+        raise LookupError("hostile")
+
+    __iter__ = __len__ = __getitem__  # type: ignore[assignment]
 
 
 class LyingText(str):
@@ -257,6 +266,18 @@ def test_one_odd_value_changes_none_beside_it(odd: object, told: object) -> None
     data, converted = values.json_bytes({**_PLAIN, "odd": odd})
     assert converted
     assert orjson.loads(data) == {**alone, "odd": told}
+
+
+def test_what_can_t_be_converted_is_replaced_alone() -> None:
+    """One member that raises takes nothing with it: not its neighbours, and not what it lies in."""
+    value = {"a": {"list": [1, Torn(), {"bad": Torn(), "good": 2}], "kept": "x"}, "b": [3], "c": Torn()}
+    data, converted = values.json_bytes(value)
+    assert converted
+    assert orjson.loads(data) == {
+        "a": {"list": [1, "<unprintable>", {"bad": "<unprintable>", "good": 2}], "kept": "x"},
+        "b": [3],
+        "c": "<unprintable>",
+    }
 
 
 def test_a_dataclass_that_holds_itself_is_cut() -> None:

@@ -126,6 +126,8 @@ def test_what_is_no_key_has_no_hint() -> None:
         ("http://user:secret@[bad", "http://[bad"),
         ("/path//a@b", "/path//b"),
         ("", ""),
+        ("https://us:pass/word@host/v1/custom", "https://host/v1/custom"),
+        ("https://host:8443/@team/v1/custom", "https://host:8443/@team/v1/custom"),
     ],
 )
 def test_a_url_s_secrets_are_taken_out(url: str, kept: str) -> None:

@@ -96,6 +96,37 @@ def test_a_body_of_any_bytes_is_read_back(body: bytes) -> None:
     assert (line.body, line.size, line.type) == (body, len(raw), "application/x-protobuf")
 
 
+def test_a_line_is_written_as_the_format_says() -> None:
+    """Every member in its place, none that is not needed; other programs read and write the same bytes."""
+    least = b'{"v":1,"crc":"9d1e407a","n":2,"kind":"journal","id":"r1","at":"' + AT.encode() + b'","body":{}}\n'
+    assert encode("journal", "r1", b"{}", at=AT) == least
+    most = encode(
+        "otlp",
+        "0a",
+        b"\n\x01",
+        at=AT,
+        run_id="r1",
+        path="/v1/traces",
+        type="application/x-protobuf",
+        encoding="gzip",
+        base64=True,
+        url="https://x/y",
+        key="0123abcd",
+        converted=True,
+        redacted=2,
+    )
+    assert most == (
+        b'{"v":1,"crc":"ad64a2f3","n":6,"kind":"otlp","id":"0a","run_id":"r1","at":"2026-01-31T12:00:00.123Z",'
+        b'"path":"/v1/traces","type":"application/x-protobuf","encoding":"gzip","base64":true,"url":"https://x/y",'
+        b'"key":"0123abcd","converted":true,"redacted":2,"body":"CgE="}\n'
+    )
+    (line,) = read(most)[0]
+    assert isinstance(line, Line)
+    assert line[4:12] == ("otlp", "0a", "r1", AT, "/v1/traces", "https://x/y", "0123abcd", True)
+    assert (line.type, line.encoding, line.body) == ("application/x-protobuf", "gzip", b"\n\x01")
+    assert line.unknown is None, "a member that this version writes, it knows"
+
+
 def with_members(members: bytes, body: bytes = b"{}") -> bytes:
     """Return a record's line with further members."""
     head = b'"n":%d,"kind":"run","id":"r1","at":"x","path":"/v1/custom",%b,"body":' % (len(body), members)
@@ -108,6 +139,10 @@ def with_members(members: bytes, body: bytes = b"{}") -> bytes:
     [
         (b'"key":"0123ABCD"', b"{}"),
         (b'"key":"0123abc"', b"{}"),
+        (b'"key":"0123abcde"', b"{}"),
+        (b'"key":1', b"{}"),
+        (b'"url":["https://x/y"]', b"{}"),
+        (b'"run_id":null', b"{}"),
         (b'"key":"0123abcd\\n"', b"{}"),
         (b'"type":"text/plain"', b"{}"),
         (b'"type":"application/json\\r\\nX: y"', b"{}"),
@@ -120,6 +155,10 @@ def with_members(members: bytes, body: bytes = b"{}") -> bytes:
         (b'"base64":true', b'"'),
         (b'"base64":true', b'"AAA"'),
         (b'"base64":true', b'"A A="'),
+        (b'"base64":true', b'"AA A="'),
+        (b'"base64":true', b'"AAAA.'),
+        (b'"base64":true', b'.AAAA"'),
+        (b'"base64":1', b'"AAA="'),
     ],
 )
 def test_a_value_that_the_format_does_not_have_makes_the_line_malformed(members: bytes, body: bytes) -> None:
@@ -129,11 +168,25 @@ def test_a_value_that_the_format_does_not_have_makes_the_line_malformed(members:
     assert found.reason == "malformed"
 
 
+@pytest.mark.parametrize("kind", ["application/json", "Application/X-Protobuf;charset=UTF-8"])
+def test_a_content_type_may_be_written_as_http_allows_it(kind: str) -> None:
+    """Upper and lower case are the same; it is sent as it was posted."""
+    (line,) = read(with_members(b'"type":"%b"' % kind.encode()))[0]
+    assert isinstance(line, Line)
+    assert line.type == kind
+
+
 @pytest.mark.parametrize(
     ("members", "unknown"),
-    [(b'"x":1,"x_y":"z"', ""), (b'"to":["a"]', "to"), (b'"x":1,"trace":"t","to":1', "trace"), (b'"X":1', "X")],
+    [
+        (b'"x":1,"x_y":"z"', None),
+        (b'"to":["a"]', "to"),
+        (b'"x":1,"trace":"t","to":1', "trace"),
+        (b'"X":1', "X"),
+        (b'"":1', ""),
+    ],
 )
-def test_an_unknown_member_is_told_unless_its_name_begins_with_x(members: bytes, unknown: str) -> None:
+def test_an_unknown_member_is_told_unless_its_name_begins_with_x(members: bytes, unknown: str | None) -> None:
     """What a newer version added may change what the record means; what begins with x may not."""
     (line,) = read(with_members(members))[0]
     assert isinstance(line, Line)
@@ -184,6 +237,10 @@ def test_an_oversized_line_is_skipped_to_the_next_newline(monkeypatch: pytest.Mo
         "r1",
     ]
     assert [line.size for line in found] == [len(good), 201, 200, 901, len(good)]
+    assert found[1:3] == [
+        Damage(2, len(good), 201, "oversized", b""),
+        Damage(3, len(good) + 201, 200, "corrupt", at_limit[:-1]),
+    ]
     assert found[-1].offset == len(data) - len(good)
 
 
@@ -207,6 +264,9 @@ def test_members_that_are_not_known_are_ignored() -> None:
         b"}",
         b'"n":2,"kind":"run","id":"r1","at":"x","body":{}',
         b'"n":3,"kind":"run","id":"r1","at":"x","body":{}}',
+        b'"n":2,"kind":"run","id":"r1","at":"x","bodi":{}}',
+        b'"n":2,"kind":"run","id":"r1","at":"x","body":{}]',
+        b'"n":75,"kind":"run","id":"r1","at":"x","body":{}}',  # two more than the line has bytes
         b'"n":02,"kind":"run","id":"r1","at":"x","body":{}}',
         b'"n":99999999999,"kind":"run","id":"r1","at":"x","body":{}}',
         b'"n":2,"id":"r1","at":"x","body":{}}',
@@ -222,9 +282,7 @@ def test_members_that_are_not_known_are_ignored() -> None:
 def test_a_line_that_matches_its_crc_and_not_the_grammar_is_malformed(rest: bytes) -> None:
     """A buggy or hostile writer's line is reported, with its bytes."""
     found = decode(RawLine(3, 10, 20, signed(rest)))
-    assert isinstance(found, Damage)
-    assert found.reason == "malformed"
-    assert found.raw == signed(rest)
+    assert found == Damage(3, 10, 20, "malformed", signed(rest))
 
 
 @pytest.mark.parametrize("change", ["missing", "twice", "changed", "swapped"])
@@ -261,6 +319,7 @@ def test_every_line_matches_the_models() -> None:
         (b'{"v":1,"crc":', None),
         (b'{"v":2,"crc":', 2),
         (b'{"v":17,', 17),
+        (b'{"v":999999999,', 999_999_999),
         (b'{"v":0,', None),
         (b'{"v":-1,', None),
         (b'{"v":2}', None),

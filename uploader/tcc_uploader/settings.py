@@ -225,7 +225,8 @@ def _target_of(url: str) -> str:
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     name = ("" if secure else "http_") + (parts.hostname or "") + ("" if port == 443 else f"_{port}")  # noqa: PLR2004 -- HTTPS's own
-    return re.sub("[^a-z0-9._-]", "_", name)
+    # the letters of other alphabets are told apart, because two servers must not have one folder
+    return re.sub("[^a-z0-9._-]", lambda found: "_" if found[0] == ":" else f"_{ord(found[0]):x}_", name)
 
 
 def _named_target(name: str) -> str:

@@ -32,6 +32,11 @@ def shown(text: str, most: int = MAX_LINE) -> str:
     return "\n".join(line if len(line) <= most else f"{line[:most]}… ({len(line):,} characters)" for line in lines)
 
 
+def shown_line(text: str) -> str:
+    """Return what is one line as people may see it: a name with a newline in it must not look like two lines."""
+    return shown(text.replace("\n", "⟨000a⟩"))
+
+
 def plural(number: int, word: str) -> str:
     """Return ``1 record``, ``2 records``."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
@@ -83,6 +88,11 @@ class ShownFormatter(logging.Formatter):
         """Return the record's text."""
         record.action = _action(record)
         return shown(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's
+        """Return its first line; only a traceback has more."""
+        record.message = record.message.replace("\n", "⟨000a⟩")
+        return super().formatMessage(record)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802 -- logging's
         """Return when it was logged, in ISO 8601 with the zone."""

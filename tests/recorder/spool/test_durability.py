@@ -11,6 +11,7 @@ import pytest
 
 import tcc_recorder as tcc
 from support.recorded import descriptor_of
+from tcc_recorder.config import WriterConfig
 from tcc_recorder.spool import writer
 from tcc_recorder.spool.segment import Segment
 from tcc_recorder.spool.system import SYSTEM
@@ -228,3 +229,41 @@ def test_power_durability_survives_a_closed_descriptor(spool: Path, disk: Disk, 
     record("b")
     assert sorted(line.id for line in records(spool)) == ["a", "b"]
     assert len(set(disk.files)) == 2
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_what_a_signal_handler_records_is_durable_too(
+    spool: Path, disk: Disk, records: Records, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    """It stands in a file of its own: that and its name are synced before end() returns, once, also if that fails."""
+    tcc.configure(durability="power")
+    record("before")
+    seen: list[tuple[int, int]] = []
+
+    def interrupted(descriptor: int, line: bytes, real: Callable[..., int] = SYSTEM.write) -> int:
+        monkeypatch.setattr(SYSTEM, "write", real)
+        before = len(disk.files), len(disk.directories)
+        disk.failures = failures
+        record("in a handler")
+        seen.append((len(disk.files) - before[0], len(disk.directories) - before[1]))
+        return real(descriptor, line)
+
+    monkeypatch.setattr(SYSTEM, "write", interrupted)
+    record("interrupted")
+    assert seen == [(1, 1)]
+    synced = len(disk.files)
+    assert tcc.flush()
+    assert len(disk.files) == synced, "nothing is synced twice"
+    assert {line.id for line in records(spool)} == {"before", "in a handler", "interrupted"}
+
+
+def test_only_the_records_after_the_last_sync_are_kept_to_be_written_again(tmp_path: Path) -> None:
+    """A sync that tells of fewer records than an earlier one, or of as many, takes none away."""
+    segment = Segment(0o600, WriterConfig(str(tmp_path), "power", 1_000_000, journal=False, segment_seconds=3600.0))
+    segment.unsynced = [b"1", b"2", b"3", b"4", b"5", b"6", b"7"]
+    left = []
+    for durable in (2, 4, 4, 3, 5):
+        segment.mark_synced(durable)
+        left.append(b"".join(segment.unsynced))
+    segment.close()
+    assert left == [b"34567", b"567", b"567", b"567", b"67"]

@@ -1,9 +1,12 @@
 """What was delivered from here is not sent again from elsewhere."""
 
+import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from support import children
 from support.faults import FaultServer, Reply, SegmentFile, always
@@ -165,3 +168,48 @@ def test_a_run_whose_members_are_of_any_type_is_only_not_chosen(shell: Shell) ->
     shell.run("bundle", "-o", shell.spool.parent / "some.zip", "--status", "error")
     assert "some.zip: 1 segment, 1 record" in shell.printed
     shell.run("bundle", "-o", shell.spool.parent / "other.zip", "--session", "s", code=66)
+
+
+def texts_in(bundle: Path) -> bytes:
+    """Return all that a bundle holds."""
+    with zipfile.ZipFile(bundle) as archive:
+        return b"".join(archive.read(name) for name in archive.namelist())
+
+
+def test_what_was_dropped_goes_into_no_bundle(shell: Shell, server: FaultServer) -> None:
+    """On a machine without a network a secret is dropped, and the rest carried away: it arrives without the secret."""
+    SegmentFile("only").run("secret", response="hunter2").seal().write(shell.spool)
+    SegmentFile("beside").run("r1").run("secret", response="hunter2").feedback("secret").run("r2").seal().write(
+        shell.spool
+    )
+    shell.run("drop", "secret", "--yes")
+    bundle = shell.spool.parent / "b.zip"
+    shell.printed = ""
+    shell.run("bundle", "-o", bundle, "--remove")
+    assert "b.zip: 1 segment, 2 records" in shell.printed
+    assert "3 lines of dropped runs left out" in shell.printed
+    assert b"secret" not in texts_in(bundle)
+    assert not list(shell.spool.iterdir())
+    shell.run("verify")
+    shell.run("replay", bundle, TCC_TARGET="elsewhere")
+    assert server.ids == [["r1"], ["r2"]]
+    SegmentFile("later").run("r3").run("secret", response="hunter2").seal().write(shell.spool)
+    shell.run("bundle", "-o", shell.spool.parent / "all.zip", "--all")
+    assert b"hunter2" in texts_in(shell.spool.parent / "all.zip")
+    shell.run("bundle", "-o", shell.spool.parent / "some.zip", "--status", "success")
+    assert b"hunter2" not in texts_in(shell.spool.parent / "some.zip")
+
+
+def test_the_journal_of_a_dropped_run_goes_into_no_bundle_and_that_of_another_does(shell: Shell) -> None:
+    """Else it would be recovered where the bundle is replayed."""
+    segment = SegmentFile("s")
+    for run_id in ("secret", "other"):
+        segment.record("journal", run_id, {"type": "run", "run_id": run_id}, run_id=run_id, path=None)
+    segment.run("r1").write(shell.spool)
+    shell.run("drop", "secret", "--yes")
+    bundle = shell.spool.parent / "b.zip"
+    shell.run("bundle", "-o", bundle)
+    assert b"secret" not in texts_in(bundle)
+    assert b"other" in texts_in(bundle)
+    found = json.loads(shell.run("replay", bundle, "--assume-dead", "--json", TCC_TARGET="elsewhere"))
+    assert (found["records"], found["recovered"]) == (2, 1)

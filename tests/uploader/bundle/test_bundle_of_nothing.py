@@ -119,3 +119,18 @@ def test_a_folder_of_a_group_stays_as_its_owner_set_it_up(shell: Shell, server: 
     assert [(found.stat().st_mode, found.stat().st_gid) for found in (tmp_path, shell.spool)] == before
     assert stat.S_IMODE((tmp_path / "b.zip").stat().st_mode) == 0o600
     assert shell.state.parent.stat().st_mode & 0o077 == 0
+
+
+def test_segments_without_a_record_make_no_bundle_and_are_cleared_away(shell: Shell) -> None:
+    """An agent that recorded nothing leaves a header: cron carries no file for it; what may be recovered is carried."""
+    SegmentFile("sealed").seal().write(shell.spool)
+    SegmentFile("left open").write(shell.spool)
+    bundle = shell.spool.parent / "b.zip"
+    shell.run("bundle", "-o", bundle)
+    assert not bundle.exists()
+    assert "2 segments without a record left out" in shell.printed
+    unended = SegmentFile("unended").record("journal", "r1", {"type": "run", "run_id": "r1"}, run_id="r1", path=None)
+    unended.write(shell.spool)
+    shell.run("bundle", "-o", bundle, "--remove")
+    assert "b.zip: 1 segment, 0 records" in shell.printed
+    assert not list(shell.spool.iterdir())

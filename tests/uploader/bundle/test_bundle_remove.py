@@ -79,6 +79,34 @@ def test_what_grew_since_it_was_bundled_stays(tmp_path: Path) -> None:
     assert runs_in_spool(tmp_path / "spool") == {"r1", "later"}
 
 
+def test_what_can_t_be_looked_at_or_removed_is_told_and_what_is_gone_already_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon may have delivered a file meanwhile; what stays for another reason is named with it."""
+    spool = tmp_path / "spool"
+    gone, folder, kept, taken = (
+        SegmentFile().run(name).seal().write(spool, f"{name}.jsonl") for name in ("gone", "folder", "kept", "taken")
+    )
+    with Snapshots([spool]) as snapshots, (tmp_path / "x.zip").open("wb") as file:
+        plan = build.plan(snapshots, EVERYTHING)
+        build.write(plan, ".zip", file.fileno())
+    gone.unlink()
+    folder.unlink()
+    folder.mkdir()
+    unlink = Path.unlink
+
+    def refuse(path: Path, **options: bool) -> None:
+        if path == kept:
+            raise PermissionError(13, "denied", str(path))
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    staying = remove_bundled([(member, "x.zip/1") for member in plan.members], None)
+    assert set(staying) == {folder, kept}
+    assert staying[kept] == "denied"
+    assert not taken.exists()
+
+
 def test_a_bundle_that_can_t_be_read_back_removes_nothing(tmp_path: Path) -> None:
     """Whatever byte the disk got wrong, the spool stays as it is."""
     SegmentFile().run("r1").seal().write(tmp_path / "spool")

@@ -44,6 +44,8 @@ def test_dead_list_and_show_tell_why(shell: Shell, server: FaultServer) -> None:
     shown = shell.run("dead", "show", ident)
     for part in ("HTTP 422", "no such project", "segment s, line 3", "run bad", "secret plans"):
         assert part in shown
+    (told,) = shell.json_list("dead", "show", ident)
+    assert (told["id"], told["line"]) == (ident, 3)
     shell.run("dead", "show", "nonsense", code=2)
     shell.run("dead", "show", code=2)
 
@@ -171,3 +173,22 @@ def test_a_plain_file_is_listed_by_its_path(shell: Shell) -> None:
     (shell.spool / "mine.jsonl").write_text('{"type":"run"}\n')
     shell.run("replay", code=65)
     assert f"(no record, {shell.spool}/mine.jsonl:1)" in shell.run("dead", "list")
+
+
+def test_a_requeued_letter_whose_file_is_gone_is_not_missing_and_is_told_beside_the_files(
+    shell: Shell, server: FaultServer
+) -> None:
+    """The letter has all of its record: nothing must be brought back, and it was not delivered -1 times before."""
+    path = SegmentFile("s").run("r1").run("r2").write(shell.spool)
+    server.behaviour = lambda request: Reply(422) if request.ids == ["r1"] else Reply()
+    shell.run("replay", code=65)
+    shell.run("dead", "requeue", "--all", "--timeout", "0", TCC_BASE_URL="http://127.0.0.1:9", code=75)
+    path.unlink()
+    shell.run("verify")
+    shell.run("status", "--max-age", "52w")
+    server.behaviour = always(Reply())
+    shell.printed = ""
+    shell.run("replay")
+    assert "0 records: 0 delivered, 0 duplicate" in shell.printed
+    assert "1 requeued letter delivered beside these" in shell.printed
+    assert shell.status()["counts"]["delivered"] == 2

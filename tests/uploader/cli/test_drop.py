@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from support import children
-from support.faults import FaultServer, Reply, Request, SegmentFile, always, hold
+from support.faults import Behaviour, FaultServer, Reply, SegmentFile, always, hold
 from support.rigging import Rig
 from support.shell import Shell
 from support.worlds import wait_until
@@ -155,13 +155,15 @@ def drop(rig: Rig, run_id: str) -> None:
             rig.folder.ask(LetterRequest(action="drop", letter=ident, pending=record))
 
 
-def against_one(request: Request) -> Reply:
+def against_one(status: int) -> Behaviour:
     """Refuse r1."""
-    return Reply(451) if request.ids == ["r1"] else Reply()
+    return lambda request: Reply(status) if request.ids == ["r1"] else Reply()
 
 
 @pytest.mark.parametrize(
-    "behaviour", [always(Reply(401)), always(Reply(503)), against_one], ids=["paused", "postponed", "undecided"]
+    "behaviour",
+    [always(Reply(401)), always(Reply(503)), against_one(451), against_one(422)],
+    ids=["paused", "postponed", "undecided", "refused for its content"],
 )
 def test_wherever_a_record_waits_it_is_taken_out(rig: Rig, server: FaultServer, behaviour: object) -> None:
     """Nothing of it is sent after the request, no destination waits for it, and its file goes."""
@@ -188,6 +190,31 @@ def test_wherever_a_record_waits_it_is_taken_out(rig: Rig, server: FaultServer, 
     assert not list(rig.spool.iterdir())
 
 
+def test_what_waits_behind_others_or_for_its_run_is_taken_out(rig: Rig, server: FaultServer) -> None:
+    """A run that had no turn yet, and its feedback, which waits for it; what stands before them is sent."""
+    server.behaviour = always(Reply(401))
+    SegmentFile().run("r0").seal().write(rig.spool)
+    asked, sent, later = False, 0, rig.spool / "later.jsonl"
+
+    def tell(engine: Engine) -> bool:
+        nonlocal asked, sent
+        if server.requests and not (asked or later.exists()):  # the destination is paused now
+            SegmentFile().run("r1").feedback("r1").seal().write(rig.spool, later.name)
+        if not asked and any(engine.backlog.waiting_for_run.values()):
+            drop(rig, "r1")
+            asked = True
+        if asked and rig.counts().dropped == 2 and not sent:
+            assert rig.time.now < 1_100, "it is dropped now, not when the destination is tried again"
+            sent = len(server.ids)
+            server.behaviour = always(Reply())
+        return not list(rig.spool.iterdir())
+
+    engine = rig.daemon(tell)
+    assert server.ids[sent:] == [["r0"]]
+    assert not any(engine.backlog.waiting_for_run.values())
+    assert (rig.counts().delivered, rig.counts().dropped) == (1, 2)
+
+
 def test_what_the_server_was_asked_to_take_is_not_dropped(rig: Rig, server: FaultServer) -> None:
     """A request in flight is not undone: its answer decides, and what the operator asked for is answered by the log."""
     path = SegmentFile().run("r1").seal().write(rig.spool)
@@ -208,3 +235,25 @@ def test_what_the_server_was_asked_to_take_is_not_dropped(rig: Rig, server: Faul
     rig.daemon(tell)
     assert server.ids == [["r1"]]
     assert (rig.counts().delivered, rig.counts().dropped) == (1, 0)
+
+
+@pytest.mark.parametrize("by", [["r1"], ["--session", "s"]])
+def test_a_letter_that_waits_to_be_sent_again_is_dropped_too(shell: Shell, server: FaultServer, by: list[str]) -> None:
+    """It is a pending record like others, also if a daemon waits with it at a server that is down."""
+    server.behaviour = against_one
+    SegmentFile().run("r1", session_id="s").run("r2").seal().write(shell.spool)
+    shell.run("replay", "--give-up", code=65)
+    server.behaviour = always(Reply(503))
+    with shell.daemon():
+        shell.run("dead", "requeue", "--all")
+        sent = len(server.ids)
+        wait_until(lambda: len(server.ids) > sent, "a request")
+        shell.run("drop", *by, "--yes")
+        wait_until(lambda: shell.status()["counts"]["dropped"] == 1, "the drop")
+        wait_until(lambda: shell.status()["destinations"][0]["waiting"] == 0, "that nothing waits")
+    server.behaviour, sent = always(Reply()), len(server.ids)
+    shell.run("drop", *by, "--yes", code=66)
+    shell.run("replay", "--remove")
+    assert len(server.ids) == sent
+    assert not list((shell.state / "dead").iterdir())
+    shell.run("verify")

@@ -43,6 +43,9 @@ OTHERS = (
     ("bundle", "-o", HOSTILE.replace("/", "") + ".exe"),
     ("replay", "no such file " + HOSTILE),
     ("replay", "--in-flight", HOSTILE),
+    ("replay", "--adopt", KEY),
+    ("replay", "--allow-path", KEY),
+    ("help", KEY),
 )
 
 
@@ -125,3 +128,39 @@ def test_a_letter_is_shown_in_full_however_much_of_it_is_hidden(shell: Shell, se
     (shell.spool / "plain.jsonl").write_text('{"no": "' + "\x1b" * 3000 + '"}\n')
     shell.run("replay", code=65)
     assert shell.run("dead", "show", "--all").count("⟨001b⟩") == 3000
+
+
+def test_a_name_with_a_newline_in_it_is_shown_on_one_line(shell: Shell, server: FaultServer) -> None:
+    """In output and log nobody but the program begins a line: it may be a command to a CI system, or a false report."""
+    said = "x\n::error::forged"
+    segment = SegmentFile(f"s{said}").run(f"dead{said}").run("url", url=f"https://evil.example/{said}")
+    segment.record(f"kind{said}", f"id{said}", {"a": said}).record("post", "path", {}, path=f"/v1/{said}")
+    segment.run("shown", session_id=said, status_message=said, status_code=2).raw(b"damage").write(shell.spool)
+    (shell.spool / f"plain{said.replace('/', '')}.jsonl").write_text("{}\nno json\n")
+    (shell.spool / f"archive{said.replace('/', '')}.zip").write_text("")
+    server.behaviour = lambda request: Reply(400, body=said.encode()) if b"dead" in request.body else Reply()
+    telling = [
+        ["dead", "list"],
+        ["dead", "show", "--all"],
+        ["replay", "--dry-run"],
+        ["doctor"],
+        ["runs"],
+        ["show", "dead"],
+    ]
+    for command in (
+        ["replay", "--timeout", "1"],
+        *telling,
+        ["status"],
+        ["verify"],
+        ["drop", said, "--yes"],
+        ["forget", said, "--yes"],
+        ["bundle", "-o", f"b{said.replace('/', '')}.zip"],
+        ["verify", f"b{said.replace('/', '')}.zip"],
+        ["dead", "show", said],
+        ["dead", "requeue", "--all", "--timeout", "1"],
+        ["dead", "drop", "--all", "--yes"],
+    ):
+        shell.printed = ""
+        shell.run_anyhow(*command)
+        parts = shell.printed.splitlines() if command[:2] != ["dead", "show"] else []
+        assert not [line for line in parts if line.lstrip().startswith("::error")], (command, shell.printed)

@@ -31,6 +31,7 @@ def result_of(
     return ReplayResult(
         counts=counts or Counts(),
         sent=Counts(),
+        letters_apart=0,
         uncommitted=0,
         hints=[],
         damage=0,

@@ -104,3 +104,21 @@ def test_records_of_a_key_of_another_server_wait(shell: Shell, server: FaultServ
     shell.run("replay", code=77, **environment)
     assert "run once more with this key first" in shell.printed
     assert KEY not in shell.printed
+
+
+def test_a_letter_that_is_listed_can_be_shown_and_the_target_is_named_where_one_must_be(
+    shell: Shell, server: FaultServer
+) -> None:
+    """Who has `dead list` from any target looks at one by its id; to send or drop it, its target must be named."""
+    SegmentFile().run("r1").seal().write(shell.spool)
+    server.behaviour = always(Reply(451))
+    for target in ("one", "two"):
+        shell.run("replay", "--give-up", TCC_TARGET=target, code=65)
+    (ident,) = {letter["id"] for letter in json.loads(shell.run("dead", "list", "--json", **NOTHING_NAMED))}
+    assert len(json.loads(shell.run("dead", "show", ident[:9], "--json", **NOTHING_NAMED))) == 2
+    assert len(json.loads(shell.run("dead", "show", ident[:9], "--json", TCC_TARGET="two"))) == 1
+    for command in (["requeue"], ["drop", "--yes"]):
+        shell.printed = ""
+        shell.run("dead", *command, ident, code=2)
+        assert "it is of one: name that by TCC_TARGET" in shell.printed
+    assert len(server.requests) == 2

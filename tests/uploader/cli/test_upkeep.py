@@ -6,10 +6,13 @@ import sqlite3
 import time
 from pathlib import Path
 
-from support.faults import FaultServer, Reply, SegmentFile
+import pytest
+
+from support.faults import FaultServer, Reply, SegmentFile, always, ok
 from support.shell import Shell
 
 MONTH = 30 * 86_400
+NOTHING_NAMED = {"TCC_API_KEY": "", "TCC_BASE_URL": "", "TCC_TARGET": ""}
 
 
 def age(shell: Shell, seconds: float = MONTH) -> None:
@@ -43,8 +46,9 @@ def test_pending_records_dead_letters_and_open_files_stay_however_old_they_are(
     """Nothing that somebody may still want is pruned."""
     server.behaviour = lambda request: Reply(422 if "dead" in request.ids else 503 if "late" in request.ids else 200)
     SegmentFile().run("dead").run("good").seal().write(shell.spool)
-    SegmentFile().run("late").seal().write(shell.spool)
     SegmentFile().run("open").write(shell.spool)
+    shell.run("replay", code=65)
+    SegmentFile().run("late").seal().write(shell.spool)
     shell.run("replay", "--timeout", "0", code=75)
     age(shell)
     before = shell.status()["counts"]
@@ -118,6 +122,38 @@ def test_a_stick_that_is_lost_is_forgotten_and_is_delivered_if_it_comes_back(
     shell.run("verify", stick)
 
 
+@pytest.mark.parametrize("command", ["forget", "prune"])
+def test_nothing_is_taken_out_before_somebody_says_yes(shell: Shell, server: FaultServer, command: str) -> None:
+    """Where nobody can be asked, that is a no."""
+    file = SegmentFile().run("r1").seal().write(shell.spool)
+    shell.run("replay")
+    age(shell)
+    file.unlink()
+    before = shell.status()["counts"]
+    shell.run(command, *([file] if command == "forget" else ["--older-than", "1d"]), code=1)
+    assert shell.status()["counts"] == before
+    shell.run(command, *([file] if command == "forget" else ["--older-than", "1d"]), "--yes")
+
+
+def test_a_ledger_whose_damage_is_met_in_the_midst_of_a_replay_is_set_aside(shell: Shell, server: FaultServer) -> None:
+    """The command says so, and the next one begins with a new ledger: what lies in the spool is sent again."""
+    segment = SegmentFile()
+    for number in range(3000):
+        segment.run(f"r{number}")
+    segment.seal().write(shell.spool)
+    shell.run("replay")
+    ledger = shell.state / "ledger.sqlite3"
+    data = bytearray(ledger.read_bytes())
+    data[-65_536:] = b"\xff" * 65_536  # what is read at the start is whole
+    ledger.write_bytes(data)
+    SegmentFile().run("new").seal().write(shell.spool)
+    shell.run("replay", code=75)
+    assert "is in quarantine now: run it again" in shell.printed
+    shell.run("replay")
+    assert len(server.ids) == 6001
+    assert ["new"] in server.ids
+
+
 def test_what_is_still_here_is_not_forgotten(shell: Shell, server: FaultServer) -> None:
     """Nor what the ledger does not know: 66 for both."""
     file = SegmentFile().run("r1").write(shell.spool)
@@ -126,3 +162,19 @@ def test_what_is_still_here_is_not_forgotten(shell: Shell, server: FaultServer) 
     shell.run("forget", shell.spool / "unknown.jsonl", "--yes", code=66)
     os.remove(file)  # noqa: PTH107 -- as anybody would
     shell.run("forget", file, "--yes")
+
+
+def test_a_file_that_another_target_waits_for_stays(shell: Shell, server: FaultServer) -> None:
+    """What the sandbox has taken long ago may be pending for production: pruning one takes nothing from the other."""
+    path = SegmentFile().run("r1").seal().write(shell.spool)
+    shell.run("replay")
+    server.behaviour = always(Reply(503))
+    shell.run("replay", "--timeout", "0", TCC_TARGET="production", code=75)
+    age(shell)
+    shell.run("prune", "--older-than", "1d", "--yes")
+    assert path.exists()
+    server.behaviour = ok
+    shell.run("replay", TCC_TARGET="production")
+    shell.run("prune", "--older-than", "1d", "--yes")
+    assert not path.exists()
+    shell.run("verify", **NOTHING_NAMED)

@@ -150,3 +150,16 @@ def test_a_request_whose_letter_is_none_is_left_alone(
     assert rig.once(give_up=True).counts.dead == 1
     assert "x.json is not a valid request" in caplog.text
     assert [letter.id for letter in rig.letters()] == [ident]
+
+
+@pytest.mark.parametrize(("member", "value"), [("type", "text/html\\r\\nX: y"), ("encoding", "br")])
+def test_a_letter_with_a_header_that_no_line_can_have_is_none(
+    rig: Rig, server: FaultServer, member: str, value: str
+) -> None:
+    """What somebody wrote into a letter becomes no header, and pauses no destination."""
+    ident = refused_record(rig, server)
+    file = rig.state / "dead" / f"{ident}.json"
+    file.write_text(file.read_text().replace(f'"{member}": null', f'"{member}": "{value}"'))
+    assert value in file.read_text()
+    with pytest.raises(ValueError, match=member):
+        rig.folder.read(ident)

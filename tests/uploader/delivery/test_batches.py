@@ -80,6 +80,7 @@ def test_items_can_be_joined_again(dumps: object) -> None:
         b'{"items":[{"type":[]}]}',
         b'{"items":["' + b'x"]}',
         b'{"items":[{"type":"run","run_id":"r"}',
+        b'{"items":[{"type":"run","run_id":"r","x":NaN}]}',
         b'{"a":1}',
         b"[" * 100_000,
         b'{"items":' + b"[" * 100_000,

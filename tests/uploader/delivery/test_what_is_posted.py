@@ -118,3 +118,16 @@ def test_a_file_with_a_line_of_an_unknown_kind_is_kept(rig: Rig, server: FaultSe
         "checkpoint",
         "seal",
     ]  # type: ignore[union-attr]
+
+
+def test_status_says_why_a_file_with_a_line_of_an_unknown_kind_stays(shell: Shell, server: FaultServer) -> None:
+    """Before and after its records are delivered: else nobody knows why the spool never gets empty."""
+    strange = SegmentFile().run("r1")
+    strange._add(encode("checkpoint", "c1", b"{}", at=AT), is_record=False)
+    path = strange.seal().write(shell.spool)
+    for _ in range(2):
+        shell.printed = ""
+        shell.run("status", code=77)
+        assert f"{path} was written by a newer recorder" in shell.printed
+        shell.run("replay", "--remove")
+    assert path.exists()

@@ -234,6 +234,23 @@ def test_a_segment_that_is_read_again_never_shrinks(reopen: Reopen) -> None:
     assert ledger.segment("s1") == grown
 
 
+def test_a_file_that_is_forgotten_is_finished_and_what_was_delivered_from_it_stays(reopen: Reopen) -> None:
+    """Nothing of it is pending or damaged any more; another file keeps what it has."""
+    ledger = reopen()
+    told = {"damaged": 2, "torn": 5, "refused": 1, "sealed": 9}
+    other = ROW._replace(number=2, id="s2")
+    ledger.commit(changes(segments={1: ROW._replace(**told), 2: other}))
+    assert (ledger.keys(), ROW.counts.pending) == (1, 1)
+    ledger.forget([1])
+    row = ledger.segment("s1")
+    assert row is not None
+    assert (row.size, row.finished, row.counts) == (0, True, Counts(2, 1, 0, 1))
+    assert (row.damaged, row.torn, row.refused, row.sealed, row.skipped) == (0, 0, 0, None, 0)
+    assert (ledger.delivered([KEY]), ledger.letter("abc")) == ({KEY: [HERE]}, LETTER)
+    assert ledger.segment("s2") == other
+    assert ledger.keys() == 1
+
+
 def test_the_settled_lines_are_counted_from_keys_and_letters(reopen: Reopen) -> None:
     """A line with a letter counts by the letter's fate; one of two hints, or of two keys, counts once."""
     ledger = reopen()

@@ -66,6 +66,7 @@ def test_records_follow_their_run(asked: dict[str, Any], ids: list[str]) -> None
         ({"since": datetime.fromisoformat(AT)}, ["late"]),
         ({"until": datetime.fromisoformat(AT)}, []),
         ({"sessions": ["s"]}, []),
+        ({"statuses": ["success"]}, []),
         ({"limit": 5}, []),
     ],
 )
@@ -86,6 +87,31 @@ def test_a_run_that_is_told_of_twice_is_chosen_if_either_fits() -> None:
     """Rather one record too many than one lost."""
     twice = SegmentFile().run("a", status_code=2).run("a")
     assert chosen(twice, statuses=["success"]) == ["a", "a"]
+    later, earlier = "2026-01-31T13:00:00Z", "2026-01-31T10:00:00Z"
+    newest = SegmentFile().run("a", start_time=later).run("b", start_time=AT).run("a", start_time=earlier)
+    assert chosen(newest, limit=1) == ["a", "a"]
+
+
+def test_a_run_without_an_end_is_chosen_by_its_journal() -> None:
+    """Its process died; of a child in the journal nothing follows."""
+    segment = (
+        SegmentFile()
+        .record("journal", "a", run_item("a", session_id="s"), path=None)
+        .record("journal", "t", step_item("b", "t"), run_id="b", path=None)
+        .step("a", "late")
+        .step("b", "other")
+    )
+    assert chosen(segment, sessions=["s"]) == ["late"]
+    assert [facts_of(line) is None for line in lines_of(segment)] == [False, True, True, True]
+
+
+def test_a_run_that_does_not_name_its_run_twice_is_chosen_by_its_id() -> None:
+    """In a plain file a run has its id alone."""
+    (line,) = lines_of(SegmentFile().run("a", session_id="s"))
+    alone = line._replace(run_id=None)
+    assert Choice(Selection(sessions=["s"]), [alone]).holds(line)
+    assert Choice(Selection(limit=1), [alone]).holds(alone)
+    assert not Choice(Selection(sessions=["t"]), [alone]).holds(alone)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +119,7 @@ def test_a_run_that_is_told_of_twice_is_chosen_if_either_fits() -> None:
     [
         (run_item("a", session_id="s", status_code=1), RunFacts(1, "s", datetime.fromisoformat(AT))),
         (batch_of(run_item("a"), step_item("a", "t")), RunFacts(0, None, datetime.fromisoformat(AT))),
+        ({"type": "run"}, RunFacts(0, None, None)),
         (run_item("a") | {"start_time": "yesterday"}, RunFacts(0, None, None)),
         (run_item("a") | {"start_time": 5, "session_id": ["s"]}, RunFacts(0, ["s"], None)),  # type: ignore[arg-type]
         (run_item("a") | {"start_time": "0001-01-01T00:00:00+14:00"}, RunFacts(0, None, None)),
@@ -117,12 +144,12 @@ def test_without_a_time_a_run_is_rather_taken() -> None:
 
 def test_what_is_left_out_is_counted_and_what_is_settled_is_not() -> None:
     """Two records of a run are one run; a record that was delivered before does not stay pending."""
-    lines = lines_of(SegmentFile().run("a").step("a", "t").run("b").run("c", session_id="s"))
+    lines = lines_of(SegmentFile().run("a").step("a", "t").run("b").run("c", session_id="s").run("d"))
     choice = Choice(Selection(sessions=["s"]), lines)
-    decisions = [Decision.SEND, Decision.CONFLICT, Decision.DELIVERED, Decision.SEND]
+    decisions = [Decision.SEND, Decision.CONFLICT, Decision.DELIVERED, Decision.SEND, Decision.SEND]
     left_out = [choice.leaves_out(line, decision) for line, decision in zip(lines, decisions, strict=True)]
-    assert left_out == [True, True, False, False]
-    assert (choice.records_left_out, choice.runs_left_out) == (2, 1)
+    assert left_out == [True, True, False, False, True]
+    assert (choice.records_left_out, choice.runs_left_out) == (3, 2)
 
 
 @pytest.mark.parametrize(
@@ -137,4 +164,8 @@ def test_what_is_left_out_is_counted_and_what_is_settled_is_not() -> None:
 def test_a_choice_tells_whether_anything_was_chosen(asked: dict[str, Any], *, empty: bool) -> None:
     """A mistyped session finds nothing, and that must be told."""
     assert Choice(Selection(**asked), lines_of(RUNS)).is_empty == empty
-    assert not Choice(Selection(since=NOON), lines_of(SegmentFile().step("elsewhere", "late", at=AT))).is_empty
+    late = lines_of(SegmentFile().step("elsewhere", "late"))
+    early = [line._replace(at="2026-01-31T11:00:00.000Z") for line in late]
+    assert not Choice(Selection(since=NOON), [*late, *early]).is_empty
+    assert Choice(Selection(since=NOON), early).is_empty
+    assert not Choice(Selection(since=NOON), late).is_empty

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tcc_uploader.transport.answers import Answer, Classified, Verdict, classify, decoded
+from tcc_uploader.boundary import caught
+from tcc_uploader.transport.answers import Answer, Classified, Verdict, classify, decoded, without_words
+from tcc_uploader.transport.otlp import PartlyRefused
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -80,6 +82,8 @@ def test_what_is_no_page_is_a_delivery(answer: Answer, verdict: Verdict) -> None
     [
         (b"abc", None, b"abc"),
         (b"abc", "identity", b"abc"),
+        (b"abc", " ", b"abc"),
+        (gzip.compress(b"<html>", mtime=0), "x-gzip", b"<html>"),
         (gzip.compress(b"<html>", mtime=0), "gzip", b"<html>"),
         (gzip.compress(b"<html>" + bytes(range(256)) * 9, mtime=0)[:200], " GZIP ", b"<html>"),
         (zlib.compress(b"<html>"), "deflate", b"<html>"),
@@ -96,9 +100,11 @@ def test_an_answer_is_read_as_its_content_encoding_says(body: bytes, encoding: s
 
 
 def test_a_bomb_in_an_answer_stays_small() -> None:
-    """A few KiB never become many MiB."""
+    """A few KiB never become many MiB: each byte becomes sixteen at most, which is enough for what people write."""
     bomb = gzip.compress(bytes(50_000_000))
-    assert len(decoded(bomb[:65_536], "gzip") or b"") <= 16 * 65_536
+    assert len(decoded(bomb, "gzip") or b"") == 16 * len(bomb)
+    page = b"<html>" + b"".join(b"<p>%d</p>" % number for number in range(1000))
+    assert decoded(gzip.compress(page), "gzip") == page
 
 
 @pytest.mark.parametrize(
@@ -106,17 +112,100 @@ def test_a_bomb_in_an_answer_stays_small() -> None:
     [
         (b"run already exists", Verdict.DELIVERED),
         (b"DUPLICATE", Verdict.DELIVERED),
+        (b"this run exists", Verdict.DELIVERED),
+        (b"already stored", Verdict.DELIVERED),
         (b"", Verdict.REFUSED),
         (b"version conflict", Verdict.REFUSED),
         (b"project does not exist", Verdict.REFUSED),
         (b"the run doesn't exist any more", Verdict.REFUSED),
         (b"no such thing exists", Verdict.REFUSED),
+        (b"a run that never existed", Verdict.REFUSED),
+        (b"Not A Duplicate of anything", Verdict.REFUSED),
+        (b"PROJECT DOES NOT EXIST", Verdict.REFUSED),
         (b'{"error":"not allowed: run already exists"}', Verdict.DELIVERED),
     ],
 )
 def test_a_409_is_a_delivery_only_if_it_says_so(text: bytes, verdict: Verdict) -> None:
     """409 alone is a refusal, and so is one that says the opposite."""
     assert classify(Answer(409, text=text), NOW).verdict is verdict
+
+
+@pytest.mark.parametrize(("verdict", "status"), [(verdict, status) for verdict in ROWS for status in ROWS[verdict]])
+@pytest.mark.parametrize("text", [b"run already exists", b"DUPLICATE", *PAGES.values()])
+def test_the_text_of_an_answer_matters_only_with_409_and_of_a_success(
+    verdict: Verdict, status: int, text: bytes
+) -> None:
+    """A 422 that says "already exists" is a refusal, and a proxy's 502 is an outage though it is a web page."""
+    if status != 409 and verdict is not Verdict.DELIVERED:
+        assert classify(Answer(status, text=text, type="text/html"), NOW) == classify(Answer(status), NOW)
+        assert classify(Answer(status), NOW).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "remedy"),
+    [
+        (Answer(401), "TCC_API_KEY"),
+        (Answer(402), "account"),
+        (Answer(403), "this key"),
+        (Answer(404), "TCC_BASE_URL"),
+        (Answer(405), "TCC_BASE_URL"),
+        (Answer(407), "HTTPS_PROXY"),
+        (Answer(511), "log in"),
+        (Answer(308, location="https://new.example/v1"), "redirects to https://new.example/v1: configure"),
+        (Answer(304), "redirects to nowhere: configure"),
+        (Answer(200, text=b"<html>"), "a web page answered"),
+        (Answer(200, gateway=True), "unset TCC_BASE_URL and TCC_URL"),
+        (Answer(error=httpx.InvalidURL("x")), "HTTPS_PROXY"),
+        (Answer(error=ssl.SSLCertVerificationError(1, "x")), "SSL_CERT_FILE"),
+    ],
+)
+def test_what_an_operator_can_mend_is_told_to_him(answer: Answer, remedy: str) -> None:
+    """Every pause says what to do, and so do the refusals that mostly come of a wrong setting."""
+    assert remedy in classify(answer, NOW).remedy
+
+
+@pytest.mark.parametrize("status", [200, 400, 406, 409, 415, 422, 429, 451, 503])
+def test_what_nobody_here_can_mend_has_no_remedy(status: int) -> None:
+    """A remedy that is no help would be looked for in vain, and stand in the way of a probe."""
+    assert classify(Answer(status), NOW).remedy == ""
+
+
+def test_only_an_otlp_server_takes_a_part() -> None:
+    """Another server's answer that looks like a partial success is only an answer; so is one that can't be read."""
+    partly = Answer(200, text=b'{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too long"}}')
+    delivered = Classified(Verdict.DELIVERED)
+    assert classify(partly, NOW, is_otlp=True) == delivered._replace(partly_refused=PartlyRefused(3, "too long"))
+    assert classify(partly, NOW) == delivered
+    garbled = partly._replace(garbled=True, type="application/x-protobuf")
+    assert classify(garbled, NOW, is_otlp=True) == delivered
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "kept"),
+    [
+        (Answer(422, text=b" a secret\xff "), "HTTP 422: a secret\ufffd", "HTTP 422"),
+        (Answer(503), "HTTP 503", "HTTP 503"),
+        (Answer(400, text=b"x" * 900), "HTTP 400: " + "x" * 200, "HTTP 400"),
+        (Answer(error=httpcore.ConnectError("all refused")), "ConnectError: all refused", "ConnectError: all refused"),
+        (
+            Answer(error=httpcore.RemoteProtocolError("b'a secret'")),
+            "RemoteProtocolError: b'a secret'",
+            "RemoteProtocolError",
+        ),
+        (Answer(error=OSError()), "OSError", "OSError"),
+    ],
+)
+def test_a_reason_without_the_server_s_words(answer: Answer, reason: str, kept: str) -> None:
+    """What a server sent may quote a record, and is not for the log; our own words are."""
+    assert answer.reason == reason
+    assert without_words(reason) == kept
+
+
+@pytest.mark.unexpected
+def test_an_answer_that_nobody_foresaw_is_an_outage() -> None:
+    """It loses nothing, and it is told where it was."""
+    assert classify(Answer(207, type=5), NOW) == Classified(Verdict.RETRY)  # type: ignore[arg-type]
+    assert "an answer with status 207" in str(caught.all())
 
 
 @pytest.mark.parametrize(

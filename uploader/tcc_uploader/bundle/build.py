@@ -16,8 +16,8 @@ from tcc_uploader.sources.manifest import MANIFEST, MAX_MANIFEST, Manifest
 from tcc_uploader.sources.streams import ArchiveError, Budget, Refused, chunks_of
 from tcc_uploader.sources.walk import walk_archive
 
-from .filter import choice_among, excerpt
-from .leave_out import LeaveOut
+from .filter import Dropped, choice_among, excerpt, kept
+from .leave_out import LeaveOut, tells_nothing
 from .output import Output
 from .pack import packing
 from .snapshot import PlannedMember, Snapshots
@@ -37,6 +37,8 @@ class Plan(NamedTuple):
     """What is left out, with its place in an earlier bundle; without a place: it is finished."""
     choice: Choice
     """What was chosen, and how much was not."""
+    dropped: int
+    """How many lines of dropped runs are left out."""
     manifest: Manifest
     damaged: int
     """Damaged lines, which are bundled as they are."""
@@ -60,21 +62,31 @@ def plan(
     members: list[PlannedMember] = []
     left_out: list[tuple[PlannedMember, str]] = []
     names: set[str] = set()
-    damaged = 0
+    damaged = dropped_lines = 0
     foreign: dict[Path, str] = {}
+    dropped = leave_out.dropped() if leave_out else Dropped()
     try:
         choice = choice_among(snapshots.all, selection)
         for snapshot in snapshots.all:
             did(snapshot.size)
             place = leave_out.place_of(snapshot) if leave_out else None
+            cut = dropped.count(snapshot) if place is None else 0
+            dropped_lines += cut
+            if cut and not any(kept(snapshot, Choice(), dropped)):
+                place = ""  # nothing else is in it
             if selection and place is None:
-                member = excerpt(snapshot, choice)
+                member = excerpt(snapshot, choice, dropped)
+            elif cut and place is None:
+                _, entry = snapshot.examine()
+                member = excerpt(snapshot, choice, dropped)._replace(file_sha256=entry.sha256)
             else:
                 segment, entry = snapshot.examine()
                 damaged += segment.damaged + segment.cut
                 if segment.format.is_foreign:
                     foreign[snapshot.path] = segment.format.value
                 member = PlannedMember(snapshot.path, entry, partial(snapshot.chunks, entry.bytes))
+                if leave_out and place is None and tells_nothing(segment):
+                    place = ""
             if place is not None:
                 left_out.append((member, place))
                 continue
@@ -90,7 +102,7 @@ def plan(
         segments=[member.entry for member in members],
         selection=selection or None,
     )
-    return Plan(members, left_out, choice, manifest, damaged, snapshots.unreadable, foreign)
+    return Plan(members, left_out, choice, dropped_lines, manifest, damaged, snapshots.unreadable, foreign)
 
 
 def write(made: Plan, ending: str, descriptor: int, did: Callable[[int], object] = lambda _: None) -> int:

@@ -10,8 +10,10 @@ from tcc_schemas.records import Count
 from tcc_uploader.files import file_name, make_durably, write_whole
 from tcc_uploader.model.ledger import Ledger
 from tcc_uploader.settings import BUNDLED_FILE
-from tcc_uploader.spool.format import sniff
+from tcc_uploader.spool.format import Format, sniff
+from tcc_uploader.spool.segment import Segment
 
+from .filter import Dropped
 from .snapshot import PlannedMember, Snapshot
 
 
@@ -50,6 +52,17 @@ class LeaveOut(NamedTuple):
         earlier = self.bundled.get(ident)
         return earlier.place if earlier is not None and (earlier.file, earlier.size) == this else None
 
+    def dropped(self) -> Dropped:
+        """Return what operators have dropped.  Raises :class:`LedgerError`."""
+        return Dropped(self.ledger.letters_with("dropped"))
+
+
+def tells_nothing(segment: Segment) -> bool:
+    """Whether it is a recorder's segment, read to its end, in which nothing stands but who wrote it."""
+    refused = segment.seal.refused if segment.seal else 0
+    told = segment.counts.records or segment.journal.open or segment.damage or segment.skipped or refused
+    return segment.format is Format.SEGMENT and not told
+
 
 def read_bundled(state: Path) -> dict[str, BundledSegment]:
     """Return what earlier bundles took away; nothing if that is not known any more: then it is bundled once more."""
@@ -63,7 +76,7 @@ def note_bundled(state: Path, members: list[PlannedMember], bundle: str, earlier
     """Remember which unsealed segments a bundle took away whole, beside the ``earlier`` ones.  Raises OSError."""
     fresh = {
         entry.id: BundledSegment(file=file_name(path), size=entry.bytes + entry.torn, place=f"{bundle}/{entry.name}")
-        for path, entry, _ in members
+        for path, entry, *_ in members
         if not entry.sealed
     }
     if fresh:

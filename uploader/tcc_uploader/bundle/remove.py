@@ -21,7 +21,7 @@ def remove_bundled(bundled: Sequence[tuple[PlannedMember, str]], ledger: Ledger 
     staying: dict[Path, str] = {}
     for start in range(0, len(bundled), removal.REMOVED_AT_ONCE):
         candidates: dict[Segment, str] = {}
-        for (path, entry, _), place in bundled[start : start + removal.REMOVED_AT_ONCE]:
+        for (path, entry, _, file_sha256), place in bundled[start : start + removal.REMOVED_AT_ONCE]:
             try:
                 segment, now = Snapshot(path).examine()
             except FileNotFoundError:
@@ -32,7 +32,7 @@ def remove_bundled(bundled: Sequence[tuple[PlannedMember, str]], ledger: Ledger 
             # runs without an end are in the bundle's journal lines, and are recovered where it is replayed
             if segment.format is not Format.SEGMENT:
                 staying[path] = "it is no segment of a recorder"
-            elif now.sha256 != entry.sha256:
+            elif now.sha256 != (file_sha256 or entry.sha256):
                 staying[path] = "it has grown since"
             elif segment.damaged or segment.cut:
                 staying[path] = "it is damaged"

@@ -77,6 +77,8 @@ class PlannedMember(NamedTuple):
     path: Path
     entry: ManifestEntry
     content: Callable[[], Iterator[bytes]]
+    file_sha256: str | None = None
+    """Of the whole file, if the member has not all of it."""
 
 
 class Snapshots(ExitStack):

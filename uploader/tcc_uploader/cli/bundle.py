@@ -49,7 +49,7 @@ _MISSING: Final = "name the agent's spool, or set TCC_SPOOL_DIR; the default lie
 )
 @selecting
 @click.option("--remove", is_flag=True, help="Remove from the spool what was bundled and can't grow any more.")
-@click.option("--all", "every", is_flag=True, help="Take in also what was delivered, as the ledger says.")
+@click.option("--all", "every", is_flag=True, help="Take in also what was delivered or dropped, as the ledger says.")
 @with_options(SPOOLS, *STATE_OPTIONS)
 def bundle_command(
     *,
@@ -65,7 +65,7 @@ def bundle_command(
 
     It holds everything that was recorded before the command began, also by agents that are still running; or only the
     runs that --status, --session, --since, --until and -n select, each with all its records, also those in other
-    segments.  What was delivered from here is left out.  An existing file is never replaced.
+    segments.  What was delivered or dropped here is left out.  An existing file is never replaced.
 
     If there is nothing to pack, no file is made (a pipe gets a bundle without segments).  Exit codes: 0 packed, or
     nothing is there to be packed; 65 damage is packed, too; 66 the spool is missing, or no run is chosen by these
@@ -127,9 +127,14 @@ def _make(
     else:
         note(f"nothing to pack in {', '.join(map(str, settings.spools))}: no file was made")
     open_ones = sum(1 for _, place in made.left_out if place)
-    if finished := len(made.left_out) - open_ones:
+    empty = sum(1 for member, place in made.left_out if not (place or member.entry.records))
+    if finished := len(made.left_out) - open_ones - empty:
         note(f"{plural(finished, 'delivered segment')} left out (--all takes them in)")
+    if empty:
+        note(f"{plural(empty, 'segment')} without a record left out (--all takes them in)")
     note(*left_out_lines(made.choice, "stay in the spool"))
+    if made.dropped:
+        note(f"{plural(made.dropped, 'line')} of dropped runs left out (--all takes them in)")
     if open_ones:
         since = "nothing was added since an earlier bundle"
         note(f"{plural(open_ones, 'open segment')} left out: {since} (--all takes them in)")

@@ -48,14 +48,7 @@ def list_command(*, as_json: bool, **options: Any) -> None:
     Example: tcc-upload dead list --json
     """
     targets = targets_of(settings_from(options))
-    found: list[tuple[str, Letter]] = []
-    unusable: list[UnusableError] = []
-    for settings in targets:
-        try:
-            with looking_at(settings) as ledger:
-                found += ((settings.state_dir.name, letter) for letter in _dead_letters(settings, ledger).values())
-        except UnusableError as error:
-            unusable.append(error)
+    found, unusable = _letters_in(targets)
     if as_json:
         say_json([{"target": target, **letter.model_dump()} for target, letter in found])
     else:
@@ -82,26 +75,30 @@ def _say_list(found: Sequence[tuple[str, Letter]], *, names_targets: bool) -> No
 def show_command(*, ids: tuple[str, ...], every: bool, as_json: bool, **options: Any) -> None:
     """Show letters in full: the reason, the server's answer, the origin, the bytes.
 
+    An ID that this target has not is looked for in the others.
+
     Exit code: 2 there is no such letter, or there are several.
 
     Example: tcc-upload dead show 3f2a
     """
-    chosen = _chosen(settings_from(options), ids, every=every)
+    chosen = _chosen(settings_from(options), ids, every=every, of_any_target=True)
     if as_json:
         say_json([letter.model_dump() for letter in chosen])
         return
     for letter in chosen:
         of_run = "" if letter.kind == "run" else f" of run {letter.run_id}"
-        lines = told(
-            f"letter   {letter.id}, died {letter.died_at}",
-            f"reason   {letter.reason}: {letter.detail}",
-            f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none",
-            f"origin   segment {letter.segment}, line {letter.line}: {letter.source}",
-            (letter.url, f"sent to  {letter.url}"),
-            (letter.status, f"answer   HTTP {letter.status}: {letter.answer}"),
-            f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n",
+        say(
+            *told(
+                f"letter   {letter.id}, died {letter.died_at}",
+                f"reason   {letter.reason}: {letter.detail}",
+                f"record   {letter.kind} {letter.record_id}{of_run}" if letter.kind else "record   none",
+                f"origin   segment {letter.segment}, line {letter.line}: {letter.source}",
+                (letter.url, f"sent to  {letter.url}"),
+            )
         )
-        say_in_full("\n".join(lines))
+        if letter.status:
+            say_in_full(f"answer   HTTP {letter.status}: {letter.answer}")
+        say_in_full(f"bytes    {letter.body_bytes.decode(errors='backslashreplace')}\n")
 
 
 @dead_command.command("requeue")
@@ -151,6 +148,19 @@ def drop_command(*, ids: tuple[str, ...], every: bool, yes: bool, **options: Any
         carry_out_requests(settings, asked)
 
 
+def _letters_in(targets: Sequence[Settings]) -> tuple[list[tuple[str, Letter]], list[UnusableError]]:
+    """Return the dead letters of these targets, each with its target's name; and what can't be read."""
+    found: list[tuple[str, Letter]] = []
+    unusable: list[UnusableError] = []
+    for settings in targets:
+        try:
+            with looking_at(settings) as ledger:
+                found += ((settings.state_dir.name, letter) for letter in _dead_letters(settings, ledger).values())
+        except UnusableError as error:
+            unusable.append(error)
+    return found, unusable
+
+
 def _dead_letters(settings: Settings, ledger: Ledger) -> dict[str, Letter]:
     unreadable: dict[str, str] = {}
     found = dead_letters(letters_of(settings, ledger), ledger, unreadable)
@@ -158,8 +168,8 @@ def _dead_letters(settings: Settings, ledger: Ledger) -> dict[str, Letter]:
     return found
 
 
-def _chosen(settings: Settings, ids: Sequence[str], *, every: bool) -> list[Letter]:
-    """Return the letters that the command names; a wrong id ends it."""
+def _chosen(settings: Settings, ids: Sequence[str], *, every: bool, of_any_target: bool = False) -> list[Letter]:
+    """Return the letters that the command names; a wrong id ends it, as that of another target may."""
     with reading(settings) as ledger:
         found = _dead_letters(settings, ledger)
     if every:
@@ -169,12 +179,21 @@ def _chosen(settings: Settings, ids: Sequence[str], *, every: bool) -> list[Lett
     chosen = []
     for ident in ids:
         letters = [letter for letter in found.values() if ident in letter.id]
-        if len(letters) != 1:
+        elsewhere = [] if letters else _elsewhere(settings, ident)
+        if of_any_target and len({letter.id for _, letter in elsewhere}) == 1:
+            letters = [letter for _, letter in elsewhere]
+        elif len(letters) != 1:
             what = f"{len(letters)} dead letters have in their ids" if letters else "there is no dead letter"
-            target = settings.state_dir.name
-            fail(f"{what} {ident} in the target {target}: see `tcc-upload dead list`", Exit.USAGE)
+            do = f"it is of {elsewhere[0][0]}: name that by TCC_TARGET" if elsewhere else "see `tcc-upload dead list`"
+            fail(f"{what} {ident} in the target {settings.state_dir.name}: {do}", Exit.USAGE)
         chosen += letters
     return chosen
+
+
+def _elsewhere(settings: Settings, ident: str) -> list[tuple[str, Letter]]:
+    """Return the dead letters of other targets that have this in their ids, each with its target."""
+    others = [target for target in targets_of(settings) if target.state_dir != settings.state_dir]
+    return [(target, letter) for target, letter in _letters_in(others)[0] if ident in letter.id]
 
 
 def _requeue_request(letter: Letter, *, edit: bool) -> LetterRequest:

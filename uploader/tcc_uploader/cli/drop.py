@@ -1,6 +1,7 @@
 """``tcc-upload drop``: take pending runs out before they are sent."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import click
@@ -8,6 +9,7 @@ import click
 from tcc_schemas.lines import Line
 from tcc_uploader.bundle.filter import lines_of
 from tcc_uploader.bundle.snapshot import Snapshots
+from tcc_uploader.dead.letters import letter_line, requeued_letters
 from tcc_uploader.inspect.pending import PendingRuns, find_pending
 from tcc_uploader.model.letter import LetterRequest, letter_id
 from tcc_uploader.model.selection import Choice, Selection
@@ -18,7 +20,7 @@ from tcc_uploader.state import holder
 from .exit_codes import Exit
 from .one_shot import ask, carry_out_requests
 from .options import SPOOLS, STATE_OPTIONS, needs_folders, settings_from, with_options
-from .session import reading
+from .session import letters_of, reading
 from .terminal import confirm, fail, note, say
 from .text import capped, unreadable_lines
 
@@ -43,15 +45,17 @@ def drop_command(*, run_ids: tuple[str, ...], sessions: tuple[str, ...], yes: bo
         raise click.UsageError("name runs by their ids, or sessions by --session")
     settings = needs_folders(settings_from(options))
     wanted = set(run_ids) if yes else _whole_ids(settings, run_ids)
-    if sessions:
-        with Snapshots(settings.spools) as snapshots:
-            wanted |= Choice(Selection(sessions=list(sessions)), _lines_in(snapshots)).runs
     with reading(settings) as ledger:
-        found = find_pending(list(settings.spools), ledger, wanted)
+        letters = requeued_letters(letters_of(settings, ledger), ledger)
+        if sessions:
+            with Snapshots(settings.spools) as snapshots:
+                lines = chain(_lines_in(snapshots), map(letter_line, letters))
+                wanted |= Choice(Selection(sessions=list(sessions)), lines).runs
+        found = find_pending(list(settings.spools), ledger, wanted, letters)
     note(*unreadable_lines(found.unreadable))
-    if not found.records and not found.unended:
+    if not (found.records or found.letters or found.unended):
         fail("nothing of this is pending; what was refused is in `tcc-upload dead list`", Exit.NOTHING_FOUND)
-    if found.records:
+    if found.records or found.letters:
         _drop(settings, found, yes=yes)
     if found.unended:
         fail(f"still being recorded: {', '.join(sorted(found.unended))}; drop it when it has ended", Exit.PENDING)
@@ -77,21 +81,24 @@ def _lines_in(snapshots: Snapshots) -> Iterator[Line]:
 
 
 def _drop(settings: Settings, found: PendingRuns, *, yes: bool) -> None:
-    say(*capped([f"{line.kind} {line.id}, {plural(len(line.body), 'byte')}" for line, _ in found.records], str))
+    lines = [*(line for line, _ in found.records), *map(letter_line, found.letters)]
+    say(*capped(lines, lambda line: f"{line.kind} {line.id}, {plural(len(line.body), 'byte')}"))
     target = settings.state_dir.name
     if not yes:
-        confirm(f"Drop {plural(len(found.records), 'record')}, so that nothing of this is sent to {target}?")
+        confirm(f"Drop {plural(len(lines), 'record')}, so that nothing of this is sent to {target}?")
     asked = [
         LetterRequest(action="drop", letter=letter_id(each.segment, each.line, each.digest, line.key), pending=each)
         for line, each in found.records
     ]
+    asked += [LetterRequest(action="drop", letter=letter.id) for letter in found.letters]
     ask(settings, asked)
     if pid := holder(settings.state_dir):
         say(f"handed to the running uploader, pid {pid}: `tcc-upload status` counts it as dropped in a moment")
     else:
         carry_out_requests(settings, asked)
         say(f"dropped for {target}")
-    say("The text still lies in these files, and in every copy and bundle of them:")
+    if found.others:
+        say("The text still lies in these files, and in every copy and earlier bundle of them:")
     say(*(f"  {path}: {_until_when(found, path)}" for path in found.others))
 
 

@@ -12,7 +12,7 @@ import click
 
 from tcc_schemas.switches import enabled
 from tcc_schemas.version import __version__
-from tcc_uploader.sinks import ShownFormatter, Sparing
+from tcc_uploader.sinks import ShownFormatter, Sparing, hold_keys
 
 from .exit_codes import Exit
 from .terminal import OutputError, end_streams, fail, flush, note, prepare_streams, show_usage
@@ -86,6 +86,10 @@ def run() -> None:
         finally:
             flush()
     except click.ClickException as error:
+        from tcc_uploader.api_keys import words_in  # noqa: PLC0415 -- few command lines are wrong
+
+        for name in ("TCC_API_KEY", "TCC_API_KEYS"):  # the settings may not be read yet, and what is wrong is quoted
+            hold_keys(words_in(os.environ.get(name, "")))
         show_usage(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):

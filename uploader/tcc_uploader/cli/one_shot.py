@@ -1,5 +1,6 @@
 """Deliver once: what ``replay`` does, and ``dead`` and ``drop`` with letters that were requeued."""
 
+import sys
 from collections.abc import Callable, Collection, Iterable
 from math import inf
 
@@ -23,7 +24,7 @@ from tcc_uploader.state import SpoolLocks
 from .exit_codes import Exit
 from .progress import progress_bar
 from .session import ending, letters_of, on_signals, reading, working
-from .terminal import fail
+from .terminal import fail, note
 from .text import result_hints
 
 
@@ -78,7 +79,8 @@ def carry_out_requests(settings: Settings, asked: Collection[LetterRequest]) -> 
     """
     result = deliver_once(settings, Sources(), timeout=0, bar=False)
     if result.trouble:
-        fail("\n".join(result_hints(result, settings)), Exit.PENDING)
+        note(*result_hints(result, settings))
+        sys.exit(Exit.PENDING)
     end_if_waiting(settings, asked)
 
 

@@ -14,7 +14,7 @@ from tcc_uploader.state import SpoolLocks, targets_in
 
 from .exit_codes import Exit
 from .options import STATE_OPTIONS, Age, settings_from, with_options
-from .session import ending, reading, working
+from .session import ending, reading, targets_of, working
 from .terminal import confirm, fail, say
 from .text import size, told
 
@@ -29,8 +29,8 @@ def prune_command(*, age: float, target: str | None, dry_run: bool, yes: bool, *
     """Take out of the ledger, and of spools, what was settled long ago; it tells what, and asks first.
 
     What goes: rows of segments whose records are all settled, with the keys that find duplicates, answered letters,
-    and delivered files.  Pending records and dead letters stay.  A copy that turns up later (a bundle, a stick) is
-    then sent again.  Stop the daemon before.
+    and delivered files that no other target waits for.  Pending records and dead letters stay.  A copy that turns up
+    later (a bundle, a stick) is then sent again.  Stop the daemon before.
 
     Of a shared ledger only rows go, also while uploaders run: no file is removed, and what lies here stays known.
 
@@ -47,20 +47,31 @@ def prune_command(*, age: float, target: str | None, dry_run: bool, yes: bool, *
             fail(f"{states} has no target {target}; it has {', '.join(names) or 'none'}", Exit.NOTHING_FOUND)
         settings = replace(settings, state_dir=states / target, ledger=settings.ledger if target == own else None)
     before = time.time() - age
+    wanted = _pending_elsewhere(settings)
     with reading(settings) as ledger:
-        plan, had = plan_pruning(ledger, before), ledger.size()
+        plan, had = plan_pruning(ledger, before, wanted), ledger.size()
     say(*_plan_lines(plan, settings, had, before))
     if dry_run or not plan.going:
         return
     if not yes:
         confirm("Take this out?")
     with ending(settings), SpoolLocks({Path(seen.file).parent for seen in plan.files}), working(settings) as ledger:
-        failed = prune(plan_pruning(ledger, before), ledger)
+        failed = prune(plan_pruning(ledger, before, wanted), ledger)
         has = ledger.size()
     say(f"done; the ledger has {size(has)} now, and had {size(had)}")
     if failed:
         path, why = next(iter(failed.items()))
         fail(f"{plural(len(failed), 'file')} could not be removed; the first is {path}: {why}", Exit.PENDING)
+
+
+def _pending_elsewhere(settings: Settings) -> set[str]:
+    """Return the ids of the segments of which records are pending for other targets."""
+    found: set[str] = set()
+    for other in targets_of(settings):
+        if other.state_dir != settings.state_dir:
+            with reading(other) as ledger:
+                found |= {row.id for row in ledger.segments() if row.counts.pending}
+    return found
 
 
 def _plan_lines(plan: PrunePlan, settings: Settings, ledger_bytes: int, before: float) -> list[str]:

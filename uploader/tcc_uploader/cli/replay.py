@@ -135,12 +135,14 @@ def _say(result: ReplayResult, sources: Sources, settings: Settings, *, as_json:
     if as_json:
         say_json(_result_json(result) | {"passed_over": sources.passed_over})
     else:
-        before = result.counts.delivered - result.sent.delivered
+        before = result.counts.delivered - result.sent.delivered + result.letters_apart
         delivered = f"delivered ({before:,} of them before)" if before else "delivered"
         unreadable = len(result.unreadable)
         pending = f"{result.counts.pending:,} pending"
         say(_counts_line(result.counts, delivered, pending, result.damage, result.newer, unreadable))
-        if not result.counts.records:
+        if result.letters_apart:
+            note(f"{plural(result.letters_apart, 'requeued letter')} delivered beside these")
+        elif not result.counts.records:
             note(f"nothing to deliver in {sources}")
         note(
             *left_out_lines(sources.choice, STAYS),

@@ -37,5 +37,5 @@ def sandbox_command(*, port: int, db: Path | None, key: str | None) -> None:
         say(server.url)  # who reads it may send a signal
         flush()
         server.serve_forever()
-        say(receipts.table())
+        say(*receipts.table().split("\n"))
     receipts.close()

@@ -21,7 +21,7 @@ from .options import AS_JSON, SPOOLS, STATE_OPTIONS, Age, settings_from, with_op
 from .progress import reading_bar
 from .session import UnusableError, looking_at, targets_of
 from .terminal import clear, say, say_json
-from .text import capped, destination_json, in_utc, moment, shortened, size, told
+from .text import apart, capped, destination_json, in_utc, moment, shortened, size, told
 
 _EVERY: Final = 2.0
 """Seconds between two looks of ``--watch``."""
@@ -58,7 +58,7 @@ def status_command(*, max_age: float, expect_daemon: bool, watch: bool, as_json:
             own, *others = [_as_json(*each) for each in told_of]
             say_json(shortened(own | {"other_targets": others}))
         else:
-            say("\n\n".join(_status_text(*each) for each in told_of))
+            say(*apart(_status_lines(*each) for each in told_of))
         if not watch:
             break
         time.sleep(_EVERY)
@@ -107,7 +107,7 @@ def _as_json(report: StatusReport, found: list[Finding]) -> dict[str, object]:
     }
 
 
-def _status_text(report: StatusReport, found: list[Finding]) -> str:
+def _status_lines(report: StatusReport, found: list[Finding]) -> list[str]:
     """Return what people read: the state of things, then the findings; what a finding tells stands there alone."""
     activity = report.activity
     shared = f" that is shared, {report.ledger}," if "://" in report.ledger else ""
@@ -116,7 +116,7 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
     fates = (f"{number:,} {fate}" for fate, number in report.counts.items() if fate not in ("records", "recovered"))
     recovered = report.counts["recovered"]
     found_at = [each.destination for each in found]
-    lines = told(
+    return told(
         f"target      {report.target}{'' if report.in_use else unused}",
         f"uploader    {_uploader_text(report)}",
         f"state       {report.state_dir}",
@@ -127,11 +127,10 @@ def _status_text(report: StatusReport, found: list[Finding]) -> str:
         (recovered, f"            {recovered:,} of them recovered from processes that died"),
         (report.oldest_pending, f"            oldest pending: {report.oldest_pending}"),
         f"last sent   {'not known' if was_used and not report.as_of else moment(activity.last_success)}",
-        *capped(activity.destinations, lambda each: _destination_text(report, each, is_found=each in found_at)),
+        *capped(activity.destinations, lambda each: _destination_lines(report, each, is_found=each in found_at)),
         *capped(found, lambda each: f"finding     {EXIT_OF_FINDING[each.kind]}: {each.what}; do: {each.do}"),
         (not found, "finding     none: all is well"),
     )
-    return "\n".join(lines)
 
 
 def _uploader_text(report: StatusReport) -> str:
@@ -143,7 +142,7 @@ def _uploader_text(report: StatusReport) -> str:
     return f"running, pid {report.running_pid}; watcher: {report.activity.watcher}; as of {as_of}"
 
 
-def _destination_text(report: StatusReport, each: DestinationReport, *, is_found: bool) -> str:
+def _destination_lines(report: StatusReport, each: DestinationReport, *, is_found: bool) -> list[str]:
     """Return the state of a destination, and why it is paused unless a finding tells that.
 
     Of an uploader that has ended only what may still be true is told: not how many records it had waiting.
@@ -152,12 +151,11 @@ def _destination_text(report: StatusReport, each: DestinationReport, *, is_found
     waiting = f", {each.waiting:,} waiting" if runs else ""
     since = f" since {moment(each.since)}" if paused else ""
     probe = f"; next probe {moment(each.next_probe)}" if each.next_probe else ""
-    lines = told(
+    return told(
         f"to          {each.name}: {'' if runs else 'was '}{each.state}{since}{waiting}{probe}",
         (each.reason and not is_found, f"            {each.reason}"),
         (each.partly_refused, f"            {each.refusal_line}"),
     )
-    return "\n".join(lines)
 
 
 def _destination_json(each: DestinationReport, *, told_now: bool) -> dict[str, object]:

@@ -6,7 +6,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from tcc_uploader.sinks import shown
+from tcc_uploader.sinks import shown, shown_line
 
 from .terminal import on_line, put
 
@@ -21,7 +21,7 @@ def _console() -> Console:
 
 def say_styled(*parts: Part, cut: bool = True) -> None:
     """Print a line of texts in styles; ``cut`` it to the terminal's width, if there is one."""
-    line = Text.assemble(*((shown(text), style) for text, style in parts))
+    line = Text.assemble(*((shown_line(text), style) for text, style in parts))
     cut = cut and is_terminal()
     console = _console()
     with console.capture() as text:

@@ -12,7 +12,7 @@ import click
 import orjson
 
 from tcc_schemas.display import HIDDEN
-from tcc_uploader.sinks import shown, without_held_keys
+from tcc_uploader.sinks import shown, shown_line, without_held_keys
 
 from .exit_codes import Exit
 
@@ -79,9 +79,9 @@ def flush() -> None:
 
 
 def say(*lines: str) -> None:
-    """Print lines of the result."""
+    """Print lines of the result, each on one line."""
     for line in lines:
-        put(shown(line))
+        put(shown_line(line))
 
 
 def say_in_full(text: str) -> None:
@@ -122,7 +122,7 @@ def note(*lines: str) -> None:
     """Print lines on standard error, so that standard output holds the result alone."""
     with suppress(OSError):  # nobody can be told, and the result is not affected
         for line in lines:
-            click.echo(shown(line), err=True)
+            click.echo(shown_line(line), err=True)
 
 
 def fail(message: str, code: Exit) -> NoReturn:
@@ -133,14 +133,14 @@ def fail(message: str, code: Exit) -> NoReturn:
 
 def confirm(question: str) -> None:
     """Ask, and end the command unless the answer is yes."""
-    click.confirm(shown(question), abort=True)
+    click.confirm(shown_line(question), abort=True)
 
 
 def show_usage(error: click.ClickException) -> None:
     """Print what click says about a command line."""
     text = io.StringIO()
     error.show(text)
-    note(text.getvalue().rstrip("\n"))
+    note(*text.getvalue().rstrip("\n").split("\n"))
 
 
 def _nothing(mode: str) -> TextIO:

@@ -24,10 +24,11 @@ def told(*texts: str | tuple[object, str]) -> list[str]:
     return [text for reason, text in pairs if reason]
 
 
-def capped(items: Iterable[T], shown: Callable[[T], str], most: int = MAX_LIST) -> Iterator[str]:
-    """Yield the first ``most`` lines of a list, and how many more there are."""
+def capped(items: Iterable[T], shown: Callable[[T], str | list[str]], most: int = MAX_LIST) -> Iterator[str]:
+    """Yield the lines (one or a list) of the first ``most`` items of a list, and how many more there are."""
     items = items if isinstance(items, Shortlist) else Shortlist(items)
-    yield from map(shown, items[:most])
+    for lines in map(shown, items[:most]):
+        yield from [lines] if isinstance(lines, str) else lines
     yield from told((items.number > most, f"and {items.number - most:,} more"))
 
 
@@ -72,7 +73,7 @@ def result_hints(result: ReplayResult, settings: Settings) -> list[str]:
     interrupted = ", ".join(told(f"interrupted: {read}", (result.unread_files, files)))
     return [
         *adopt_lines(settings.adopt, result.hints),
-        *capped(result.paused, lambda report: "\n".join(destination_lines(report))),
+        *capped(result.paused, destination_lines),
         *capped((each for each in result.partly_refused if each not in result.paused), lambda each: each.refusal_line),
         *unreadable_lines(result.unreadable),
         *capped(result.problems, str),
@@ -123,6 +124,13 @@ def passed_over_lines(texts: Iterable[str]) -> Iterator[str]:
 def unreadable_lines(unreadable: Mapping[Any, str]) -> list[str]:
     """Return which files can't be read, and why."""
     return list(capped(unreadable.items(), lambda pair: f"can't read {pair[0]}: {pair[1]}"))
+
+
+def apart(blocks: Iterable[list[str]]) -> Iterator[str]:
+    """Yield the lines of all blocks, with an empty line between two."""
+    for number, block in enumerate(blocks):
+        yield from [""] * bool(number)
+        yield from block
 
 
 def destination_lines(destination: DestinationReport) -> list[str]:

@@ -21,7 +21,7 @@ from .progress import reading_bar
 from .session import UnusableError, looking_at, targets_of
 from .sources import sources_from
 from .terminal import say, say_json
-from .text import capped, passed_over_lines, shortened, told
+from .text import apart, capped, passed_over_lines, shortened, told
 
 _SEVERITY: Final = (Exit.DELIVERED, Exit.DEAD_OR_DAMAGED, Exit.PENDING, Exit.OPERATOR_NEEDED, Exit.BROKEN)
 """From the best result to the worst."""
@@ -52,7 +52,7 @@ def verify_command(*, paths: tuple[Given, ...], as_json: bool, **options: Any) -
         own, *others = ({"target": name} | _as_json(report) for name, report in reports.items())
         say_json(shortened(own | {"other_targets": others}))
     else:
-        say("\n\n".join(f"target   {name}\n{_verification_text(each)}" for name, each in reports.items()))
+        say(*apart([f"target   {name}", *_verification_lines(each)] for name, each in reports.items()))
     sys.exit(max(codes, key=_SEVERITY.index))
 
 
@@ -71,10 +71,10 @@ def _as_json(report: Verification | UnusableError) -> dict[str, Any]:
     return {"unusable": str(report)} if isinstance(report, UnusableError) else vars(report)
 
 
-def _verification_text(report: Verification | UnusableError) -> str:
+def _verification_lines(report: Verification | UnusableError) -> list[str]:
     """Return each finding of ``verify``, then the counts."""
     if isinstance(report, UnusableError):
-        return f"unusable {report}"
+        return [f"unusable {report}"]
     lines = []
     for check in report.segments:
         lines += [f"BROKEN   {check.path}: {text}" for text in capped(check.broken, str)]
@@ -100,4 +100,4 @@ def _verification_text(report: Verification | UnusableError) -> str:
         (total["skipped"], f"{plural(total['skipped'], 'line')} of a kind that only a newer version knows"),
         f"{plural(report.segments.number, 'segment')}, {report.sealed:,} of them sealed: it {word}",
     )
-    return "\n".join(lines)
+    return lines

@@ -1,5 +1,6 @@
 """Make a dead letter of a record, and a record of a letter."""
 
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from tcc_schemas.faults import fault_text
@@ -98,3 +99,12 @@ def dead_letters(letters: LetterStore, ledger: Ledger, unreadable: dict[str, str
         if row is None or row.fate == "dead":  # no row: a process died before it committed the row
             found.append(letter)
     return {letter.id: letter for letter in sorted(found, key=lambda letter: (letter.died_at, letter.id))}
+
+
+def requeued_letters(letters: LetterStore, ledger: Ledger) -> list[Letter]:
+    """Return the letters that wait to be sent again, without those that can't be read.  Raises :class:`LedgerError`."""
+    found = []
+    for row in ledger.letters_with("requeued"):
+        with suppress(OSError, ValueError):
+            found.append(letters.read(row.id))
+    return found

@@ -208,7 +208,7 @@ class Backlog:
         """Settle a pending record of ``segment`` as dropped, wherever it waits; ``number`` is its line's.
 
         One that waits nowhere (its run may be recovered later, or it waits in a copy of its file) is settled when it
-        is judged.
+        is judged.  Of a letter there is nothing to settle here: it is only not sent.
         """
         held = 0
         for waiting in self.waiting_for_run.values():
@@ -219,7 +219,9 @@ class Backlog:
             if (location := queue.withdraw(segment.handle, number)) is not None:
                 held += 1
                 self.release_feedback(location.run)
-        if held:
+        if segment.format is Format.LETTER:
+            self.intake.forget(segment)
+        elif held:
             self.settlement.settle(segment, number, Decision.DROPPED, newly=True)
 
     def release_feedback(self, fingerprint: int) -> None:

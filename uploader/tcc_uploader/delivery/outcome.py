@@ -16,6 +16,7 @@ def result_of(
     return ReplayResult(
         counts=intake.counts - settlement.uncommitted_counts,
         sent=settlement.total,
+        letters_apart=settlement.letters_apart,
         uncommitted=settlement.uncommitted_total.delivered,
         damage=intake.damage,
         newer=intake.newer,

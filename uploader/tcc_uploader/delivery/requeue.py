@@ -197,6 +197,8 @@ class Requeue:
             )
             return True
         row = self.settlement.ledger.letter(letter.id)
+        if row is not None and row.fate == "requeued" and request.action == "drop":
+            return self._drop_requeued(row)
         if row is None or row.fate != "dead":
             return True  # it was requeued before, or is already settled
         if request.action == "requeue" and not self._has_key_of(letter):
@@ -208,6 +210,20 @@ class Requeue:
             self.settlement.letters.write(Letter.model_validate_json(request.letter_json))
         self.queued.discard(letter.id)
         self.settlement.settle_letter(row, "requeued")
+        return True
+
+    def _drop_requeued(self, row: LetterRow) -> bool:
+        """Drop a letter that waits to be sent again; return False if it is in flight: the answer decides."""
+        backlog, settlement = self.backlog, self.settlement
+        _, elsewhere = settlement.ledger.claim([(row.key, row.known)])  # the commit ends the claim
+        in_flight = any(record.segment.letter == row.id for record in backlog.in_flight.by_key.under(row.key))
+        answered = any(other.id == row.id for other in settlement.uncommitted_letters(row.key, row.digest))
+        if elsewhere or in_flight or answered:
+            return False
+        for segment in [each for each in backlog.intake.by_handle.values() if each.letter == row.id]:
+            backlog.withdraw(segment, row.place.line)
+        self.queued.discard(row.id)
+        settlement.settle_letter(row, "dropped")
         return True
 
     def _drop_pending(self, ident: str, record: PendingRecord) -> bool:

@@ -56,6 +56,8 @@ class ReplayResult:
 
     counts: Counts
     sent: Counts
+    letters_apart: int
+    """How many of ``sent`` were letters, delivered, of records that are not among ``counts``."""
     uncommitted: int
     """Records that the server has taken, and the ledger could not be told of: they will be sent again."""
     damage: int

@@ -39,7 +39,7 @@ class Wish(NamedTuple):
     path: str
     url: str | None = None
     hint: str | None = None
-    unknown: str = ""
+    unknown: str | None = None
 
 
 def wish_of(line: Line) -> Wish:
@@ -85,7 +85,7 @@ class Router:
     def _own_route(self, wish: Wish) -> Route:
         path, url, hint, unknown = wish
         settings = self._settings
-        if unknown:
+        if unknown is not None:
             remedy = f"their member {unknown[:64]!r} is of a newer version: upgrade tcc-upload"
             return Route(Destination("(records of a newer version)", None), None, "unknown member", remedy)
         key = self._keys.get(hint)

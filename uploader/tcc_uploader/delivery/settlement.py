@@ -52,6 +52,8 @@ class Settlement:
     """How many more it has settled since the last commit."""
     uncommitted_counts: Counts = field(default_factory=Counts)
     """What of this the counts of files have already."""
+    letters_apart: int = 0
+    """How many letters were delivered of records that no file here was counted with."""
     settled: int = 0
     """How many records this process has settled, or found to be requeued: a measure of progress."""
     answered: list[str] = field(default_factory=list)
@@ -224,19 +226,26 @@ class Settlement:
         self.note_letter(row._replace(fate=fate))
         self.uncommitted_total.dropped += fate == "dropped"
         counts = Counts(dead=-(row.fate == "dead"), delivered=int(fate == "delivered"), dropped=int(fate == "dropped"))
-        self._adjust(row.id, fate, row.place.segment, counts)
+        is_counted = self._adjust(row.id, fate, row.place.segment, counts)
+        self.letters_apart += fate == "delivered" and not is_counted
         if fate != "requeued":
             self.answered.append(row.id)
 
-    def _adjust(self, letter: str, fate: LetterFate, number: int, by: Counts) -> None:
-        """Add to a segment's counts in the ledger, and in its open file if the letter's record was counted there."""
+    def _adjust(self, letter: str, fate: LetterFate, number: int, by: Counts) -> bool:
+        """Add to a segment's counts in the ledger, and in its open file if the letter's record was counted there.
+
+        Return whether it was.
+        """
         self.changes.adjustments.append(Adjustment(letter, fate, number, by))
         segment = self.intake.counted(number)
-        if segment is not None:
-            self.touched.add(segment)
-            if letter in self.counted_letters.get(segment, ()):
-                segment.counts += by
-                self.uncommitted_counts += by
+        if segment is None:
+            return False
+        self.touched.add(segment)
+        if letter not in self.counted_letters.get(segment, ()):
+            return False
+        segment.counts += by
+        self.uncommitted_counts += by
+        return True
 
 
 def letter_row(letter: Letter, key: bytes, place: Place, fate: LetterFate) -> LetterRow:

@@ -1,5 +1,6 @@
 """Find the pending records of some runs, for an operator who wants to drop them."""
 
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from tcc_uploader.ledger.judge import Judged, judge_one, known_of
 from tcc_uploader.model.fate import Decision, Known
 from tcc_uploader.model.keys import ByKey, dedupe_key
 from tcc_uploader.model.ledger import Ledger
-from tcc_uploader.model.letter import PendingRecord
+from tcc_uploader.model.letter import Letter, PendingRecord
 from tcc_uploader.sources.given import Sources
 from tcc_uploader.spool import reader
 from tcc_uploader.spool.removal import writer_is_gone
@@ -24,6 +25,8 @@ class PendingRuns(FileReport):
     """The pending records of the runs that were looked for."""
 
     records: list[tuple[Line, PendingRecord]] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+    """Their letters that wait to be sent again."""
     others: dict[str, int] = field(default_factory=dict)
     """By path of a file with such a record: how many more records of this file are pending."""
     stays: set[str] = field(default_factory=set)
@@ -32,9 +35,14 @@ class PendingRuns(FileReport):
     """Runs that are still being recorded: nobody knows yet what their records will be."""
 
 
-def find_pending(spools: list[Path], ledger: Ledger, run_ids: AbstractSet[str]) -> PendingRuns:
-    """Find the pending records of these runs.  What can't be read is in the report.  Raises :class:`LedgerError`."""
-    result = PendingRuns()
+def find_pending(
+    spools: list[Path], ledger: Ledger, run_ids: AbstractSet[str], letters: Iterable[Letter] = ()
+) -> PendingRuns:
+    """Find the pending records of these runs, also among ``letters``, which wait to be sent again.
+
+    What can't be read is in the report.  Raises :class:`LedgerError`.
+    """
+    result = PendingRuns(letters=[letter for letter in letters if (letter.run_id or letter.record_id) in run_ids])
     seen = ByKey[Known]()
 
     def take(segment: Segment) -> None:
@@ -53,9 +61,11 @@ def find_pending(spools: list[Path], ledger: Ledger, run_ids: AbstractSet[str]) 
                 result.unended.add(run_id)
             elif (judged := _recovered(segment, run_id, ledger)) is not None:
                 note(judged, recovered=True)
-        if wanted:
+        waiting = sum(letter.segment == segment.id for letter in result.letters)
+        if wanted or waiting:
             source = file_name(segment.file)
-            result.others[source] = segment.counts.pending - sum(not record.recovered for record in wanted)
+            dropped = waiting + sum(not record.recovered for record in wanted)
+            result.others[source] = segment.counts.pending - dropped
             result.stays |= set() if segment.removable or segment.journal.undecided else {source}
 
     result.look(Sources(spools), take)

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -100,7 +101,9 @@ def status_report(
     counts = sum((row.counts for row in absent), found.counts)
     elsewhere = ledger.read_elsewhere()
     gone = [row for row in absent if is_looked_for_here(row, elsewhere)]
-    not_in_sight = sum(row.counts.pending for row in gone)
+    requeued = Counter(letter.place.segment for letter in ledger.letters_with("requeued"))
+    missing = [row for row in gone if row.counts.pending > requeued[row.number]]  # its letter has the record
+    not_in_sight = sum(row.counts.pending - requeued[row.number] for row in missing)
     return StatusReport(
         activity=activity,
         as_of=told.updated if told else None,
@@ -117,12 +120,12 @@ def status_report(
         oldest_due=found.oldest_due,
         damage=found.damage + sum(row.damaged + bool(row.torn) for row in gone),
         refused=found.refused,
-        newer_files=list(found.newer),
+        newer_files=[*found.newer, *found.not_understood],
         unreadable=found.unreadable,
         passed_over=found.passed_over,
         not_in_sight=not_in_sight,
-        gone=[row.path for row in gone if row.counts.pending],
-        elsewhere=[row.path for row in gone if row.counts.pending and row.size and Path(row.path).exists()],
+        gone=[row.path for row in missing],
+        elsewhere=[row.path for row in missing if row.size and Path(row.path).exists()],
         obstacles=dict(_unread(settings, told, why_untold, running_pid)) | _obstacles(spools, state) | _aside(ledger),
     )
 

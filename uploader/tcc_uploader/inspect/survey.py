@@ -112,6 +112,8 @@ class Survey(FileReport):
     choice: Choice = field(default_factory=Choice)
     waits: Waits = lambda *_: False
     """Whether a pending record, of the segment with this id, waits for something else than time."""
+    not_understood: Shortlist[str] = field(default_factory=Shortlist)
+    """Files with a line of a kind that only a newer version knows: they stay for it."""
     refused: int = 0
     """Records that recorders refused, as their seals tell."""
     spools: defaultdict[str, SpoolUse] = field(default_factory=lambda: defaultdict(SpoolUse))
@@ -184,12 +186,16 @@ def take_survey(
             result.counts += row.counts
             result.damage += row.damaged + bool(row.torn)
             result.refused += row.refused
+            skipped = row.skipped
         else:
             segment.number = row.number if row else 0
             examine(segment, ledger, seen, partial(result.note_pending, segment.id), sources.choice)
             result.counts += segment.counts
             result.damage += segment.damage
             result.refused += segment.seal.refused if segment.seal else 0
+            skipped = segment.skipped
+        if skipped:
+            result.not_understood.append(file_name(segment.file))
         is_kept = row is not None and row.has_finished(file_name(segment.file), size)
         result.spools[os.path.dirname(file_name(segment.file))].add(size, is_kept=is_kept)  # noqa: PTH120 -- it may be no path
 

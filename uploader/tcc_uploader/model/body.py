@@ -61,9 +61,9 @@ def _leniently_parsed(body: bytes) -> Any:
 
 def _finite(digits: str) -> float | None:
     number = float(digits)
-    if digits.lstrip("-").isdecimal() and abs(number) < 2**64:
-        return int(digits)
-    return number if isfinite(number) else None
+    if not isfinite(number):
+        return None
+    return int(digits) if digits.lstrip("-").isdecimal() else number  # orjson makes a float of more than 64 bits
 
 
 def _is_deep(value: object) -> bool:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from tcc_schemas.endpoints import can_be_path
 from tcc_schemas.faults import fault_text
-from tcc_schemas.lines import Line
+from tcc_schemas.lines import CONTENT_TYPE, Line
 from tcc_schemas.plain import plain_record
 from tcc_schemas.records import Count, Whole
 from tcc_schemas.splitter import RawLine
@@ -43,12 +43,19 @@ class Letter(BaseModel, defer_build=True):
     """The hint of the default key of the uploader that made the letter: that is the key of a record without a hint."""
     type: str | None = None
     """The body's content type; None: JSON."""
-    encoding: str | None = None
+    encoding: Literal["gzip", "deflate"] | None = None
     """The body's content encoding; None: it is not encoded."""
     digest: Whole
     """The digest of the whole record, of which ``body`` may be a part: see :func:`.keys.digest_of`."""
     died_at: str
     body: str
+
+    @field_validator("type")
+    @classmethod
+    def _is_content_type(cls, text: str | None) -> str | None:
+        if text is not None and not CONTENT_TYPE.fullmatch(text):  # it becomes a header
+            raise ValueError("it is no content type of a line")
+        return text
 
     @field_validator("body")
     @classmethod

@@ -1,6 +1,7 @@
 """Which settled segments are old enough to be taken out of a ledger, and how they are."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tcc_uploader.files import identity_of
@@ -27,9 +28,10 @@ class PrunePlan:
         return [seen for seen in self.going.values() if seen]
 
 
-def plan_pruning(ledger: Ledger, before: float) -> PrunePlan:
+def plan_pruning(ledger: Ledger, before: float, wanted: Collection[str] = ()) -> PrunePlan:
     """Return what was settled before a moment, in seconds since 1970.  Raises :class:`LedgerError`.
 
+    ``wanted`` are the ids of the segments of which records are pending for another target: their files stay.
     A row of a shared ledger may count another machine's file of this path, so no file goes; and what lies here stays
     known, or it would be sent again.
     """
@@ -40,7 +42,8 @@ def plan_pruning(ledger: Ledger, before: float) -> PrunePlan:
         if row.last_commit >= before:
             continue
         seen = _file_of(row)
-        stays_here = seen is not None and (shared or not row.has_finished(seen.file, seen.size))
+        is_finished = seen is not None and row.has_finished(seen.file, seen.size) and row.id not in wanted
+        stays_here = seen is not None and (shared or not is_finished)
         if row.counts.pending or row.number in lettered or stays_here:
             plan.stay += 1
         else:

@@ -37,9 +37,6 @@ class Names:
         """Return a name's number."""
         return self._numbers.setdefault(name, len(self._numbers)) if name else -1
 
-    def __len__(self) -> int:
-        return len(self._numbers)
-
     def all(self) -> list[str]:
         """Return all names, in the order of their numbers."""
         return list(self._numbers)

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from contextlib import ExitStack
 from io import FileIO
-from typing import BinaryIO, Final, NamedTuple, Self
+from typing import BinaryIO, Final, NamedTuple
 
 from tcc_schemas.lines import Line, encode
 from tcc_schemas.splitter import RawLine
@@ -83,17 +83,15 @@ class Numbers:
 
 
 class Shelf:
-    """Reads lines again, and keeps copies of those that can be read only once.  Use it in a ``with`` block."""
+    """Reads lines again, and keeps copies of those that can be read only once.  To be closed."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[str, tuple[ExitStack, FileIO]] = OrderedDict()
         self._copies: BinaryIO | None = None
         self._end = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close all files; the copies are gone then."""
         while self._files:
             self._close_oldest()
         if self._copies is not None:

@@ -87,7 +87,7 @@ class RunReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._shelf.__exit__()
+        self._shelf.close()
 
     def newest_first(self) -> Iterator[Run]:
         """Yield each run that is recorded here, and each that has only a journal; what began last comes first.
