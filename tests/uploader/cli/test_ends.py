@@ -3,6 +3,7 @@
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,15 @@ def test_what_was_not_begun_is_not_sent_when_a_command_ends(shell: Shell, server
 def test_a_server_that_hangs_does_not_keep_a_command_from_ending(
     shell: Shell, server: FaultServer, command: str, code: int, number: int
 ) -> None:
-    """It ends by itself; the record whose answer did not come stays pending, and is sent again."""
+    """It ends before a container would be killed; the record without an answer stays pending, and is sent again."""
     SegmentFile().run("r1").seal().write(shell.spool)
     server.behaviour = always(hold())
     process = started(shell, command)
     server.wait_for(lambda: bool(server.requests))
     process.send_signal(number)
+    began = time.monotonic()
     printed, _ = process.communicate(timeout=PATIENCE)
+    assert time.monotonic() - began < 10
     assert process.returncode == code, printed
     assert ("interrupted: " in printed) == (command == "replay")
     assert "not read to the end" not in printed
