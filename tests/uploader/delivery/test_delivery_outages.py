@@ -225,7 +225,11 @@ def test_a_reset_after_the_commit_costs_one_more_receipt_and_no_more(rig: Rig, s
 
 GATEWAY = Reply(200, {"TCC-Gateway": "1"})
 PAGE = Reply(200, {"Content-Type": "application/json"}, b"\xef\xbb\xbf\n<!doctype html>log in")
-OPERATOR = [*map(Reply, (401, 402, 407, 511, 301, 304)), GATEWAY, PAGE, redirect("/v1/custom")]
+GARBLED = Reply(200, {"Content-Encoding": "br", "Content-Type": "application/json"}, b"\x0b\x02\x80{}\x03")
+OPERATOR = [
+    *map(Reply, (401, 402, 407, 511, 300, 301, 303, 304, 307, 308)),
+    *(GATEWAY, PAGE, GARBLED, redirect("/v1/custom")),
+]
 
 
 @pytest.mark.parametrize("answer", OPERATOR)

@@ -21,11 +21,9 @@ def stay_on_one_processor() -> None:
 
 
 def collect_garbage_seldom() -> None:
-    """Let the garbage collector pass over everything that was loaded until now, and search less often.
+    """Let the garbage collector search less often.
 
     It searches for objects that refer to each other in a circle, after every 700 new objects; a request makes about a
     thousand, and none of them are in a circle when it ends.
     """
-    gc.collect()
-    gc.freeze()
     gc.set_threshold(10_000, 20, 50)
