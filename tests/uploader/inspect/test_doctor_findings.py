@@ -3,6 +3,8 @@
 import os
 import resource
 import stat
+import time
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,33 @@ def test_doctor_says_what_to_do(shell: Shell, server: FaultServer, trouble: str,
     report = shell.run("doctor", code=77, **environment)
     assert word in report
     assert "do: " in report[report.index(word) :]
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (0, "agrees with the server's"),
+        (7_300, "2 hours ahead of the server's"),
+        (-7_300, "2 hours behind the server's"),
+    ],
+)
+def test_doctor_compares_this_clock_with_the_server_s(shell: Shell, server: FaultServer, ahead: int, said: str) -> None:
+    """A clock that is far off makes times of runs wrong; a server that tells no time is not compared."""
+    server.behaviour = lambda _: Reply(400, {"Date": formatdate(time.time() - ahead, usegmt=True)})
+    report = shell.run("doctor")
+    (line,) = [line for line in report.splitlines() if "clock" in line]
+    assert said in line
+    assert line.startswith("warn" if ahead else "ok")
+    server.behaviour = always(Reply(400))
+    assert "clock" not in shell.run("doctor")
+
+
+def test_doctor_sees_that_others_may_look_into_the_state(shell: Shell, server: FaultServer) -> None:
+    """Dead letters hold prompts."""
+    server.behaviour = always(Reply(400))
+    shell.state.mkdir(parents=True)
+    shell.state.chmod(0o750)
+    assert f"chmod 0700 {shell.state}" in shell.run("doctor")
 
 
 def test_doctor_works_offline(shell: Shell) -> None:
