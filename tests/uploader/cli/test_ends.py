@@ -208,3 +208,16 @@ def test_a_daemon_reads_its_keys_again_when_it_is_told(shell: Shell, server: Fau
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: not list(shell.spool.iterdir()), "the delivery")
     assert server.requests[-1].key == KEY
+
+
+def test_a_daemon_reads_its_settings_file_again_when_it_is_told(shell: Shell, server: FaultServer) -> None:
+    """SIGHUP: what the file allows now is sent, by the same process."""
+    file = shell.spool.parent / "upload.toml"
+    file.touch()
+    SegmentFile().run("r1").record("post", "id-1", {}, path="/v1/later").seal().write(shell.spool)
+    with shell.daemon("--config", str(file)) as process:
+        server.wait_for(lambda: bool(server.requests))
+        file.write_text('allow_paths = ["later"]\n')
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not list(shell.spool.iterdir()), "the delivery")
+    assert [request.path for request in server.requests] == ["/v1/custom", "/v1/later"]

@@ -240,3 +240,18 @@ def test_without_the_ledger_nothing_is_sent(fleet: Fleet, server: FaultServer, a
     assert machine.printed.count("postgresql://tcc@127.0.0.1:1/tcc") == 1
     fleet.machine().run(*arguments, code=77, TCC_TARGET="another")
     assert not server.ids
+
+
+def test_the_metrics_of_a_daemon_tell_the_shared_ledger_s_size(fleet: Fleet, tmp_path: Path) -> None:
+    """Its keys and its bytes, as far as this daemon knows them."""
+    _segments(fleet, 1, 5)
+    told = tmp_path / "tcc.prom"
+
+    def value(name: str) -> float:
+        lines = told.read_text().splitlines() if told.exists() else []
+        return max((float(line.split()[-1]) for line in lines if line.startswith(f"{name}{{")), default=0.0)
+
+    machine = fleet.machine()
+    with machine.daemon("--metrics-textfile", str(told)):
+        wait_until(lambda: value("tcc_upload_ledger_keys") == 5, "the keys")
+        wait_until(lambda: value("tcc_upload_ledger_bytes") > 50_000, "the tables' size")

@@ -11,7 +11,8 @@ from support.postgres import Postgres
 from tcc_uploader.clock import Clock
 from tcc_uploader.ledger.postgres.objects import SharedQueue
 from tcc_uploader.ledger.postgres.store import PostgresLedger
-from tcc_uploader.model.fate import Counts
+from tcc_uploader.model.fate import Counts, Known, Place
+from tcc_uploader.model.keys import dedupe_key
 from tcc_uploader.model.ledger import Lost
 from tcc_uploader.model.object_queue import ObjectQueue
 from tcc_uploader.model.objects import ObjectRef
@@ -37,9 +38,11 @@ class Worker(NamedTuple):
     ledger: PostgresLedger
     queue: SharedQueue
 
-    def commit(self, number: int, path: str) -> None:
-        """Commit something from a segment."""
+    def commit(self, number: int, path: str, *, delivers: bool = True) -> None:
+        """Commit what is known of a segment, with a record of it that was delivered, or none."""
         changes = Changes(segments={number: SegmentRow(number, path, path, 1, False, Counts(2, 1), 0, 0, 0, None)})  # noqa: FBT003 -- a row
+        if delivers:
+            changes.delivered.put(dedupe_key("run", path), 0, Known(1, Place(number, 2)))
         self.ledger.commit(changes)
 
 
@@ -188,12 +191,15 @@ def test_a_suspect_waits_for_what_is_in_hand_but_not_for_long(start: Start, post
     assert worker.queue.take() == many(1)
 
 
-def test_a_commit_from_an_object_clears_it_and_no_other(start: Start, postgres: Postgres, database: str) -> None:
-    """So an object that takes many workers' lives to read is not set aside."""
+def test_a_record_that_is_settled_clears_its_object_and_no_other(
+    start: Start, postgres: Postgres, database: str
+) -> None:
+    """So an object that takes many workers' lives to deliver is not set aside; one that was only begun may be."""
     worker = start()
     worker.queue.note([ObjectRef(f"s3://b/{name}", "x", 1) for name in ("a", "a.tar", "c.jsonl")])
     worker.queue.take()
     number, _ = worker.ledger.begin("segment")
+    worker.commit(number, "s3://b/a/x.jsonl", delivers=False)
     worker.commit(number, "s3://b/a.tar/x.jsonl")
     worker.commit(number, "s3://b/c.jsonl~1")
     rows = postgres.run("SELECT uri, attempt FROM tcc.object ORDER BY uri", database)

@@ -61,8 +61,8 @@ _log = logging.getLogger(__name__)
 def daemon_command(**options: Any) -> None:
     """Watch spools, and deliver records as they end, until SIGTERM or SIGINT.
 
-    SIGHUP reads keys and settings again; a changed key file is noticed without it.  Under systemd it tells when it is
-    ready, reloads and ends, and serves the watchdog (NOTIFY_SOCKET, WATCHDOG_USEC).
+    SIGHUP reads the key file and the settings file again; a changed key file is noticed without it.  Under systemd it
+    tells when it is ready, reloads and ends, and serves the watchdog (NOTIFY_SOCKET, WATCHDOG_USEC).
 
     Exit codes: 0 it was ended by a signal; 73 another uploader holds the state or a spool; 75 the ledger can't be used;
     77 an operator is needed; 2 usage.

@@ -86,5 +86,11 @@ class Changes:
     adjustments: list[Adjustment] = field(default_factory=list)
     """Not used for a segment whose row is written.  A commit that is made again leaves out what it made before."""
 
+    @property
+    def settled_in(self) -> set[int]:
+        """The numbers of the segments of which this delivers something, or writes a letter."""
+        places = (*(known.place for *_, known in self.delivered), *(row.place for row in self.letters))
+        return {place.segment for place in places}
+
     def __bool__(self) -> bool:
         return bool(self.delivered or self.letters or self.segments or self.adjustments)

@@ -36,9 +36,8 @@ from tcc_uploader.boundary import caught
 from tcc_uploader.delivery.events import Answered, Began, Committed, Ended, Event, Paused, Refused, SetAside, Turn
 from tcc_uploader.delivery.health import Pause
 from tcc_uploader.delivery.oldest import oldest_pending
-from tcc_uploader.files import new_file, size_of
+from tcc_uploader.files import new_file
 from tcc_uploader.model.ledger import LedgerError
-from tcc_uploader.settings import TARGET_FILES
 
 if TYPE_CHECKING:
     from tcc_uploader.delivery.engine import Engine
@@ -83,7 +82,7 @@ class Metrics:
         self._spool = made(Gauge, "spool_bytes", "What the files of a spool hold, at the last scan.", "spool")
         self._limit = made(Gauge, "spool_limit_bytes", "What they may hold, as recorders tell.", "spool")
         self._keys = made(Gauge, "ledger_keys", "Keys of records that the ledger knows as delivered.")
-        self._ledger = made(Gauge, "ledger_bytes", "Size of the ledger's file.")
+        self._ledger = made(Gauge, "ledger_bytes", "Size of the ledger, a shared one's too.")
         self._unwritable = made(Gauge, "state_unwritable", "1 while the state can't be written.")
         self._watcher = made(Gauge, "watcher", "1 for the way in which spools are watched.", "mode")
         self._build = made(Gauge, "build_info", "1, with the version.", "version", "python")
@@ -195,7 +194,8 @@ class Metrics:
     def _look_closely(self, engine: "Engine") -> None:
         """Note what takes a read."""
         self._oldest = oldest_pending(engine.backlog)
-        self._ledger.labels(self._target).set(size_of(engine.settings.state_dir / TARGET_FILES[0]))
+        with suppress(LedgerError):
+            self._ledger.labels(self._target).set(engine.settlement.ledger.size())
         kept = engine.intake.kept
         for spool in map(str, engine.settings.spools):
             self._spool.labels(self._target, spool).set(kept.bytes_in[spool])

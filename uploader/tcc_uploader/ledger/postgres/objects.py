@@ -67,7 +67,7 @@ class SharedQueue:
         self._hand: dict[ObjectRef, int] = {}
         """What was taken, each with its number."""
         self._uncleared: dict[int, str] = {}
-        """Those of which nothing was committed yet: their names as paths."""
+        """Those of which nothing was settled yet: their names as paths."""
         self._again: Retries[int] = Retries(clock.monotonic)
         self._finished: list[int] = []
         self._given_back: list[int] = []
@@ -127,7 +127,7 @@ class SharedQueue:
             self._given_back.clear()
 
     def cleared_by(self, paths: Iterable[str]) -> list[int]:
-        """Return the numbers of objects of which something is committed for the first time, with these segments."""
+        """Return the numbers of objects of which something is settled for the first time, in these segments."""
         if not self._uncleared:
             return []
         paths = list(paths)

@@ -232,7 +232,8 @@ class PostgresLedger:
             return
         turn = worker.committed + 1
         bodies = self.letter_store.unwritten
-        paths = [row.path for row in changes.segments.values()]
+        settled = changes.settled_in
+        paths = [row.path for number, row in changes.segments.items() if row.finished or number in settled]
         cleared = [(queue, queue.cleared_by(paths)) for queue in self._queues]
         objects = clearing(sorted(number for _, numbers in cleared for number in numbers), worker.fence)
         ours, *_ = self._together(*commit_of(changes, bodies, worker.fence, turn), *objects)
