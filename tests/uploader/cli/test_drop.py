@@ -240,7 +240,7 @@ def test_what_the_server_was_asked_to_take_is_not_dropped(rig: Rig, server: Faul
 @pytest.mark.parametrize("by", [["r1"], ["--session", "s"]])
 def test_a_letter_that_waits_to_be_sent_again_is_dropped_too(shell: Shell, server: FaultServer, by: list[str]) -> None:
     """It is a pending record like others, also if a daemon waits with it at a server that is down."""
-    server.behaviour = against_one
+    server.behaviour = against_one(451)
     SegmentFile().run("r1", session_id="s").run("r2").seal().write(shell.spool)
     shell.run("replay", "--give-up", code=65)
     server.behaviour = always(Reply(503))
