@@ -22,6 +22,7 @@ NAMES += (
     "ledger_size",
     "reading",
     "objects",
+    "sharing",
     "looking",
     "report",
 )
