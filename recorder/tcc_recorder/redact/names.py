@@ -116,6 +116,8 @@ def _is_secret_name(name: bytes, head: bytes) -> bool:
         if name == b"passe":
             return word.endswith((b"mot de", b"motde", b"mot_de", b"mot-de", b"mots de"))
         return not word.endswith(_NOT_PASS)
+    if name == b"pwd" and head.endswith(b"s"):  # spwd: a module of Python, and a struct in C
+        return head[-2:-1].isalnum()
     if name.startswith(b"ssel"):
         return _SSEL.search(head) is not None
     return True
