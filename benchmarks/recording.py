@@ -38,8 +38,8 @@ def rows(quick: bool) -> Iterator[Row]:
             },
         )
         yield row("L itself", [seconds * 1e6 for seconds in found["limit"]], unit="us")
-        yield row("record a standard run", ratios(found["recording"], found["limit"]), limit="L", at_most=3)
-        yield row("the same, journal on", ratios(found["journal"], found["limit"]), limit="L")
+        yield row("record a standard run", ratios(found["recording"], found["limit"]), limit="L", at_most=2.45)
+        yield row("the same, journal on", ratios(found["journal"], found["limit"]), limit="L", at_most=5.2)
         use_spool(journal=False)
         yield _tail(repetitions, 50 if quick else 6000)
         yield from _threads(repetitions, runs, limit)
